@@ -1,0 +1,101 @@
+#include "runtime/base/units.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <span>
+
+#include "runtime/base/errors.h"
+
+namespace lingua {
+namespace {
+
+struct Scale {
+  std::string_view name;
+  double factor;
+};
+
+constexpr double kKi = 1024.0;
+// The first name of each magnitude is the one that format_quantity uses.
+constexpr std::array kByteScales = {
+    Scale{"B", 1},         Scale{"kB", 1e3},        Scale{"MB", 1e6},
+    Scale{"GB", 1e9},      Scale{"TB", 1e12},       Scale{"KiB", kKi},
+    Scale{"MiB", kKi * kKi}, Scale{"GiB", kKi * kKi * kKi},
+};
+constexpr std::array kByteRateScales = {
+    Scale{"B/s", 1},          Scale{"kB/s", 1e3},         Scale{"MB/s", 1e6},
+    Scale{"GB/s", 1e9},       Scale{"bit/s", 1.0 / 8},    Scale{"kbit/s", 1e3 / 8},
+    Scale{"Mbit/s", 1e6 / 8}, Scale{"Gbit/s", 1e9 / 8},   Scale{"MiB/s", kKi * kKi},
+    Scale{"GiB/s", kKi * kKi * kKi},
+};
+constexpr std::array kFlopScales = {
+    Scale{"FLOP/s", 1},     Scale{"kFLOP/s", 1e3},  Scale{"MFLOP/s", 1e6},
+    Scale{"GFLOP/s", 1e9},  Scale{"TFLOP/s", 1e12},
+};
+constexpr std::array kTimeScales = {
+    Scale{"s", 1}, Scale{"ms", 1e-3}, Scale{"us", 1e-6}, Scale{"min", 60}, Scale{"h", 3600},
+};
+
+std::span<const Scale> scales_of(Unit unit) {
+  switch (unit) {
+    case Unit::kBytes: return kByteScales;
+    case Unit::kBytesPerSecond: return kByteRateScales;
+    case Unit::kFlopsPerSecond: return kFlopScales;
+    case Unit::kSeconds: return kTimeScales;
+    case Unit::kPlain: return {};
+  }
+  return {};
+}
+
+std::string accepted_units(Unit unit) {
+  std::string names;
+  for (const Scale& scale : scales_of(unit)) {
+    names += names.empty() ? "" : ", ";
+    names += scale.name;
+  }
+  return names.empty() ? "a plain number" : "a number and one of " + names;
+}
+
+std::string_view trim(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+}  // namespace
+
+double parse_quantity(std::string_view text, Unit unit) {
+  const std::string_view body = trim(text);
+  double number = 0;
+  const auto [rest, error] = std::from_chars(body.data(), body.data() + body.size(), number);
+  const std::string_view suffix =
+      error == std::errc() ? trim(body.substr(static_cast<size_t>(rest - body.data()))) : body;
+  if (error == std::errc() && std::isfinite(number) && number >= 0) {
+    if (unit == Unit::kPlain && suffix.empty()) return number;
+    for (const Scale& scale : scales_of(unit)) {
+      if (suffix == scale.name) return number * scale.factor;
+    }
+  }
+  throw InputError(
+      fmt::format("'{}' is not accepted; write {}, not negative", text, accepted_units(unit)));
+}
+
+std::string format_quantity(double value, Unit unit) {
+  Scale best{"", 0};
+  for (const Scale& scale : scales_of(unit)) {
+    const bool readable = scale.name.find_first_of("ibn") == std::string_view::npos && scale.name != "h";
+    if (!readable && scale.factor != 1) continue;
+    const bool fits = std::abs(value) >= scale.factor;
+    const bool better = best.factor == 0 || (fits && scale.factor > best.factor) ||
+                        (std::abs(value) < best.factor && scale.factor < best.factor);
+    if (better) best = scale;
+  }
+  if (best.factor == 0 || value == 0) best = {best.factor == 0 ? "" : scales_of(unit)[0].name, 1};
+  const double scaled = value / best.factor;
+  const int decimals = std::abs(scaled) >= 100 ? 0 : std::abs(scaled) >= 10 ? 1 : 2;
+  return fmt::format("{:.{}f}{}{}", scaled, decimals, best.name.empty() ? "" : " ", best.name);
+}
+
+}  // namespace lingua

@@ -1,0 +1,27 @@
+#pragma once
+// Quantities with units, as files and the command line write them, and as people read them.
+//
+// Units: bytes, bytes per second, FLOP per second and seconds, all as double, decimal prefixes
+// (kB = 1000 B) unless written KiB, MiB, GiB. Bits are accepted for rates ("54 Mbit/s").
+// Errors: parse_quantity throws InputError that names the text and the units it would accept; the
+// caller puts the file and field before it.
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace lingua {
+
+// The one type of time: an instant is the time since the run began.
+using Seconds = std::chrono::duration<double>;
+
+enum class Unit { kBytes, kBytesPerSecond, kFlopsPerSecond, kSeconds, kPlain };
+
+// Reads "20 GFLOP/s", "10 GB/s", "8 GB", "2 ms". A number without a unit is refused unless the unit
+// is kPlain, and so are negative, infinite and not-a-number values.
+double parse_quantity(std::string_view text, Unit unit);
+
+// "8.00 GB", "1.25 MB/s", "52.0 GFLOP/s", "12.3 ms": three significant digits.
+std::string format_quantity(double value, Unit unit);
+
+}  // namespace lingua

@@ -1,0 +1,83 @@
+#pragma once
+// The seam: the only interface between the control plane and a world.
+//
+// A Device is the machine that code runs on, as that code sees it. The worker loop and the
+// coordinator loop (engine/) are ordinary blocking functions over it. Three worlds implement it:
+// SimGrid actors with modelled compute, SimGrid actors with LibTorch numerics, and processes that
+// talk over ZeroMQ. Nothing here says which one it is, and nothing may ask.
+//
+// Threads: a Device belongs to the one thread (or actor) that runs its loop.
+// Order: send() keeps the order per pair of devices.
+// Errors: the loss of a peer arrives as a PeerLost message, never as an exception. send() to a name
+// that the cluster does not have is a bug (LINGUA_CHECK); to a lost peer it does nothing.
+// Contract: tests/contract/ runs one suite on every implementation.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/base/units.h"
+#include "runtime/device/message.h"
+#include "runtime/device/spec.h"
+
+namespace lingua {
+
+// What a program needs to know of the step it runs.
+struct StepContext {
+  RequestId request = 0;
+  Step step;
+  std::int64_t capacity = 0;  // tokens that the states of this request must hold
+};
+
+// Runs segments. Holds their programs and, for each request, their states.
+//
+// Errors: WorldError for a program or weight that cannot be used, or memory that is not there;
+// the loaded segments stay as they were. REQUIRES on run(): the segment is loaded, and inputs match
+// its specs in number, order and dtype.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  // Makes a segment runnable. `weights` are its weights in the order of segment.weights; they are
+  // shared, not copied. `program` may be empty where no numerics are done.
+  virtual void load(const Segment& segment, const std::string& program,
+                    const std::vector<Tensor>& weights) = 0;
+
+  // Forgets a segment, its weights and its states. Unknown ids are ignored.
+  virtual void unload(SegmentId segment) = 0;
+
+  // Runs a segment once; blocks for as long as the work takes. The states of context.request are
+  // made on first use, zeroed, for context.capacity tokens. Returns the segment's outputs in order.
+  virtual std::vector<Tensor> run(SegmentId segment, const StepContext& context,
+                                  const std::vector<Tensor>& inputs) = 0;
+
+  // Frees the states of a request in all segments. Unknown ids are ignored.
+  virtual void release(RequestId request) = 0;
+
+  // Worker threads for the numerics; ignored where there are none.
+  virtual void set_threads(int threads) = 0;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  // Seconds since the run began; the same origin on all devices of a run.
+  virtual Seconds now() = 0;
+
+  // Hands a message over and returns at once. Fills in from and sent.
+  virtual void send(const DeviceName& to, MessageBody body) = 0;
+
+  // The next message, or nothing when the clock reaches the deadline first.
+  virtual std::optional<Message> receive(Seconds deadline) = 0;
+
+  virtual Executor& executor() = 0;
+
+  virtual const DeviceSpec& spec() const = 0;
+  virtual Telemetry telemetry() = 0;
+};
+
+// A deadline that never comes.
+inline constexpr Seconds kNever{1e18};
+
+}  // namespace lingua

@@ -1,0 +1,176 @@
+#pragma once
+// Everything that devices and the coordinator say to each other.
+//
+// A message is a value; net/ gives it a wire format and the simulator asks that format for its size.
+// Order: messages from one device to another arrive in the order in which they were sent.
+// Errors: messages from the network are untrusted; net/ refuses what cannot be decoded, the engine
+// refuses what contradicts the deployment.
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "runtime/base/units.h"
+#include "runtime/device/spec.h"
+#include "runtime/device/tensor.h"
+#include "runtime/model/segment.h"
+
+namespace lingua {
+
+using RequestId = std::int64_t;
+using TokenId = std::int64_t;
+using Epoch = std::int64_t;
+
+// The token that a sampler gives when logits have a shape and no data (the simulated world).
+inline constexpr TokenId kNoToken = -1;
+
+// Where a value goes after the segment that makes it.
+struct Route {
+  ValueId value = -1;
+  std::vector<DeviceName> to;  // never the device that makes it
+};
+
+// coordinator -> device: the part of a plan that this device carries out.
+struct Prepare {
+  Epoch epoch = 0;
+  std::vector<Segment> segments;  // to store, in model order
+  SegmentId first_segment = 0;    // to run: first .. last
+  SegmentId last_segment = -1;    // last < first: nothing to run
+  SegmentId model_segments = 0;   // of the whole model; who runs segment 0 is the header
+  std::vector<std::string> programs;  // lite-interpreter bytes of each segment; empty in simulations
+  std::vector<Route> routes;          // of every value that this device sends
+  std::vector<TensorSpec> model_inputs;
+  std::vector<ValueId> model_outputs;
+  DeviceName header;
+  DeviceName tailer;
+  int threads = 0;  // of the executor; 0: as many as the device has cores
+};
+
+// coordinator -> device: a piece of a weight, in order, and the answer to it, which lets the
+// coordinator send the next one: no more than a window of pieces is ever under way.
+struct WeightChunk {
+  Epoch epoch = 0;
+  std::string weight;
+  std::int64_t offset = 0;
+  Tensor bytes;                 // uint8, one-dimensional
+  std::uint64_t checksum = 0;   // of the whole weight, in its last piece (0 without data)
+};
+struct WeightAck {
+  Epoch epoch = 0;
+  std::string weight;
+  std::int64_t offset = 0;
+};
+
+// device -> coordinator: all weights are there and every program is loaded.
+struct Ready {
+  Epoch epoch = 0;
+};
+
+// device -> coordinator: it cannot go on, and why, in one line.
+struct Failed {
+  Epoch epoch = 0;
+  std::string reason;
+};
+
+// coordinator -> header: a request to answer.
+struct Submit {
+  RequestId request = 0;
+  std::vector<Tensor> inputs;      // one for each model input; for a language model the prompt
+  std::int64_t max_tokens = 0;     // 0: one pass, whose outputs are the answer
+  std::int64_t capacity = 0;       // the most tokens that the request can come to hold
+  bool kv_cache = true;            // false: each step recomputes all positions
+  std::vector<TokenId> stop_tokens;
+};
+
+// device -> device: the tensors of one step that the receiver needs from the sender.
+struct Activations {
+  Epoch epoch = 0;
+  RequestId request = 0;
+  std::int64_t step_index = 0;  // 0 is the prefill
+  Step step;
+  std::int64_t capacity = 0;
+  bool last_step = false;  // of its request, as far as the header knows
+  std::vector<ValueId> values;
+  std::vector<Tensor> tensors;  // of values, in the same order
+};
+
+// tailer -> header: what the step gave: a token, or the outputs of a single pass.
+struct StepResult {
+  Epoch epoch = 0;
+  RequestId request = 0;
+  std::int64_t step_index = 0;
+  TokenId token = kNoToken;
+  std::vector<Tensor> outputs;
+};
+
+// header -> coordinator: one more token, and the end of a request.
+struct TokenMade {
+  RequestId request = 0;
+  std::int64_t index = 0;
+  TokenId token = kNoToken;
+};
+struct Done {
+  RequestId request = 0;
+  std::vector<TokenId> tokens;
+  std::vector<Tensor> outputs;
+};
+
+// header -> devices that run segments: the request is over, its states can go.
+struct Release {
+  RequestId request = 0;
+};
+
+// coordinator -> device: send the rows of the event log so far; and the rows.
+struct AskEvents {};
+struct EventRow {
+  std::string who;   // a device, or "from->to" for a transfer
+  std::string what;  // see events/event_log.h
+  SegmentId segment = -1;
+  RequestId request = -1;
+  std::int64_t step = -1;
+  Seconds start{0};
+  Seconds end{0};
+  double bytes = 0;
+};
+struct Events {
+  std::vector<EventRow> rows;
+};
+
+// device -> coordinator, on joining: what it is. (The transport adds where it listens.)
+struct Hello {
+  DeviceSpec spec;
+};
+
+struct AskTelemetry {};
+struct TelemetryReport {
+  Telemetry telemetry;
+  double peak_memory_bytes = 0;  // of the process; 0 where there is none
+};
+
+// coordinator -> device: end the worker loop.
+struct Stop {};
+
+// transport -> whoever listens: a peer cannot be reached any more. `from` of the message names it.
+struct PeerLost {
+  std::string reason;
+};
+
+using MessageBody =
+    std::variant<Prepare, WeightChunk, WeightAck, Ready, Failed, Submit, Activations, StepResult,
+                 TokenMade, Done, Release, AskEvents, Events, Hello, AskTelemetry, TelemetryReport,
+                 Stop, PeerLost>;
+
+struct Message {
+  DeviceName from;
+  MessageBody body;
+  // Filled in by the device: when send() was called and when it arrived, by the clock of the run.
+  Seconds sent{0};
+  Seconds arrived{0};
+  double wire_bytes = 0;
+};
+
+// "Activations of request 3, step 7": for logs and errors.
+std::string describe(const MessageBody& body);
+
+}  // namespace lingua

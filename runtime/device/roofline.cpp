@@ -1,0 +1,17 @@
+#include "runtime/device/roofline.h"
+
+#include <algorithm>
+
+namespace lingua {
+
+Seconds compute_time(const Segment& segment, const DeviceSpec& device, const Step& step) {
+  return Seconds(std::max(segment.flops.at(step) / device.flops_per_s,
+                          segment.bytes_moved.at(step) / device.memory_bytes_per_s)) +
+         device.overhead;
+}
+
+Seconds transfer_time(const LinkSpec& link, double bytes) {
+  return link.latency + Seconds(bytes / link.bytes_per_s);
+}
+
+}  // namespace lingua

@@ -1,0 +1,20 @@
+#pragma once
+// What work costs on a device and a transfer costs on a link: the one place of these formulas.
+//
+// Planners estimate with them and the simulator charges them, so that the two can differ only in
+// how work overlaps and contends.
+// Units: seconds. Source: roofline, Williams, Waterman, Patterson, CACM 52(4), 2009.
+
+#include "runtime/device/spec.h"
+#include "runtime/model/segment.h"
+
+namespace lingua {
+
+// The time of one step of a segment on a device:
+// max(FLOPs / flops_per_s, bytes_moved / memory_bytes_per_s) + overhead.
+Seconds compute_time(const Segment& segment, const DeviceSpec& device, const Step& step);
+
+// The time of moving bytes over a link: latency + bytes / bandwidth.
+Seconds transfer_time(const LinkSpec& link, double bytes);
+
+}  // namespace lingua

@@ -1,0 +1,69 @@
+#pragma once
+// Devices, links and clusters as values: what never changes during a run.
+//
+// Units: FLOP/s, bytes, bytes/s, seconds. Every number in a cluster file carries its unit.
+// Errors: load_cluster throws InputError "FILE: field: 'value' ...; write ..." for anything unknown,
+// missing, twice or out of range.
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/base/units.h"
+
+namespace lingua {
+
+// A device is named everywhere by its name in the cluster: in plans, messages and logs.
+using DeviceName = std::string;
+
+// The name of the machine that submits requests; no device may have it.
+inline const DeviceName kCoordinator = "coordinator";
+
+struct DeviceSpec {
+  DeviceName name;
+  double flops_per_s = 0;             // sustained, all cores, matrix times matrix in fp32
+  double memory_bytes_per_s = 0;      // sustained, for reading weights
+  double memory_bytes = 0;            // available to weights, states and activations
+  int cores = 1;
+  Seconds overhead{0};                // per segment and step, besides compute and memory traffic
+};
+
+struct LinkSpec {
+  double bytes_per_s = 0;
+  Seconds latency{0};  // one way
+};
+
+struct ClusterSpec {
+  std::string name;
+  std::string source;   // where the numbers come from
+  DeviceName header;    // the device that must run the first segment; empty: the planner's choice
+  std::vector<DeviceSpec> devices;
+  LinkSpec default_link;
+  std::map<std::pair<DeviceName, DeviceName>, LinkSpec> links;  // directed, where not the default
+  // A medium that all transfers between devices share (an access point): bytes/s, 0 for none.
+  double shared_bytes_per_s = 0;
+
+  // REQUIRES: the device exists.
+  const DeviceSpec& device(const DeviceName& name) const;
+  int index_of(const DeviceName& name) const;  // -1 when there is none
+  // The link from one device (or the coordinator) to another. A device reaches itself at once.
+  LinkSpec link(const DeviceName& from, const DeviceName& to) const;
+};
+
+// Reads a cluster file (YAML; format in platforms/README.md).
+ClusterSpec load_cluster(const std::filesystem::path& file);
+
+// The same from text; `origin` names it in errors.
+ClusterSpec parse_cluster(const std::string& yaml, const std::string& origin);
+
+// What changes on a device while it runs.
+struct Telemetry {
+  double free_memory_bytes = 0;
+  double temperature_c = 0;  // 0: not known
+  double battery = 1;        // share of a full charge
+  double load = 0;           // share of the time spent computing since the last reading
+};
+
+}  // namespace lingua

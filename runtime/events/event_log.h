@@ -1,0 +1,51 @@
+#pragma once
+// The event log of a run: one table with the same columns in all three worlds.
+//
+// Columns (CSV, one header line): who,what,segment,request,step,start,end,bytes
+//   who     a device, "coordinator", or "from->to" for a transfer
+//   what    one of the kinds below
+//   segment, request, step   -1 where it does not apply; step 0 is the prefill
+//   start, end               seconds since the run began
+//   bytes                    on the wire (transfer), of weights (load), of outputs (compute)
+// Order: by start, then end, who, what, segment, request, step.
+// Determinism: a simulation's log is the same for the same seed; digest() tells.
+// Errors: read_event_log throws InputError with file and line.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "runtime/device/message.h"
+
+namespace lingua {
+
+namespace event {
+inline constexpr const char* kLoad = "load";          // weights received and program loaded
+inline constexpr const char* kCompute = "compute";    // one segment of one step
+inline constexpr const char* kTransfer = "transfer";  // activations from device to device
+inline constexpr const char* kResult = "result";      // a token's way from tailer to header
+inline constexpr const char* kStep = "step";          // at the header: tokens in to token out
+inline constexpr const char* kRequest = "request";    // at the header: prompt in to last token out
+}  // namespace event
+
+class EventLog {
+ public:
+  void add(const EventRow& row) { rows_.push_back(row); }
+  void add(const std::vector<EventRow>& rows) { rows_.insert(rows_.end(), rows.begin(), rows.end()); }
+  // Puts the rows in their order.
+  void sort();
+  const std::vector<EventRow>& rows() const { return rows_; }
+
+  // XXH3 of the CSV text: 16 hex digits.
+  std::string digest() const;
+  std::string to_csv() const;
+
+ private:
+  std::vector<EventRow> rows_;
+};
+
+void write_event_log(const EventLog& log, const std::filesystem::path& file);
+EventLog read_event_log(const std::filesystem::path& file);
+
+}  // namespace lingua

@@ -1,0 +1,49 @@
+#pragma once
+// What a run achieved, computed from its event log alone, the same way in all three worlds.
+//
+// Units: seconds, bytes, tokens per second.
+// Definitions: ttft, from the header's receipt of a prompt to its first token; tpot, the mean time
+// per further token; tokens_per_s, all tokens over the time from the first request's start to the
+// last one's end; busy share, the union of a device's compute rows over the same time.
+
+#include <string>
+#include <vector>
+
+#include "runtime/events/event_log.h"
+
+namespace lingua {
+
+struct RequestMetrics {
+  RequestId request = 0;
+  Seconds start{0};
+  Seconds end{0};
+  double ttft_s = 0;
+  double tpot_s = 0;  // 0 for fewer than two tokens
+  std::int64_t tokens = 0;
+};
+struct DeviceMetrics {
+  DeviceName device;
+  double busy_s = 0;
+  double busy_share = 0;
+  double computed_segments = 0;
+};
+struct LinkMetrics {
+  DeviceName from;
+  DeviceName to;
+  double bytes = 0;
+  std::int64_t messages = 0;
+  double mean_s = 0;  // per message
+};
+struct Metrics {
+  double makespan_s = 0;  // first request's start to last one's end
+  double tokens_per_s = 0;
+  double ttft_s = 0;      // mean over requests
+  double tpot_s = 0;      // mean over requests
+  std::vector<RequestMetrics> requests;
+  std::vector<DeviceMetrics> devices;
+  std::vector<LinkMetrics> links;
+};
+
+Metrics compute_metrics(const EventLog& log);
+
+}  // namespace lingua

@@ -1,0 +1,48 @@
+#pragma once
+// Cuts a graph into segments.
+//
+// A cut lies between two consecutive nodes. It is allowed when everything that lives across it can
+// be sent and no state is used on both sides. Weights used on both sides are stored on both.
+// Determinism: the same graph and options give the same segments.
+// Errors: UsageError for a rule that does not exist; InfeasibleError when the bounds cannot be met.
+// Source: LinguaLinked (arXiv 2312.00388) cuts before each attention half and each MLP half; the
+// general rule here looks at the bytes that live across each cut instead, and so serves any model.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/model/graph.h"
+#include "runtime/model/segment.h"
+
+namespace lingua {
+
+struct PartitionOptions {
+  // "bytes": cheapest cuts first, within the bounds below; step-only values are recomputed.
+  // "lingualinked": the original's granularity, attention halves and MLP halves: a cut after each
+  //   normalisation that feeds nothing but linear projections; step-only values (positions, masks)
+  //   are sent on residual paths, as in the original.
+  std::string rule = "bytes";
+  int max_segments = 64;
+  double max_segment_bytes = 0;  // weights of one segment; 0: no bound
+  Step step{1, 128};             // where live bytes are compared
+};
+
+struct Cut {
+  NodeId after = 0;         // between this node and the next
+  bool allowed = false;
+  std::string why_not;      // when not allowed
+  StepFunction live_bytes;  // activations and inputs that must cross it
+  int live_values = 0;
+};
+
+// Every position between two nodes: nodes.size() - 1 of them. With recompute_step_only, values that
+// can be computed again from the step alone cross no cut.
+std::vector<Cut> all_cuts(const Graph& graph, bool recompute_step_only);
+
+Segmentation partition(const Graph& graph, const PartitionOptions& options);
+
+// The segmentation with the cuts after the given nodes (ascending, allowed ones).
+Segmentation cut_at(const Graph& graph, const std::vector<NodeId>& after, bool recompute_step_only);
+
+}  // namespace lingua

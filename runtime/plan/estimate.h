@@ -1,0 +1,28 @@
+#pragma once
+// What a plan will cost: the model that planners optimise.
+//
+// Compute and transfer times are those of device/roofline.h, which the simulator charges too, so
+// that estimate and simulation can differ only in how work overlaps and contends.
+// Units: seconds.
+
+#include "runtime/model/segment.h"
+#include "runtime/plan/plan.h"
+
+namespace lingua {
+
+// About what a message carries besides its tensors' bytes, on the wire.
+inline constexpr double kMessageBytes = 100;
+
+// Bytes that a run of segments needs on a device: weights (each once), states of the requests in
+// flight at full capacity, and the largest activations of a step.
+double run_memory_bytes(const Segmentation& segmentation, SegmentId first, SegmentId last,
+                        const Workload& workload);
+
+// REQUIRES: plan.stages and plan.transfers are set and consistent.
+Estimate estimate(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
+                  const Workload& workload);
+
+// The value of an objective, smaller is better: latency_s, or seconds per token.
+double objective_value(const Estimate& estimate, Objective objective);
+
+}  // namespace lingua

@@ -1,0 +1,108 @@
+#pragma once
+// A plan: which device runs which run of segments, and which tensor goes from whom to whom.
+//
+// Units: seconds, bytes. Ownership: a plain value; plan_to_json and plan_from_json keep all of it.
+// Errors: check_plan throws InputError that names the device or segment at fault.
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "runtime/device/message.h"
+#include "runtime/device/spec.h"
+#include "runtime/model/segment.h"
+
+namespace lingua {
+
+// What a plan is made for.
+struct Workload {
+  std::int64_t prompt_tokens = 16;
+  std::int64_t max_tokens = 16;  // generated per request; 0: a single pass
+  bool kv_cache = true;
+  int in_flight = 1;             // requests inside the pipeline at once
+
+  std::int64_t capacity() const { return prompt_tokens + max_tokens; }
+};
+
+// The steps of one request of the workload, in order.
+std::vector<Step> steps_of(const Workload& workload);
+
+enum class Objective { kLatency, kThroughput };
+const char* objective_name(Objective objective);
+Objective parse_objective(const std::string& name);  // UsageError
+
+struct Stage {
+  DeviceName device;
+  SegmentId first_segment = 0;
+  SegmentId last_segment = 0;              // inclusive
+  std::vector<SegmentId> stored_segments;  // besides those it runs (overlap), ascending
+};
+
+// A value's way from the stage that makes it to one that uses it.
+struct Transfer {
+  ValueId value = -1;
+  DeviceName from;
+  DeviceName to;
+  bool residual = false;  // the stages are not neighbours
+  StepFunction bytes;
+};
+
+enum class Optimality {
+  kOptimal,    // proven best of its formulation
+  kFeasible,   // stopped early; Plan::gap tells how far the proof came
+  kHeuristic,  // the planner proves nothing
+};
+const char* optimality_name(Optimality optimality);
+
+// What the estimate says of a plan (see estimate.h).
+struct StageEstimate {
+  DeviceName device;
+  double compute_s = 0;        // per request, over all its steps
+  double transfer_s = 0;       // per request, on its outgoing links
+  double weights_bytes = 0;
+  double state_bytes = 0;      // for the requests in flight
+  double activation_bytes = 0;
+  double memory_bytes = 0;     // of the device
+};
+struct Estimate {
+  double latency_s = 0;  // of one request alone, from its prompt to its last token
+  double ttft_s = 0;     // to its first token
+  double tpot_s = 0;     // per further token, mean
+  double tokens_per_s = 0;   // with in_flight requests
+  double bottleneck_s = 0;   // busiest device or link, per request
+  std::string bottleneck;    // "phone2 computing", "phone1 -> phone2"
+  std::vector<StageEstimate> stages;
+};
+
+struct Plan {
+  std::string model;
+  std::string cluster;
+  std::string planner;
+  Objective objective = Objective::kLatency;
+  std::vector<Stage> stages;  // in pipeline order; each device at most once, none empty
+  std::vector<Transfer> transfers;
+  Estimate estimate;
+  Optimality optimality = Optimality::kHeuristic;
+  double gap = 0;             // (objective - bound) / objective when kFeasible
+  double planning_s = 0;      // wall time
+
+  const DeviceName& header() const { return stages.front().device; }
+  const DeviceName& tailer() const { return stages.back().device; }
+  // The device that runs a segment. REQUIRES: the plan is checked.
+  const DeviceName& device_of(SegmentId segment) const;
+};
+
+// The transfers that an assignment needs: each value once to each device that uses it; model inputs
+// come from the header, model outputs go to the tailer.
+std::vector<Transfer> transfers_of(const Segmentation& segmentation, const std::vector<Stage>& stages);
+
+// Every rule that a plan must keep: all segments run exactly once and in order, devices exist and
+// stand once, the header is where the cluster wants it, memory suffices for weights (each once per
+// device), states of the requests in flight and activations, transfers are those needed.
+void check_plan(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
+                const Workload& workload);
+
+nlohmann::json plan_to_json(const Plan& plan);
+Plan plan_from_json(const nlohmann::json& json, const std::string& origin);  // InputError
+
+}  // namespace lingua

@@ -1,0 +1,60 @@
+#pragma once
+// From a model on disk to its Graph and a source of its weights and programs.
+//
+// A model is a folder in Hugging Face's layout (config.json and model.safetensors or its shards; the
+// family is built in C++ as TorchScript), the name of a published configuration ("bloom-560m":
+// shapes without weights), or any TorchScript file whose forward takes and returns tensors.
+//
+// forward of a language model, after its weights are taken out of it:
+//   (tokens [n] int64, new_tokens int, cached_tokens int, state...) -> logits [n or 1, V]
+// where tokens is the one model input and the logits the one output.
+// Errors: InputError names file, field and value.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/device/device.h"
+#include "runtime/model/graph.h"
+#include "runtime/model/model_source.h"
+
+namespace lingua {
+
+enum class Head {
+  kLast,  // logits of the last position only: enough to generate
+  kAll,   // of all positions, as the paper runs it
+};
+
+struct ImportOptions {
+  DType dtype = DType::kFloat32;  // of weights and activations; for a folder or name
+  bool kv_cache = true;           // for a folder or name; a TorchScript file has none
+  Head head = Head::kLast;        // for a folder or name
+  // For a TorchScript file: one "NAME=DIMxDIMx...:DTYPE" per input of forward, where a dimension is
+  // a number or n ("tokens=1xn:int64"). Empty: one int64 input of shape 1xn is tried.
+  std::vector<std::string> inputs;
+};
+
+struct ImportedModel {
+  Graph graph;
+  std::unique_ptr<ModelSource> source;
+  bool is_language_model = false;       // takes token ids, gives logits over a vocabulary
+  std::int64_t vocabulary = 0;
+  std::vector<std::int64_t> stop_tokens;  // end-of-sequence ids from config.json
+  bool kv_cache = false;                // the graph has states
+};
+
+ImportedModel import_model(const std::string& model, const ImportOptions& options);
+
+// What plain LibTorch gives: the unsplit module in this process, a loop around forward, no seam.
+struct ReferenceResult {
+  std::vector<std::int64_t> tokens;
+  std::vector<std::vector<float>> logits;  // of the last position, per step, when asked for
+  double prefill_s = 0;
+  double decode_s = 0;  // all further tokens together
+};
+ReferenceResult generate_reference(const std::string& model, const ImportOptions& options,
+                                   const std::vector<std::int64_t>& prompt, std::int64_t max_tokens,
+                                   int threads, bool keep_logits);
+
+}  // namespace lingua

@@ -1,0 +1,34 @@
+#pragma once
+// Seeded random models in published or custom sizes: real shapes without a download.
+//
+// Determinism: the same name, dtype and seed give the same files, byte for byte.
+// Source: BLOOM configurations, huggingface.co/bigscience/bloom-* config.json; weights are normal
+// with the family's initializer_range.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "runtime/model/graph.h"
+
+namespace lingua {
+
+struct RandomModelOptions {
+  // A published size ("bloom-560m"), or a custom one:
+  // "bloom:hidden=64,layers=4,heads=4,vocabulary=256".
+  std::string name;
+  std::uint64_t seed = 1;
+  DType dtype = DType::kBFloat16;  // as stored
+  std::filesystem::path folder;    // made; must not hold a model already
+};
+
+// Names of the published sizes.
+std::vector<std::string> published_models();
+
+// Writes config.json and model.safetensors, one tensor in memory at a time. `progress` is called
+// with the share done (0 to 1).
+void write_random_model(const RandomModelOptions& options, const std::function<void(double)>& progress);
+
+}  // namespace lingua

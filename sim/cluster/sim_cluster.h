@@ -1,0 +1,57 @@
+#pragma once
+// A cluster of phones inside SimGrid: each device an actor on a modelled host.
+//
+// The same worker and coordinator loops as on real devices run here as actors. Compute is charged by
+// device/roofline.h, transfers by SimGrid's network model over the cluster's links.
+// Determinism: the same inputs give the same events, to the last bit.
+// Threads: one SimCluster per process (SimGrid's clock cannot be reset); run() blocks.
+// Errors: WorldError when an actor waits for ever (deadlock), with the names of those that wait.
+// Source: SimGrid (Casanova et al., JPDC 74(10), 2014). The network model is pinned: CM02 without
+// empirical factors, so that bytes over a link take latency + bytes / bandwidth when alone.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/device/device.h"
+
+namespace lingua {
+
+struct SimOptions {
+  // Bytes of a message on the wire; the real encoding's (net/ gives it).
+  std::function<double(const MessageBody&)> wire_bytes;
+  // Makes the numerics of a device: shapes only (make_shape_executor) or LibTorch.
+  std::function<std::unique_ptr<Executor>(const DeviceSpec&)> make_executor;
+};
+
+class SimCluster {
+ public:
+  SimCluster(const ClusterSpec& cluster, SimOptions options);
+  ~SimCluster();
+  SimCluster(const SimCluster&) = delete;
+  SimCluster& operator=(const SimCluster&) = delete;
+
+  // What a device (or the coordinator) runs. REQUIRES: before run(), once per name.
+  void start(const DeviceName& device, std::function<void(Device&)> body);
+
+  // Runs until all bodies have returned. Exceptions that a body throws end the run and come out here.
+  void run();
+
+  // The configuration of the simulator, for the log of a run: version and pinned model.
+  static std::string configuration();
+
+  // Fault controls: on the cluster, never on a Device. Effective at a virtual time.
+  void kill_at(Seconds when, const DeviceName& device);
+  // Multiplies a device's speed by `factor` from then on.
+  void throttle_at(Seconds when, const DeviceName& device, double factor);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Gives outputs with the right shapes and no data. Pure bookkeeping, no time.
+std::unique_ptr<Executor> make_shape_executor();
+
+}  // namespace lingua
