@@ -1,0 +1,62 @@
+#pragma once
+// A model as TorchScript, before it is a Graph: what families and files give to the importer.
+//
+// Internal to torch/: the only header shared there that includes LibTorch's JIT part.
+// forward's arguments are, in order: model inputs, step scalars (int), states. Its result is a
+// tensor or a tuple of tensors. Control flow that does not depend on tensor contents is allowed.
+
+#include <torch/script.h>
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/model/graph.h"
+#include "runtime/torch/import.h"
+
+namespace lingua {
+
+struct ForwardArgument {
+  std::string name;
+  ValueKind kind = ValueKind::kInput;       // kInput, kStep or kState
+  DType dtype = DType::kInt64;
+  std::vector<StepFunction> dims;           // of a kInput
+  std::vector<std::int64_t> state_shape;    // of a kState: constants and kCapacity once
+  StepScalar step_scalar = StepScalar::kNewTokens;  // of a kStep
+};
+
+// Reads weights without holding them. `weight` is a name of ScriptModel::weight_names.
+class WeightReader {
+ public:
+  virtual ~WeightReader() = default;
+  // Bytes [offset, offset + bytes) of the weight in the dtype of the module's parameter (converted
+  // from the stored dtype where they differ).
+  virtual void read(const std::string& weight, std::int64_t offset, std::int64_t bytes,
+                    std::byte* out) = 0;
+};
+
+struct ScriptModel {
+  std::string name;
+  // Parameters on the meta device when `reader` provides them (or nobody does); real ones otherwise.
+  torch::jit::Module module;
+  std::vector<ForwardArgument> arguments;
+  std::map<std::string, std::string> weight_names;  // attribute path in the module -> weight's name
+  std::unique_ptr<WeightReader> reader;             // null: shapes only, or real parameters
+  bool is_language_model = false;
+  std::int64_t vocabulary = 0;
+  std::vector<std::int64_t> stop_tokens;
+  bool kv_cache = false;
+};
+
+// A model folder or the name of a published configuration; the family builds the module.
+ScriptModel load_model_folder(const std::string& model, const ImportOptions& options);
+
+// True when `model` is a folder or a published name, false for what must be a TorchScript file.
+bool is_model_folder(const std::string& model);
+
+// A TorchScript file, with its real parameters.
+ScriptModel load_script_file(const std::string& file, const ImportOptions& options);
+
+}  // namespace lingua
