@@ -1,9 +1,10 @@
 #pragma once
 // What goes wrong and how the program ends.
 //
-// Errors: LINGUA_CHECK is for our own bugs and stays on in release builds. What the user gave us and what
-// the world did is thrown as one of the classes below; `lingua` prints what() on one line and ends
-// with exit_code(). What a policy must react to (a lost device, a late reply) is data instead.
+// Errors: LINGUA_CHECK is for our own bugs and stays on in release builds. What the user gave us
+// and what the world did is thrown as one of the classes below; `lingua` prints what() on one line
+// and ends with exit_code(). What a policy must react to (a lost device, a late reply) is data
+// instead.
 
 #include <fmt/format.h>
 
@@ -28,7 +29,8 @@ class Error : public std::runtime_error {
   ExitCode exit_code() const { return exit_code_; }
 
  protected:
-  Error(ExitCode code, const std::string& message) : std::runtime_error(message), exit_code_(code) {}
+  Error(ExitCode code, const std::string& message)
+      : std::runtime_error(message), exit_code_(code) {}
 
  private:
   ExitCode exit_code_;
@@ -72,12 +74,13 @@ namespace internal {
 
 }  // namespace lingua
 
-// LINGUA_CHECK(condition) or LINGUA_CHECK(condition, "format {}", value): throws BugError when it does not hold.
+// LINGUA_CHECK(condition) or LINGUA_CHECK(condition, "format {}", value): throws BugError when it
+// does not hold.
 #define LINGUA_CHECK_DETAIL(...) (fmt::format("" __VA_ARGS__))
-#define LINGUA_CHECK(condition, ...)                                                \
-  do {                                                                       \
-    if (!(condition)) {                                                      \
-      ::lingua::internal::check_failed(__FILE__, __LINE__, #condition,       \
-                                       LINGUA_CHECK_DETAIL(__VA_ARGS__));    \
-    }                                                                        \
+#define LINGUA_CHECK(condition, ...)                                      \
+  do {                                                                    \
+    if (!(condition)) {                                                   \
+      ::lingua::internal::check_failed(__FILE__, __LINE__, #condition,    \
+                                       LINGUA_CHECK_DETAIL(__VA_ARGS__)); \
+    }                                                                     \
   } while (false)

@@ -27,7 +27,8 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
   while (in.read(buffer, sizeof buffer) || in.gcount() > 0) {
     content.append(buffer, static_cast<std::size_t>(in.gcount()));
     if (content.size() > max_bytes) {
-      throw InputError(fmt::format("{}: larger than {} bytes; at most that is read", path.string(), max_bytes));
+      throw InputError(
+          fmt::format("{}: larger than {} bytes; at most that is read", path.string(), max_bytes));
     }
   }
   if (in.bad()) throw InputError(fmt::format("{}: cannot be read", path.string()));
@@ -54,7 +55,8 @@ void write_file_atomically(const fs::path& path, const std::function<void(std::o
   }
   std::error_code error;
   fs::rename(temporary, path, error);
-  if (error) throw InputError(fmt::format("{}: cannot be written: {}", path.string(), error.message()));
+  if (error)
+    throw InputError(fmt::format("{}: cannot be written: {}", path.string(), error.message()));
 }
 
 std::uint64_t checksum(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }

@@ -15,8 +15,8 @@ namespace lingua {
 // The content of a file. A file larger than max_bytes is refused, not read.
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes = 64ULL << 20);
 
-// Calls write with a stream to a temporary file beside `path`, then renames it to `path`. When write
-// throws or the disk is full the temporary file is removed and `path` is as it was.
+// Calls write with a stream to a temporary file beside `path`, then renames it to `path`. When
+// write throws or the disk is full the temporary file is removed and `path` is as it was.
 void write_file_atomically(const std::filesystem::path& path,
                            const std::function<void(std::ostream&)>& write);
 

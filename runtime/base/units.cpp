@@ -20,19 +20,19 @@ struct Scale {
 constexpr double kKi = 1024.0;
 // The first name of each magnitude is the one that format_quantity uses.
 constexpr std::array kByteScales = {
-    Scale{"B", 1},         Scale{"kB", 1e3},        Scale{"MB", 1e6},
-    Scale{"GB", 1e9},      Scale{"TB", 1e12},       Scale{"KiB", kKi},
-    Scale{"MiB", kKi * kKi}, Scale{"GiB", kKi * kKi * kKi},
+    Scale{"B", 1},     Scale{"kB", 1e3},  Scale{"MB", 1e6},       Scale{"GB", 1e9},
+    Scale{"TB", 1e12}, Scale{"KiB", kKi}, Scale{"MiB", kKi* kKi}, Scale{"GiB", kKi* kKi* kKi},
 };
 constexpr std::array kByteRateScales = {
-    Scale{"B/s", 1},          Scale{"kB/s", 1e3},         Scale{"MB/s", 1e6},
-    Scale{"GB/s", 1e9},       Scale{"bit/s", 1.0 / 8},    Scale{"kbit/s", 1e3 / 8},
-    Scale{"Mbit/s", 1e6 / 8}, Scale{"Gbit/s", 1e9 / 8},   Scale{"MiB/s", kKi * kKi},
-    Scale{"GiB/s", kKi * kKi * kKi},
+    Scale{"B/s", 1},          Scale{"kB/s", 1e3},
+    Scale{"MB/s", 1e6},       Scale{"GB/s", 1e9},
+    Scale{"bit/s", 1.0 / 8},  Scale{"kbit/s", 1e3 / 8},
+    Scale{"Mbit/s", 1e6 / 8}, Scale{"Gbit/s", 1e9 / 8},
+    Scale{"MiB/s", kKi* kKi}, Scale{"GiB/s", kKi* kKi* kKi},
 };
 constexpr std::array kFlopScales = {
-    Scale{"FLOP/s", 1},     Scale{"kFLOP/s", 1e3},  Scale{"MFLOP/s", 1e6},
-    Scale{"GFLOP/s", 1e9},  Scale{"TFLOP/s", 1e12},
+    Scale{"FLOP/s", 1},    Scale{"kFLOP/s", 1e3},  Scale{"MFLOP/s", 1e6},
+    Scale{"GFLOP/s", 1e9}, Scale{"TFLOP/s", 1e12},
 };
 constexpr std::array kTimeScales = {
     Scale{"s", 1}, Scale{"ms", 1e-3}, Scale{"us", 1e-6}, Scale{"min", 60}, Scale{"h", 3600},
@@ -85,7 +85,8 @@ double parse_quantity(std::string_view text, Unit unit) {
 std::string format_quantity(double value, Unit unit) {
   Scale best{"", 0};
   for (const Scale& scale : scales_of(unit)) {
-    const bool readable = scale.name.find_first_of("ibn") == std::string_view::npos && scale.name != "h";
+    const bool readable =
+        scale.name.find_first_of("ibn") == std::string_view::npos && scale.name != "h";
     if (!readable && scale.factor != 1) continue;
     const bool fits = std::abs(value) >= scale.factor;
     const bool better = best.factor == 0 || (fits && scale.factor > best.factor) ||

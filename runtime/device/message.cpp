@@ -16,14 +16,24 @@ std::string describe(const MessageBody& body) {
   return std::visit(
       Overloaded{
           [](const Prepare& m) { return fmt::format("Prepare of epoch {}", m.epoch); },
-          [](const WeightChunk& m) { return fmt::format("WeightChunk of {} at {}", m.weight, m.offset); },
-          [](const WeightAck& m) { return fmt::format("WeightAck of {} at {}", m.weight, m.offset); },
+          [](const WeightChunk& m) {
+            return fmt::format("WeightChunk of {} at {}", m.weight, m.offset);
+          },
+          [](const WeightAck& m) {
+            return fmt::format("WeightAck of {} at {}", m.weight, m.offset);
+          },
           [](const Ready& m) { return fmt::format("Ready for epoch {}", m.epoch); },
           [](const Failed& m) { return fmt::format("Failed: {}", m.reason); },
           [](const Submit& m) { return fmt::format("Submit of request {}", m.request); },
-          [](const Activations& m) { return fmt::format("Activations of request {}, step {}", m.request, m.step_index); },
-          [](const StepResult& m) { return fmt::format("StepResult of request {}, step {}", m.request, m.step_index); },
-          [](const TokenMade& m) { return fmt::format("TokenMade for request {}, token {}", m.request, m.index); },
+          [](const Activations& m) {
+            return fmt::format("Activations of request {}, step {}", m.request, m.step_index);
+          },
+          [](const StepResult& m) {
+            return fmt::format("StepResult of request {}, step {}", m.request, m.step_index);
+          },
+          [](const TokenMade& m) {
+            return fmt::format("TokenMade for request {}, token {}", m.request, m.index);
+          },
           [](const Done& m) { return fmt::format("Done with request {}", m.request); },
           [](const Release& m) { return fmt::format("Release of request {}", m.request); },
           [](const AskEvents&) { return std::string("AskEvents"); },

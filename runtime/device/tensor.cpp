@@ -16,7 +16,8 @@ std::int64_t Tensor::elements() const {
 
 std::shared_ptr<std::byte> allocate_bytes(std::int64_t bytes) {
   constexpr std::size_t kAlignment = 64;
-  const std::size_t rounded = (static_cast<std::size_t>(bytes) + kAlignment) / kAlignment * kAlignment;
+  const std::size_t rounded =
+      (static_cast<std::size_t>(bytes) + kAlignment) / kAlignment * kAlignment;
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
   if (memory == nullptr) {
     throw WorldError(fmt::format("{} of memory are not to be had",

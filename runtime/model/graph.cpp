@@ -17,11 +17,16 @@ struct DTypeFacts {
 };
 
 constexpr std::array kDTypes = {
-    DTypeFacts{DType::kFloat32, "float32", "fp32", 4},  DTypeFacts{DType::kFloat64, "float64", "fp64", 8},
-    DTypeFacts{DType::kFloat16, "float16", "fp16", 2},  DTypeFacts{DType::kBFloat16, "bfloat16", "bf16", 2},
-    DTypeFacts{DType::kInt64, "int64", "i64", 8},       DTypeFacts{DType::kInt32, "int32", "i32", 4},
-    DTypeFacts{DType::kInt16, "int16", "i16", 2},       DTypeFacts{DType::kInt8, "int8", "i8", 1},
-    DTypeFacts{DType::kUInt8, "uint8", "u8", 1},        DTypeFacts{DType::kBool, "bool", "bool", 1},
+    DTypeFacts{DType::kFloat32, "float32", "fp32", 4},
+    DTypeFacts{DType::kFloat64, "float64", "fp64", 8},
+    DTypeFacts{DType::kFloat16, "float16", "fp16", 2},
+    DTypeFacts{DType::kBFloat16, "bfloat16", "bf16", 2},
+    DTypeFacts{DType::kInt64, "int64", "i64", 8},
+    DTypeFacts{DType::kInt32, "int32", "i32", 4},
+    DTypeFacts{DType::kInt16, "int16", "i16", 2},
+    DTypeFacts{DType::kInt8, "int8", "i8", 1},
+    DTypeFacts{DType::kUInt8, "uint8", "u8", 1},
+    DTypeFacts{DType::kBool, "bool", "bool", 1},
 };
 
 const DTypeFacts& facts(DType dtype) {
@@ -99,11 +104,13 @@ void check_graph(const Graph& graph) {
                    "value {} does not list its user {}", id, n);
     }
     for (ValueId id : node.outputs) {
-      LINGUA_CHECK(in_range(id) && graph.values[id].producer == n, "node {} and its result {}", n, id);
+      LINGUA_CHECK(in_range(id) && graph.values[id].producer == n, "node {} and its result {}", n,
+                   id);
     }
   }
   for (ValueId id : graph.inputs) {
-    LINGUA_CHECK(in_range(id) && (graph.values[id].kind == ValueKind::kInput || graph.values[id].kind == ValueKind::kStep));
+    LINGUA_CHECK(in_range(id) && (graph.values[id].kind == ValueKind::kInput ||
+                                  graph.values[id].kind == ValueKind::kStep));
   }
   for (ValueId id : graph.outputs) LINGUA_CHECK(in_range(id));
 }

@@ -15,7 +15,18 @@
 
 namespace lingua {
 
-enum class DType : std::uint8_t { kFloat32, kFloat64, kFloat16, kBFloat16, kInt64, kInt32, kInt16, kInt8, kUInt8, kBool };
+enum class DType : std::uint8_t {
+  kFloat32,
+  kFloat64,
+  kFloat16,
+  kBFloat16,
+  kInt64,
+  kInt32,
+  kInt16,
+  kInt8,
+  kUInt8,
+  kBool
+};
 
 std::int64_t dtype_bytes(DType dtype);
 const char* dtype_name(DType dtype);  // "float32", ...
@@ -47,12 +58,12 @@ struct Value {
   std::string name;
   ValueKind kind = ValueKind::kActivation;
   DType dtype = DType::kFloat32;
-  bool is_tensor = true;           // false: a number, list or other non-tensor
-  bool can_be_sent = true;         // tensors and plain numbers can cross a cut; lists cannot
-  std::vector<StepFunction> dims;  // of a tensor
+  bool is_tensor = true;                  // false: a number, list or other non-tensor
+  bool can_be_sent = true;                // tensors and plain numbers can cross a cut; lists cannot
+  std::vector<StepFunction> dims;         // of a tensor
   std::vector<std::int64_t> state_shape;  // of a kState: constants, and kCapacity once
   StepScalar step_scalar = StepScalar::kNewTokens;  // of a kStep
-  NodeId producer = -1;            // the node, or -1 for everything but kActivation
+  NodeId producer = -1;  // the node, or -1 for everything but kActivation
   std::vector<NodeId> users;
 
   // Bytes of the tensor (8 for a plain number); for a kState use state_bytes.
@@ -62,7 +73,7 @@ struct Value {
 struct Node {
   std::string kind;   // "aten::linear", ...
   std::string scope;  // where in the model it comes from, as far as known: "transformer.h.3"
-  std::vector<ValueId> inputs;   // every operand, constants of the source code left out
+  std::vector<ValueId> inputs;  // every operand, constants of the source code left out
   std::vector<ValueId> outputs;
   StepFunction flops;
   StepFunction bytes_moved;  // memory traffic: operands read and results written, views free
@@ -86,8 +97,8 @@ struct Graph {
 // Errors: LINGUA_CHECK when the product is of higher degree than two.
 StepFunction product(const std::vector<StepFunction>& dims);
 
-// What a node list, its values and their links promise to each other (producers before users, ids in
-// range, users listed). Errors: LINGUA_CHECK. Every importer calls it.
+// What a node list, its values and their links promise to each other (producers before users, ids
+// in range, users listed). Errors: LINGUA_CHECK. Every importer calls it.
 void check_graph(const Graph& graph);
 
 }  // namespace lingua

@@ -2,9 +2,9 @@
 // A segment: a contiguous piece of the graph that runs alone, the unit of assignment.
 //
 // A Segment says everything that a planner, a device or a simulator has to know of a piece of the
-// model: what goes in and out and how large it is, which weights and states it needs, what it costs.
-// What it computes is in its program (lite-interpreter bytes), made by torch/ and sent beside it.
-// Units: FLOPs, bytes. Ownership: a plain value.
+// model: what goes in and out and how large it is, which weights and states it needs, what it
+// costs. What it computes is in its program (lite-interpreter bytes), made by torch/ and sent
+// beside it. Units: FLOPs, bytes. Ownership: a plain value.
 
 #include <string>
 #include <vector>
@@ -64,8 +64,8 @@ struct Segmentation {
   std::string model;
   std::string rule;  // how the cuts were chosen
   std::vector<Segment> segments;
-  std::vector<TensorSpec> model_inputs;   // kInput values: given to the header
-  std::vector<ValueId> model_outputs;     // values the last device must hold in the end
+  std::vector<TensorSpec> model_inputs;  // kInput values: given to the header
+  std::vector<ValueId> model_outputs;    // values the last device must hold in the end
 };
 
 // The segment that makes a value, or -1 for a model input.

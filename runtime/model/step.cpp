@@ -55,7 +55,7 @@ StepFunction operator*(StepFunction a, double factor) { return a *= factor; }
 const std::vector<Step>& fit_steps() {
   // 2 <= n so that no dimension is 1 by accident and broadcast away; the first six determine the
   // coefficients, the rest check them. p = 0 stands among the checks: a prefill must fit as well.
-  static const std::vector<Step> steps = {{2, 3}, {3, 3}, {5, 3},  {2, 7}, {5, 7},
+  static const std::vector<Step> steps = {{2, 3},  {3, 3},  {5, 3}, {2, 7}, {5, 7},
                                           {2, 13}, {7, 11}, {4, 0}, {1, 6}};
   return steps;
 }
@@ -89,7 +89,9 @@ bool fit(const std::vector<double>& samples, StepFunction* function) {
   for (int i = 0; i < kUnknowns; ++i) {
     const double value = rows[i][kUnknowns] / rows[i][i];
     const double rounded = std::round(value * 2) / 2;
-    c[i] = std::abs(value - rounded) < 1e-6 * std::max(1.0, std::abs(value)) + 1e-9 * scale ? rounded : value;
+    c[i] = std::abs(value - rounded) < 1e-6 * std::max(1.0, std::abs(value)) + 1e-9 * scale
+               ? rounded
+               : value;
   }
   *function = StepFunction(c);
   for (std::size_t i = 0; i < steps.size(); ++i) {

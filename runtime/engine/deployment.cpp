@@ -1,0 +1,108 @@
+#include "runtime/engine/deployment.h"
+
+#include <algorithm>
+#include <set>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/files.h"
+
+namespace lingua {
+namespace {
+
+// The segments a stage stores, in model order: those it runs and the overlap.
+std::vector<SegmentId> stored_by(const Stage& stage) {
+  std::set<SegmentId> ids(stage.stored_segments.begin(), stage.stored_segments.end());
+  for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id) ids.insert(id);
+  return {ids.begin(), ids.end()};
+}
+
+}  // namespace
+
+Prepare Deployment::prepare_for(const Stage& stage) const {
+  Prepare prepare;
+  prepare.epoch = epoch;
+  prepare.first_segment = stage.first_segment;
+  prepare.last_segment = stage.last_segment;
+  prepare.model_segments = static_cast<SegmentId>(segmentation->segments.size());
+  prepare.model_inputs = segmentation->model_inputs;
+  prepare.model_outputs = segmentation->model_outputs;
+  prepare.header = plan.header();
+  prepare.tailer = plan.tailer();
+  prepare.threads = threads;
+  for (SegmentId id : stored_by(stage)) {
+    const Segment& segment = segmentation->segments[static_cast<std::size_t>(id)];
+    prepare.segments.push_back(segment);
+    if (source->has_data()) prepare.programs.push_back(source->program(segment));
+  }
+  for (const Transfer& transfer : plan.transfers) {
+    if (transfer.from != stage.device) continue;
+    const auto route = std::find_if(prepare.routes.begin(), prepare.routes.end(),
+                                    [&](const Route& r) { return r.value == transfer.value; });
+    if (route == prepare.routes.end()) {
+      prepare.routes.push_back({transfer.value, {transfer.to}});
+    } else {
+      route->to.push_back(transfer.to);
+    }
+  }
+  return prepare;
+}
+
+WeightSender::WeightSender(const Deployment& deployment, const Stage& stage)
+    : deployment_(deployment), device_(stage.device) {
+  std::set<std::string> names;
+  for (SegmentId id : stored_by(stage)) {
+    for (const WeightSpec& weight :
+         deployment.segmentation->segments[static_cast<std::size_t>(id)].weights) {
+      if (!names.insert(weight.name).second) continue;
+      weights_.push_back(weight);
+      bytes_total_ += static_cast<double>(weight.bytes());
+    }
+  }
+}
+
+WeightChunk WeightSender::next_chunk() {
+  const WeightSpec& weight = weights_[next_weight_];
+  // Whole elements only: a source converts dtypes element by element.
+  const std::int64_t most =
+      std::max(deployment_.chunk_bytes / dtype_bytes(weight.dtype), std::int64_t{1}) *
+      dtype_bytes(weight.dtype);
+  const std::int64_t bytes = std::min(most, weight.bytes() - offset_);
+  WeightChunk chunk{deployment_.epoch, weight.name, offset_, {DType::kUInt8, {bytes}, nullptr}, 0};
+  if (deployment_.source->has_data()) {
+    if (offset_ == 0) checksum_ = std::make_unique<Checksum>();
+    auto memory = allocate_bytes(bytes);
+    deployment_.source->read(weight, offset_, bytes, memory.get());
+    checksum_->update(memory.get(), static_cast<std::size_t>(bytes));
+    chunk.bytes.data = memory;
+  }
+  offset_ += bytes;
+  if (offset_ == weight.bytes()) {
+    if (checksum_) chunk.checksum = checksum_->value();
+    offset_ = 0;
+    ++next_weight_;
+  }
+  return chunk;
+}
+
+void WeightSender::fill_window(Device& device) {
+  while (under_way_ < deployment_.window && next_weight_ < weights_.size()) {
+    WeightChunk chunk = next_chunk();
+    sizes_under_way_.push_back(chunk.bytes.bytes());
+    ++under_way_;
+    device.send(device_, std::move(chunk));
+  }
+}
+
+void WeightSender::acknowledge(const WeightAck& ack, Device& device) {
+  if (under_way_ == 0) {
+    throw WorldError(fmt::format(
+        "{} answers nonsense: it acknowledges weight '{}', of which nothing is under way", device_,
+        ack.weight));
+  }
+  --under_way_;
+  bytes_acknowledged_ += static_cast<double>(sizes_under_way_.front());
+  sizes_under_way_.erase(sizes_under_way_.begin());
+  fill_window(device);
+}
+
+}  // namespace lingua

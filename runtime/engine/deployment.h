@@ -1,0 +1,63 @@
+#pragma once
+// A plan made real: what each device is told, and how the weights reach it.
+//
+// Weights travel in pieces of at most chunk_bytes, in order, at most `window` of them under way per
+// device: neither side ever holds more than that beyond its own weights.
+// Errors: InputError from the model source; a device that answers out of turn is a WorldError.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/base/files.h"
+#include "runtime/device/device.h"
+#include "runtime/model/model_source.h"
+#include "runtime/model/segment.h"
+#include "runtime/plan/plan.h"
+
+namespace lingua {
+
+struct Deployment {
+  Epoch epoch = 1;
+  Plan plan;
+  const Segmentation* segmentation = nullptr;
+  ModelSource* source = nullptr;
+  int threads = 0;  // per device; 0: as many as it has cores
+  std::int64_t chunk_bytes = 4LL << 20;
+  int window = 2;
+
+  // What the device of a stage is told.
+  Prepare prepare_for(const Stage& stage) const;
+};
+
+// Streams the weights of one stage to its device.
+class WeightSender {
+ public:
+  WeightSender(const Deployment& deployment, const Stage& stage);
+
+  // Sends pieces until the window is full or all are sent.
+  void fill_window(Device& device);
+  // Takes an answer; WorldError when it answers nothing that was sent.
+  void acknowledge(const WeightAck& ack, Device& device);
+
+  bool done() const { return next_weight_ == weights_.size() && under_way_ == 0; }
+  double bytes_total() const { return bytes_total_; }
+  double bytes_acknowledged() const { return bytes_acknowledged_; }
+
+ private:
+  WeightChunk next_chunk();
+
+  const Deployment& deployment_;
+  DeviceName device_;
+  std::vector<WeightSpec> weights_;  // each once
+  std::size_t next_weight_ = 0;
+  std::int64_t offset_ = 0;
+  int under_way_ = 0;
+  double bytes_total_ = 0;
+  double bytes_acknowledged_ = 0;
+  std::vector<std::int64_t> sizes_under_way_;
+  std::unique_ptr<Checksum> checksum_;
+};
+
+}  // namespace lingua

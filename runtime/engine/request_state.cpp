@@ -1,0 +1,117 @@
+#include "runtime/engine/request_state.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/base/errors.h"
+
+namespace lingua {
+namespace {
+
+std::vector<std::int64_t> as_int64(const Tensor& tensor) {
+  std::vector<std::int64_t> values(static_cast<std::size_t>(tensor.elements()), kNoToken);
+  if (tensor.has_data()) {
+    std::memcpy(values.data(), tensor.data.get(), static_cast<std::size_t>(tensor.bytes()));
+  }
+  return values;
+}
+
+// n of a step that takes these inputs: the length of the first dimension that is n in the model.
+std::int64_t new_tokens_of(const std::vector<Tensor>& inputs,
+                           const std::vector<TensorSpec>& specs) {
+  const StepFunction n({0, 1, 0, 0, 0, 0});
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    for (std::size_t d = 0; d < std::min(specs[i].dims.size(), inputs[i].shape.size()); ++d) {
+      if (specs[i].dims[d] == n) return inputs[i].shape[d];
+    }
+  }
+  return 1;
+}
+
+}  // namespace
+
+void check_submit(const Submit& submit, const std::vector<TensorSpec>& model_inputs) {
+  const auto refuse = [&](const std::string& why) {
+    throw WorldError(fmt::format("request {} is refused: {}", submit.request, why));
+  };
+  if (submit.inputs.size() != model_inputs.size()) {
+    refuse(fmt::format("it has {} inputs, the model takes {}", submit.inputs.size(),
+                       model_inputs.size()));
+  }
+  for (std::size_t i = 0; i < submit.inputs.size(); ++i) {
+    if (submit.inputs[i].dtype != model_inputs[i].dtype) {
+      refuse(fmt::format("input {} is {}, the model takes {}", model_inputs[i].name,
+                         dtype_name(submit.inputs[i].dtype), dtype_name(model_inputs[i].dtype)));
+    }
+  }
+  const Step step{new_tokens_of(submit.inputs, model_inputs), 0};
+  for (std::size_t i = 0; i < submit.inputs.size(); ++i) {
+    const auto& shape = submit.inputs[i].shape;
+    bool same = shape.size() == model_inputs[i].dims.size();
+    for (std::size_t d = 0; same && d < shape.size(); ++d) {
+      same =
+          shape[d] > 0 && shape[d] == static_cast<std::int64_t>(model_inputs[i].dims[d].at(step));
+    }
+    if (!same) {
+      refuse(fmt::format("input {} has shape [{}], which the model does not take",
+                         model_inputs[i].name, fmt::join(shape, ", ")));
+    }
+  }
+  if (submit.max_tokens < 0) refuse("max_tokens is negative");
+  if (submit.max_tokens == 0) return;
+  if (submit.inputs.size() != 1 || submit.inputs[0].dtype != DType::kInt64 ||
+      submit.inputs[0].elements() < 1) {
+    refuse("generation needs one int64 input of at least one token");
+  }
+  const std::int64_t needed = submit.inputs[0].elements() + submit.max_tokens;
+  if (submit.capacity < needed) {
+    refuse(fmt::format("its capacity is {} tokens, prompt and answer need {}", submit.capacity,
+                       needed));
+  }
+}
+
+RequestState::RequestState(Submit submit, const std::vector<TensorSpec>& model_inputs,
+                           Seconds start)
+    : submit_(std::move(submit)),
+      first_tokens_(new_tokens_of(submit_.inputs, model_inputs)),
+      start_(start),
+      step_start_(start) {
+  if (generates()) prompt_ = as_int64(submit_.inputs[0]);
+}
+
+Step RequestState::step() const {
+  if (step_index_ == 0) return {first_tokens_, 0};
+  const auto known = static_cast<std::int64_t>(prompt_.size() + tokens_.size());
+  if (submit_.kv_cache) return {1, known - 1};
+  return {known, 0};
+}
+
+std::vector<Tensor> RequestState::step_inputs() const {
+  if (!generates() || step_index_ == 0) return submit_.inputs;
+  std::vector<std::int64_t> ids;
+  if (submit_.kv_cache) {
+    ids = {tokens_.back()};
+  } else {
+    ids = prompt_;
+    ids.insert(ids.end(), tokens_.begin(), tokens_.end());
+  }
+  Tensor tensor = make_int64_tensor(ids);
+  // A model may take its tokens as [1, n]: keep the prompt's leading dimensions.
+  tensor.shape = submit_.inputs[0].shape;
+  tensor.shape.back() = static_cast<std::int64_t>(ids.size());
+  return {tensor};
+}
+
+bool RequestState::take(TokenId token, Seconds now) {
+  tokens_.push_back(token);
+  const bool stopped = std::find(submit_.stop_tokens.begin(), submit_.stop_tokens.end(), token) !=
+                       submit_.stop_tokens.end();
+  if (stopped || static_cast<std::int64_t>(tokens_.size()) >= submit_.max_tokens) return true;
+  ++step_index_;
+  step_start_ = now;
+  return false;
+}
+
+}  // namespace lingua

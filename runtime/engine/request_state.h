@@ -1,0 +1,45 @@
+#pragma once
+// A request as its header sees it: the prompt, the tokens so far, and which step comes next.
+//
+// Pure bookkeeping: no device, no clock of its own.
+
+#include <vector>
+
+#include "runtime/device/message.h"
+
+namespace lingua {
+
+class RequestState {
+ public:
+  // REQUIRES: check_submit accepts it.
+  RequestState(Submit submit, const std::vector<TensorSpec>& model_inputs, Seconds start);
+
+  RequestId id() const { return submit_.request; }
+  bool generates() const { return submit_.max_tokens > 0; }
+  std::int64_t capacity() const { return generates() ? submit_.capacity : 0; }
+  std::int64_t step_index() const { return step_index_; }
+  Step step() const;
+  // One tensor per model input for the current step.
+  std::vector<Tensor> step_inputs() const;
+  Seconds start() const { return start_; }
+  Seconds step_start() const { return step_start_; }
+  const std::vector<TokenId>& tokens() const { return tokens_; }
+
+  // Takes the result of the current step; returns true when the request has ended. Otherwise the
+  // next step starts `now`.
+  bool take(TokenId token, Seconds now);
+
+ private:
+  Submit submit_;
+  std::int64_t first_tokens_ = 1;     // n of the first step
+  std::vector<std::int64_t> prompt_;  // of a generating request
+  std::vector<TokenId> tokens_;       // generated
+  std::int64_t step_index_ = 0;
+  Seconds start_;
+  Seconds step_start_;
+};
+
+// Checks a request that came from outside. Errors: WorldError with what is wrong.
+void check_submit(const Submit& submit, const std::vector<TensorSpec>& model_inputs);
+
+}  // namespace lingua

@@ -1,0 +1,336 @@
+#include "runtime/engine/worker.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <unordered_map>
+
+#include "runtime/base/errors.h"
+#include "runtime/engine/request_state.h"
+#include "runtime/engine/stage_wiring.h"
+#include "runtime/engine/weight_store.h"
+#include "runtime/events/event_log.h"
+#include "runtime/schedule/schedule.h"
+
+namespace lingua {
+namespace {
+
+// One step of one request on this device, from its first tensor until it has run.
+struct PendingStep {
+  Step step;
+  std::int64_t capacity = 0;
+  std::vector<Tensor> slots;
+  std::vector<char> filled;
+  int missing = 0;
+};
+
+class Worker {
+ public:
+  Worker(Device& device, const WorkerOptions& options) : device_(device), options_(options) {}
+
+  void run() {
+    while (!stopped_) {
+      // Everything that has arrived comes first: it may end or fail what would run next.
+      const Seconds deadline = ready_.empty() ? kNever : device_.now();
+      if (auto message = device_.receive(deadline)) {
+        handle(*message);
+      } else if (!ready_.empty()) {
+        guarded([&] { run_next(); });
+      }
+    }
+  }
+
+ private:
+  using StepKey = std::pair<RequestId, std::int64_t>;
+
+  // Runs work whose failure is the coordinator's to decide on.
+  template <class Work>
+  void guarded(Work work) {
+    try {
+      work();
+    } catch (const Error& error) {
+      ready_.clear();
+      pending_.clear();
+      device_.send(kCoordinator, Failed{epoch_, error.what()});
+    }
+  }
+
+  void handle(const Message& message) {
+    if (const auto* lost = std::get_if<PeerLost>(&message.body)) {
+      if (message.from == kCoordinator) {
+        throw WorldError(fmt::format("the coordinator was lost: {}", lost->reason));
+      }
+      return;  // the coordinator sees it as well, and decides
+    }
+    guarded([&] { std::visit([&](const auto& body) { on(body, message); }, message.body); });
+  }
+
+  void on(const Prepare& prepare, const Message&) {
+    double bytes = 0;
+    std::vector<std::string> names;
+    for (const Segment& segment : prepare.segments) {
+      for (const WeightSpec& weight : segment.weights) {
+        if (std::find(names.begin(), names.end(), weight.name) != names.end()) continue;
+        names.push_back(weight.name);
+        bytes += static_cast<double>(weight.bytes());
+      }
+    }
+    if (bytes > device_.spec().memory_bytes) {
+      throw WorldError(fmt::format("weights of {} do not fit the memory of {}",
+                                   format_quantity(bytes, Unit::kBytes),
+                                   format_quantity(device_.spec().memory_bytes, Unit::kBytes)));
+    }
+    wiring_ = StageWiring(prepare, device_.spec().name);
+    epoch_ = prepare.epoch;
+    prepare_ = prepare;
+    prepared_at_ = device_.now();
+    ready_sent_ = false;
+    requests_.clear();
+    pending_.clear();
+    ready_.clear();
+    weights_.keep_only(names);
+    loaded_.assign(prepare.segments.size(), 0);
+    for (const Segment& segment : prepare.segments) {
+      for (const WeightSpec& weight : segment.weights) weights_.expect(weight);
+    }
+    if (prepare.threads > 0) device_.executor().set_threads(prepare.threads);
+    load_complete_segments();
+  }
+
+  void on(const WeightChunk& chunk, const Message&) {
+    if (chunk.epoch != epoch_) return;  // of a deployment that has been replaced
+    const bool complete = weights_.receive(chunk);
+    device_.send(kCoordinator, WeightAck{epoch_, chunk.weight, chunk.offset});
+    if (complete) load_complete_segments();
+  }
+
+  void load_complete_segments() {
+    for (std::size_t i = 0; i < prepare_.segments.size(); ++i) {
+      const Segment& segment = prepare_.segments[i];
+      const bool complete =
+          std::all_of(segment.weights.begin(), segment.weights.end(),
+                      [&](const WeightSpec& w) { return weights_.complete(w.name); });
+      if (loaded_[i] || !complete) continue;
+      std::vector<Tensor> tensors;
+      for (const WeightSpec& weight : segment.weights)
+        tensors.push_back(weights_.tensor(weight.name));
+      device_.executor().load(segment, i < prepare_.programs.size() ? prepare_.programs[i] : "",
+                              tensors);
+      loaded_[i] = 1;
+      prepare_.programs.resize(prepare_.segments.size());
+      prepare_.programs[i].clear();
+      events_.push_back({device_.spec().name, event::kLoad, segment.id, -1, -1, prepared_at_,
+                         device_.now(), segment.weights_bytes()});
+    }
+    if (ready_sent_ || std::find(loaded_.begin(), loaded_.end(), 0) != loaded_.end()) return;
+    ready_sent_ = true;
+    device_.send(kCoordinator, Ready{epoch_});
+  }
+
+  void on(const Submit& submit, const Message&) {
+    if (!wiring_.is_header())
+      throw WorldError("a request was submitted to a device that is no header");
+    check_submit(submit, prepare_.model_inputs);
+    const auto [place, is_new] = requests_.try_emplace(
+        submit.request, RequestState(submit, prepare_.model_inputs, device_.now()));
+    if (!is_new) throw WorldError(fmt::format("request {} was submitted twice", submit.request));
+    start_step(place->second);
+  }
+
+  void start_step(const RequestState& request) {
+    PendingStep& pending =
+        pending_step({request.id(), request.step_index()}, request.step(), request.capacity());
+    const auto inputs = request.step_inputs();
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const auto slot = static_cast<std::size_t>(wiring_.model_inputs()[i]);
+      pending.slots[slot] = inputs[i];
+      pending.filled[slot] = 1;
+    }
+    mark_ready_when_complete({request.id(), request.step_index()}, pending);
+  }
+
+  PendingStep& pending_step(StepKey key, const Step& step, std::int64_t capacity) {
+    const auto [place, is_new] = pending_.try_emplace(key);
+    PendingStep& pending = place->second;
+    if (is_new) {
+      pending.step = step;
+      pending.capacity = capacity;
+      pending.slots.resize(static_cast<std::size_t>(wiring_.slots()));
+      pending.filled.resize(pending.slots.size(), 0);
+      pending.missing = wiring_.external_inputs();
+    }
+    return pending;
+  }
+
+  void mark_ready_when_complete(StepKey key, const PendingStep& pending) {
+    if (pending.missing == 0) ready_.push_back({key.first, key.second, device_.now()});
+  }
+
+  void on(const Activations& message, const Message& envelope) {
+    if (message.epoch != epoch_) return;
+    const StepKey key{message.request, message.step_index};
+    PendingStep& pending = pending_step(key, message.step, message.capacity);
+    if (pending.step != message.step || pending.capacity != message.capacity) {
+      throw WorldError(fmt::format("{} answers nonsense: two shapes for one step", envelope.from));
+    }
+    for (std::size_t i = 0; i < message.values.size(); ++i) {
+      const int slot = wiring_.incoming_slot(message.values[i]);
+      if (slot < 0 || i >= message.tensors.size()) {
+        throw WorldError(
+            fmt::format("{} answers nonsense: it sent value {}, which is not used here",
+                        envelope.from, message.values[i]));
+      }
+      check_tensor(message.tensors[i], wiring_.spec(slot), message.step, envelope.from);
+      const auto index = static_cast<std::size_t>(slot);
+      if (pending.filled[index]) continue;
+      pending.filled[index] = 1;
+      pending.slots[index] = message.tensors[i];
+      --pending.missing;
+    }
+    events_.push_back({envelope.from + "->" + device_.spec().name, event::kTransfer,
+                       prepare_.first_segment, message.request, message.step_index, envelope.sent,
+                       envelope.arrived, envelope.wire_bytes});
+    mark_ready_when_complete(key, pending);
+  }
+
+  static void check_tensor(const Tensor& tensor, const TensorSpec& spec, const Step& step,
+                           const DeviceName& from) {
+    if (spec.name.empty() && spec.dims.empty()) return;  // a model output on its way to the tailer
+    bool same = tensor.dtype == spec.dtype && tensor.shape.size() == spec.dims.size();
+    for (std::size_t d = 0; same && d < spec.dims.size(); ++d) {
+      same = tensor.shape[d] == static_cast<std::int64_t>(spec.dims[d].at(step));
+    }
+    if (!same) {
+      throw WorldError(
+          fmt::format("{} answers nonsense: value {} ('{}') has another shape than the plan says",
+                      from, spec.value, spec.name));
+    }
+  }
+
+  void run_next() {
+    const std::size_t index = next_step(ready_);
+    const StepKey key{ready_[index].request, ready_[index].step_index};
+    ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(index));
+    auto node = pending_.extract(key);
+    LINGUA_CHECK(!node.empty());
+    PendingStep& pending = node.mapped();
+    const StepContext context{key.first, pending.step, pending.capacity};
+    std::vector<Tensor> inputs;
+    for (const StageWiring::SegmentSlots& segment : wiring_.segments()) {
+      inputs.clear();
+      for (int slot : segment.inputs)
+        inputs.push_back(pending.slots[static_cast<std::size_t>(slot)]);
+      const Seconds start = device_.now();
+      auto outputs = device_.executor().run(segment.id, context, inputs);
+      LINGUA_CHECK(outputs.size() == segment.outputs.size());
+      for (std::size_t i = 0; i < outputs.size(); ++i) {
+        pending.slots[static_cast<std::size_t>(segment.outputs[i])] = std::move(outputs[i]);
+      }
+      events_.push_back({device_.spec().name, event::kCompute, segment.id, key.first, key.second,
+                         start, device_.now(), segment.output_bytes.at(pending.step)});
+    }
+    send_results(key, pending);
+  }
+
+  void send_results(StepKey key, const PendingStep& pending) {
+    for (const StageWiring::Outgoing& out : wiring_.outgoing()) {
+      Activations message{epoch_,           key.first, key.second, pending.step,
+                          pending.capacity, false,     out.values, {}};
+      message.tensors.reserve(out.slots.size());
+      for (int slot : out.slots)
+        message.tensors.push_back(pending.slots[static_cast<std::size_t>(slot)]);
+      device_.send(out.to, std::move(message));
+    }
+    if (!wiring_.is_tailer()) return;
+    StepResult result{epoch_, key.first, key.second, kNoToken, {}};
+    std::vector<Tensor> outputs;
+    for (int slot : wiring_.model_outputs())
+      outputs.push_back(pending.slots[static_cast<std::size_t>(slot)]);
+    if (pending.capacity > 0) {
+      LINGUA_CHECK(!outputs.empty());
+      result.token = options_.sampler(outputs.front());
+    } else {
+      result.outputs = std::move(outputs);
+    }
+    if (wiring_.is_header()) {
+      take_result(std::move(result));
+    } else {
+      device_.send(prepare_.header, std::move(result));
+    }
+  }
+
+  void on(const StepResult& result, const Message& envelope) {
+    if (result.epoch != epoch_) return;
+    events_.push_back({envelope.from + "->" + device_.spec().name, event::kResult, -1,
+                       result.request, result.step_index, envelope.sent, envelope.arrived,
+                       envelope.wire_bytes});
+    take_result(result);
+  }
+
+  void take_result(StepResult result) {
+    const auto place = requests_.find(result.request);
+    if (place == requests_.end() || place->second.step_index() != result.step_index) {
+      throw WorldError(
+          fmt::format("a result for step {} of request {} came, which is not under way",
+                      result.step_index, result.request));
+    }
+    RequestState& request = place->second;
+    const Seconds now = device_.now();
+    const DeviceName& self = device_.spec().name;
+    events_.push_back(
+        {self, event::kStep, -1, request.id(), request.step_index(), request.step_start(), now, 0});
+    bool ended = true;
+    if (request.generates()) {
+      const auto index = static_cast<std::int64_t>(request.tokens().size());
+      ended = request.take(result.token, now);
+      device_.send(kCoordinator, TokenMade{request.id(), index, result.token});
+    }
+    if (!ended) {
+      start_step(request);
+      return;
+    }
+    events_.push_back({self, event::kRequest, -1, request.id(), -1, request.start(), now, 0});
+    device_.send(kCoordinator, Done{request.id(), request.tokens(), std::move(result.outputs)});
+    requests_.erase(place);
+  }
+
+  void on(const Release& release, const Message&) { device_.executor().release(release.request); }
+
+  void on(const AskEvents&, const Message& envelope) {
+    device_.send(envelope.from, Events{std::exchange(events_, {})});
+  }
+
+  void on(const AskTelemetry&, const Message& envelope) {
+    device_.send(envelope.from, TelemetryReport{device_.telemetry(), 0});
+  }
+
+  void on(const Stop&, const Message&) { stopped_ = true; }
+
+  // Messages that a worker never gets.
+  template <class Body>
+  void on(const Body& body, const Message& envelope) {
+    throw WorldError(
+        fmt::format("{} answers nonsense: {} is not for a worker", envelope.from, describe(body)));
+  }
+
+  Device& device_;
+  const WorkerOptions& options_;
+  bool stopped_ = false;
+  Epoch epoch_ = 0;
+  Prepare prepare_;
+  Seconds prepared_at_{0};
+  bool ready_sent_ = false;
+  StageWiring wiring_;
+  WeightStore weights_;
+  std::vector<char> loaded_;                    // by segment of prepare_
+  std::map<RequestId, RequestState> requests_;  // at the header
+  std::map<StepKey, PendingStep> pending_;
+  std::vector<ReadyStep> ready_;
+  std::vector<EventRow> events_;
+};
+
+}  // namespace
+
+void run_worker(Device& device, const WorkerOptions& options) { Worker(device, options).run(); }
+
+}  // namespace lingua
