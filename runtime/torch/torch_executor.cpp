@@ -1,0 +1,236 @@
+#include "runtime/torch/torch_executor.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/csrc/jit/mobile/import.h>
+#include <torch/csrc/jit/mobile/module.h>
+
+#include <algorithm>
+#include <ctime>
+#include <map>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "runtime/base/errors.h"
+#include "runtime/torch/tensor_convert.h"
+
+namespace lingua {
+namespace {
+
+constexpr double kSlowBlasFlopsPerS = 8e9;
+
+// The line of a LibTorch message that says what happened: not a traceback, source excerpt or frame.
+std::string first_line(const std::exception& error) {
+  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
+  std::istringstream lines(torch_error ? torch_error->what_without_backtrace() : error.what());
+  std::string line;
+  std::string last = "no reason given";
+  bool in_traceback = false;
+  while (std::getline(lines, line)) {
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (line.starts_with("The following operation failed")) in_traceback = true;
+    if (!in_traceback) return line;
+    if (!line.starts_with(' ') && line.find("Error: ") != std::string::npos) return line;
+    last = line;
+  }
+  return last;
+}
+
+struct LoadedSegment {
+  Segment segment;
+  torch::jit::mobile::Module module;
+  torch::jit::mobile::Function* forward = nullptr;  // of module
+  std::vector<at::Tensor> weights;
+  std::map<RequestId, std::vector<at::Tensor>> states;
+};
+
+class TorchExecutor : public Executor {
+ public:
+  void load(const Segment& segment, const std::string& program,
+            const std::vector<Tensor>& weights) override;
+  void unload(SegmentId segment) override { loaded_.erase(segment); }
+  std::vector<Tensor> run(SegmentId segment, const StepContext& context,
+                          const std::vector<Tensor>& inputs) override;
+  void release(RequestId request) override {
+    for (auto& [id, loaded] : loaded_) loaded.states.erase(request);
+  }
+  void set_threads(int threads) override {
+    const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    at::set_num_threads(threads > 0 ? threads : cores);
+  }
+
+ private:
+  static std::vector<at::Tensor>& states_of(LoadedSegment& loaded, const StepContext& context);
+  static std::vector<Tensor> take_outputs(const LoadedSegment& loaded, const c10::IValue& result,
+                                          const std::vector<at::Tensor>& states);
+
+  std::map<SegmentId, LoadedSegment> loaded_;
+};
+
+std::size_t operand_count(const Segment& segment) {
+  return segment.step_scalars.size() + segment.inputs.size() + segment.state.size() +
+         segment.weights.size();
+}
+
+std::vector<at::Tensor> view_weights(const Segment& segment, const std::vector<Tensor>& weights) {
+  LINGUA_CHECK(weights.size() == segment.weights.size(), "segment {} has {} weights, given {}",
+               segment.id, segment.weights.size(), weights.size());
+  std::vector<at::Tensor> views;
+  views.reserve(weights.size());
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const WeightSpec& spec = segment.weights[i];
+    Tensor weight = weights[i];
+    if (!weight.has_data() || weight.bytes() != spec.bytes()) {
+      throw WorldError(fmt::format("segment {}: weight {} has {} bytes; its spec says {}",
+                                   segment.id, spec.name, weight.has_data() ? weight.bytes() : 0,
+                                   spec.bytes()));
+    }
+    weight.dtype = spec.dtype;
+    weight.shape = spec.shape;
+    views.push_back(to_torch(weight));
+  }
+  return views;
+}
+
+void TorchExecutor::load(const Segment& segment, const std::string& program,
+                         const std::vector<Tensor>& weights) {
+  const c10::InferenceMode no_autograd;
+  LoadedSegment loaded;
+  loaded.segment = segment;
+  loaded.weights = view_weights(segment, weights);
+  if (program.empty()) {
+    throw WorldError(
+        fmt::format("segment {} has no program: its model has no weights", segment.id));
+  }
+  std::string why;
+  try {
+    std::istringstream in(program);
+    loaded.module = torch::jit::_load_for_mobile(in);
+    const auto forward = loaded.module.find_method("forward");
+    if (forward) loaded.forward = &forward->function();
+    if (!forward) why = "it has no forward";
+    // One more operand than ours: the module itself.
+    if (forward && loaded.forward->hasSchema() &&
+        loaded.forward->num_inputs() != operand_count(segment) + 1) {
+      why = fmt::format("it takes {} operands, the segment has {}",
+                        loaded.forward->num_inputs() - 1, operand_count(segment));
+    }
+  } catch (const std::exception& error) {
+    why = first_line(error);
+  }
+  if (!why.empty()) {
+    throw WorldError(fmt::format("segment {}: its program cannot be used: {}", segment.id, why));
+  }
+  loaded_.insert_or_assign(segment.id, std::move(loaded));
+}
+
+std::vector<at::Tensor>& TorchExecutor::states_of(LoadedSegment& loaded,
+                                                  const StepContext& context) {
+  const auto [place, is_new] = loaded.states.try_emplace(context.request);
+  std::vector<at::Tensor>& states = place->second;
+  if (!is_new || loaded.segment.state.empty()) return states;
+  try {
+    for (const StateSpec& spec : loaded.segment.state) {
+      std::vector<std::int64_t> shape = spec.shape;
+      std::replace(shape.begin(), shape.end(), kCapacity, context.capacity);
+      states.push_back(at::zeros(shape, at::TensorOptions().dtype(to_scalar_type(spec.dtype))));
+    }
+  } catch (const std::exception& error) {
+    loaded.states.erase(place);
+    throw WorldError(fmt::format("segment {}: no memory for its states of {} tokens: {}",
+                                 loaded.segment.id, context.capacity, first_line(error)));
+  }
+  return states;
+}
+
+std::vector<Tensor> TorchExecutor::run(SegmentId segment, const StepContext& context,
+                                       const std::vector<Tensor>& inputs) {
+  const auto found = loaded_.find(segment);
+  LINGUA_CHECK(found != loaded_.end(), "segment {} is not loaded", segment);
+  LoadedSegment& loaded = found->second;
+  const Segment& spec = loaded.segment;
+  LINGUA_CHECK(inputs.size() == spec.inputs.size(), "segment {} takes {} inputs, given {}", segment,
+               spec.inputs.size(), inputs.size());
+  const c10::InferenceMode no_autograd;
+  std::vector<at::Tensor>& states = states_of(loaded, context);
+  try {
+    torch::jit::mobile::Stack stack;
+    stack.reserve(operand_count(spec) + 1);
+    stack.emplace_back(loaded.module._ivalue());
+    for (StepScalar scalar : spec.step_scalars) {
+      stack.emplace_back(scalar == StepScalar::kNewTokens ? context.step.new_tokens
+                                                          : context.step.cached_tokens);
+    }
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      at::Tensor input = to_torch(inputs[i]);
+      if (spec.inputs[i].is_tensor) {
+        stack.emplace_back(std::move(input));
+      } else {
+        stack.emplace_back(input.item());
+      }
+    }
+    for (const at::Tensor& state : states) stack.emplace_back(state);
+    for (const at::Tensor& weight : loaded.weights) stack.emplace_back(weight);
+    loaded.forward->run(stack);
+    return take_outputs(loaded, stack.back(), states);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw WorldError(fmt::format("segment {} ({}): {}", segment, spec.name, first_line(error)));
+  }
+}
+
+std::vector<Tensor> TorchExecutor::take_outputs(const LoadedSegment& loaded,
+                                                const c10::IValue& result,
+                                                const std::vector<at::Tensor>& states) {
+  const auto& elements = result.toTupleRef().elements();
+  const Segment& spec = loaded.segment;
+  if (elements.size() != spec.outputs.size()) {
+    throw WorldError(fmt::format("segment {}: its program gave {} outputs; its spec says {}",
+                                 spec.id, elements.size(), spec.outputs.size()));
+  }
+  std::vector<Tensor> outputs;
+  outputs.reserve(elements.size());
+  for (const c10::IValue& element : elements) {
+    if (!element.isTensor()) {
+      outputs.push_back(from_torch(at::scalar_tensor(
+          element.toScalar(), at::dtype(element.isInt() ? at::kLong : at::kDouble))));
+      continue;
+    }
+    const at::Tensor& tensor = element.toTensor();
+    const bool is_state = std::any_of(states.begin(), states.end(), [&](const at::Tensor& state) {
+      return state.is_alias_of(tensor);
+    });
+    outputs.push_back(from_torch(is_state ? tensor.clone() : tensor));
+  }
+  return outputs;
+}
+
+}  // namespace
+
+std::unique_ptr<Executor> make_torch_executor() { return std::make_unique<TorchExecutor>(); }
+
+bool has_slow_blas() {
+  constexpr std::int64_t kSize = 256;
+  constexpr int kTries = 8;
+  const c10::InferenceMode no_autograd;
+  const at::Tensor a = at::ones({kSize, kSize});
+  at::matmul(a, a);
+  double best_s = 1e9;
+  for (int i = 0; i < kTries; ++i) {
+    // Time of the process, not of the wall: other programs and the number of threads do not count.
+    const std::clock_t start = std::clock();
+    at::matmul(a, a);
+    best_s = std::min(best_s, static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
+  }
+  return 2.0 * kSize * kSize * kSize > kSlowBlasFlopsPerS * best_s;
+}
+
+}  // namespace lingua
