@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Installs what LinguaLinked Lab needs and this machine lacks, from Debian's own packages.
+#   ./setup.sh          install what is missing (asks sudo for it when not root)
+#   ./setup.sh --check  only say what is missing; exit code 1 when something is
+# Debian 12 and 13 and what derives from them. Running it again changes nothing.
+set -euo pipefail
+
+packages() {
+  cat <<'LIST'
+build-essential        C++20 compiler and linker
+cmake                  configures the build
+ninja-build            runs the build
+pkg-config             finds SimGrid, CBC, ZeroMQ, xxHash
+ccache                 makes the second build fast
+git                    the tests' lint reads the list of files from it
+libtorch-dev           LibTorch: model import and numerics
+libopenblas0-pthread   fast matrix products for LibTorch (20 times the reference BLAS)
+libsimgrid-dev         SimGrid: simulated and emulated clusters
+coinor-libcbc-dev      CBC: the optimising planner
+coinor-libosi-dev      CBC's solver interface
+coinor-libclp-dev      CBC's linear solver
+coinor-libcgl-dev      CBC's cuts
+coinor-libcoinutils-dev  CBC's utilities
+libfmt-dev             formatting
+nlohmann-json3-dev     plans, graphs and logs as JSON
+libyaml-cpp-dev        cluster files
+libcli11-dev           the command line
+libxxhash-dev          checksums and digests
+libzmq3-dev            ZeroMQ: messages between real devices
+cppzmq-dev             ZeroMQ's C++ interface
+libprotobuf-dev        the wire format
+protobuf-compiler      the wire format
+libgtest-dev           tests
+libgmock-dev           tests
+libbenchmark-dev       benchmarks
+LIST
+}
+
+# The lint checks the layout with this very version, since versions disagree; Debian 12 has it.
+readonly formatter=clang-format-14
+
+die() {
+  echo "setup.sh: $*" >&2
+  exit 1
+}
+
+installed() {
+  [[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
+}
+
+# Prints the lines of packages() whose package is not there.
+missing() {
+  packages | while read -r name why; do
+    installed "$name" || echo "$name $why"
+  done
+}
+
+root_run() {
+  if [[ $EUID -eq 0 ]]; then
+    env DEBIAN_FRONTEND=noninteractive "$@"
+  elif command -v sudo >/dev/null; then
+    sudo env DEBIAN_FRONTEND=noninteractive "$@"
+  else
+    die "needs root: run it as root, or install sudo"
+  fi
+}
+
+install_missing() {
+  local names=() name why
+  while read -r name why; do names+=("$name"); done <<<"$1"
+  root_run apt-get update -q
+  for name in "${names[@]}"; do
+    apt-cache show "$name" >/dev/null 2>&1 ||
+      die "apt has no package '$name' (this is ${PRETTY_NAME:-unknown}); Debian 12 or 13 has it"
+  done
+  root_run apt-get install -y -q --no-install-recommends "${names[@]}"
+}
+
+main() {
+  local check=false lacking
+  case "${1:-}" in
+    "") ;;
+    --check) check=true ;;
+    *) die "unknown argument '$1'; write --check or nothing" ;;
+  esac
+  command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
+    die "needs Debian 12 or 13, or a system that installs with apt"
+  [[ -r /etc/os-release ]] && . /etc/os-release
+
+  lacking=$(missing)
+  if [[ -z "$lacking" ]]; then
+    echo "setup.sh: nothing is missing"
+  else
+    echo "setup.sh: missing on ${PRETTY_NAME:-this system}:"
+    sed 's/^/  /' <<<"$lacking"
+    $check && exit 1
+    install_missing "$lacking"
+    [[ -z "$(missing)" ]] || die "still missing: $(missing | cut -d ' ' -f 1 | tr '\n' ' ')"
+    echo "setup.sh: done"
+  fi
+
+  # Nice to have: where apt knows it.
+  if ! $check && ! installed "$formatter" && apt-cache show "$formatter" >/dev/null 2>&1; then
+    echo "setup.sh: installing $formatter for the lint"
+    root_run apt-get install -y -q --no-install-recommends "$formatter"
+  fi
+}
+
+main "$@"
