@@ -1,0 +1,32 @@
+#include "runtime/cli/machine.h"
+
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+namespace lingua {
+namespace {
+
+// A "Name:   123 kB" line of a /proc file, in bytes.
+double proc_kilobytes(const char* file, const std::string& name) {
+  std::ifstream in(file);
+  std::string line;
+  while (std::getline(in, line)) {
+    if (line.starts_with(name + ":")) return std::stod(line.substr(name.size() + 1)) * 1024;
+  }
+  return 0;
+}
+
+}  // namespace
+
+double available_memory_bytes() { return proc_kilobytes("/proc/meminfo", "MemAvailable"); }
+
+double peak_memory_bytes() { return proc_kilobytes("/proc/self/status", "VmHWM"); }
+
+std::string this_program() {
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? "lingua" : path.string();
+}
+
+}  // namespace lingua

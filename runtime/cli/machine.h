@@ -1,0 +1,12 @@
+#pragma once
+// Facts of the machine this process runs on. Units: bytes. Source: /proc (Linux, Android).
+
+#include <string>
+
+namespace lingua {
+
+double available_memory_bytes();  // 0 when it cannot be told
+double peak_memory_bytes();       // of this process
+std::string this_program();       // path of the running executable
+
+}  // namespace lingua

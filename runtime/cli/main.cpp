@@ -1,0 +1,58 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "runtime/base/errors.h"
+#include "runtime/cli/verbs.h"
+
+namespace {
+
+constexpr const char* kFooter =
+    "Exit codes: 0 done, 1 a bug of ours, 2 the command line, 3 a file or a field in it, 4 no plan "
+    "fits,\n"
+    "5 a device, process, port or link failed. `lingua VERB --help` tells a verb's options.";
+
+int fail(lingua::ExitCode code, std::string message) {
+  for (char& c : message) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  fmt::print(stderr, "lingua: {}\n", message);
+  return static_cast<int>(code);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "LinguaLinked Lab: one language model over several phones, simulated, emulated and for real",
+      "lingua"};
+  app.require_subcommand(1);
+  app.footer(kFooter);
+#ifdef LINGUA_WITH_JIT
+  lingua::add_model(app);
+  lingua::add_inspect(app);
+  lingua::add_plan(app);
+#ifdef LINGUA_WITH_SIMGRID
+  lingua::add_simulate_and_emulate(app);
+#endif
+  lingua::add_run(app);
+  lingua::add_reference(app);
+#endif
+  lingua::add_worker(app);
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    return fail(lingua::ExitCode::kUsage, fmt::format("{} (see lingua --help)", error.what()));
+  } catch (const lingua::Error& error) {
+    return fail(error.exit_code(), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(lingua::ExitCode::kWorld, "out of memory");
+  } catch (const std::exception& error) {
+    return fail(lingua::ExitCode::kBug, fmt::format("unexpected error: {}", error.what()));
+  }
+}

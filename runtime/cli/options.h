@@ -1,0 +1,65 @@
+#pragma once
+// The command line's options: each is declared once, so that it means the same for every verb.
+//
+// Errors: UsageError from the functions that read values; CLI11 reports unknown options itself.
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/model/graph.h"
+#include "runtime/plan/plan.h"
+
+namespace lingua {
+
+struct ModelOptions {
+  std::string model;
+  std::string dtype = "bf16";
+  bool no_kv_cache = false;
+  std::string head;  // "last", "all"; empty: the verb's default
+  std::vector<std::string> inputs;
+};
+
+struct PartitionFlags {
+  std::string rule = "bytes";
+  int max_segments = 64;
+  std::string max_segment_size;
+};
+
+struct WorkloadOptions {
+  std::vector<std::int64_t> prompt_tokens;
+  std::int64_t prompt_length = 16;
+  std::int64_t max_tokens = 16;
+  int requests = 1;
+  int in_flight = 1;
+  std::uint64_t seed = 1;
+  bool ignore_eos = false;
+};
+
+struct PlanOptions {
+  std::string cluster;
+  std::string planner;
+  std::string objective = "latency";
+  double time_limit_s = 60;
+  std::string plan_file;  // a plan to use instead of making one
+};
+
+struct OutputOptions {
+  std::string log;
+  std::string timeline;
+  std::string save_plan;
+  bool json = false;
+};
+
+void add_model_options(CLI::App& app, ModelOptions& options);
+void add_partition_flags(CLI::App& app, PartitionFlags& options);
+void add_workload_options(CLI::App& app, WorkloadOptions& options);
+void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required);
+void add_output_options(CLI::App& app, OutputOptions& options);
+void add_threads_option(CLI::App& app, int& threads);
+
+// The planner when none is named: the best one that this build has.
+std::string default_planner();
+
+}  // namespace lingua

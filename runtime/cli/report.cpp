@@ -1,0 +1,125 @@
+#include "runtime/cli/report.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "runtime/base/files.h"
+#include "runtime/events/metrics.h"
+#include "runtime/events/report.h"
+#include "runtime/events/timeline.h"
+#include "runtime/plan/plan.h"
+
+namespace lingua {
+namespace {
+
+// A digest of a pass's outputs, so that runs can be compared without printing tensors.
+std::string outputs_digest(const std::vector<Tensor>& outputs) {
+  Checksum sum;
+  for (const Tensor& tensor : outputs) {
+    sum.update(tensor.shape.data(), tensor.shape.size() * sizeof(std::int64_t));
+    if (tensor.has_data()) sum.update(tensor.data.get(), static_cast<std::size_t>(tensor.bytes()));
+  }
+  return fmt::format("{:016x}", sum.value());
+}
+
+nlohmann::json answer_json(const Done& answer, bool generates) {
+  nlohmann::json json = nlohmann::json::object();
+  if (!generates) {
+    json["outputs"] = nlohmann::json::array();
+    bool has_data = true;
+    for (const Tensor& tensor : answer.outputs) {
+      json["outputs"].push_back({{"dtype", dtype_name(tensor.dtype)}, {"shape", tensor.shape}});
+      has_data = has_data && tensor.has_data();
+    }
+    json["outputs_digest"] =
+        has_data ? nlohmann::json(outputs_digest(answer.outputs)) : nlohmann::json();
+  }
+  json["tokens"] = nlohmann::json::array();
+  for (TokenId token : answer.tokens) {
+    json["tokens"].push_back(token == kNoToken ? nlohmann::json() : nlohmann::json(token));
+  }
+  return json;
+}
+
+nlohmann::json run_json(const RunReport& report, const StudyOptions& options, const Study& study,
+                        const RunResult& result, const nlohmann::json& extra) {
+  nlohmann::json json = summary_json(compute_metrics(result.log));
+  json["world"] = report.world;
+  json["model"] = study.segmentation.model;
+  json["cluster"] = study.cluster.name;
+  json["segments"] = study.segmentation.segments.size();
+  json["seed"] = options.workload.seed;
+  json["workload"] = {{"prompt_tokens", study.workload.prompt_tokens},
+                      {"max_tokens", study.workload.max_tokens},
+                      {"kv_cache", study.workload.kv_cache},
+                      {"requests", result.answers.size()},
+                      {"in_flight", study.workload.in_flight}};
+  json["plan"] = plan_to_json(study.plan);
+  if (report.deterministic) json["digest"] = result.log.digest();
+  if (!report.configuration.empty()) json["simulator"] = report.configuration;
+  for (std::size_t i = 0; i < result.answers.size() && i < json["requests"].size(); ++i) {
+    json["requests"][i].update(answer_json(result.answers[i], study.workload.max_tokens > 0));
+  }
+  if (!extra.is_null()) json.update(extra);
+  return json;
+}
+
+void print_tokens(const RunResult& result) {
+  for (const Done& answer : result.answers) {
+    if (answer.tokens.empty() || answer.tokens.front() == kNoToken) continue;
+    std::string ids;
+    for (TokenId token : answer.tokens) ids += fmt::format(" {}", token);
+    fmt::print(stderr, "request {}:{}\n", answer.request, ids);
+    if (answer.request >= 7 && result.answers.size() > 9) {
+      fmt::print(stderr, "... and {} more requests (--json has them)\n", result.answers.size() - 8);
+      break;
+    }
+  }
+}
+
+}  // namespace
+
+void report_run(const RunReport& report, const StudyOptions& options, const Study& study,
+                const RunResult& result, const nlohmann::json& extra) {
+  if (!options.output.log.empty()) write_event_log(result.log, options.output.log);
+  const std::string title =
+      fmt::format("{} on {} ({})", study.segmentation.model, study.cluster.name, report.world);
+  if (!options.output.timeline.empty()) write_timeline(result.log, title, options.output.timeline);
+  if (options.output.json) {
+    fmt::print("{}\n", run_json(report, options, study, result, extra).dump(2));
+    return;
+  }
+  fmt::print(stderr, "\n{}\n\n{}\n{}", title, plan_table(study.plan, study.segmentation),
+             summary_table(compute_metrics(result.log)));
+  print_tokens(result);
+  if (report.deterministic) fmt::print(stderr, "digest {}\n", result.log.digest());
+  if (!options.output.log.empty()) fmt::print(stderr, "event log: {}\n", options.output.log);
+  if (!options.output.timeline.empty()) {
+    fmt::print(stderr, "timeline: {} (open it at ui.perfetto.dev)\n", options.output.timeline);
+  }
+}
+
+Progress::~Progress() {
+  if (open_ && isatty(STDERR_FILENO)) fmt::print(stderr, "\n");
+}
+
+void Progress::update(double done, double total, const std::string& detail) {
+  const double share = total > 0 ? done / total : 1;
+  if (isatty(STDERR_FILENO)) {
+    const int percent = static_cast<int>(share * 100);
+    if (percent == last_percent_) return;
+    last_percent_ = percent;
+    fmt::print(stderr, "\r\033[K{}: {:3d}% {}", label_, percent, detail);
+    std::fflush(stderr);
+    open_ = true;
+    return;
+  }
+  const int tenth = static_cast<int>(share * 10);
+  if (tenth == last_tenth_ || tenth % 5 != 0) return;
+  last_tenth_ = tenth;
+  fmt::print(stderr, "{}: {:3.0f}% {}\n", label_, share * 100, detail);
+}
+
+}  // namespace lingua

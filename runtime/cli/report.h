@@ -1,0 +1,39 @@
+#pragma once
+// What a run shows: progress while it lasts, tables for people, one JSON object for machines.
+//
+// Progress and tables go to standard error, --json to standard output.
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "runtime/cli/study.h"
+
+namespace lingua {
+
+struct RunReport {
+  std::string world;           // "simulated", "emulated", "real"
+  std::string configuration;   // of the simulator; empty in the real world
+  bool deterministic = false;  // its digest tells whether two runs are the same
+};
+
+// Prints the tables or the JSON, and writes --log and --timeline.
+void report_run(const RunReport& report, const StudyOptions& options, const Study& study,
+                const RunResult& result, const nlohmann::json& extra = {});
+
+// One line that is written over while work goes on (a terminal), or a line per tenth (a file).
+class Progress {
+ public:
+  explicit Progress(std::string label) : label_(std::move(label)) {}
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  void update(double done, double total, const std::string& detail);
+
+ private:
+  std::string label_;
+  int last_tenth_ = -1;
+  int last_percent_ = -1;
+  bool open_ = false;
+};
+
+}  // namespace lingua

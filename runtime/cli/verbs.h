@@ -1,0 +1,17 @@
+#pragma once
+// The verbs of `lingua`: each declares its options on a subcommand and what to do when it is
+// chosen.
+
+#include <CLI/CLI.hpp>
+
+namespace lingua {
+
+void add_inspect(CLI::App& app);
+void add_model(CLI::App& app);
+void add_plan(CLI::App& app);
+void add_reference(CLI::App& app);
+void add_run(CLI::App& app);
+void add_simulate_and_emulate(CLI::App& app);
+void add_worker(CLI::App& app);
+
+}  // namespace lingua

@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <thread>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/units.h"
+#include "runtime/cli/machine.h"
+#include "runtime/cli/verbs.h"
+#include "runtime/engine/worker.h"
+#include "runtime/net/net_device.h"
+#include "runtime/torch/torch_executor.h"
+
+namespace lingua {
+namespace {
+
+struct Options {
+  std::string coordinator;
+  std::string name;
+  std::string listen = "tcp://*:*";
+  std::string memory;
+  std::string memory_report;
+  double join_timeout_s = 30;
+};
+
+void run(const Options& options) {
+  NetWorkerOptions worker;
+  worker.coordinator = options.coordinator;
+  worker.spec.name = options.name;
+  worker.spec.cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  worker.spec.memory_bytes = available_memory_bytes();
+  if (!options.memory.empty()) {
+    try {
+      worker.spec.memory_bytes = parse_quantity(options.memory, Unit::kBytes);
+    } catch (const InputError& error) {
+      throw UsageError(fmt::format("--memory: {}", error.what()));
+    }
+  }
+  worker.net.listen = options.listen;
+  worker.net.join_timeout = Seconds(options.join_timeout_s);
+  if (has_slow_blas()) {
+    fmt::print(stderr,
+               "lingua worker: matrix products run on an unoptimised BLAS; install "
+               "libopenblas0-pthread\n");
+  }
+  const auto device = join_as_worker(worker, make_torch_executor());
+  run_worker(*device, WorkerOptions{});
+  if (!options.memory_report.empty()) {
+    std::ofstream(options.memory_report) << static_cast<std::int64_t>(peak_memory_bytes()) << '\n';
+  }
+}
+
+}  // namespace
+
+void add_worker(CLI::App& app) {
+  auto* verb = app.add_subcommand(
+      "worker", "join a coordinator as one device, run what it assigns, end when it says so");
+  auto options = std::make_shared<Options>();
+  verb->add_option("--coordinator", options->coordinator, "its address: tcp://HOST:PORT")
+      ->required();
+  verb->add_option("--name", options->name, "this device's name in the cluster")->required();
+  verb->add_option("--listen", options->listen,
+                   "address for other workers: tcp://INTERFACE:PORT, * for any")
+      ->capture_default_str();
+  verb->add_option("--memory", options->memory,
+                   "memory that may be used (default: what is free now)");
+  verb->add_option("--join-timeout", options->join_timeout_s, "seconds to wait for the coordinator")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--memory-report", options->memory_report,
+                   "at the end, write the peak memory in bytes to this file");
+  verb->callback([options] { run(*options); });
+}
+
+}  // namespace lingua
