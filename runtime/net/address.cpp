@@ -1,0 +1,76 @@
+#include "runtime/net/address.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <memory>
+
+#include "runtime/base/errors.h"
+
+namespace lingua::internal {
+namespace {
+
+bool is_host(const std::string& host) {
+  return !host.empty() && host.size() <= 253 && host.front() != '-' &&
+         std::all_of(host.begin(), host.end(), [](unsigned char c) {
+           return (c < 128 && std::isalnum(c) != 0) || c == '.' || c == '-' || c == '_';
+         });
+}
+
+bool is_port(const std::string& port) {
+  int number = 0;
+  const char* end = port.data() + port.size();
+  const auto [stop, error] = std::from_chars(port.data(), end, number);
+  return error == std::errc() && stop == end && number >= 1 && number <= 65535;
+}
+
+Address parse(const std::string& text, bool listen) {
+  constexpr std::string_view kScheme = "tcp://";
+  const std::size_t colon = text.rfind(':');
+  if (text.compare(0, kScheme.size(), kScheme) == 0 && colon >= kScheme.size()) {
+    const Address address{text.substr(kScheme.size(), colon - kScheme.size()),
+                          text.substr(colon + 1)};
+    const bool host = is_host(address.host) || (listen && address.host == "*");
+    const bool port = is_port(address.port) || (listen && address.port == "*");
+    if (host && port) return address;
+  }
+  throw WorldError(
+      fmt::format("'{}' is no address; write tcp://HOST:PORT with a host name or IPv4 address and "
+                  "a port of 1 .. 65535{}",
+                  text.substr(0, 300), listen ? ", or * for either" : ""));
+}
+
+}  // namespace
+
+Address parse_address(const std::string& text) { return parse(text, false); }
+Address parse_listen_address(const std::string& text) { return parse(text, true); }
+
+std::string local_address_towards(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_family = AF_INET;
+  hints.ai_socktype = SOCK_DGRAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), "9", &hints, &found) != 0) return {};
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
+  // Connecting a datagram socket sends nothing: it asks the routing table.
+  const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return {};
+  std::string address;
+  sockaddr_in local{};
+  socklen_t size = sizeof(local);
+  std::array<char, INET_ADDRSTRLEN> text{};
+  if (connect(socket, found->ai_addr, found->ai_addrlen) == 0 &&
+      getsockname(socket, reinterpret_cast<sockaddr*>(&local), &size) == 0 &&
+      inet_ntop(AF_INET, &local.sin_addr, text.data(), text.size()) != nullptr) {
+    address = text.data();
+  }
+  close(socket);
+  return address;
+}
+
+}  // namespace lingua::internal

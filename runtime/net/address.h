@@ -1,0 +1,26 @@
+#pragma once
+// Addresses of inboxes: "tcp://HOST:PORT", HOST a name or IPv4 address.
+//
+// Errors: WorldError names the address and what would be accepted.
+
+#include <string>
+
+namespace lingua::internal {
+
+struct Address {
+  std::string host;
+  std::string port;  // "1" .. "65535", or "*" where one may be chosen
+
+  std::string text() const { return "tcp://" + host + ":" + port; }
+  bool any_host() const { return host == "*" || host == "0.0.0.0"; }
+};
+
+// To connect to: a host and a port.
+Address parse_address(const std::string& text);
+// To listen on: "*" may stand for the host (all interfaces) and the port (any free one).
+Address parse_listen_address(const std::string& text);
+
+// The address of this machine by which packets leave for `host`; empty when there is no way to it.
+std::string local_address_towards(const std::string& host);
+
+}  // namespace lingua::internal

@@ -1,0 +1,365 @@
+#include <cmath>
+#include <cstring>
+
+#include "runtime/base/errors.h"
+#include "runtime/net/wire_internal.h"
+
+namespace lingua::internal {
+namespace {
+
+// Smaller tensors are copied: sharing would keep a whole receive buffer alive.
+constexpr std::size_t kShareBytes = 4096;
+constexpr std::size_t kShareAlignment = 8;
+
+[[noreturn]] void refuse(const char* field, const std::string& what) {
+  throw InputError(fmt::format("message: {}: {}", field, what));
+}
+
+std::int64_t in_range(const char* field, std::int64_t value, std::int64_t low, std::int64_t high) {
+  if (value < low || value > high) {
+    refuse(field, fmt::format("{} is not in {} .. {}", value, low, high));
+  }
+  return value;
+}
+
+double finite(const char* field, double value) {
+  if (!std::isfinite(value)) refuse(field, "the number is not finite");
+  return value;
+}
+
+double not_negative(const char* field, double value) {
+  if (finite(field, value) < 0) refuse(field, fmt::format("{} is negative", value));
+  return value;
+}
+
+DType decode_dtype(int dtype) {
+  return static_cast<DType>(in_range("dtype", dtype, 0, static_cast<int>(DType::kBool)));
+}
+
+// Dimensions of a tensor, state or weight. `lowest` is kCapacity where one may stand.
+template <class Dims>
+std::vector<std::int64_t> decode_shape(const Dims& dims, DType dtype, std::int64_t lowest) {
+  if (dims.size() > kMaxDims) {
+    refuse("shape", fmt::format("{} dimensions; at most {} are accepted", dims.size(), kMaxDims));
+  }
+  std::int64_t bytes = dtype_bytes(dtype);
+  for (std::int64_t dim : dims) {
+    in_range("shape", dim, lowest, kMaxDim);
+    if (__builtin_mul_overflow(bytes, std::max<std::int64_t>(dim, 1), &bytes) ||
+        bytes > kMaxTensorBytes) {
+      refuse("shape", fmt::format("more than {} bytes", kMaxTensorBytes));
+    }
+  }
+  return {dims.begin(), dims.end()};
+}
+
+StepFunction decode_function(const wire::StepFunction& in) {
+  std::array<double, 6> coefficients{};
+  if (in.coefficients_size() == 0) return StepFunction();
+  if (in.coefficients_size() != 6) {
+    refuse("coefficients", fmt::format("{} of them; 0 or 6 are accepted", in.coefficients_size()));
+  }
+  for (int i = 0; i < 6; ++i) coefficients[i] = finite("coefficients", in.coefficients(i));
+  return StepFunction(coefficients);
+}
+
+TensorSpec decode_tensor_spec(const wire::TensorSpec& in) {
+  TensorSpec spec;
+  spec.value = static_cast<ValueId>(in_range("value", in.value(), -1, INT32_MAX));
+  spec.name = in.name();
+  spec.dtype = decode_dtype(in.dtype());
+  spec.is_tensor = in.is_tensor();
+  in_range("number of dimensions", in.dims_size(), 0, kMaxDims);
+  for (const wire::StepFunction& dim : in.dims()) spec.dims.push_back(decode_function(dim));
+  spec.bytes = decode_function(in.size());
+  return spec;
+}
+
+Segment decode_segment(const wire::SegmentSpec& in) {
+  Segment segment;
+  segment.id = static_cast<SegmentId>(in_range("segment", in.id(), 0, INT32_MAX));
+  segment.name = in.name();
+  segment.first_node = static_cast<NodeId>(in_range("first node", in.first_node(), -1, INT32_MAX));
+  segment.last_node = static_cast<NodeId>(in_range("last node", in.last_node(), -1, INT32_MAX));
+  segment.recomputed.assign(in.recomputed().begin(), in.recomputed().end());
+  for (int scalar : in.step_scalars()) {
+    segment.step_scalars.push_back(static_cast<StepScalar>(
+        in_range("step scalar", scalar, 0, static_cast<int>(StepScalar::kCachedTokens))));
+  }
+  for (const auto& spec : in.inputs()) segment.inputs.push_back(decode_tensor_spec(spec));
+  for (const wire::StateSpec& spec : in.state()) {
+    const DType dtype = decode_dtype(spec.dtype());
+    segment.state.push_back({static_cast<ValueId>(in_range("value", spec.value(), -1, INT32_MAX)),
+                             spec.name(), dtype, decode_shape(spec.shape(), dtype, kCapacity)});
+  }
+  for (const wire::WeightSpec& spec : in.weights()) {
+    const DType dtype = decode_dtype(spec.dtype());
+    segment.weights.push_back({spec.name(), dtype, decode_shape(spec.shape(), dtype, 0)});
+  }
+  for (const auto& spec : in.outputs()) segment.outputs.push_back(decode_tensor_spec(spec));
+  segment.flops = decode_function(in.flops());
+  segment.bytes_moved = decode_function(in.bytes_moved());
+  return segment;
+}
+
+EventRow decode_row(const wire::EventRow& in) {
+  EventRow row;
+  row.who = in.who();
+  row.what = in.what();
+  row.segment = in.segment();
+  row.request = in.request();
+  row.step = in.step();
+  row.start = Seconds(finite("start", in.start()));
+  row.end = Seconds(finite("end", in.end()));
+  row.bytes = not_negative("bytes", in.size());
+  return row;
+}
+
+// Takes an envelope and its further frames apart.
+class BodyDecoder {
+ public:
+  BodyDecoder(const wire::Envelope& envelope, const std::vector<Frame>& frames)
+      : envelope_(envelope), frames_(frames) {}
+
+  MessageBody decode() {
+    MessageBody body = dispatch();
+    if (next_ != frames_.size()) {
+      refuse("frames", fmt::format("{} frames; {} were expected", frames_.size(), next_));
+    }
+    return body;
+  }
+
+ private:
+  MessageBody dispatch() {
+    using Case = wire::Envelope::BodyCase;
+    switch (envelope_.body_case()) {
+      case Case::kPrepare: return prepare(envelope_.prepare());
+      case Case::kWeightChunk: return weight_chunk(envelope_.weight_chunk());
+      case Case::kWeightAck: return weight_ack(envelope_.weight_ack());
+      case Case::kReady: return Ready{envelope_.ready().epoch()};
+      case Case::kFailed: return Failed{envelope_.failed().epoch(), envelope_.failed().reason()};
+      case Case::kSubmit: return submit(envelope_.submit());
+      case Case::kActivations: return activations(envelope_.activations());
+      case Case::kStepResult: return step_result(envelope_.step_result());
+      case Case::kTokenMade: return token_made(envelope_.token_made());
+      case Case::kDone: return done(envelope_.done());
+      case Case::kRelease: return Release{envelope_.release().request()};
+      case Case::kAskEvents: return AskEvents{};
+      case Case::kEvents: return events(envelope_.events());
+      case Case::kHello: return Hello{decode_device_spec(envelope_.hello())};
+      case Case::kAskTelemetry: return AskTelemetry{};
+      case Case::kTelemetry: return telemetry(envelope_.telemetry());
+      case Case::kStop: return Stop{};
+      case Case::kPeerLost: return PeerLost{envelope_.peer_lost().reason()};
+      default: break;
+    }
+    refuse("kind", is_transport(envelope_) ? "only the transport may send it" : "it is not known");
+  }
+
+  const Frame& take() {
+    if (next_ >= frames_.size()) {
+      refuse("frames", fmt::format("{} frames; more were expected", frames_.size()));
+    }
+    return frames_[next_++];
+  }
+
+  // Refuses a count of frames before anything is made for them.
+  int frames_left(const char* field, int count) const {
+    return static_cast<int>(
+        in_range(field, count, 0, static_cast<std::int64_t>(frames_.size() - next_)));
+  }
+
+  template <class Proto>
+  void parse(Proto* out) {
+    const Frame& frame = take();
+    if (frame.bytes.size() > kMaxControlBytes ||
+        !out->ParseFromArray(frame.bytes.data(), static_cast<int>(frame.bytes.size()))) {
+      refuse("frame",
+             fmt::format("its {} bytes are no {}", frame.bytes.size(), out->GetTypeName()));
+    }
+  }
+
+  Tensor tensor(const wire::Tensor& in) {
+    Tensor tensor;
+    tensor.dtype = decode_dtype(in.dtype());
+    tensor.shape = decode_shape(in.shape(), tensor.dtype, 0);
+    if (!in.has_data()) return tensor;
+    const Frame& frame = take();
+    const auto bytes = static_cast<std::size_t>(tensor.bytes());
+    if (frame.bytes.size() != bytes) {
+      refuse("tensor",
+             fmt::format("{} bytes; its dtype and shape need {}", frame.bytes.size(), bytes));
+    }
+    const auto* data = reinterpret_cast<const std::byte*>(frame.bytes.data());
+    if (frame.owner != nullptr && bytes >= kShareBytes &&
+        reinterpret_cast<std::uintptr_t>(data) % kShareAlignment == 0) {
+      tensor.data = std::shared_ptr<const std::byte>(frame.owner, data);
+      return tensor;
+    }
+    auto memory = allocate_bytes(tensor.bytes());
+    if (bytes > 0) std::memcpy(memory.get(), data, bytes);
+    tensor.data = std::move(memory);
+    return tensor;
+  }
+
+  template <class Tensors>
+  std::vector<Tensor> tensors(const Tensors& in) {
+    std::vector<Tensor> out;
+    for (const wire::Tensor& item : in) out.push_back(tensor(item));
+    return out;
+  }
+
+  Prepare prepare(const wire::Prepare& in) {
+    Prepare m;
+    m.epoch = in.epoch();
+    m.first_segment = in.first_segment();
+    m.last_segment = in.last_segment();
+    m.model_segments =
+        static_cast<SegmentId>(in_range("model_segments", in.model_segments(), 0, INT32_MAX));
+    for (const wire::Route& route : in.routes()) {
+      m.routes.push_back({route.value(), {route.to().begin(), route.to().end()}});
+    }
+    for (const auto& spec : in.model_inputs()) m.model_inputs.push_back(decode_tensor_spec(spec));
+    m.model_outputs.assign(in.model_outputs().begin(), in.model_outputs().end());
+    m.header = in.header();
+    m.tailer = in.tailer();
+    m.threads = static_cast<int>(in_range("threads", in.threads(), 0, 65536));
+    const int segments = frames_left("segments", in.segments());
+    for (int i = 0; i < segments; ++i) {
+      wire::SegmentSpec spec;
+      parse(&spec);
+      m.segments.push_back(decode_segment(spec));
+    }
+    const int programs = frames_left("programs", in.programs());
+    for (int i = 0; i < programs; ++i) m.programs.emplace_back(take().bytes);
+    return m;
+  }
+
+  WeightChunk weight_chunk(const wire::WeightChunk& in) {
+    WeightChunk m;
+    m.epoch = in.epoch();
+    m.weight = in.weight();
+    m.offset = in_range("offset", in.offset(), 0, kMaxTensorBytes);
+    m.bytes = tensor(in.piece());
+    if (m.bytes.dtype != DType::kUInt8 || m.bytes.shape.size() != 1) {
+      refuse("piece", "a piece of a weight must be uint8 with one dimension");
+    }
+    m.checksum = in.checksum();
+    return m;
+  }
+
+  WeightAck weight_ack(const wire::WeightAck& in) {
+    return {in.epoch(), in.weight(), in_range("offset", in.offset(), 0, kMaxTensorBytes)};
+  }
+
+  Submit submit(const wire::Submit& in) {
+    Submit m;
+    m.request = in.request();
+    m.inputs = tensors(in.inputs());
+    m.max_tokens = in_range("max_tokens", in.max_tokens(), 0, kMaxDim);
+    m.capacity = in_range("capacity", in.capacity(), 0, kMaxDim);
+    m.kv_cache = in.kv_cache();
+    m.stop_tokens.assign(in.stop_tokens().begin(), in.stop_tokens().end());
+    return m;
+  }
+
+  Activations activations(const wire::Activations& in) {
+    Activations m;
+    m.epoch = in.epoch();
+    m.request = in.request();
+    m.step_index = in_range("step_index", in.step_index(), 0, kMaxDim);
+    m.step.new_tokens = in_range("new_tokens", in.step().new_tokens(), 0, kMaxDim);
+    m.step.cached_tokens = in_range("cached_tokens", in.step().cached_tokens(), 0, kMaxDim);
+    m.capacity = in_range("capacity", in.capacity(), 0, kMaxDim);
+    m.last_step = in.last_step();
+    if (in.values_size() != in.tensors_size()) {
+      refuse("values",
+             fmt::format("{} of them for {} tensors", in.values_size(), in.tensors_size()));
+    }
+    m.values.assign(in.values().begin(), in.values().end());
+    m.tensors = tensors(in.tensors());
+    return m;
+  }
+
+  StepResult step_result(const wire::StepResult& in) {
+    StepResult m;
+    m.epoch = in.epoch();
+    m.request = in.request();
+    m.step_index = in_range("step_index", in.step_index(), 0, kMaxDim);
+    m.token = in.token();
+    m.outputs = tensors(in.outputs());
+    return m;
+  }
+
+  TokenMade token_made(const wire::TokenMade& in) {
+    return {in.request(), in_range("index", in.index(), 0, kMaxDim), in.token()};
+  }
+
+  Done done(const wire::Done& in) {
+    Done m;
+    m.request = in.request();
+    m.tokens.assign(in.tokens().begin(), in.tokens().end());
+    m.outputs = tensors(in.outputs());
+    return m;
+  }
+
+  Events events(const wire::Events& in) {
+    Events m;
+    const int pages = frames_left("pages", in.pages());
+    for (int i = 0; i < pages; ++i) {
+      wire::EventPage page;
+      parse(&page);
+      in_range("rows", page.rows_size(), 0, kEventsPerPage);
+      for (const wire::EventRow& row : page.rows()) m.rows.push_back(decode_row(row));
+    }
+    return m;
+  }
+
+  TelemetryReport telemetry(const wire::Telemetry& in) {
+    TelemetryReport m;
+    m.telemetry.free_memory_bytes = not_negative("free_memory_bytes", in.free_memory_bytes());
+    m.telemetry.temperature_c = finite("temperature_c", in.temperature_c());
+    m.telemetry.battery = finite("battery", in.battery());
+    m.telemetry.load = finite("load", in.load());
+    m.peak_memory_bytes = not_negative("peak_memory_bytes", in.peak_memory_bytes());
+    return m;
+  }
+
+  const wire::Envelope& envelope_;
+  const std::vector<Frame>& frames_;
+  std::size_t next_ = 1;
+};
+
+}  // namespace
+
+void parse_envelope(std::string_view bytes, wire::Envelope* envelope) {
+  if (bytes.size() > kMaxControlBytes ||
+      !envelope->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    refuse("frame 0", fmt::format("its {} bytes are no envelope", bytes.size()));
+  }
+}
+
+bool is_transport(const wire::Envelope& envelope) {
+  return envelope.body_case() >= wire::Envelope::kJoin;
+}
+
+Message decode_body(const wire::Envelope& envelope, const std::vector<Frame>& frames) {
+  Message message;
+  message.sent = Seconds(finite("sent", envelope.sent_s()));
+  message.body = BodyDecoder(envelope, frames).decode();
+  for (const Frame& frame : frames) message.wire_bytes += static_cast<double>(frame.bytes.size());
+  return message;
+}
+
+DeviceSpec decode_device_spec(const wire::DeviceSpec& in) {
+  DeviceSpec spec;
+  spec.name = in.name();
+  spec.flops_per_s = not_negative("flops_per_s", in.flops_per_s());
+  spec.memory_bytes_per_s = not_negative("memory_bytes_per_s", in.memory_bytes_per_s());
+  spec.memory_bytes = not_negative("memory_bytes", in.memory_bytes());
+  spec.cores = static_cast<int>(in_range("cores", in.cores(), 1, 65536));
+  spec.overhead = Seconds(not_negative("overhead", in.overhead_s()));
+  return spec;
+}
+
+}  // namespace lingua::internal

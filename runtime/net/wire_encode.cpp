@@ -1,0 +1,258 @@
+#include <limits>
+#include <type_traits>
+#include <variant>
+
+#include "runtime/base/errors.h"
+#include "runtime/net/wire_internal.h"
+
+namespace lingua::internal {
+namespace {
+
+void fill_function(const StepFunction& function, wire::StepFunction* out) {
+  if (function == StepFunction()) return;
+  for (double coefficient : function.coefficients()) out->add_coefficients(coefficient);
+}
+
+void fill_tensor_spec(const TensorSpec& spec, wire::TensorSpec* out) {
+  out->set_value(spec.value);
+  out->set_name(spec.name);
+  out->set_dtype(static_cast<int>(spec.dtype));
+  out->set_is_tensor(spec.is_tensor);
+  for (const StepFunction& dim : spec.dims) fill_function(dim, out->add_dims());
+  fill_function(spec.bytes, out->mutable_size());
+}
+
+void fill_segment(const Segment& segment, wire::SegmentSpec* out) {
+  out->set_id(segment.id);
+  out->set_name(segment.name);
+  out->set_first_node(segment.first_node);
+  out->set_last_node(segment.last_node);
+  for (NodeId node : segment.recomputed) out->add_recomputed(node);
+  for (StepScalar scalar : segment.step_scalars) out->add_step_scalars(static_cast<int>(scalar));
+  for (const TensorSpec& spec : segment.inputs) fill_tensor_spec(spec, out->add_inputs());
+  for (const StateSpec& spec : segment.state) {
+    wire::StateSpec* state = out->add_state();
+    state->set_value(spec.value);
+    state->set_name(spec.name);
+    state->set_dtype(static_cast<int>(spec.dtype));
+    for (std::int64_t dim : spec.shape) state->add_shape(dim);
+  }
+  for (const WeightSpec& spec : segment.weights) {
+    wire::WeightSpec* weight = out->add_weights();
+    weight->set_name(spec.name);
+    weight->set_dtype(static_cast<int>(spec.dtype));
+    for (std::int64_t dim : spec.shape) weight->add_shape(dim);
+  }
+  for (const TensorSpec& spec : segment.outputs) fill_tensor_spec(spec, out->add_outputs());
+  fill_function(segment.flops, out->mutable_flops());
+  fill_function(segment.bytes_moved, out->mutable_bytes_moved());
+}
+
+// Fills an envelope from a body; see fill_envelope.
+class BodyEncoder {
+ public:
+  BodyEncoder(wire::Envelope* envelope, std::vector<Frame>* extra)
+      : envelope_(envelope), extra_(extra) {}
+
+  double extra_bytes() const { return extra_bytes_; }
+
+  void operator()(const Prepare& m) {
+    wire::Prepare* out = envelope_->mutable_prepare();
+    out->set_epoch(m.epoch);
+    out->set_segments(static_cast<int>(m.segments.size()));
+    out->set_first_segment(m.first_segment);
+    out->set_last_segment(m.last_segment);
+    out->set_model_segments(m.model_segments);
+    out->set_programs(static_cast<int>(m.programs.size()));
+    for (const Route& route : m.routes) {
+      wire::Route* to = out->add_routes();
+      to->set_value(route.value);
+      for (const DeviceName& name : route.to) to->add_to(name);
+    }
+    for (const TensorSpec& spec : m.model_inputs) fill_tensor_spec(spec, out->add_model_inputs());
+    for (ValueId value : m.model_outputs) out->add_model_outputs(value);
+    out->set_header(m.header);
+    out->set_tailer(m.tailer);
+    out->set_threads(m.threads);
+    for (const Segment& segment : m.segments) {
+      wire::SegmentSpec spec;
+      fill_segment(segment, &spec);
+      add_control(spec);
+    }
+    for (const std::string& program : m.programs) {
+      extra_bytes_ += static_cast<double>(program.size());
+      if (extra_ == nullptr) continue;
+      auto copy = std::make_shared<const std::string>(program);
+      extra_->push_back({*copy, copy});
+    }
+  }
+
+  void operator()(const WeightChunk& m) {
+    wire::WeightChunk* out = envelope_->mutable_weight_chunk();
+    out->set_epoch(m.epoch);
+    out->set_weight(m.weight);
+    out->set_offset(m.offset);
+    add_tensor(m.bytes, out->mutable_piece());
+    out->set_checksum(m.checksum);
+  }
+
+  void operator()(const WeightAck& m) {
+    wire::WeightAck* out = envelope_->mutable_weight_ack();
+    out->set_epoch(m.epoch);
+    out->set_weight(m.weight);
+    out->set_offset(m.offset);
+  }
+
+  void operator()(const Ready& m) { envelope_->mutable_ready()->set_epoch(m.epoch); }
+
+  void operator()(const Failed& m) {
+    envelope_->mutable_failed()->set_epoch(m.epoch);
+    envelope_->mutable_failed()->set_reason(m.reason);
+  }
+
+  void operator()(const Submit& m) {
+    wire::Submit* out = envelope_->mutable_submit();
+    out->set_request(m.request);
+    for (const Tensor& tensor : m.inputs) add_tensor(tensor, out->add_inputs());
+    out->set_max_tokens(m.max_tokens);
+    out->set_capacity(m.capacity);
+    out->set_kv_cache(m.kv_cache);
+    for (TokenId token : m.stop_tokens) out->add_stop_tokens(token);
+  }
+
+  void operator()(const Activations& m) {
+    wire::Activations* out = envelope_->mutable_activations();
+    out->set_epoch(m.epoch);
+    out->set_request(m.request);
+    out->set_step_index(m.step_index);
+    out->mutable_step()->set_new_tokens(m.step.new_tokens);
+    out->mutable_step()->set_cached_tokens(m.step.cached_tokens);
+    out->set_capacity(m.capacity);
+    out->set_last_step(m.last_step);
+    for (ValueId value : m.values) out->add_values(value);
+    for (const Tensor& tensor : m.tensors) add_tensor(tensor, out->add_tensors());
+  }
+
+  void operator()(const StepResult& m) {
+    wire::StepResult* out = envelope_->mutable_step_result();
+    out->set_epoch(m.epoch);
+    out->set_request(m.request);
+    out->set_step_index(m.step_index);
+    out->set_token(m.token);
+    for (const Tensor& tensor : m.outputs) add_tensor(tensor, out->add_outputs());
+  }
+
+  void operator()(const TokenMade& m) {
+    wire::TokenMade* out = envelope_->mutable_token_made();
+    out->set_request(m.request);
+    out->set_index(m.index);
+    out->set_token(m.token);
+  }
+
+  void operator()(const Done& m) {
+    wire::Done* out = envelope_->mutable_done();
+    out->set_request(m.request);
+    for (TokenId token : m.tokens) out->add_tokens(token);
+    for (const Tensor& tensor : m.outputs) add_tensor(tensor, out->add_outputs());
+  }
+
+  void operator()(const Release& m) { envelope_->mutable_release()->set_request(m.request); }
+  void operator()(const AskEvents&) { envelope_->mutable_ask_events(); }
+
+  void operator()(const Events& m) {
+    const std::size_t pages = (m.rows.size() + kEventsPerPage - 1) / kEventsPerPage;
+    envelope_->mutable_events()->set_pages(static_cast<int>(pages));
+    for (std::size_t page = 0; page < pages; ++page) {
+      wire::EventPage out;
+      const std::size_t first = page * kEventsPerPage;
+      const std::size_t last = std::min(first + kEventsPerPage, m.rows.size());
+      for (std::size_t i = first; i < last; ++i) fill_row(m.rows[i], out.add_rows());
+      add_control(out);
+    }
+  }
+
+  void operator()(const Hello& m) { fill_device_spec(m.spec, envelope_->mutable_hello()); }
+  void operator()(const AskTelemetry&) { envelope_->mutable_ask_telemetry(); }
+
+  void operator()(const TelemetryReport& m) {
+    wire::Telemetry* out = envelope_->mutable_telemetry();
+    out->set_free_memory_bytes(m.telemetry.free_memory_bytes);
+    out->set_temperature_c(m.telemetry.temperature_c);
+    out->set_battery(m.telemetry.battery);
+    out->set_load(m.telemetry.load);
+    out->set_peak_memory_bytes(m.peak_memory_bytes);
+  }
+
+  void operator()(const Stop&) { envelope_->mutable_stop(); }
+  void operator()(const PeerLost& m) { envelope_->mutable_peer_lost()->set_reason(m.reason); }
+
+ private:
+  static void fill_row(const EventRow& row, wire::EventRow* out) {
+    out->set_who(row.who);
+    out->set_what(row.what);
+    out->set_segment(row.segment);
+    out->set_request(row.request);
+    out->set_step(row.step);
+    out->set_start(row.start.count());
+    out->set_end(row.end.count());
+    out->set_size(row.bytes);
+  }
+
+  void add_control(const google::protobuf::MessageLite& message) {
+    extra_bytes_ += static_cast<double>(message.ByteSizeLong());
+    if (extra_ != nullptr) extra_->push_back(make_control_frame(message));
+  }
+
+  void add_tensor(const Tensor& tensor, wire::Tensor* out) {
+    const std::int64_t bytes = tensor.bytes();
+    out->set_dtype(static_cast<int>(tensor.dtype));
+    for (std::int64_t dim : tensor.shape) out->add_shape(dim);
+    out->set_has_data(extra_ == nullptr || tensor.has_data());
+    if (!out->has_data()) return;
+    extra_bytes_ += static_cast<double>(bytes);
+    if (extra_ == nullptr) return;
+    if (static_cast<std::size_t>(bytes) > kMaxFrameBytes) {
+      throw WorldError(
+          fmt::format("a tensor of {} bytes cannot be sent: at most {} go into a message", bytes,
+                      kMaxFrameBytes));
+    }
+    extra_->push_back(
+        {{reinterpret_cast<const char*>(tensor.data.get()), static_cast<std::size_t>(bytes)},
+         tensor.data});
+  }
+
+  wire::Envelope* envelope_;
+  std::vector<Frame>* extra_;
+  double extra_bytes_ = 0;
+};
+
+}  // namespace
+
+double fill_envelope(const MessageBody& body, wire::Envelope* envelope, std::vector<Frame>* extra) {
+  BodyEncoder encoder(envelope, extra);
+  std::visit(encoder, body);
+  return encoder.extra_bytes();
+}
+
+Frame make_control_frame(const google::protobuf::MessageLite& message) {
+  const std::size_t bytes = message.ByteSizeLong();
+  if (bytes > kMaxControlBytes) {
+    throw WorldError(
+        fmt::format("a message with {} bytes beside its tensors cannot be sent: at most {} can",
+                    bytes, kMaxControlBytes));
+  }
+  auto text = std::make_shared<std::string>();
+  LINGUA_CHECK(message.SerializeToString(text.get()));
+  return {*text, text};
+}
+
+void fill_device_spec(const DeviceSpec& spec, wire::DeviceSpec* out) {
+  out->set_name(spec.name);
+  out->set_flops_per_s(spec.flops_per_s);
+  out->set_memory_bytes_per_s(spec.memory_bytes_per_s);
+  out->set_memory_bytes(spec.memory_bytes);
+  out->set_cores(spec.cores);
+  out->set_overhead_s(spec.overhead.count());
+}
+
+}  // namespace lingua::internal
