@@ -12,6 +12,7 @@ cmake                  configures the build
 ninja-build            runs the build
 pkg-config             finds SimGrid, CBC, ZeroMQ, xxHash
 ccache                 makes the second build fast
+jq                     reads results in experiments
 git                    the tests' lint reads the list of files from it
 libtorch-dev           LibTorch: model import and numerics
 libopenblas0-pthread   fast matrix products for LibTorch (20 times the reference BLAS)
