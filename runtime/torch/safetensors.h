@@ -1,0 +1,79 @@
+#pragma once
+// Tensors on disk in the safetensors format: read in pieces, written one piece at a time.
+//
+// Shapes: contiguous, row-major, little-endian, as the format says.
+// Ownership: a Safetensors holds its file open and no contents; nothing is mapped.
+// Errors: InputError names file, tensor and numbers. The files are not trusted: every size and
+// offset is checked before it is used.
+// Source: huggingface.co/docs/safetensors (format).
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/model/segment.h"
+
+namespace lingua {
+
+// One file.
+class Safetensors {
+ public:
+  explicit Safetensors(const std::filesystem::path& path);
+  ~Safetensors();
+  Safetensors(const Safetensors&) = delete;
+  Safetensors& operator=(const Safetensors&) = delete;
+
+  const std::map<std::string, WeightSpec>& tensors() const { return tensors_; }
+
+  // Copies bytes [offset, offset + bytes) of a tensor. REQUIRES: the file has it, and the range
+  // lies in it. Errors: InputError when the file has shrunk or cannot be read.
+  void read(const std::string& name, std::int64_t offset, std::int64_t bytes, std::byte* out) const;
+
+ private:
+  void read_at(std::uint64_t position, std::uint64_t bytes, std::byte* out) const;
+  void parse_header(const std::string& header, std::uint64_t data_begin, std::uint64_t data_bytes);
+
+  std::string path_;
+  int file_ = -1;
+  std::map<std::string, WeightSpec> tensors_;
+  std::map<std::string, std::uint64_t> positions_;  // of the first byte, in the file
+};
+
+// The weights of a model folder: model.safetensors, or the shards that
+// model.safetensors.index.json names.
+class Checkpoint {
+ public:
+  // True when the folder has one of the two files.
+  static bool is_in(const std::filesystem::path& folder);
+
+  explicit Checkpoint(const std::filesystem::path& folder);
+
+  // The file that names the weights: for error messages.
+  const std::string& path() const { return path_; }
+
+  // Null when there is no such tensor.
+  const WeightSpec* find(const std::string& name) const;
+  // REQUIRES: find(name) != nullptr, and the range lies in the tensor.
+  void read(const std::string& name, std::int64_t offset, std::int64_t bytes, std::byte* out) const;
+
+ private:
+  void open_shards(const std::filesystem::path& folder);
+
+  std::string path_;
+  std::vector<std::unique_ptr<Safetensors>> files_;
+  std::map<std::string, const Safetensors*> where_;
+};
+
+// Writes a file of the given tensors. `fill` is called once for each, in order, and hands over its
+// bytes through `append`, in as many pieces as it likes. The file appears whole or not at all.
+// REQUIRES: fill appends exactly tensor.bytes() bytes.
+using AppendBytes = std::function<void(const std::byte* bytes, std::int64_t count)>;
+void write_safetensors(const std::filesystem::path& path, const std::vector<WeightSpec>& tensors,
+                       const std::function<void(const WeightSpec&, const AppendBytes&)>& fill);
+
+}  // namespace lingua
