@@ -3,6 +3,9 @@
 //
 // Compute and transfer times are those of device/roofline.h, which the simulator charges too, so
 // that estimate and simulation can differ only in how work overlaps and contends.
+// A step's finish is the longest path over the stages: a stage starts when the last of its messages
+// is there, and sends one message to each other device when it has run all of its segments. Links
+// are busy for bytes / bandwidth; latency delays a message and does not occupy the link.
 // Units: seconds.
 
 #include "runtime/model/segment.h"
@@ -17,6 +20,13 @@ inline constexpr double kMessageBytes = 100;
 // flight at full capacity, and the largest activations of a step.
 double run_memory_bytes(const Segmentation& segmentation, SegmentId first, SegmentId last,
                         const Workload& workload);
+
+// The link from one device to another as a transfer that is alone sees it: no faster than the
+// medium that all devices share.
+LinkSpec link_alone(const ClusterSpec& cluster, const DeviceName& from, const DeviceName& to);
+
+// Bytes of what the tailer sends the header after a step: a token, or the outputs of a single pass.
+StepFunction return_bytes(const Segmentation& segmentation, const Workload& workload);
 
 // REQUIRES: plan.stages and plan.transfers are set and consistent.
 Estimate estimate(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,

@@ -19,7 +19,7 @@ struct Workload {
   std::int64_t prompt_tokens = 16;
   std::int64_t max_tokens = 16;  // generated per request; 0: a single pass
   bool kv_cache = true;
-  int in_flight = 1;             // requests inside the pipeline at once
+  int in_flight = 1;  // requests inside the pipeline at once
 
   std::int64_t capacity() const { return prompt_tokens + max_tokens; }
 };
@@ -57,20 +57,20 @@ const char* optimality_name(Optimality optimality);
 // What the estimate says of a plan (see estimate.h).
 struct StageEstimate {
   DeviceName device;
-  double compute_s = 0;        // per request, over all its steps
-  double transfer_s = 0;       // per request, on its outgoing links
+  double compute_s = 0;   // per request, over all its steps
+  double transfer_s = 0;  // per request, on its outgoing links
   double weights_bytes = 0;
-  double state_bytes = 0;      // for the requests in flight
+  double state_bytes = 0;  // for the requests in flight
   double activation_bytes = 0;
-  double memory_bytes = 0;     // of the device
+  double memory_bytes = 0;  // of the device
 };
 struct Estimate {
-  double latency_s = 0;  // of one request alone, from its prompt to its last token
-  double ttft_s = 0;     // to its first token
-  double tpot_s = 0;     // per further token, mean
-  double tokens_per_s = 0;   // with in_flight requests
-  double bottleneck_s = 0;   // busiest device or link, per request
-  std::string bottleneck;    // "phone2 computing", "phone1 -> phone2"
+  double latency_s = 0;     // of one request alone, from its prompt to its last token
+  double ttft_s = 0;        // to its first token
+  double tpot_s = 0;        // per further token, mean
+  double tokens_per_s = 0;  // with in_flight requests
+  double bottleneck_s = 0;  // busiest device or link, per request
+  std::string bottleneck;   // "phone2 computing", "phone1 -> phone2"
   std::vector<StageEstimate> stages;
 };
 
@@ -83,8 +83,8 @@ struct Plan {
   std::vector<Transfer> transfers;
   Estimate estimate;
   Optimality optimality = Optimality::kHeuristic;
-  double gap = 0;             // (objective - bound) / objective when kFeasible
-  double planning_s = 0;      // wall time
+  double gap = 0;         // (objective - bound) / objective when kFeasible
+  double planning_s = 0;  // wall time
 
   const DeviceName& header() const { return stages.front().device; }
   const DeviceName& tailer() const { return stages.back().device; }
@@ -94,13 +94,18 @@ struct Plan {
 
 // The transfers that an assignment needs: each value once to each device that uses it; model inputs
 // come from the header, model outputs go to the tailer.
-std::vector<Transfer> transfers_of(const Segmentation& segmentation, const std::vector<Stage>& stages);
+std::vector<Transfer> transfers_of(const Segmentation& segmentation,
+                                   const std::vector<Stage>& stages);
 
 // Every rule that a plan must keep: all segments run exactly once and in order, devices exist and
 // stand once, the header is where the cluster wants it, memory suffices for weights (each once per
 // device), states of the requests in flight and activations, transfers are those needed.
 void check_plan(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
                 const Workload& workload);
+
+// The plan as people read it: one row per stage with its segments, memory and times, then what the
+// whole will do and what holds it back.
+std::string plan_table(const Plan& plan, const Segmentation& segmentation);
 
 nlohmann::json plan_to_json(const Plan& plan);
 Plan plan_from_json(const nlohmann::json& json, const std::string& origin);  // InputError

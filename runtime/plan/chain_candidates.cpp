@@ -1,0 +1,87 @@
+#include "runtime/plan/chain_candidates.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+namespace lingua {
+namespace {
+
+class Finder {
+ public:
+  Finder(const PlanCosts& costs, const ChainLimits& limits) : costs_(costs), limits_(limits) {}
+
+  // One sweep over the segments in order: all ways to reach a segment come before those that leave
+  // it.
+  void add_chains_from(int header) {
+    header_ = header;
+    const ChainBounds rest(costs_, header, limits_.busiest);
+    if (!(rest.value() < limits_.cutoff)) return;
+    reach_.assign(static_cast<std::size_t>(costs_.segments()) * costs_.devices(), kNoLimit);
+    reach(0, header) = 0;
+    for (int first = 0; first < costs_.segments(); ++first) {
+      for (int device = 0; device < costs_.devices(); ++device) {
+        if (reach(first, device) < kNoLimit) add_runs(first, device, rest);
+      }
+    }
+  }
+
+  ChainCandidates take() const {
+    ChainCandidates result;
+    for (const auto& [device, first, last] : runs_) result.runs.push_back({device, first, last});
+    result.handovers.assign(handovers_.begin(), handovers_.end());
+    return result;
+  }
+
+ private:
+  void add_runs(int first, int device, const ChainBounds& rest) {
+    for (int last = first; last < costs_.segments(); ++last) {
+      const Run run{device, first, last};
+      if (!costs_.fits(run) || costs_.compute(run) > limits_.busiest) return;
+      const double end = reach(first, device) + costs_.compute(run);
+      if (last + 1 < costs_.segments()) {
+        add_handovers(run, end, rest);
+      } else if (costs_.answer_busy(device, header_) <= limits_.busiest &&
+                 hopeful(end + costs_.answer(device, header_))) {
+        keep(run);
+      }
+    }
+  }
+
+  void add_handovers(const Run& run, double end, const ChainBounds& rest) {
+    const int cut = run.last + 1;
+    const int start = costs_.same_message(run.first, cut);
+    for (int next = 0; next < costs_.devices(); ++next) {
+      if (next == run.device || next == header_) continue;
+      if (costs_.busy(run.device, next, start, cut) > limits_.busiest) continue;
+      const double arrival = end + costs_.transfer(run.device, next, start, cut);
+      reach(cut, next) = std::min(reach(cut, next), arrival);
+      if (!hopeful(arrival + rest.latency(cut, next))) continue;
+      keep(run);
+      handovers_.insert({cut, start, run.device, next});
+    }
+  }
+
+  bool hopeful(double latency) const { return chain_value(costs_, latency, 0) < limits_.cutoff; }
+  void keep(const Run& run) { runs_.insert({run.device, run.first, run.last}); }
+  double& reach(int segment, int device) {
+    return reach_[static_cast<std::size_t>(segment) * costs_.devices() + device];
+  }
+
+  const PlanCosts& costs_;
+  const ChainLimits& limits_;
+  int header_ = 0;
+  std::vector<double> reach_;  // the cheapest way to start a segment on a device
+  std::set<std::tuple<int, int, int>> runs_;
+  std::set<Handover> handovers_;
+};
+
+}  // namespace
+
+ChainCandidates chain_candidates(const PlanCosts& costs, const ChainLimits& limits) {
+  Finder finder(costs, limits);
+  for (int header : possible_headers(costs)) finder.add_chains_from(header);
+  return finder.take();
+}
+
+}  // namespace lingua

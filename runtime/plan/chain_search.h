@@ -1,0 +1,81 @@
+#pragma once
+// Searches the chains of plan_costs.h for the cheapest: a dynamic program over (next segment, its
+// device, set of used devices).
+//
+// Source: label setting for shortest paths on which no device may stand twice (Feillet et al.,
+// Networks 44(3), 2004), with the path that may use devices twice as the lower bound that prunes.
+// Determinism: no randomness, no clock.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "runtime/plan/plan_costs.h"
+
+namespace lingua {
+
+// The most devices that a search can tell apart.
+inline constexpr int kMaxChainDevices = 64;
+
+// What a solver may use and must beat.
+struct ChainLimits {
+  double busiest = kNoLimit;  // of each device and link
+  double cutoff = kNoLimit;   // only chains of a lower value count
+};
+
+// The value of a chain: its latency; for throughput max(latency / in flight, time on the medium).
+struct ChainResult {
+  std::optional<std::vector<Run>> runs;
+  bool exact = true;  // the best within the limits, or proof that there is none
+  double bound = 0;   // when not exact: no chain within the limits has a lower value
+};
+using ChainSolver = std::function<ChainResult(const ChainLimits&)>;
+
+double chain_value(const PlanCosts& costs, double latency, double medium);
+double chain_value(const PlanCosts& costs, const std::vector<Run>& runs);
+
+// Lower bounds on what remains from a segment that starts on a device, with devices used freely.
+class ChainBounds {
+ public:
+  ChainBounds(const PlanCosts& costs, int header, double busiest);
+
+  double latency(int segment, int device) const { return latency_[at(segment, device)]; }
+  double medium(int segment, int device) const { return medium_[at(segment, device)]; }
+  // Of a whole chain that begins on the header.
+  double value() const;
+
+ private:
+  std::size_t at(int segment, int device) const {
+    return static_cast<std::size_t>(segment) * costs_->devices() + device;
+  }
+  void fill(int segment, int device, double busiest);
+
+  const PlanCosts* costs_;
+  int header_;
+  std::vector<double> latency_;
+  std::vector<double> medium_;
+};
+
+// The headers that a plan may have.
+std::vector<int> possible_headers(const PlanCosts& costs);
+
+// The chain of the lowest value within the limits. At most `width` labels are kept for each segment
+// and device; a search that had to drop some is not exact. REQUIRES: devices() <= kMaxChainDevices.
+ChainResult search_chain(const PlanCosts& costs, const ChainLimits& limits, std::size_t width);
+
+// The best chain for the request's objective, by calls of a solver; `incumbent` may be empty.
+struct ChainOptimum {
+  std::vector<Run> runs;  // empty: none found
+  double bound = 0;       // no chain is better than this
+  bool exact = true;
+};
+ChainOptimum optimise_chain(const PlanCosts& costs, const ChainSolver& solver,
+                            const std::vector<Run>& incumbent);
+
+// What a planner returns for an optimum: proven only where the estimate agrees with the bound.
+// Errors: InfeasibleError when there is no chain; WorldError when the search ended too early to
+// know.
+PlannerResult planner_result(const PlanCosts& costs, const ChainOptimum& optimum);
+
+}  // namespace lingua

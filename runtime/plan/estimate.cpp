@@ -1,0 +1,176 @@
+#include "runtime/plan/estimate.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "runtime/device/roofline.h"
+#include "runtime/plan/run_memory.h"
+#include "runtime/plan/step_sum.h"
+
+namespace lingua {
+namespace {
+
+// What one stage sends another device in each step.
+struct StageMessage {
+  int from = 0;
+  int to = 0;
+  StepFunction bytes;
+  LinkSpec link;
+};
+
+struct Pipeline {
+  const Plan& plan;
+  const Segmentation& segmentation;
+  const ClusterSpec& cluster;
+  std::vector<const DeviceSpec*> devices;  // of the stages
+  std::vector<StageMessage> messages;      // by receiving stage
+  StageMessage answer;                     // tailer to header
+};
+
+Pipeline make_pipeline(const Plan& plan, const Segmentation& segmentation,
+                       const ClusterSpec& cluster, const Workload& workload) {
+  Pipeline pipeline{plan, segmentation, cluster, {}, {}, {}};
+  std::map<DeviceName, int> stage_of;
+  for (const Stage& stage : plan.stages) {
+    stage_of[stage.device] = static_cast<int>(pipeline.devices.size());
+    pipeline.devices.push_back(&cluster.device(stage.device));
+  }
+  std::map<std::pair<int, int>, StepFunction> bytes;  // by (to, from)
+  for (const Transfer& transfer : plan.transfers) {
+    bytes[{stage_of.at(transfer.to), stage_of.at(transfer.from)}] += transfer.bytes;
+  }
+  for (const auto& [ends, sum] : bytes) {
+    const auto [to, from] = ends;
+    LINGUA_CHECK(from < to, "a transfer goes backwards");
+    pipeline.messages.push_back(
+        {from, to, sum + StepFunction(kMessageBytes),
+         link_alone(cluster, plan.stages[from].device, plan.stages[to].device)});
+  }
+  pipeline.answer = {static_cast<int>(plan.stages.size()) - 1, 0,
+                     return_bytes(segmentation, workload),
+                     link_alone(cluster, plan.tailer(), plan.header())};
+  return pipeline;
+}
+
+double compute_at(const Pipeline& pipeline, std::size_t stage, const Step& step) {
+  const Stage& run = pipeline.plan.stages[stage];
+  double sum = 0;
+  for (SegmentId id = run.first_segment; id <= run.last_segment; ++id) {
+    sum += compute_time(pipeline.segmentation.segments[id], *pipeline.devices[stage], step).count();
+  }
+  return sum;
+}
+
+double message_time_at(const StageMessage& message, const Step& step) {
+  return transfer_time(message.link, message.bytes.at(step)).count();
+}
+
+// From the header's start to the answer at the header.
+double step_time(const Pipeline& pipeline, const Step& step) {
+  std::vector<double> finish(pipeline.devices.size(), 0);
+  auto message = pipeline.messages.begin();
+  for (std::size_t s = 0; s < finish.size(); ++s) {
+    double start = 0;
+    for (; message != pipeline.messages.end() && message->to == static_cast<int>(s); ++message) {
+      start = std::max(start, finish[message->from] + message_time_at(*message, step));
+    }
+    finish[s] = start + compute_at(pipeline, s, step);
+  }
+  return finish.back() + message_time_at(pipeline.answer, step);
+}
+
+StageEstimate stage_memory(const Pipeline& pipeline, const Stage& stage, const Workload& workload) {
+  RunMemory memory(workload);
+  for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id) {
+    memory.run(pipeline.segmentation.segments[id]);
+  }
+  for (SegmentId id : stage.stored_segments) memory.store(pipeline.segmentation.segments[id]);
+  StageEstimate row;
+  row.device = stage.device;
+  row.weights_bytes = memory.weights_bytes();
+  row.state_bytes = memory.state_bytes();
+  row.activation_bytes = memory.activation_bytes();
+  row.memory_bytes = pipeline.cluster.device(stage.device).memory_bytes;
+  return row;
+}
+
+// Raises the bottleneck to a resource that is busier.
+void offer(Estimate* estimate, double busy_s, const std::string& resource) {
+  if (busy_s <= estimate->bottleneck_s && !estimate->bottleneck.empty()) return;
+  estimate->bottleneck_s = busy_s;
+  estimate->bottleneck = resource;
+}
+
+void add_transfers(const Pipeline& pipeline, const std::vector<Step>& steps, Estimate* estimate) {
+  double shared_bytes = 0;
+  const auto add = [&](const StageMessage& message) {
+    const DeviceName& from = pipeline.plan.stages[message.from].device;
+    const DeviceName& to = pipeline.plan.stages[message.to].device;
+    if (from == to) return;
+    const double bytes =
+        sum_over_steps(steps, [&](const Step& step) { return message.bytes.at(step); });
+    estimate->stages[message.from].transfer_s +=
+        sum_over_steps(steps, [&](const Step& step) { return message_time_at(message, step); });
+    offer(estimate, bytes / message.link.bytes_per_s, from + " -> " + to);
+    shared_bytes += bytes;
+  };
+  for (const StageMessage& message : pipeline.messages) add(message);
+  add(pipeline.answer);
+  if (pipeline.cluster.shared_bytes_per_s > 0) {
+    offer(estimate, shared_bytes / pipeline.cluster.shared_bytes_per_s, "the shared medium");
+  }
+}
+
+}  // namespace
+
+LinkSpec link_alone(const ClusterSpec& cluster, const DeviceName& from, const DeviceName& to) {
+  LinkSpec link = cluster.link(from, to);
+  if (cluster.shared_bytes_per_s > 0 && from != to) {
+    link.bytes_per_s = std::min(link.bytes_per_s, cluster.shared_bytes_per_s);
+  }
+  return link;
+}
+
+StepFunction return_bytes(const Segmentation& segmentation, const Workload& workload) {
+  StepFunction bytes(kMessageBytes);
+  if (workload.max_tokens > 0) return bytes;
+  for (ValueId value : segmentation.model_outputs) {
+    for (const Segment& segment : segmentation.segments) {
+      for (const TensorSpec& output : segment.outputs) {
+        if (output.value == value) bytes += output.bytes;
+      }
+    }
+  }
+  return bytes;
+}
+
+Estimate estimate(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
+                  const Workload& workload) {
+  const Pipeline pipeline = make_pipeline(plan, segmentation, cluster, workload);
+  const std::vector<Step> steps = steps_of(workload);
+  Estimate result;
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    StageEstimate row = stage_memory(pipeline, plan.stages[s], workload);
+    row.compute_s =
+        sum_over_steps(steps, [&](const Step& step) { return compute_at(pipeline, s, step); });
+    offer(&result, row.compute_s, row.device + " computing");
+    result.stages.push_back(std::move(row));
+  }
+  add_transfers(pipeline, steps, &result);
+  result.ttft_s = step_time(pipeline, steps.front());
+  result.latency_s =
+      sum_over_steps(steps, [&](const Step& step) { return step_time(pipeline, step); });
+  const auto count = static_cast<double>(steps.size());
+  if (steps.size() > 1) result.tpot_s = (result.latency_s - result.ttft_s) / (count - 1);
+  result.tokens_per_s =
+      count / std::max(result.bottleneck_s, result.latency_s / workload.in_flight);
+  return result;
+}
+
+double objective_value(const Estimate& estimate, Objective objective) {
+  return objective == Objective::kLatency ? estimate.latency_s : 1 / estimate.tokens_per_s;
+}
+
+}  // namespace lingua

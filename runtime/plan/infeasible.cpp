@@ -1,0 +1,94 @@
+#include <algorithm>
+#include <vector>
+
+#include "runtime/base/errors.h"
+#include "runtime/plan/plan_costs.h"
+#include "runtime/plan/run_memory.h"
+
+namespace lingua {
+namespace {
+
+std::string bytes(double value) { return format_quantity(value, Unit::kBytes); }
+
+RunMemory memory_of(const PlanRequest& request, int first, int last) {
+  RunMemory memory(request.workload);
+  for (int s = first; s <= last; ++s) memory.run(request.segmentation->segments[s]);
+  return memory;
+}
+
+void explain_single(const PlanRequest& request, const DeviceSpec& largest) {
+  for (const Segment& segment : request.segmentation->segments) {
+    const RunMemory memory = memory_of(request, segment.id, segment.id);
+    if (memory.total_bytes() <= largest.memory_bytes) continue;
+    throw InfeasibleError(
+        fmt::format("no plan fits: segment {} ('{}') needs {} ({}); the largest device '{}' has {}",
+                    segment.id, segment.name, bytes(memory.total_bytes()), memory.to_string(),
+                    largest.name, bytes(largest.memory_bytes)));
+  }
+}
+
+void explain_header(const PlanRequest& request) {
+  if (request.cluster->header.empty()) return;
+  const DeviceSpec& header = request.cluster->device(request.cluster->header);
+  const RunMemory memory = memory_of(request, 0, 0);
+  if (memory.total_bytes() <= header.memory_bytes) return;
+  throw InfeasibleError(
+      fmt::format("no plan fits: segment 0 ('{}') needs {} ({}) on the header '{}', which has {}; "
+                  "choose another "
+                  "header",
+                  request.segmentation->segments[0].name, bytes(memory.total_bytes()),
+                  memory.to_string(), header.name, bytes(header.memory_bytes)));
+}
+
+void explain_total(const PlanRequest& request) {
+  const int last = static_cast<int>(request.segmentation->segments.size()) - 1;
+  const RunMemory memory = memory_of(request, 0, last);
+  double total = 0;
+  for (const DeviceSpec& device : request.cluster->devices) total += device.memory_bytes;
+  if (memory.total_bytes() <= total) return;
+  throw InfeasibleError(
+      fmt::format("no plan fits: the model needs {} ({}); the {} devices together have {}",
+                  bytes(memory.total_bytes()), memory.to_string(), request.cluster->devices.size(),
+                  bytes(total)));
+}
+
+}  // namespace
+
+void PlanCosts::explain_contiguity() const {
+  // Devices with the most memory first reach as far as any order when all are alike; the message
+  // says how far that is.
+  std::vector<int> order(devices_);
+  for (int d = 0; d < devices_; ++d) order[d] = d;
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+    if ((a == header_) != (b == header_)) return a == header_;
+    return request_->cluster->devices[a].memory_bytes > request_->cluster->devices[b].memory_bytes;
+  });
+  int next = 0;
+  for (int d : order) {
+    const int first = next;
+    while (next < segments_ && fits({d, first, next})) ++next;
+  }
+  double total = 0;
+  for (const DeviceSpec& device : request_->cluster->devices) total += device.memory_bytes;
+  throw InfeasibleError(
+      fmt::format("no plan fits: the model needs {} and the {} devices together have {}, but no "
+                  "order of runs of "
+                  "whole segments fits them (largest device first, {} of {} segments find a "
+                  "place); cut the model "
+                  "into more segments",
+                  bytes(memory(0, segments_ - 1)), devices_, bytes(total), next, segments_));
+}
+
+void PlanCosts::explain_infeasible() const {
+  const auto& devices = request_->cluster->devices;
+  const auto largest = std::max_element(
+      devices.begin(), devices.end(),
+      [](const DeviceSpec& a, const DeviceSpec& b) { return a.memory_bytes < b.memory_bytes; });
+  explain_single(*request_, *largest);
+  explain_header(*request_);
+  explain_total(*request_);
+  explain_contiguity();
+  throw BugError("explain_contiguity returned");
+}
+
+}  // namespace lingua

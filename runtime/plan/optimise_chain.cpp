@@ -1,0 +1,164 @@
+#include <algorithm>
+
+#include "runtime/base/errors.h"
+#include "runtime/plan/chain_search.h"
+#include "runtime/plan/estimate.h"
+
+namespace lingua {
+namespace {
+
+constexpr double kEqual = 1e-9;  // relative: objectives closer than this are the same
+
+// Every time that a device or link can be busy for in some chain, within (low, high), ascending,
+// with `low` before them.
+std::vector<double> busy_times(const PlanCosts& costs, double low, double high) {
+  std::vector<double> times = {low};
+  const auto add = [&](double time) {
+    if (time > low && time < high) times.push_back(time);
+  };
+  for (int device = 0; device < costs.devices(); ++device) {
+    for (int first = 0; first < costs.segments(); ++first) {
+      for (int last = first; last < costs.segments(); ++last) {
+        const Run run{device, first, last};
+        if (!costs.fits(run)) break;
+        add(costs.compute(run));
+      }
+    }
+    for (int to = 0; to < costs.devices(); ++to) {
+      if (to == device) continue;
+      add(costs.answer_busy(device, to));
+      for (int cut = 1; cut < costs.segments(); ++cut) {
+        for (int start = cut - 1; start >= 0; start = costs.same_message(start, cut) - 1) {
+          add(costs.busy(device, to, start, cut));
+        }
+      }
+    }
+  }
+  std::sort(times.begin(), times.end());
+  times.erase(std::unique(times.begin(), times.end()), times.end());
+  return times;
+}
+
+double relaxed_value(const PlanCosts& costs, double busiest) {
+  double value = kNoLimit;
+  for (int header : possible_headers(costs)) {
+    value = std::min(value, ChainBounds(costs, header, busiest).value());
+  }
+  return value;
+}
+
+// Finds the least T for which some chain within T has a value of at most T. Chains within
+// times[k] are chains within times[k + 1], so each answer closes one side.
+class BottleneckSearch {
+ public:
+  BottleneckSearch(const PlanCosts& costs, const ChainSolver& solver, std::vector<Run> runs)
+      : costs_(costs), solver_(solver), runs_(std::move(runs)), best_(costs.objective(runs_)) {}
+
+  ChainOptimum run(double low) {
+    times_ = busy_times(costs_, low, best_);
+    bool reached_before = false;
+    std::size_t probe = first_hopeful();
+    for (std::size_t step = 1; open() > 0; step *= 2) {
+      probe = std::clamp(probe, closed_, closed_ + open() - 1);
+      const bool reached = try_at(times_[probe]);
+      if (stopped_) break;
+      if (!reached) closed_ = probe + 1;
+      if (reached && step == 1) {
+        probe = closed_ + open();  // as good as the relaxation: most likely nothing is below
+      } else if (reached || reached_before) {
+        probe = closed_ + open() / 2;
+      } else {
+        probe += step;
+      }
+      reached_before = reached_before || reached;
+    }
+    const double bound = open() > 0 ? std::min(best_, times_[closed_]) : best_;
+    return {std::move(runs_), bound, !stopped_};
+  }
+
+ private:
+  // Candidates that could still lead to something better.
+  std::size_t open() const {
+    const auto begin = times_.begin() + static_cast<std::ptrdiff_t>(closed_);
+    return static_cast<std::size_t>(std::lower_bound(begin, times_.end(), best_ * (1 - kEqual)) -
+                                    begin);
+  }
+
+  // The first T at which even the relaxation stays within T; most often the answer is near it.
+  std::size_t first_hopeful() const {
+    return static_cast<std::size_t>(
+        std::partition_point(times_.begin(), times_.end(),
+                             [&](double time) { return relaxed_value(costs_, time) > time; }) -
+        times_.begin());
+  }
+
+  // Returns true when a chain within `time` has a value of at most `time`: better ones have less.
+  bool try_at(double time) {
+    ChainResult result = solver_({time, best_ * (1 - kEqual)});
+    stopped_ = !result.exact;
+    if (!result.runs) return false;
+    const double objective = costs_.objective(*result.runs);
+    if (objective < best_) {
+      best_ = objective;
+      runs_ = std::move(*result.runs);
+    }
+    return objective <= time;
+  }
+
+  const PlanCosts& costs_;
+  const ChainSolver& solver_;
+  std::vector<Run> runs_;
+  double best_;
+  std::vector<double> times_;
+  std::size_t closed_ = 0;  // candidates before this one lead to nothing better
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+ChainOptimum optimise_chain(const PlanCosts& costs, const ChainSolver& solver,
+                            const std::vector<Run>& incumbent) {
+  ChainOptimum best{incumbent, relaxed_value(costs, kNoLimit), true};
+  if (best.bound == kNoLimit) return {{}, kNoLimit, true};
+  const double cutoff = incumbent.empty() ? kNoLimit : chain_value(costs, incumbent) * (1 - kEqual);
+  const bool throughput = costs.request().objective == Objective::kThroughput;
+  if (!throughput || incumbent.empty()) {
+    ChainResult result = solver({kNoLimit, cutoff});
+    if (result.runs) best.runs = std::move(*result.runs);
+    best.exact = result.exact;
+    if (!result.exact) best.bound = std::max(best.bound, result.bound);
+    if (best.runs.empty() || !result.exact) return best;
+    best.bound = chain_value(costs, best.runs);
+  }
+  if (!throughput) return best;
+  return BottleneckSearch(costs, solver, std::move(best.runs)).run(best.bound);
+}
+
+PlannerResult planner_result(const PlanCosts& costs, const ChainOptimum& optimum) {
+  if (optimum.runs.empty()) {
+    if (optimum.exact) costs.explain_infeasible();
+    throw WorldError(
+        fmt::format("no plan found within the planner's limits ({} segments, {} devices, {:.3g} "
+                    "s), and no proof "
+                    "that there is none; allow more time",
+                    costs.segments(), costs.devices(), costs.request().time_limit_s));
+  }
+  const PlanRequest& request = costs.request();
+  PlannerResult result;
+  result.stages = costs.stages(optimum.runs);
+  if (!costs.chained()) return result;
+  Plan plan;
+  plan.stages = result.stages;
+  plan.transfers = transfers_of(*request.segmentation, plan.stages);
+  const Estimate truth = estimate(plan, *request.segmentation, *request.cluster, request.workload);
+  const double value =
+      request.objective == Objective::kLatency
+          ? truth.latency_s
+          : std::max(truth.bottleneck_s, truth.latency_s / request.workload.in_flight);
+  result.gap = std::max(0.0, (value - optimum.bound) / value);
+  if (result.gap < kEqual * 10) result.gap = 0;
+  result.optimality = result.gap == 0 ? Optimality::kOptimal : Optimality::kFeasible;
+  return result;
+}
+
+}  // namespace lingua

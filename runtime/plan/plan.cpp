@@ -1,0 +1,232 @@
+#include "runtime/plan/plan.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "runtime/base/errors.h"
+#include "runtime/plan/estimate.h"
+#include "runtime/plan/run_memory.h"
+
+namespace lingua {
+namespace {
+
+// Who makes a value and which stages use it.
+struct Way {
+  int from = 0;
+  StepFunction bytes;
+  std::set<int> to;
+};
+
+std::string name_of(const Segment& segment) {
+  return fmt::format("segment {} ('{}')", segment.id, segment.name);
+}
+
+std::string bytes_text(double bytes) { return format_quantity(bytes, Unit::kBytes); }
+
+void check_stages(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster) {
+  const auto count = static_cast<SegmentId>(segmentation.segments.size());
+  if (plan.stages.empty()) throw InputError("plan: no stage; write at least one");
+  std::set<DeviceName> seen;
+  SegmentId next = 0;
+  for (const Stage& stage : plan.stages) {
+    if (cluster.index_of(stage.device) < 0) {
+      throw InputError(
+          fmt::format("plan: device '{}' is not in cluster '{}'", stage.device, cluster.name));
+    }
+    if (!seen.insert(stage.device).second) {
+      throw InputError(
+          fmt::format("plan: device '{}' stands twice; each device runs one stage", stage.device));
+    }
+    if (stage.first_segment != next) {
+      throw InputError(
+          fmt::format("plan: the stage of device '{}' begins with segment {}; segment {} is next",
+                      stage.device, stage.first_segment, next));
+    }
+    if (stage.last_segment < stage.first_segment || stage.last_segment >= count) {
+      throw InputError(fmt::format(
+          "plan: the stage of device '{}' ends with segment {}; write one from {} to {}",
+          stage.device, stage.last_segment, stage.first_segment, count - 1));
+    }
+    next = stage.last_segment + 1;
+  }
+  if (next != count) {
+    throw InputError(fmt::format("plan: nobody runs {}; the model has {} segments",
+                                 name_of(segmentation.segments[next]), count));
+  }
+  if (!cluster.header.empty() && plan.header() != cluster.header) {
+    throw InputError(
+        fmt::format("plan: device '{}' runs the first segment; cluster '{}' wants its header '{}'",
+                    plan.header(), cluster.name, cluster.header));
+  }
+}
+
+void check_stored(const Stage& stage, SegmentId count) {
+  SegmentId previous = -1;
+  for (SegmentId id : stage.stored_segments) {
+    if (id < 0 || id >= count) {
+      throw InputError(fmt::format("plan: device '{}' stores segment {}; the model has 0 to {}",
+                                   stage.device, id, count - 1));
+    }
+    if (id <= previous) {
+      throw InputError(
+          fmt::format("plan: the stored segments of device '{}' are not ascending: {} after {}",
+                      stage.device, id, previous));
+    }
+    if (id >= stage.first_segment && id <= stage.last_segment) {
+      throw InputError(
+          fmt::format("plan: device '{}' stores segment {} besides those it runs, but it runs it",
+                      stage.device, id));
+    }
+    previous = id;
+  }
+}
+
+void check_memory(const Stage& stage, const Segmentation& segmentation, const DeviceSpec& device,
+                  const Workload& workload) {
+  RunMemory memory(workload);
+  for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id) {
+    memory.run(segmentation.segments[id]);
+  }
+  for (SegmentId id : stage.stored_segments) memory.store(segmentation.segments[id]);
+  if (memory.total_bytes() > device.memory_bytes) {
+    throw InputError(fmt::format("plan: device '{}' needs {} for segments {} to {} ({}); it has {}",
+                                 stage.device, bytes_text(memory.total_bytes()),
+                                 stage.first_segment, stage.last_segment, memory.to_string(),
+                                 bytes_text(device.memory_bytes)));
+  }
+}
+
+std::string describe_transfer(const Transfer& transfer) {
+  return fmt::format("value {} from '{}' to '{}'", transfer.value, transfer.from, transfer.to);
+}
+
+void check_transfers(const Plan& plan, const Segmentation& segmentation) {
+  using Key = std::tuple<ValueId, DeviceName, DeviceName>;
+  std::map<Key, const Transfer*> given;
+  for (const Transfer& transfer : plan.transfers) {
+    if (!given.emplace(Key{transfer.value, transfer.from, transfer.to}, &transfer).second) {
+      throw InputError(
+          fmt::format("plan: the transfer of {} stands twice", describe_transfer(transfer)));
+    }
+  }
+  for (const Transfer& need : transfers_of(segmentation, plan.stages)) {
+    const auto found = given.find(Key{need.value, need.from, need.to});
+    if (found == given.end()) {
+      throw InputError(fmt::format("plan: the transfer of {} is missing", describe_transfer(need)));
+    }
+    if (found->second->residual != need.residual) {
+      throw InputError(fmt::format("plan: the transfer of {} must have residual = {}",
+                                   describe_transfer(need), need.residual));
+    }
+    if (!(found->second->bytes == need.bytes)) {
+      throw InputError(fmt::format("plan: the transfer of {} has {} bytes; the value has {}",
+                                   describe_transfer(need), found->second->bytes.to_string(),
+                                   need.bytes.to_string()));
+    }
+    given.erase(found);
+  }
+  if (!given.empty()) {
+    throw InputError(fmt::format("plan: the transfer of {} is not needed",
+                                 describe_transfer(*given.begin()->second)));
+  }
+}
+
+// The way of every value that any stage makes or the header is given.
+std::map<ValueId, Way> ways_of(const Segmentation& segmentation, const std::vector<Stage>& stages) {
+  std::map<ValueId, Way> ways;
+  for (const TensorSpec& input : segmentation.model_inputs)
+    ways[input.value] = {0, input.bytes, {}};
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    for (SegmentId id = stages[s].first_segment; id <= stages[s].last_segment; ++id) {
+      for (const TensorSpec& output : segmentation.segments[id].outputs) {
+        ways[output.value] = {static_cast<int>(s), output.bytes, {}};
+      }
+    }
+  }
+  const auto use = [&](ValueId value, int stage) {
+    const auto way = ways.find(value);
+    LINGUA_CHECK(way != ways.end(), "value {} is used and nobody makes it", value);
+    if (way->second.from != stage) way->second.to.insert(stage);
+  };
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    for (SegmentId id = stages[s].first_segment; id <= stages[s].last_segment; ++id) {
+      for (const TensorSpec& input : segmentation.segments[id].inputs) {
+        use(input.value, static_cast<int>(s));
+      }
+    }
+  }
+  for (ValueId value : segmentation.model_outputs) use(value, static_cast<int>(stages.size()) - 1);
+  return ways;
+}
+
+}  // namespace
+
+std::vector<Step> steps_of(const Workload& workload) {
+  std::vector<Step> steps = {{workload.prompt_tokens, 0}};
+  for (std::int64_t k = 1; k < workload.max_tokens; ++k) {
+    if (workload.kv_cache) {
+      steps.push_back({1, workload.prompt_tokens + k - 1});
+    } else {
+      steps.push_back({workload.prompt_tokens + k, 0});
+    }
+  }
+  return steps;
+}
+
+const char* objective_name(Objective objective) {
+  return objective == Objective::kLatency ? "latency" : "throughput";
+}
+
+Objective parse_objective(const std::string& name) {
+  if (name == "latency") return Objective::kLatency;
+  if (name == "throughput") return Objective::kThroughput;
+  throw UsageError(fmt::format("objective '{}' is not known; write latency or throughput", name));
+}
+
+const char* optimality_name(Optimality optimality) {
+  switch (optimality) {
+    case Optimality::kOptimal: return "optimal";
+    case Optimality::kFeasible: return "feasible";
+    case Optimality::kHeuristic: break;
+  }
+  return "heuristic";
+}
+
+const DeviceName& Plan::device_of(SegmentId segment) const {
+  for (const Stage& stage : stages) {
+    if (segment >= stage.first_segment && segment <= stage.last_segment) return stage.device;
+  }
+  throw BugError(fmt::format("no stage runs segment {}", segment));
+}
+
+std::vector<Transfer> transfers_of(const Segmentation& segmentation,
+                                   const std::vector<Stage>& stages) {
+  std::vector<std::tuple<int, int, ValueId, StepFunction>> rows;
+  for (const auto& [value, way] : ways_of(segmentation, stages)) {
+    for (int to : way.to) rows.emplace_back(way.from, to, value, way.bytes);
+  }
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+    return std::tie(std::get<0>(a), std::get<1>(a), std::get<2>(a)) <
+           std::tie(std::get<0>(b), std::get<1>(b), std::get<2>(b));
+  });
+  std::vector<Transfer> transfers;
+  transfers.reserve(rows.size());
+  for (const auto& [from, to, value, bytes] : rows) {
+    transfers.push_back({value, stages[from].device, stages[to].device, to != from + 1, bytes});
+  }
+  return transfers;
+}
+
+void check_plan(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
+                const Workload& workload) {
+  check_stages(plan, segmentation, cluster);
+  for (const Stage& stage : plan.stages) {
+    check_stored(stage, static_cast<SegmentId>(segmentation.segments.size()));
+    check_memory(stage, segmentation, cluster.device(stage.device), workload);
+  }
+  check_transfers(plan, segmentation);
+}
+
+}  // namespace lingua

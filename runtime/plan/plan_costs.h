@@ -1,0 +1,96 @@
+#pragma once
+// The tables that the exact planners search: what each run of segments and each transfer costs, by
+// device and segment numbers, per request.
+//
+// The formulation: a plan is a chain of runs, each on a device of its own, from segment 0 to the
+// last, closed by the tailer's answer to the header. The message at a cut carries the values made
+// in the sender's run and used first, from there on, by the segment after the cut. What goes to a
+// stage that is not the next (residual transfers) is left out: it travels beside the chain. So a
+// chain costs no more than estimate() says, and as much where no residual transfer is on the
+// critical path. Units: seconds per request. Ownership: refers to the request, which must outlive
+// it.
+
+#include <limits>
+#include <vector>
+
+#include "runtime/plan/planner.h"
+
+namespace lingua {
+
+inline constexpr double kNoLimit = std::numeric_limits<double>::infinity();
+
+// Segments first .. last on a device, by its index in the cluster.
+struct Run {
+  int device = 0;
+  int first = 0;
+  int last = 0;
+};
+
+class PlanCosts {
+ public:
+  explicit PlanCosts(const PlanRequest& request);
+
+  const PlanRequest& request() const { return *request_; }
+  int segments() const { return segments_; }
+  int devices() const { return devices_; }
+  int header() const { return header_; }  // -1: free
+  bool has_medium() const { return medium_bytes_per_s_ > 0; }
+  // Every segment uses something that the one before it makes, so that a chain is a path of the
+  // estimate and its cost a lower bound.
+  bool chained() const { return chained_; }
+
+  double memory(int first, int last) const { return memory_[cell(first, last)]; }
+  bool fits(const Run& run) const;
+  double compute(const Run& run) const;
+
+  // The message from the run that begins at `start` and ends before `cut`. REQUIRES: start < cut.
+  double transfer(int from, int to, int start, int cut) const;  // as it is felt, with latency
+  double busy(int from, int to, int start, int cut) const;      // as it occupies the link
+  double medium(int start, int cut) const;                      // as it occupies the shared medium
+  // The first of the starts up to `start` whose messages at the cut are the same as its own.
+  int same_message(int start, int cut) const;
+
+  // The tailer's answers to the header; nothing when they are one device.
+  double answer(int tailer, int header) const;
+  double answer_busy(int tailer, int header) const;
+  double answer_medium(int tailer, int header) const;
+
+  std::vector<Stage> stages(const std::vector<Run>& runs) const;
+  // Latency and the busiest resource of a chain.
+  double latency(const std::vector<Run>& runs) const;
+  double bottleneck(const std::vector<Run>& runs) const;
+  // What is minimised: latency, or max(bottleneck, latency / in flight).
+  double objective(const std::vector<Run>& runs) const;
+
+  // Ends with InfeasibleError that says which limit binds.
+  [[noreturn]] void explain_infeasible() const;
+
+ private:
+  std::size_t cell(int first, int last) const {
+    return static_cast<std::size_t>(first) * (segments_ + 1) + last;
+  }
+  std::size_t pair(int from, int to) const {
+    return static_cast<std::size_t>(from) * devices_ + to;
+  }
+  void fill_compute();
+  void fill_memory();
+  void fill_messages();
+  void fill_links();
+  void explain_contiguity() const;
+
+  const PlanRequest* request_;
+  int segments_ = 0;
+  int devices_ = 0;
+  int header_ = -1;
+  double steps_ = 0;
+  double answer_bytes_ = 0;
+  double medium_bytes_per_s_ = 0;
+  bool chained_ = true;
+  std::vector<double> compute_before_;  // [device][segment]: sum over the segments before it
+  std::vector<double> memory_;          // [first][last]
+  std::vector<double> message_bytes_;   // [start][cut], over all steps
+  std::vector<double> latency_s_;       // [from][to]
+  std::vector<double> bytes_per_s_;     // [from][to]
+};
+
+}  // namespace lingua

@@ -1,0 +1,97 @@
+#include "runtime/plan/planner.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "runtime/base/errors.h"
+#include "runtime/plan/estimate.h"
+#include "runtime/plan/planners.h"
+
+namespace lingua {
+namespace {
+
+constexpr std::int64_t kMostTokens = 1'000'000;
+
+void check_request(const PlanRequest& request) {
+  LINGUA_CHECK(request.segmentation != nullptr && request.cluster != nullptr);
+  LINGUA_CHECK(!request.segmentation->segments.empty(), "no segments to plan");
+  const Workload& workload = request.workload;
+  const auto within = [](const char* what, std::int64_t value, std::int64_t low,
+                         std::int64_t high) {
+    if (value < low || value > high) {
+      throw UsageError(
+          fmt::format("{} = {} is out of range; write {} to {}", what, value, low, high));
+    }
+  };
+  within("prompt tokens", workload.prompt_tokens, 1, kMostTokens);
+  within("max tokens", workload.max_tokens, 0, kMostTokens);
+  within("requests in flight", workload.in_flight, 1, 1'000'000);
+  if (request.cluster->devices.empty()) {
+    throw InputError(fmt::format("cluster '{}' has no devices", request.cluster->name));
+  }
+  const DeviceName& header = request.cluster->header;
+  if (!header.empty() && request.cluster->index_of(header) < 0) {
+    throw InputError(fmt::format("cluster '{}': header: '{}' is not one of its devices",
+                                 request.cluster->name, header));
+  }
+}
+
+const PlannerEntry& find_planner(const std::string& name) {
+  std::string names;
+  for (const PlannerEntry& entry : planners()) {
+    if (name == entry.name) return entry;
+    names += (names.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  throw UsageError(fmt::format("planner '{}' is not known; write one of {}", name, names));
+}
+
+}  // namespace
+
+const std::vector<PlannerEntry>& planners() {
+  static const std::vector<PlannerEntry> entries = {
+#ifdef LINGUA_HAS_CBC
+      {"cbc",
+       "integer program over contiguous runs, as LinguaLinked's assignment but exact and without a "
+       "licensed solver (CBC)",
+       plan_cbc},
+#endif
+      {"dp", "dynamic program over device subsets (after EdgeShard, arXiv 2405.14371)", plan_dp},
+      {"even", "as many segments on each device: LinguaLinked's baseline without optimisation",
+       plan_even},
+      {"memory", "equal shares of each device's free memory (as llama.cpp RPC)", plan_memory},
+      {"bruteforce",
+       "every order of devices and every cut, by the estimate itself; small cases only",
+       plan_bruteforce},
+  };
+  return entries;
+}
+
+std::vector<int> pipeline_order(const PlanRequest& request) {
+  std::vector<int> order(request.cluster->devices.size());
+  for (std::size_t d = 0; d < order.size(); ++d) order[d] = static_cast<int>(d);
+  const int header = request.cluster->index_of(request.cluster->header);
+  if (header > 0) std::rotate(order.begin(), order.begin() + header, order.begin() + header + 1);
+  return order;
+}
+
+Plan make_plan(const std::string& planner, const PlanRequest& request) {
+  const PlannerEntry& entry = find_planner(planner);
+  check_request(request);
+  const auto begin = std::chrono::steady_clock::now();
+  PlannerResult result = entry.run(request);
+  Plan plan;
+  plan.model = request.segmentation->model;
+  plan.cluster = request.cluster->name;
+  plan.planner = entry.name;
+  plan.objective = request.objective;
+  plan.stages = std::move(result.stages);
+  plan.optimality = result.optimality;
+  plan.gap = result.gap;
+  plan.transfers = transfers_of(*request.segmentation, plan.stages);
+  plan.estimate = estimate(plan, *request.segmentation, *request.cluster, request.workload);
+  plan.planning_s = Seconds(std::chrono::steady_clock::now() - begin).count();
+  check_plan(plan, *request.segmentation, *request.cluster, request.workload);
+  return plan;
+}
+
+}  // namespace lingua

@@ -1,0 +1,266 @@
+#include <coin/Cbc_C_Interface.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <tuple>
+
+#include "runtime/base/errors.h"
+#include "runtime/plan/chain_candidates.h"
+#include "runtime/plan/planners.h"
+
+namespace lingua {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kBeamWidth = 24;  // of the search for the first incumbent
+constexpr double kScale = 1000;  // objectives are brought near this: CBC's tolerances are absolute
+
+struct ModelDeleter {
+  void operator()(Cbc_Model* model) const { Cbc_deleteModel(model); }
+};
+using ModelPointer = std::unique_ptr<Cbc_Model, ModelDeleter>;
+
+// Columns and rows as they come, then a CBC model.
+class Program {
+ public:
+  int add_row(double low, double high) {
+    row_low_.push_back(low);
+    row_high_.push_back(high);
+    return static_cast<int>(row_low_.size()) - 1;
+  }
+
+  int add_column(double cost, bool integer, double high) {
+    starts_.push_back(static_cast<CoinBigIndex>(rows_.size()));
+    costs_.push_back(cost);
+    integer_.push_back(integer);
+    high_.push_back(high);
+    return static_cast<int>(costs_.size()) - 1;
+  }
+
+  // Of the column added last.
+  void entry(int row, double coefficient) {
+    rows_.push_back(row);
+    coefficients_.push_back(coefficient);
+  }
+
+  ModelPointer make_model() {
+    starts_.push_back(static_cast<CoinBigIndex>(rows_.size()));
+    const std::vector<double> low(costs_.size(), 0);
+    ModelPointer model(Cbc_newModel());
+    Cbc_setLogLevel(model.get(), 0);
+    Cbc_setParameter(model.get(), "log", "0");
+    Cbc_loadProblem(model.get(), static_cast<int>(costs_.size()), static_cast<int>(row_low_.size()),
+                    starts_.data(), rows_.data(), coefficients_.data(), low.data(), high_.data(),
+                    costs_.data(), row_low_.data(), row_high_.data());
+    for (std::size_t c = 0; c < integer_.size(); ++c) {
+      if (integer_[c]) Cbc_setInteger(model.get(), static_cast<int>(c));
+    }
+    return model;
+  }
+
+ private:
+  std::vector<double> row_low_;
+  std::vector<double> row_high_;
+  std::vector<CoinBigIndex> starts_;
+  std::vector<int> rows_;
+  std::vector<double> coefficients_;
+  std::vector<double> costs_;
+  std::vector<double> high_;
+  std::vector<bool> integer_;
+};
+
+// The interval formulation: a binary for each run, a share for each handover and each answer. The
+// flow in and out of a cut and the header's run fix the shares once the runs are chosen.
+class Formulation {
+ public:
+  Formulation(const PlanCosts& costs, const ChainLimits& limits, double scale)
+      : costs_(costs), scale_(scale), candidates_(chain_candidates(costs, limits)) {
+    first_run_ = program_.add_row(1, 1);
+    for (int d = 0; d < costs.devices(); ++d)
+      device_rows_.push_back(program_.add_row(-kNoLimit, 1));
+    if (weighs_medium()) {
+      latency_row_ = program_.add_row(0, kNoLimit);
+      medium_row_ = program_.add_row(0, kNoLimit);
+    }
+    add_handover_rows();
+    add_answer_rows();
+    for (const Run& run : candidates_.runs) add_run(run);
+    for (const Handover& handover : candidates_.handovers) add_handover(handover);
+    add_answers(limits.busiest);
+    if (weighs_medium()) {
+      program_.add_column(1, false, kNoLimit);
+      program_.entry(latency_row_, 1);
+      program_.entry(medium_row_, 1);
+    }
+  }
+
+  bool empty() const { return candidates_.runs.empty(); }
+  ModelPointer make_model() { return program_.make_model(); }
+
+  // The chain that a solution stands for.
+  std::vector<Run> chain(const double* solution) const {
+    std::vector<Run> chosen;
+    for (std::size_t r = 0; r < candidates_.runs.size(); ++r) {
+      if (solution[r] > 0.5) chosen.push_back(candidates_.runs[r]);
+    }
+    std::sort(chosen.begin(), chosen.end(),
+              [](const Run& a, const Run& b) { return a.first < b.first; });
+    int next = 0;
+    for (const Run& run : chosen) {
+      LINGUA_CHECK(run.first == next, "CBC's solution is no chain at segment {}", next);
+      next = run.last + 1;
+    }
+    LINGUA_CHECK(next == costs_.segments(), "CBC's solution ends at segment {}", next);
+    return chosen;
+  }
+
+ private:
+  bool weighs_medium() const {
+    return costs_.has_medium() && costs_.request().objective == Objective::kThroughput;
+  }
+
+  // A column of a latency and a time on the medium, in the units of the objective.
+  void add_priced(double latency, double medium, bool integer) {
+    const double value = scale_ * chain_value(costs_, latency, 0);
+    program_.add_column(weighs_medium() ? 0 : value, integer, 1);
+    if (!weighs_medium()) return;
+    program_.entry(latency_row_, -value);
+    if (medium > 0) program_.entry(medium_row_, -scale_ * medium);
+  }
+
+  void add_handover_rows() {
+    for (const Handover& handover : candidates_.handovers) {
+      const auto sender = std::tuple{handover.cut, handover.start, handover.from};
+      if (!senders_.contains(sender)) senders_[sender] = program_.add_row(0, 0);
+    }
+    for (const Run& run : candidates_.runs) {
+      const auto receiver = std::pair{run.first, run.device};
+      if (run.first > 0 && !receivers_.contains(receiver))
+        receivers_[receiver] = program_.add_row(0, 0);
+    }
+  }
+
+  void add_answer_rows() {
+    if (costs_.header() >= 0) return;
+    for (int d = 0; d < costs_.devices(); ++d) {
+      tailer_rows_.push_back(program_.add_row(0, 0));
+      header_rows_.push_back(program_.add_row(0, 0));
+    }
+  }
+
+  void add_run(const Run& run) {
+    const bool first = run.first == 0;
+    const bool last = run.last + 1 == costs_.segments();
+    const bool pinned = costs_.header() >= 0;
+    const bool answers = last && pinned;
+    add_priced(costs_.compute(run) + (answers ? costs_.answer(run.device, costs_.header()) : 0),
+               answers ? costs_.answer_medium(run.device, costs_.header()) : 0, true);
+    program_.entry(device_rows_[run.device], 1);
+    if (first) program_.entry(first_run_, 1);
+    if (!first) program_.entry(receivers_.at({run.first, run.device}), -1);
+    if (!last) {
+      const int cut = run.last + 1;
+      program_.entry(senders_.at({cut, costs_.same_message(run.first, cut), run.device}), -1);
+    }
+    if (pinned || (first && last)) return;  // a lone run answers itself
+    if (first) program_.entry(header_rows_[run.device], -1);
+    if (last) program_.entry(tailer_rows_[run.device], -1);
+  }
+
+  void add_handover(const Handover& handover) {
+    const auto receiver = receivers_.find({handover.cut, handover.to});
+    if (receiver == receivers_.end()) return;
+    add_priced(costs_.transfer(handover.from, handover.to, handover.start, handover.cut),
+               costs_.medium(handover.start, handover.cut), false);
+    program_.entry(senders_.at({handover.cut, handover.start, handover.from}), 1);
+    program_.entry(receiver->second, 1);
+  }
+
+  void add_answers(double busiest) {
+    if (costs_.header() >= 0) return;
+    for (int tailer = 0; tailer < costs_.devices(); ++tailer) {
+      for (int header = 0; header < costs_.devices(); ++header) {
+        if (tailer == header || costs_.answer_busy(tailer, header) > busiest) continue;
+        add_priced(costs_.answer(tailer, header), costs_.answer_medium(tailer, header), false);
+        program_.entry(tailer_rows_[tailer], 1);
+        program_.entry(header_rows_[header], 1);
+      }
+    }
+  }
+
+  const PlanCosts& costs_;
+  double scale_;
+  ChainCandidates candidates_;
+  Program program_;
+  int first_run_ = 0;
+  int latency_row_ = 0;
+  int medium_row_ = 0;
+  std::vector<int> device_rows_;
+  std::vector<int> tailer_rows_;
+  std::vector<int> header_rows_;
+  std::map<std::tuple<int, int, int>, int> senders_;
+  std::map<std::pair<int, int>, int> receivers_;
+};
+
+// CBC on the formulation, until the deadline.
+ChainResult solve(const PlanCosts& costs, const ChainLimits& limits, Clock::time_point deadline) {
+  const double left = Seconds(deadline - Clock::now()).count();
+  if (left <= 0) return {std::nullopt, false, 0};
+  double bound = kNoLimit;
+  for (int header : possible_headers(costs)) {
+    bound = std::min(bound, ChainBounds(costs, header, limits.busiest).value());
+  }
+  if (!(bound < limits.cutoff)) return {};
+  const double scale = kScale / (limits.cutoff < kNoLimit ? limits.cutoff : bound);
+  Formulation formulation(costs, limits, scale);
+  if (formulation.empty()) return {};
+  const ModelPointer model = formulation.make_model();
+  Cbc_setParameter(model.get(), "timeMode", "elapsed");
+  Cbc_setParameter(model.get(), "seconds", fmt::format("{:.3f}", left).c_str());
+  if (limits.cutoff < kNoLimit) Cbc_setCutoff(model.get(), kScale);
+  Cbc_solve(model.get());
+  LINGUA_CHECK(!Cbc_isContinuousUnbounded(model.get()), "the assignment program is unbounded");
+  const bool infeasible = Cbc_isProvenInfeasible(model.get()) != 0 ||
+                          Cbc_isInitialSolveProvenPrimalInfeasible(model.get()) != 0;
+  if (infeasible) return {};
+  ChainResult result;
+  result.exact = Cbc_isProvenOptimal(model.get()) != 0;
+  if (!result.exact)
+    result.bound = std::max(bound, Cbc_getBestPossibleObjValue(model.get()) / scale);
+  if (const double* solution = Cbc_bestSolution(model.get())) {
+    std::vector<Run> runs = formulation.chain(solution);
+    if (chain_value(costs, runs) < limits.cutoff) result.runs = std::move(runs);
+  }
+  return result;
+}
+
+// A good chain at once, so that CBC has only to do better or to prove that nothing is.
+std::vector<Run> first_incumbent(const PlanCosts& costs) {
+  if (costs.devices() > kMaxChainDevices) return {};
+  return optimise_chain(costs,
+                        [&](const ChainLimits& limits) {
+                          ChainResult result = search_chain(costs, limits, kBeamWidth);
+                          result.exact =
+                              true;  // a heuristic: what the beam does not find is not looked for
+                          return result;
+                        },
+                        {})
+      .runs;
+}
+
+}  // namespace
+
+PlannerResult plan_cbc(const PlanRequest& request) {
+  const Clock::time_point deadline =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(request.time_limit_s));
+  const PlanCosts costs(request);
+  const ChainSolver solver = [&](const ChainLimits& limits) {
+    return solve(costs, limits, deadline);
+  };
+  return planner_result(costs, optimise_chain(costs, solver, first_incumbent(costs)));
+}
+
+}  // namespace lingua

@@ -1,0 +1,22 @@
+#pragma once
+// The planners that planner.cpp registers, one in each file planner_*.cpp.
+
+#include "runtime/plan/planner.h"
+
+namespace lingua {
+
+class PlanCosts;
+struct ChainOptimum;
+
+PlannerResult plan_even(const PlanRequest& request);
+PlannerResult plan_memory(const PlanRequest& request);
+PlannerResult plan_dp(const PlanRequest& request);
+PlannerResult plan_bruteforce(const PlanRequest& request);
+#ifdef LINGUA_HAS_CBC
+PlannerResult plan_cbc(const PlanRequest& request);
+#endif
+
+// The devices in cluster order, the header first where the cluster names one.
+std::vector<int> pipeline_order(const PlanRequest& request);
+
+}  // namespace lingua

@@ -1,0 +1,59 @@
+#include "runtime/plan/run_memory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "runtime/plan/estimate.h"
+
+namespace lingua {
+namespace {
+
+double bytes_at(const std::vector<TensorSpec>& specs, const Step& step) {
+  double sum = 0;
+  for (const TensorSpec& spec : specs) sum += spec.bytes.at(step);
+  return sum;
+}
+
+}  // namespace
+
+RunMemory::RunMemory(const Workload& workload)
+    : in_flight_(workload.in_flight), capacity_(workload.capacity()) {
+  // Sizes grow with n and p, so the largest step is the first or the last.
+  largest_steps_.push_back({workload.prompt_tokens, 0});
+  if (workload.max_tokens > 1) {
+    const std::int64_t last = workload.prompt_tokens + workload.max_tokens - 1;
+    largest_steps_.push_back(workload.kv_cache ? Step{1, last - 1} : Step{last, 0});
+  }
+}
+
+void RunMemory::store(const Segment& segment) {
+  for (const WeightSpec& weight : segment.weights) {
+    if (weights_.insert(weight.name).second) weights_bytes_ += static_cast<double>(weight.bytes());
+  }
+}
+
+void RunMemory::run(const Segment& segment) {
+  store(segment);
+  state_bytes_ += in_flight_ * segment.state_bytes(capacity_);
+  for (const Step& step : largest_steps_) {
+    activation_bytes_ = std::max(
+        activation_bytes_, 2 * (bytes_at(segment.inputs, step) + bytes_at(segment.outputs, step)));
+  }
+}
+
+std::string RunMemory::to_string() const {
+  return fmt::format("weights {}, KV {}, activations {}",
+                     format_quantity(weights_bytes_, Unit::kBytes),
+                     format_quantity(state_bytes_, Unit::kBytes),
+                     format_quantity(activation_bytes_, Unit::kBytes));
+}
+
+double run_memory_bytes(const Segmentation& segmentation, SegmentId first, SegmentId last,
+                        const Workload& workload) {
+  RunMemory memory(workload);
+  for (SegmentId id = first; id <= last; ++id) memory.run(segmentation.segments[id]);
+  return memory.total_bytes();
+}
+
+}  // namespace lingua

@@ -1,0 +1,44 @@
+#pragma once
+// Adds up the memory of a device, segment by segment.
+//
+// Units: bytes. Each weight counts once, whatever number of segments use it; states count for the
+// requests in flight at full capacity; activations are twice the inputs and outputs of the largest
+// segment at the largest step.
+// Ownership: refers to the segments that it was given; they must outlive it.
+
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "runtime/model/segment.h"
+#include "runtime/plan/plan.h"
+
+namespace lingua {
+
+class RunMemory {
+ public:
+  explicit RunMemory(const Workload& workload);
+
+  void run(const Segment& segment);
+  void store(const Segment& segment);  // its weights only
+
+  double weights_bytes() const { return weights_bytes_; }
+  double state_bytes() const { return state_bytes_; }
+  double activation_bytes() const { return activation_bytes_; }
+  double total_bytes() const { return weights_bytes_ + state_bytes_ + activation_bytes_; }
+
+  // "weights 3.20 GB, KV 400 MB, activations 12.0 MB"
+  std::string to_string() const;
+
+ private:
+  double in_flight_;
+  std::int64_t capacity_;
+  std::vector<Step> largest_steps_;
+  std::unordered_set<std::string_view> weights_;
+  double weights_bytes_ = 0;
+  double state_bytes_ = 0;
+  double activation_bytes_ = 0;
+};
+
+}  // namespace lingua
