@@ -107,9 +107,14 @@ class RealRun {
   void start_workers(const std::string& address) {
     folder_ = std::make_unique<TemporaryFolder>();
     for (const DeviceSpec& device : study_.cluster.devices) {
-      processes_.start(device.name, {this_program(), "worker", "--coordinator", address, "--name",
-                                     device.name, "--listen", "tcp://127.0.0.1:*",
-                                     "--memory-report", (folder_->path / device.name).string()});
+      LocalProcess worker;
+      worker.name = device.name;
+      worker.argv = {this_program(),    "worker",
+                     "--coordinator",   address,
+                     "--name",          device.name,
+                     "--listen",        "tcp://127.0.0.1:*",
+                     "--memory-report", (folder_->path / device.name).string()};
+      processes_.start(worker);
     }
   }
 
