@@ -29,7 +29,7 @@ struct PartitionOptions {
 };
 
 struct Cut {
-  NodeId after = 0;         // between this node and the next
+  NodeId after = 0;  // between this node and the next
   bool allowed = false;
   std::string why_not;      // when not allowed
   StepFunction live_bytes;  // activations and inputs that must cross it

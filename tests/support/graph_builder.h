@@ -4,6 +4,8 @@
 // Costs follow one rule for every node: bytes_moved are its operands and results (views free),
 // flops are what the caller says. A node is step-only when all it reads is.
 
+#include <fmt/format.h>
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -73,8 +75,8 @@ class GraphBuilder {
     node.inputs = std::move(inputs);
     ValueId result = -1;
     if (options.produces) {
-      result = add("v" + std::to_string(graph_.values.size()), ValueKind::kActivation,
-                   options.dtype, std::move(dims));
+      result = add(fmt::format("v{}", graph_.values.size()), ValueKind::kActivation, options.dtype,
+                   std::move(dims));
       Value& value = graph_.values[result];
       value.producer = id;
       value.is_tensor = options.is_tensor;

@@ -5,6 +5,8 @@
 // states written in place, positions and masks that depend on the step alone, and an embedding that
 // is tied to the LM head and so is a weight of the first and of the last segment.
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -35,8 +37,8 @@ class BloomBuilder {
     cached_tokens_ = g_.step("cached_tokens", StepScalar::kCachedTokens);
     std::vector<ValueId> k_states, v_states;
     for (int layer = 0; shape_.kv_cache && layer < shape_.layers; ++layer) {
-      k_states.push_back(g_.state("k." + std::to_string(layer), {kCapacity, shape_.hidden}));
-      v_states.push_back(g_.state("v." + std::to_string(layer), {kCapacity, shape_.hidden}));
+      k_states.push_back(g_.state(fmt::format("k.{}", layer), {kCapacity, shape_.hidden}));
+      v_states.push_back(g_.state(fmt::format("v.{}", layer), {kCapacity, shape_.hidden}));
     }
     step_values();
     const ValueId table = g_.weight("word_embeddings.weight", {shape_.vocabulary, shape_.hidden});
@@ -45,7 +47,7 @@ class BloomBuilder {
     g_.last_node().bytes_moved = kNew * (8 * h_);
     x = layer_norm(x, "transformer.word_embeddings_layernorm");
     for (int layer = 0; layer < shape_.layers; ++layer) {
-      const std::string scope = "transformer.h." + std::to_string(layer);
+      const std::string scope = fmt::format("transformer.h.{}", layer);
       x = attention(x, scope, shape_.kv_cache ? k_states[layer] : -1,
                     shape_.kv_cache ? v_states[layer] : -1);
       x = mlp(x, scope);
@@ -158,7 +160,7 @@ inline Segmentation synthetic_segmentation(const SyntheticChain& chain = {}) {
   result.rule = "synthetic";
   const auto tensor = [](ValueId id, DType dtype, std::vector<StepFunction> dims) {
     const StepFunction bytes = product(dims) * static_cast<double>(dtype_bytes(dtype));
-    return TensorSpec{id, "v" + std::to_string(id), dtype, true, std::move(dims), bytes};
+    return TensorSpec{id, fmt::format("v{}", id), dtype, true, std::move(dims), bytes};
   };
   const double width = static_cast<double>(chain.hop_bytes_per_token) / 4;
   TensorSpec carried = tensor(0, DType::kInt64, {kNew});
