@@ -1,13 +1,13 @@
 #pragma once
 // A cluster of phones inside SimGrid: each device an actor on a modelled host.
 //
-// The same worker and coordinator loops as on real devices run here as actors. Compute is charged by
-// device/roofline.h, transfers by SimGrid's network model over the cluster's links.
-// Determinism: the same inputs give the same events, to the last bit.
-// Threads: one SimCluster per process (SimGrid's clock cannot be reset); run() blocks.
-// Errors: WorldError when an actor waits for ever (deadlock), with the names of those that wait.
-// Source: SimGrid (Casanova et al., JPDC 74(10), 2014). The network model is pinned: CM02 without
-// empirical factors, so that bytes over a link take latency + bytes / bandwidth when alone.
+// The same worker and coordinator loops as on real devices run here as actors. Compute is charged
+// by device/roofline.h, transfers by SimGrid's network model over the cluster's links. Determinism:
+// the same inputs give the same events, to the last bit. Threads: one SimCluster per process
+// (SimGrid's clock cannot be reset); run() blocks. Errors: WorldError when an actor waits for ever
+// (deadlock), with the names of those that wait. Source: SimGrid (Casanova et al., JPDC 74(10),
+// 2014). The network model is pinned: CM02 without empirical factors, so that bytes over a link
+// take latency + bytes / bandwidth when alone.
 
 #include <functional>
 #include <memory>
@@ -35,7 +35,8 @@ class SimCluster {
   // What a device (or the coordinator) runs. REQUIRES: before run(), once per name.
   void start(const DeviceName& device, std::function<void(Device&)> body);
 
-  // Runs until all bodies have returned. Exceptions that a body throws end the run and come out here.
+  // Runs until all bodies have returned. Exceptions that a body throws end the run and come out
+  // here.
   void run();
 
   // The configuration of the simulator, for the log of a run: version and pinned model.

@@ -1,0 +1,54 @@
+#pragma once
+// The messages from one device to another: one stream, as over one TCP connection.
+//
+// Order: as sent. A message's bytes flow once its latency has passed since send() and all bytes
+// before it in the stream have arrived; the latencies of messages in a row overlap. Alone on its
+// path it arrives latency + bytes / bandwidth after send(); streams that meet on a link share it
+// max-min fairly, whatever the number of messages in each.
+
+#include <cstddef>
+#include <list>
+
+#include "runtime/device/message.h"
+#include "sim/cluster/agenda.h"
+#include "sim/cluster/compat.h"
+
+namespace lingua {
+
+class SimDevice;
+class World;
+
+class Channel final : public Scheduled {
+ public:
+  Channel(World& world, SimDevice& from, SimDevice& to, Seconds latency)
+      : world_(world), from_(from), to_(to), latency_s_(latency.count()) {}
+
+  // In an actor. Never blocks.
+  void send(Message message);
+
+  // The latency of the next message has passed.
+  void due() override;
+
+  // SimGrid has moved the bytes of `comm` (or given up, after cut()).
+  void completed(const simgrid::s4u::Comm& comm);
+
+  // Drops all that is under way.
+  void cut();
+
+  const SimDevice& from() const { return from_; }
+  const SimDevice& to() const { return to_; }
+
+ private:
+  void start();
+  void deliver();
+
+  World& world_;
+  SimDevice& from_;
+  SimDevice& to_;
+  double latency_s_;
+  std::list<Message> stream_;  // under way; the first `ready_` have paid their latency
+  std::size_t ready_ = 0;
+  simgrid::s4u::CommPtr comm_;  // of the first message, while its bytes flow
+};
+
+}  // namespace lingua

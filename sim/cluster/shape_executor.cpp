@@ -1,0 +1,60 @@
+#include <cmath>
+#include <unordered_map>
+
+#include "runtime/base/errors.h"
+#include "sim/cluster/sim_cluster.h"
+
+namespace lingua {
+namespace {
+
+class ShapeExecutor final : public Executor {
+ public:
+  void load(const Segment& segment, const std::string&, const std::vector<Tensor>&) override {
+    segments_[segment.id] = {segment.inputs, segment.outputs};
+  }
+  void unload(SegmentId segment) override { segments_.erase(segment); }
+  void release(RequestId) override {}
+  void set_threads(int) override {}
+
+  std::vector<Tensor> run(SegmentId id, const StepContext& context,
+                          const std::vector<Tensor>& inputs) override {
+    const auto found = segments_.find(id);
+    LINGUA_CHECK(found != segments_.end(), "segment {} is not loaded", id);
+    const Border& border = found->second;
+    LINGUA_CHECK(inputs.size() == border.inputs.size(), "segment {} takes {} inputs, not {}", id,
+                 border.inputs.size(), inputs.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      LINGUA_CHECK(inputs[i].dtype == border.inputs[i].dtype, "segment {}: input {} is {}", id,
+                   border.inputs[i].name, dtype_name(inputs[i].dtype));
+    }
+    std::vector<Tensor> outputs;
+    outputs.reserve(border.outputs.size());
+    for (const TensorSpec& spec : border.outputs) outputs.push_back(shaped(spec, context.step));
+    return outputs;
+  }
+
+ private:
+  struct Border {
+    std::vector<TensorSpec> inputs;
+    std::vector<TensorSpec> outputs;
+  };
+
+  static Tensor shaped(const TensorSpec& spec, const Step& step) {
+    Tensor tensor;
+    tensor.dtype = spec.dtype;
+    if (!spec.is_tensor) return tensor;
+    tensor.shape.reserve(spec.dims.size());
+    for (const StepFunction& dim : spec.dims) {
+      tensor.shape.push_back(std::llround(dim.at(step)));
+    }
+    return tensor;
+  }
+
+  std::unordered_map<SegmentId, Border> segments_;
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> make_shape_executor() { return std::make_unique<ShapeExecutor>(); }
+
+}  // namespace lingua

@@ -1,0 +1,118 @@
+#include "sim/cluster/sim_cluster.h"
+
+#include <array>
+#include <deque>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "sim/cluster/compat.h"
+#include "sim/cluster/world.h"
+
+namespace lingua {
+namespace {
+
+namespace s4u = simgrid::s4u;
+
+// The network model: bytes over a path at their max-min fair share of its links, and nothing else.
+constexpr std::array kArguments = {
+    "lingua",
+    "--log=root.thresh:error",
+    "--cfg=network/model:CM02",
+    "--cfg=network/bandwidth-factor:1",
+    "--cfg=network/latency-factor:1",
+    "--cfg=network/weight-S:0",
+    "--cfg=network/crosstraffic:no",
+    "--cfg=cpu/model:Cas01",
+    "--cfg=host/model:compound",
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    "--cfg=contexts/factory:thread",
+#endif
+};
+
+// SimGrid's clock cannot be reset, so the engine is made once and stays.
+s4u::Engine& make_engine() {
+  LINGUA_CHECK(!s4u::Engine::has_instance(), "a process can simulate one cluster only");
+  static std::deque<std::string> arguments(kArguments.begin(), kArguments.end());
+  static std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  auto argc = static_cast<int>(arguments.size());
+  static auto* engine = new s4u::Engine(&argc, argv.data());
+  return *engine;
+}
+
+class Kill final : public Scheduled {
+ public:
+  Kill(World& world, SimDevice& device) : world_(world), device_(device) {}
+  void due() override {
+    --world_.population().under_way;
+    world_.kill(device_);
+    world_.look_for_deadlock();
+  }
+
+ private:
+  World& world_;
+  SimDevice& device_;
+};
+
+class Throttle final : public Scheduled {
+ public:
+  Throttle(SimDevice& device, double factor) : device_(device), factor_(factor) {}
+  void due() override { device_.throttle(factor_); }
+
+ private:
+  SimDevice& device_;
+  double factor_;
+};
+
+}  // namespace
+
+class SimCluster::Impl {
+ public:
+  Impl(const ClusterSpec& cluster, SimOptions options)
+      : engine(make_engine()), world(cluster, std::move(options)) {}
+
+  s4u::Engine& engine;
+  World world;
+  std::deque<Kill> kills;
+  std::deque<Throttle> throttles;
+};
+
+SimCluster::SimCluster(const ClusterSpec& cluster, SimOptions options)
+    : impl_(std::make_unique<Impl>(cluster, std::move(options))) {}
+
+SimCluster::~SimCluster() = default;
+
+void SimCluster::start(const DeviceName& device, std::function<void(Device&)> body) {
+  impl_->world.device(device).start(impl_->engine, std::move(body));
+}
+
+void SimCluster::run() {
+  impl_->engine.run();
+  if (impl_->world.error()) std::rethrow_exception(impl_->world.error());
+}
+
+std::string SimCluster::configuration() {
+  int major = 0;
+  int minor = 0;
+  int patch = 0;
+  sg_version_get(&major, &minor, &patch);
+  return fmt::format(
+      "SimGrid {}.{}.{}; network CM02 without factors, max-min fair, latency paid before the bytes "
+      "flow, one stream for each ordered pair of devices; compute Cas01",
+      major, minor, patch);
+}
+
+void SimCluster::kill_at(Seconds when, const DeviceName& device) {
+  World& world = impl_->world;
+  ++world.population().under_way;
+  world.agenda().add(when.count(), impl_->kills.emplace_back(world, world.device(device)));
+}
+
+void SimCluster::throttle_at(Seconds when, const DeviceName& device, double factor) {
+  LINGUA_CHECK(factor > 0, "a device cannot be throttled to {} of its speed", factor);
+  World& world = impl_->world;
+  world.agenda().add(when.count(), impl_->throttles.emplace_back(world.device(device), factor));
+}
+
+}  // namespace lingua

@@ -1,0 +1,156 @@
+#include "sim/cluster/sim_device.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "sim/cluster/sim_executor.h"
+#include "sim/cluster/world.h"
+
+namespace lingua {
+
+namespace s4u = simgrid::s4u;
+
+SimDevice::SimDevice(World& world, DeviceSpec spec, s4u::Host* host)
+    : world_(world), spec_(std::move(spec)), host_(host), semaphore_(s4u::Semaphore::create(0)) {}
+
+SimDevice::~SimDevice() = default;
+
+void SimDevice::start(s4u::Engine& engine, std::function<void(Device&)> body) {
+  LINGUA_CHECK(!started(), "device {} was started twice", spec_.name);
+  running_ = true;
+  ++world_.population().running;
+  actor_ = simgrid_compat::add_actor(engine, spec_.name, host_,
+                                     [this, body = std::move(body)] { live(body); });
+}
+
+void SimDevice::live(const std::function<void(Device&)>& body) {
+  std::exception_ptr error;
+  try {
+    body(*this);
+  } catch (const std::exception&) {
+    error = std::current_exception();
+  }
+  leave();
+  world_.ended(error);
+}
+
+void SimDevice::leave() {
+  if (!running_) return;
+  if (waits_for_ever()) --world_.population().waiting_for_ever;
+  waiting_ = false;
+  running_ = false;
+  gone_ = true;
+  inbox_.clear();
+  --world_.population().running;
+}
+
+void SimDevice::kill() {
+  leave();
+  actor_->kill();
+}
+
+void SimDevice::send(const DeviceName& to, MessageBody body) {
+  Channel*& channel = channels_[to];
+  if (channel == nullptr) channel = &world_.channel(*this, to);
+  if (gone_ || channel->to().gone()) return;
+  Message message;
+  message.from = spec_.name;
+  message.wire_bytes = world_.options().wire_bytes(body);
+  message.body = std::move(body);
+  message.sent = now();
+  channel->send(std::move(message));
+}
+
+std::optional<Message> SimDevice::receive(Seconds deadline) {
+  while (inbox_.empty()) {
+    if (Agenda::now() >= deadline.count()) return std::nullopt;
+    wait(deadline.count());
+  }
+  std::optional<Message> message(std::move(inbox_.front()));
+  inbox_.pop_front();
+  return message;
+}
+
+void SimDevice::wait(double deadline) {
+  waiting_ = true;
+  deadline_ = deadline;
+  if (waits_for_ever()) {
+    ++world_.population().waiting_for_ever;
+    world_.look_for_deadlock();
+  } else if (deadline < alarm_) {
+    alarm_ = deadline;
+    world_.agenda().add(deadline, *this);
+  }
+  semaphore_->acquire();
+}
+
+void SimDevice::wake() {
+  if (!waiting_) return;
+  if (waits_for_ever()) --world_.population().waiting_for_ever;
+  waiting_ = false;
+  semaphore_->release();
+}
+
+void SimDevice::due() {
+  if (alarm_ <= Agenda::now()) alarm_ = std::numeric_limits<double>::infinity();
+  if (!waiting_ || waits_for_ever()) return;
+  if (deadline_ <= Agenda::now()) {
+    wake();
+  } else if (deadline_ < alarm_) {
+    alarm_ = deadline_;
+    world_.agenda().add(deadline_, *this);
+  }
+}
+
+void SimDevice::deliver(std::list<Message>& messages) {
+  if (gone_) {
+    messages.pop_front();
+    return;
+  }
+  inbox_.splice(inbox_.end(), messages, messages.begin());
+  wake();
+}
+
+Executor& SimDevice::executor() {
+  if (!executor_) {
+    executor_ = std::make_unique<SimExecutor>(*this, world_.options().make_executor(spec_));
+  }
+  return *executor_;
+}
+
+void SimDevice::compute(Seconds time) {
+  const double start = Agenda::now();
+  left_ = time.count();
+  while (left_ > 0) {
+    exec_ = s4u::this_actor::exec_init(left_ * spec_.flops_per_s / speed_);
+    try {
+      exec_->wait();
+      left_ = 0;
+    } catch (const simgrid::CancelException&) {  // throttle() has set left_
+    }
+  }
+  exec_ = nullptr;
+  busy_s_ += Agenda::now() - start;
+}
+
+void SimDevice::throttle(double factor) {
+  const double before = speed_;
+  speed_ *= factor;
+  if (!exec_ || gone_) return;
+  left_ = exec_->get_remaining() / spec_.flops_per_s * before;
+  exec_->cancel();
+}
+
+Telemetry SimDevice::telemetry() {
+  Telemetry telemetry;
+  telemetry.free_memory_bytes =
+      spec_.memory_bytes - (executor_ ? executor_->memory_in_use_bytes() : 0);
+  const double elapsed = Agenda::now() - read_at_s_;
+  telemetry.load = elapsed > 0 ? std::min(1.0, busy_s_ / elapsed) : 0;
+  busy_s_ = 0;
+  read_at_s_ = Agenda::now();
+  return telemetry;
+}
+
+}  // namespace lingua

@@ -1,0 +1,83 @@
+#pragma once
+// A device as a SimGrid actor.
+//
+// send() costs no time and no switch of context; receive() takes from the device's own inbox, into
+// which channels put messages at the moment of their arrival, even while the device computes.
+
+#include <functional>
+#include <limits>
+#include <list>
+#include <memory>
+#include <unordered_map>
+
+#include "runtime/device/device.h"
+#include "sim/cluster/agenda.h"
+#include "sim/cluster/compat.h"
+
+namespace lingua {
+
+class Channel;
+class SimExecutor;
+class World;
+
+class SimDevice final : public Device, public Scheduled {
+ public:
+  SimDevice(World& world, DeviceSpec spec, simgrid::s4u::Host* host);
+  ~SimDevice();
+
+  Seconds now() override { return Seconds(Agenda::now()); }
+  void send(const DeviceName& to, MessageBody body) override;
+  std::optional<Message> receive(Seconds deadline) override;
+  Executor& executor() override;
+  const DeviceSpec& spec() const override { return spec_; }
+  Telemetry telemetry() override;
+
+  simgrid::s4u::Host* host() const { return host_; }
+  bool running() const { return running_; }
+  // Its body has returned, or it was killed: messages to it vanish.
+  bool gone() const { return gone_; }
+  bool waits_for_ever() const { return waiting_ && deadline_ >= kNever.count(); }
+
+  void start(simgrid::s4u::Engine& engine, std::function<void(Device&)> body);
+  bool started() const { return actor_ != nullptr; }
+
+  // In an actor: takes `time` at full speed, longer when throttled.
+  void compute(Seconds time);
+
+  // Takes the first message of the list.
+  void deliver(std::list<Message>& messages);
+  void throttle(double factor);
+  // Ends the body, wherever it stands.
+  void kill();
+  // A deadline.
+  void due() override;
+
+ private:
+  void live(const std::function<void(Device&)>& body);
+  void leave();
+  void wait(double deadline);
+  void wake();
+
+  World& world_;
+  DeviceSpec spec_;
+  simgrid::s4u::Host* host_;
+  simgrid::s4u::ActorPtr actor_;
+  std::unique_ptr<SimExecutor> executor_;
+  std::unordered_map<DeviceName, Channel*> channels_;
+
+  bool running_ = false;
+  bool gone_ = false;
+  std::list<Message> inbox_;
+  simgrid::s4u::SemaphorePtr semaphore_;
+  bool waiting_ = false;
+  double deadline_ = 0;
+  double alarm_ = std::numeric_limits<double>::infinity();  // the earliest entry in the agenda
+
+  double speed_ = 1;  // share of spec_.flops_per_s
+  simgrid::s4u::ExecPtr exec_;
+  double left_ = 0;  // seconds at full speed that an interrupted exec_ has left
+  double busy_s_ = 0;
+  double read_at_s_ = 0;
+};
+
+}  // namespace lingua

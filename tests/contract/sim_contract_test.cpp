@@ -1,0 +1,52 @@
+// The contract of Device and Executor in the simulated world.
+
+#include "sim/cluster/sim_cluster.h"
+#include "tests/contract/device_contract.h"
+#include "tests/contract/executor_contract.h"
+#include "tests/contract/message_bytes.h"
+
+namespace lingua::testing {
+namespace {
+
+SimOptions options() {
+  return {message_bytes, [](const DeviceSpec&) { return make_shape_executor(); }};
+}
+
+class SimulatedWorld final : public ContractWorld {
+ public:
+  void run(const ClusterSpec& cluster, const Bodies& bodies,
+           const std::vector<ContractKill>& kills) override {
+    SimCluster simulation(cluster, options());
+    for (const auto& [name, body] : bodies) simulation.start(name, body);
+    for (const ContractKill& kill : kills) simulation.kill_at(kill.when, kill.device);
+    simulation.run();
+  }
+};
+
+class SimulatedExecutor final : public ExecutorWorld {
+ public:
+  void run(const std::function<void(Executor&)>& use) override {
+    ClusterSpec cluster;
+    cluster.default_link = {1e6, Seconds(0)};
+    cluster.devices = {{"a", 1e9, 1e9, 1e6, 1, Seconds(0)}};
+    SimCluster simulation(cluster, options());
+    simulation.start("a", [&](Device& device) { use(device.executor()); });
+    simulation.run();
+  }
+};
+
+class ShapeExecutorAlone final : public ExecutorWorld {
+ public:
+  void run(const std::function<void(Executor&)>& use) override { use(*make_shape_executor()); }
+};
+
+SimulatedWorld simulated_world;
+SimulatedExecutor simulated_executor;
+ShapeExecutorAlone shape_executor;
+
+INSTANTIATE_TEST_SUITE_P(Simulated, DeviceContract, ::testing::Values(&simulated_world));
+INSTANTIATE_TEST_SUITE_P(Simulated, ExecutorContract, ::testing::Values(&simulated_executor));
+INSTANTIATE_TEST_SUITE_P(Shapes, ExecutorContract, ::testing::Values(&shape_executor));
+
+}  // namespace
+}  // namespace lingua::testing
