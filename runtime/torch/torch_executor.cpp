@@ -20,28 +20,12 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/torch/tensor_convert.h"
+#include "runtime/torch/torch_error.h"
 
 namespace lingua {
 namespace {
 
 constexpr double kSlowBlasFlopsPerS = 8e9;
-
-// The line of a LibTorch message that says what happened: not a traceback, source excerpt or frame.
-std::string first_line(const std::exception& error) {
-  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
-  std::istringstream lines(torch_error ? torch_error->what_without_backtrace() : error.what());
-  std::string line;
-  std::string last = "no reason given";
-  bool in_traceback = false;
-  while (std::getline(lines, line)) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    if (line.starts_with("The following operation failed")) in_traceback = true;
-    if (!in_traceback) return line;
-    if (!line.starts_with(' ') && line.find("Error: ") != std::string::npos) return line;
-    last = line;
-  }
-  return last;
-}
 
 struct LoadedSegment {
   Segment segment;
