@@ -32,7 +32,9 @@ inline constexpr const char* kRequest = "request";    // at the header: prompt i
 class EventLog {
  public:
   void add(const EventRow& row) { rows_.push_back(row); }
-  void add(const std::vector<EventRow>& rows) { rows_.insert(rows_.end(), rows.begin(), rows.end()); }
+  void add(const std::vector<EventRow>& rows) {
+    rows_.insert(rows_.end(), rows.begin(), rows.end());
+  }
   // Puts the rows in their order.
   void sort();
   const std::vector<EventRow>& rows() const { return rows_; }

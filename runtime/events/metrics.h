@@ -37,8 +37,8 @@ struct LinkMetrics {
 struct Metrics {
   double makespan_s = 0;  // first request's start to last one's end
   double tokens_per_s = 0;
-  double ttft_s = 0;      // mean over requests
-  double tpot_s = 0;      // mean over requests
+  double ttft_s = 0;  // mean over requests
+  double tpot_s = 0;  // mean over requests
   std::vector<RequestMetrics> requests;
   std::vector<DeviceMetrics> devices;
   std::vector<LinkMetrics> links;

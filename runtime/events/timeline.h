@@ -14,6 +14,7 @@
 namespace lingua {
 
 std::string timeline_json(const EventLog& log, const std::string& title);
-void write_timeline(const EventLog& log, const std::string& title, const std::filesystem::path& file);
+void write_timeline(const EventLog& log, const std::string& title,
+                    const std::filesystem::path& file);
 
 }  // namespace lingua

@@ -1,0 +1,175 @@
+#include "runtime/events/event_log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <iterator>
+#include <limits>
+#include <string_view>
+#include <tuple>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/files.h"
+
+namespace lingua {
+namespace {
+
+constexpr std::string_view kHeader = "who,what,segment,request,step,start,end,bytes";
+constexpr std::size_t kColumns = 8;
+constexpr std::uint64_t kMaxFileBytes = 1ULL << 30;
+constexpr double kMaxSeconds = 1e12;
+constexpr double kMaxBytes = 1e18;
+constexpr std::array kKinds = {event::kLoad,   event::kCompute, event::kTransfer,
+                               event::kResult, event::kStep,    event::kRequest};
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+// Reads a table field by field; knows the line for messages.
+class CsvReader {
+ public:
+  CsvReader(std::string_view text, std::string file) : text_(text), file_(std::move(file)) {}
+
+  bool at_end() const { return at_ >= text_.size(); }
+
+  // The fields of the next row.
+  std::array<std::string, kColumns> row() {
+    row_line_ = line_;
+    std::array<std::string, kColumns> fields;
+    for (std::size_t i = 0; i < kColumns; ++i) {
+      const bool more = field(fields[i]);
+      if (more != (i + 1 < kColumns)) {
+        throw error(fmt::format("has {} columns; write {}",
+                                more ? "more than 8" : std::to_string(i + 1), kHeader));
+      }
+    }
+    return fields;
+  }
+
+  InputError error(const std::string& message) const {
+    return InputError(fmt::format("{}:{}: {}", file_, row_line_, message));
+  }
+
+ private:
+  // Reads one field; true when another follows in the row.
+  bool field(std::string& out) {
+    const bool quoted = !at_end() && text_[at_] == '"';
+    if (quoted) {
+      read_quoted(out);
+    } else {
+      const std::size_t end = std::min(text_.find_first_of(",\r\n", at_), text_.size());
+      out = text_.substr(at_, end - at_);
+      at_ = end;
+    }
+    if (!at_end() && text_[at_] == ',') {
+      ++at_;
+      return true;
+    }
+    if (!at_end() && text_[at_] == '\r') ++at_;
+    if (!at_end() && text_[at_] != '\n') throw error("text follows a closing quote");
+    ++at_;
+    ++line_;
+    return false;
+  }
+
+  void read_quoted(std::string& out) {
+    for (++at_; !at_end(); ++at_) {
+      if (text_[at_] == '"') {
+        ++at_;
+        if (at_end() || text_[at_] != '"') return;
+      }
+      line_ += text_[at_] == '\n';
+      out += text_[at_];
+    }
+    throw error("a quoted field does not end");
+  }
+
+  std::string_view text_;
+  std::string file_;
+  std::size_t at_ = 0;
+  int line_ = 1;
+  int row_line_ = 1;
+};
+
+template <typename Number>
+Number number(const CsvReader& reader, const char* column, const std::string& text, Number least,
+              Number most) {
+  Number value{};
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || rest != end || !(value >= least && value <= most)) {
+    throw reader.error(fmt::format("{}: '{}' is not accepted; write a number from {} to {}", column,
+                                   text, least, most));
+  }
+  return value;
+}
+
+EventRow parse_row(const CsvReader& reader, const std::array<std::string, kColumns>& fields) {
+  EventRow row;
+  row.who = fields[0];
+  row.what = fields[1];
+  if (row.who.empty()) throw reader.error("who: '' is not accepted; write a device");
+  if (std::find(kKinds.begin(), kKinds.end(), row.what) == kKinds.end()) {
+    throw reader.error(
+        fmt::format("what: '{}' is not known; write one of {}", row.what, fmt::join(kKinds, ", ")));
+  }
+  row.segment =
+      number<SegmentId>(reader, "segment", fields[2], -1, std::numeric_limits<SegmentId>::max());
+  constexpr auto kMaxId = std::numeric_limits<std::int64_t>::max();
+  row.request = number<std::int64_t>(reader, "request", fields[3], -1, kMaxId);
+  row.step = number<std::int64_t>(reader, "step", fields[4], -1, kMaxId);
+  row.start = Seconds(number<double>(reader, "start", fields[5], -kMaxSeconds, kMaxSeconds));
+  row.end = Seconds(number<double>(reader, "end", fields[6], row.start.count(), kMaxSeconds));
+  row.bytes = number<double>(reader, "bytes", fields[7], 0, kMaxBytes);
+  return row;
+}
+
+}  // namespace
+
+void EventLog::sort() {
+  const auto key = [](const EventRow& row) {
+    return std::tie(row.start, row.end, row.who, row.what, row.segment, row.request, row.step,
+                    row.bytes);
+  };
+  std::stable_sort(rows_.begin(), rows_.end(),
+                   [&](const EventRow& a, const EventRow& b) { return key(a) < key(b); });
+}
+
+std::string EventLog::to_csv() const {
+  std::string text = std::string(kHeader) + "\n";
+  for (const EventRow& row : rows_) {
+    fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},{}\n", csv_field(row.who),
+                   csv_field(row.what), row.segment, row.request, row.step, row.start.count(),
+                   row.end.count(), row.bytes);
+  }
+  return text;
+}
+
+std::string EventLog::digest() const { return fmt::format("{:016x}", checksum(to_csv())); }
+
+void write_event_log(const EventLog& log, const std::filesystem::path& file) {
+  write_file_atomically(file, [&](std::ostream& out) { out << log.to_csv(); });
+}
+
+EventLog read_event_log(const std::filesystem::path& file) {
+  const std::string text = read_file(file, kMaxFileBytes);
+  CsvReader reader(text, file.string());
+  EventLog log;
+  if (reader.at_end() || fmt::format("{}", fmt::join(reader.row(), ",")) != kHeader) {
+    throw reader.error(fmt::format("an event log begins with the line {}", kHeader));
+  }
+  while (!reader.at_end()) log.add(parse_row(reader, reader.row()));
+  return log;
+}
+
+}  // namespace lingua

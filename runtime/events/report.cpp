@@ -1,0 +1,94 @@
+#include "runtime/events/report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+namespace lingua {
+namespace {
+
+std::string bar(double share) {
+  constexpr int kWidth = 20;
+  const double inside = std::clamp(share, 0.0, 1.0);
+  const auto full = static_cast<std::size_t>(std::lround(inside * kWidth));
+  return std::string(full, '#') + std::string(kWidth - full, '.');
+}
+
+std::string totals(const Metrics& metrics) {
+  std::int64_t tokens = 0;
+  for (const RequestMetrics& request : metrics.requests) tokens += request.tokens;
+  const auto time = [](double seconds) { return format_quantity(seconds, Unit::kSeconds); };
+  return fmt::format(
+      "{} request{}, {} token{} in {}: {} tokens/s, first token after {}, then one every {}\n",
+      metrics.requests.size(), metrics.requests.size() == 1 ? "" : "s", tokens,
+      tokens == 1 ? "" : "s", time(metrics.makespan_s),
+      format_quantity(metrics.tokens_per_s, Unit::kPlain), time(metrics.ttft_s),
+      time(metrics.tpot_s));
+}
+
+}  // namespace
+
+nlohmann::json summary_json(const Metrics& metrics) {
+  nlohmann::json json = {{"tokens_per_s", metrics.tokens_per_s},
+                         {"ttft_s", metrics.ttft_s},
+                         {"tpot_s", metrics.tpot_s},
+                         {"makespan_s", metrics.makespan_s},
+                         {"requests", nlohmann::json::array()},
+                         {"devices", nlohmann::json::array()},
+                         {"links", nlohmann::json::array()}};
+  for (const RequestMetrics& request : metrics.requests) {
+    json["requests"].push_back({{"request", request.request},
+                                {"start_s", request.start.count()},
+                                {"end_s", request.end.count()},
+                                {"ttft_s", request.ttft_s},
+                                {"tpot_s", request.tpot_s},
+                                {"token_count", request.tokens}});
+  }
+  for (const DeviceMetrics& device : metrics.devices) {
+    json["devices"].push_back(
+        {{"name", device.device}, {"busy_s", device.busy_s}, {"busy_share", device.busy_share}});
+  }
+  for (const LinkMetrics& link : metrics.links) {
+    json["links"].push_back({{"from", link.from},
+                             {"to", link.to},
+                             {"bytes", link.bytes},
+                             {"messages", link.messages},
+                             {"mean_s", link.mean_s}});
+  }
+  return json;
+}
+
+std::string summary_table(const Metrics& metrics) {
+  std::string text = totals(metrics);
+  const auto out = std::back_inserter(text);
+  std::size_t width = 6;
+  for (const DeviceMetrics& device : metrics.devices) width = std::max(width, device.device.size());
+  if (!metrics.devices.empty()) {
+    fmt::format_to(out, "\n{:<{}}  {:<20}  {:>6}  {:>10}  {:>8}\n", "device", width, "busy",
+                   "share", "time", "segments");
+  }
+  for (const DeviceMetrics& device : metrics.devices) {
+    fmt::format_to(out, "{:<{}}  {}  {:>5.1f}%  {:>10}  {:>8.0f}\n", device.device, width,
+                   bar(device.busy_share), 100 * device.busy_share,
+                   format_quantity(device.busy_s, Unit::kSeconds), device.computed_segments);
+  }
+  std::size_t link_width = 4;
+  for (const LinkMetrics& link : metrics.links) {
+    link_width = std::max(link_width, link.from.size() + link.to.size() + 4);
+  }
+  if (!metrics.links.empty()) {
+    fmt::format_to(out, "\n{:<{}}  {:>10}  {:>9}  {:>10}\n", "link", link_width, "bytes",
+                   "messages", "mean time");
+  }
+  for (const LinkMetrics& link : metrics.links) {
+    fmt::format_to(out, "{:<{}}  {:>10}  {:>9}  {:>10}\n", link.from + " -> " + link.to, link_width,
+                   format_quantity(link.bytes, Unit::kBytes), link.messages,
+                   format_quantity(link.mean_s, Unit::kSeconds));
+  }
+  return text;
+}
+
+}  // namespace lingua

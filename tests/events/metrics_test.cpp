@@ -1,0 +1,158 @@
+#include "runtime/events/metrics.h"
+
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "runtime/events/report.h"
+
+namespace lingua {
+namespace {
+
+using ::testing::HasSubstr;
+
+void add(EventLog& log, const char* who, const char* what, RequestId request, std::int64_t step,
+         double start, double end, double bytes = 0) {
+  log.add({who, what, 0, request, step, Seconds(start), Seconds(end), bytes});
+}
+
+// Two requests: 0 from 1 s with three tokens, 1 from 2 s with one.
+EventLog two_requests() {
+  EventLog log;
+  add(log, "a", event::kLoad, -1, -1, 0, 0.5, 100);
+  add(log, "c", event::kLoad, -1, -1, 0, 0.5, 100);
+  add(log, "a", event::kRequest, 0, -1, 1, 9);
+  add(log, "a", event::kStep, 0, 0, 1, 4);
+  add(log, "a", event::kStep, 0, 1, 4, 6);
+  add(log, "a", event::kStep, 0, 2, 6, 9);
+  add(log, "a", event::kRequest, 1, -1, 2, 5);
+  add(log, "a", event::kStep, 1, 0, 2, 5);
+  add(log, "a", event::kCompute, 0, 0, 1, 3);
+  add(log, "a", event::kCompute, 1, 0, 2, 4);       // overlaps
+  add(log, "a", event::kCompute, 0, 1, 2.5, 2.75);  // inside
+  add(log, "b", event::kCompute, 0, 0, 8, 8.5);
+  add(log, "a->b", event::kTransfer, 0, 0, 3, 4, 1000);
+  add(log, "a->b", event::kTransfer, 0, 1, 5, 5.5, 500);
+  add(log, "b->a", event::kResult, 0, 0, 4, 4.25, 50);
+  return log;
+}
+
+TEST(Metrics, MeasuresRequestsFromTheHeadersRows) {
+  const Metrics metrics = compute_metrics(two_requests());
+  ASSERT_EQ(metrics.requests.size(), 2u);
+  EXPECT_EQ(metrics.requests[0].tokens, 3);
+  EXPECT_DOUBLE_EQ(metrics.requests[0].ttft_s, 3);
+  EXPECT_DOUBLE_EQ(metrics.requests[0].tpot_s, 2.5);
+  EXPECT_EQ(metrics.requests[1].tokens, 1);
+  EXPECT_DOUBLE_EQ(metrics.requests[1].tpot_s, 0);
+  EXPECT_DOUBLE_EQ(metrics.makespan_s, 8);
+  EXPECT_DOUBLE_EQ(metrics.tokens_per_s, 0.5);
+  EXPECT_DOUBLE_EQ(metrics.ttft_s, 3);
+  EXPECT_DOUBLE_EQ(metrics.tpot_s, 2.5);  // request 1 has none
+}
+
+TEST(Metrics, CountsOverlappingComputingOnce) {
+  const Metrics metrics = compute_metrics(two_requests());
+  ASSERT_EQ(metrics.devices.size(), 3u);
+  EXPECT_EQ(metrics.devices[0].device, "a");
+  EXPECT_DOUBLE_EQ(metrics.devices[0].busy_s, 3);
+  EXPECT_DOUBLE_EQ(metrics.devices[0].busy_share, 3.0 / 8);
+  EXPECT_EQ(metrics.devices[0].computed_segments, 3);
+  EXPECT_DOUBLE_EQ(metrics.devices[1].busy_share, 0.5 / 8);
+  EXPECT_EQ(metrics.devices[2].busy_s, 0);  // c stored and never computed
+}
+
+TEST(Metrics, SumsWhatEachLinkCarried) {
+  const Metrics metrics = compute_metrics(two_requests());
+  ASSERT_EQ(metrics.links.size(), 2u);
+  EXPECT_EQ(metrics.links[0].from, "a");
+  EXPECT_EQ(metrics.links[0].to, "b");
+  EXPECT_EQ(metrics.links[0].bytes, 1500);
+  EXPECT_EQ(metrics.links[0].messages, 2);
+  EXPECT_DOUBLE_EQ(metrics.links[0].mean_s, 0.75);
+  EXPECT_EQ(metrics.links[1].messages, 1);
+}
+
+TEST(Metrics, DoNotDependOnTheOrderOfRows) {
+  EventLog log = two_requests();
+  EventLog reversed;
+  for (auto it = log.rows().rbegin(); it != log.rows().rend(); ++it) reversed.add(*it);
+  EXPECT_EQ(summary_json(compute_metrics(log)), summary_json(compute_metrics(reversed)));
+}
+
+TEST(Metrics, LeaveOutComputingBeforeTheFirstRequest) {
+  EventLog log = two_requests();
+  add(log, "b", event::kCompute, -1, -1, 0, 2);  // a warm-up, half of it before 1 s
+  EXPECT_DOUBLE_EQ(compute_metrics(log).devices[1].busy_s, 1.5);
+}
+
+void expect_only_numbers(const EventLog& log) {
+  const nlohmann::json json = summary_json(compute_metrics(log));
+  EXPECT_THAT(json.dump(), ::testing::Not(HasSubstr("null"))) << json.dump();
+  EXPECT_FALSE(summary_table(compute_metrics(log)).empty());
+}
+
+TEST(Metrics, AreNumbersForDegenerateLogs) {
+  EventLog log;
+  expect_only_numbers(log);
+  add(log, "a", event::kStep, 4, 0, 0, 1);  // a step of a request that never ended
+  expect_only_numbers(log);
+  EXPECT_TRUE(compute_metrics(log).requests.empty());
+  add(log, "a", event::kRequest, 0, -1, 1, 1);  // no tokens, no time
+  add(log, "a", event::kCompute, 0, 0, 1, 1);
+  expect_only_numbers(log);
+  EXPECT_EQ(compute_metrics(log).tokens_per_s, 0);
+  add(log, "a", event::kStep, 0, 0, 1, 1);
+  expect_only_numbers(log);
+  EXPECT_EQ(compute_metrics(log).requests[0].tokens, 1);
+  add(log, "no arrow", event::kTransfer, 0, 0, 1, 1);
+  expect_only_numbers(log);
+  EXPECT_TRUE(compute_metrics(log).links.empty());
+}
+
+TEST(Metrics, OfARequestWithoutTokensDoNotSpoilTheMeans) {
+  EventLog log = two_requests();
+  add(log, "a", event::kRequest, 2, -1, 3, 4);
+  EXPECT_DOUBLE_EQ(compute_metrics(log).ttft_s, 3);
+  EXPECT_DOUBLE_EQ(compute_metrics(log).requests[2].ttft_s, 0);
+}
+
+TEST(Report, JsonHasTheDocumentedKeys) {
+  const nlohmann::json json = summary_json(compute_metrics(two_requests()));
+  EXPECT_DOUBLE_EQ(json["tokens_per_s"].get<double>(), 0.5);
+  EXPECT_DOUBLE_EQ(json["ttft_s"].get<double>(), 3);
+  EXPECT_DOUBLE_EQ(json["tpot_s"].get<double>(), 2.5);
+  EXPECT_DOUBLE_EQ(json["makespan_s"].get<double>(), 8);
+  EXPECT_EQ(json["requests"][0], (nlohmann::json{{"request", 0},
+                                                 {"start_s", 1.0},
+                                                 {"end_s", 9.0},
+                                                 {"ttft_s", 3.0},
+                                                 {"tpot_s", 2.5},
+                                                 {"token_count", 3}}));
+  EXPECT_EQ(json["devices"][1]["name"], "b");
+  EXPECT_EQ(json["devices"][1]["busy_share"], 0.0625);
+  EXPECT_EQ(json["devices"][1]["busy_s"], 0.5);
+  EXPECT_EQ(json["links"][1],
+            (nlohmann::json{
+                {"from", "b"}, {"to", "a"}, {"bytes", 50.0}, {"messages", 1}, {"mean_s", 0.25}}));
+}
+
+TEST(Report, TableAlignsItsColumns) {
+  const std::string table = summary_table(compute_metrics(two_requests()));
+  EXPECT_THAT(table, HasSubstr("2 requests, 4 tokens in 8.00 s: 0.50 tokens/s"));
+  EXPECT_THAT(table, HasSubstr("a -> b"));
+  EXPECT_THAT(table, HasSubstr("1.50 kB"));
+  EXPECT_THAT(table, HasSubstr("########............   37.5%"));
+  std::istringstream lines(table);
+  std::vector<std::size_t> widths;
+  for (std::string line; std::getline(lines, line);) widths.push_back(line.size());
+  ASSERT_EQ(widths.size(), 10u);  // totals, blank, head, a, b, c, blank, head, two links
+  EXPECT_EQ(widths[2], widths[3]);
+  EXPECT_EQ(widths[3], widths[5]);
+  EXPECT_EQ(widths[7], widths[8]);
+  EXPECT_EQ(widths[8], widths[9]);
+}
+
+}  // namespace
+}  // namespace lingua
