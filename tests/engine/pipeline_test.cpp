@@ -18,7 +18,7 @@ using ::testing::ThrowsMessage;
 constexpr int kSegments = 6;
 
 // A whole run inside SimGrid with the toy model's numerics.
-struct Run {
+struct ToyRun {
   std::vector<Stage> stages;
   int in_flight = 1;
   int requests = 3;
@@ -113,33 +113,33 @@ std::vector<std::vector<TokenId>> tokens_of_a_plain_loop() {
 }
 
 TEST(Pipeline, OneDeviceGivesTheTokensOfAPlainLoop) {
-  const auto tokens = tokens_of(Run{.stages = {{"a", 0, kSegments - 1, {}}}}());
+  const auto tokens = tokens_of(ToyRun{.stages = {{"a", 0, kSegments - 1, {}}}}());
   EXPECT_EQ(tokens, tokens_of_a_plain_loop());
 }
 
 TEST(Pipeline, SixDevicesGiveTheSameTokens) {
   std::vector<Stage> stages;
   for (int i = 0; i < kSegments; ++i) stages.push_back({"d" + std::to_string(i), i, i, {}});
-  EXPECT_EQ(tokens_of(Run{.stages = stages}()), tokens_of_a_plain_loop());
+  EXPECT_EQ(tokens_of(ToyRun{.stages = stages}()), tokens_of_a_plain_loop());
 }
 
 TEST(Pipeline, ManyRequestsInFlightGiveTheSameTokens) {
-  const Run run{.stages = {{"a", 0, 1, {}}, {"b", 2, 4, {}}, {"c", 5, 5, {}}}, .in_flight = 3};
+  const ToyRun run{.stages = {{"a", 0, 1, {}}, {"b", 2, 4, {}}, {"c", 5, 5, {}}}, .in_flight = 3};
   EXPECT_EQ(tokens_of(run()), tokens_of_a_plain_loop());
 }
 
 TEST(Pipeline, RecomputingAllPositionsGivesTheSameTokens) {
-  const Run run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .kv_cache = false};
+  const ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .kv_cache = false};
   EXPECT_EQ(tokens_of(run()), tokens_of_a_plain_loop());
 }
 
 TEST(Pipeline, StoredSegmentsThatDoNotRunChangeNothing) {
-  const Run run{.stages = {{"a", 0, 2, {3, 4}}, {"b", 3, 5, {2}}}};
+  const ToyRun run{.stages = {{"a", 0, 2, {3, 4}}, {"b", 3, 5, {2}}}};
   EXPECT_EQ(tokens_of(run()), tokens_of_a_plain_loop());
 }
 
 TEST(Pipeline, TheLogHasEveryStepOfEverySegmentAndEveryTransfer) {
-  const RunResult result = Run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .requests = 2}();
+  const RunResult result = ToyRun{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .requests = 2}();
   int computes = 0;
   int transfers = 0;
   int loads = 0;
@@ -159,21 +159,21 @@ TEST(Pipeline, TheLogHasEveryStepOfEverySegmentAndEveryTransfer) {
 }
 
 TEST(Pipeline, ALostDeviceEndsTheRunAndNamesItsSegments) {
-  Run run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .requests = 50};
+  ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .requests = 50};
   run.faults = [](SimCluster& cluster) { cluster.kill_at(Seconds(0.5), "b"); };
   EXPECT_THAT([&] { run(); }, ThrowsMessage<WorldError>(
                                   AllOf(HasSubstr("b was lost"), HasSubstr("segments 3 to 5"))));
 }
 
 TEST(Pipeline, ARequestThatTheModelDoesNotTakeEndsTheRunWithTheReason) {
-  Run run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}};
+  ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}};
   run.max_tokens = -1;
   EXPECT_THAT([&] { run(); },
               ThrowsMessage<WorldError>(AllOf(HasSubstr("a failed"), HasSubstr("negative"))));
 }
 
 TEST(Pipeline, ASinglePassGivesTheOutputsOfTheModel) {
-  Run run{.stages = {{"a", 0, 5, {}}}};
+  ToyRun run{.stages = {{"a", 0, 5, {}}}};
   run.max_tokens = 0;
   const RunResult result = run();
   ASSERT_EQ(result.answers.size(), 3U);
