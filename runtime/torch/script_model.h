@@ -56,7 +56,11 @@ ScriptModel load_model_folder(const std::string& model, const ImportOptions& opt
 // True when `model` is a folder or a published name, false for what must be a TorchScript file.
 bool is_model_folder(const std::string& model);
 
-// A TorchScript file, with its real parameters.
+// A TorchScript file, with its real parameters. An input that the options do not describe has no
+// dims: import_model tries some.
 ScriptModel load_script_file(const std::string& file, const ImportOptions& options);
+
+// The graph of a script, and the source of its weights and programs.
+ImportedModel import_script(ScriptModel model);
 
 }  // namespace lingua
