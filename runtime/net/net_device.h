@@ -5,11 +5,14 @@
 // and the address of its own inbox; the coordinator tells all workers who listens where.
 // Clock: now() counts from the coordinator's start; a worker estimates its offset when it joins
 // (the exchange with the shortest round trip of several) .
-// Losses: a peer whose connection breaks or that misses heartbeats for `loss_timeout` becomes one
-// PeerLost message. A worker sees the coordinator's loss, the coordinator every worker's.
-// Threads: one background thread owns all sockets; the Device belongs to its one user.
-// Errors: WorldError for a port in use or an address that is none; a message that cannot be decoded
-// makes its sender lost ("answers nonsense: ...").
+// Losses: a peer whose connection breaks, that misses heartbeats for `loss_timeout` or that ends in
+// order becomes one PeerLost message, after all that it sent. The coordinator sees every worker's
+// loss, a worker the coordinator's and that of each worker to which it has sent something. Ending:
+// the destructors wait until peers have what was sent, at most two seconds. Threads: one background
+// thread owns all sockets; the Device belongs to its one user. Errors: WorldError for a port in use
+// or an address that is none; a message that cannot be decoded makes its sender lost ("answers
+// nonsense: ..."). What comes from a connection that is no peer's is ignored, with one line on
+// stderr.
 
 #include <functional>
 #include <memory>
@@ -21,7 +24,11 @@
 namespace lingua {
 
 struct NetOptions {
-  std::string listen = "tcp://127.0.0.1:*";  // own inbox
+  // Own inbox. "tcp://*:*" listens on all interfaces and any free port.
+  std::string listen = "tcp://127.0.0.1:*";
+  // The host under which others reach the inbox; empty: the host of `listen`, or, when that means
+  // all interfaces, the address from which this machine reaches the coordinator (the network).
+  std::string advertise;
   Seconds loss_timeout{3};
   Seconds join_timeout{30};
 };
@@ -39,7 +46,9 @@ class NetCoordinator {
 
   // Waits until the named devices have said Hello and know each other's addresses. `alive` is asked
   // while waiting and throws when a local worker process has died.
-  // Errors: WorldError names who is missing when join_timeout passes, and a name that joins twice.
+  // Called once; before it device() has a clock and no peers.
+  // Errors: WorldError names who is missing when join_timeout passes, a name that joins twice, and
+  // a device that speaks another version of the protocol or cannot be reached.
   std::vector<DeviceSpec> wait_for(const std::vector<DeviceName>& names,
                                    const std::function<void()>& alive);
 

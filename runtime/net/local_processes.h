@@ -1,0 +1,54 @@
+#pragma once
+// Worker processes on this machine, as children of this one.
+//
+// No child survives its parent: the destructor ends them, and when the parent is killed the kernel
+// kills them. Because the kernel ties this to the thread that started them, that thread must live
+// as long as they. Errors: WorldError for a process that cannot be started.
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/base/units.h"
+
+namespace lingua {
+
+struct LocalProcess {
+  std::string name;               // for errors: "phone2"
+  std::vector<std::string> argv;  // argv[0] is the program, looked up in PATH where it has no slash
+  // Where its output goes. Empty: stdout nowhere, stderr to an unnamed file that check() quotes.
+  std::filesystem::path stdout_file;
+  std::filesystem::path stderr_file;
+};
+
+class LocalProcesses {
+ public:
+  LocalProcesses();
+  ~LocalProcesses();
+  LocalProcesses(const LocalProcesses&) = delete;
+  LocalProcesses& operator=(const LocalProcesses&) = delete;
+
+  // Returns the process id. A program that does not exist is found by check().
+  pid_t start(const LocalProcess& process);
+
+  // Errors: WorldError when one has ended: "worker phone2 (pid 123) was killed by signal 9",
+  // "worker phone2 (pid 123) ended with code 3: <last line of its stderr>".
+  void check();
+
+  // Waits until all have ended by themselves. False when the time was over first.
+  bool wait(Seconds timeout);
+
+  // Asks all that still run to end (SIGTERM), and kills those that have not after `grace`.
+  void stop(Seconds grace = Seconds(2));
+
+ private:
+  struct Child;
+  bool reap();  // true when none runs
+
+  std::vector<std::unique_ptr<Child>> children_;
+};
+
+}  // namespace lingua

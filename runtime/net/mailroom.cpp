@@ -1,0 +1,303 @@
+#include "runtime/net/mailroom.h"
+
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "runtime/base/errors.h"
+
+namespace lingua::internal {
+namespace {
+
+constexpr std::chrono::milliseconds kGrace{100};  // for what a broken peer sent before
+constexpr std::chrono::seconds kLinger{2};        // for what was sent before the end
+constexpr int kMessagesPerRound = 256;            // read before looking at the rest again
+
+}  // namespace
+
+Mailroom::Mailroom(Membership membership)
+    : clock_(*membership.clock), peers_(membership.peers), membership_(std::move(membership)) {
+  wake_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (wake_ < 0) throw WorldError(fmt::format("cannot make an eventfd: {}", std::strerror(errno)));
+  // Signals are for the program's own threads.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+Mailroom::~Mailroom() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  eventfd_write(wake_, 1);
+  thread_.join();
+  close(wake_);
+}
+
+void Mailroom::send(const DeviceName& to, MessageBody body) {
+  LINGUA_CHECK(to == membership_.self || peers_.count(to) == 1, "no device '{}' in this run", to);
+  Message message;
+  message.from = membership_.self;
+  message.sent = clock_.now();
+  message.body = std::move(body);
+  if (to == membership_.self) {
+    message.arrived = message.sent;
+    deliver(std::move(message));
+    return;
+  }
+  Outgoing outgoing{to, encode(message)};
+  bool first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    first = outgoing_.empty();
+    outgoing_.push_back(std::move(outgoing));
+  }
+  if (first) eventfd_write(wake_, 1);
+}
+
+std::optional<Message> Mailroom::receive(Seconds deadline) {
+  std::unique_lock lock(mutex_);
+  if (!arrived_.wait_until(lock, clock_.at(deadline), [this] { return !inbox_.empty(); })) {
+    return std::nullopt;
+  }
+  Message message = std::move(inbox_.front());
+  inbox_.pop_front();
+  return message;
+}
+
+void Mailroom::deliver(Message message) {
+  {
+    const std::lock_guard lock(mutex_);
+    inbox_.push_back(std::move(message));
+  }
+  arrived_.notify_one();
+}
+
+void Mailroom::run() {
+  try {
+    loop();
+    say_goodbye();
+  } catch (const zmq::error_t& error) {
+    for (const auto& [name, address] : peers_) {
+      lose(name, fmt::format("the network failed on this side: {}", error.what()));
+    }
+  }
+  membership_.connections.clear();
+  membership_.inbox.reset();
+  membership_.context.reset();
+}
+
+void Mailroom::loop() {
+  for (Incoming& incoming : std::exchange(membership_.early, {})) handle(std::move(incoming));
+  while (take_outgoing()) {
+    take_incoming();
+    watch_connections();
+    wait();
+  }
+}
+
+void Mailroom::wait() {
+  std::vector<zmq::pollitem_t> items{{nullptr, wake_, ZMQ_POLLIN, 0},
+                                     poll_item(membership_.inbox->socket())};
+  for (auto& [name, connection] : membership_.connections) {
+    items.push_back(poll_item(connection->monitor()));
+  }
+  wait_readable(items, next_deadline());
+}
+
+Clock::time_point Mailroom::next_deadline() const {
+  Clock::time_point next = Clock::now() + std::chrono::hours(1);
+  for (const auto& [name, connection] : membership_.connections) {
+    if (const auto deadline = connection->deadline()) next = std::min(next, *deadline);
+  }
+  for (const auto& [name, suspicion] : suspicions_) next = std::min(next, suspicion.until);
+  return next;
+}
+
+bool Mailroom::take_outgoing() {
+  eventfd_t ignored = 0;
+  eventfd_read(wake_, &ignored);
+  std::deque<Outgoing> batch;
+  bool ending = false;
+  {
+    const std::lock_guard lock(mutex_);
+    batch.swap(outgoing_);
+    ending = ending_;
+  }
+  for (Outgoing& outgoing : batch) send_out(std::move(outgoing));
+  return !ending;
+}
+
+void Mailroom::send_out(Outgoing outgoing) {
+  const DeviceName& to = outgoing.to;
+  if (lost_.count(to) != 0 || suspicions_.count(to) != 0) return;
+  auto found = membership_.connections.find(to);
+  if (found == membership_.connections.end()) {
+    const PeerAddress& peer = peers_.at(to);
+    try {
+      auto connection = std::make_unique<Connection>(*membership_.context, peer.address,
+                                                     membership_.options.loss_timeout);
+      found = membership_.connections.emplace(to, std::move(connection)).first;
+    } catch (const zmq::error_t& error) {
+      lose(to, fmt::format("it cannot be reached at {}: {}", peer.address, error.what()));
+      return;
+    }
+    wire::Envelope envelope;
+    envelope.mutable_introduce()->set_name(membership_.self);
+    envelope.mutable_introduce()->set_key(peer.key);
+    found->second->send(envelope);
+  }
+  found->second->send(outgoing.frames);
+}
+
+void Mailroom::take_incoming() {
+  for (int i = 0; i < kMessagesPerRound; ++i) {
+    std::optional<Incoming> incoming = membership_.inbox->receive();
+    if (!incoming) return;
+    handle(std::move(*incoming));
+  }
+}
+
+void Mailroom::handle(Incoming incoming) {
+  const Seconds arrived = clock_.now();
+  const auto known = membership_.identities.find(incoming.identity);
+  const DeviceName from = known == membership_.identities.end() ? "" : known->second;
+  if (lost_.count(from) != 0) return;
+  try {
+    if (incoming.frames.empty()) throw InputError("message: no frames; at least one was expected");
+    wire::Envelope envelope;
+    parse_envelope(incoming.frames.front().bytes, &envelope);
+    if (is_transport(envelope)) {
+      handle_transport(incoming.identity, from, envelope);
+      return;
+    }
+    if (from.empty()) throw InputError("message: the sender has not said who it is");
+    Message message = decode_body(envelope, incoming.frames);
+    if (std::holds_alternative<PeerLost>(message.body)) {
+      throw InputError("message: PeerLost is not for devices to send");
+    }
+    message.from = from;
+    message.arrived = arrived;
+    message.sent = std::clamp(message.sent, Seconds(0), arrived);
+    deliver(std::move(message));
+  } catch (const InputError& error) {
+    if (from.empty()) {
+      ignore_stranger(error.what());
+    } else {
+      lose(from, fmt::format("answers nonsense: {}", error.what()));
+    }
+  } catch (const WorldError& error) {
+    lose(from, fmt::format("sends what this device cannot hold: {}", error.what()));
+  }
+}
+
+void Mailroom::handle_transport(const std::string& identity, const DeviceName& from,
+                                const wire::Envelope& envelope) {
+  wire::Envelope answer;
+  switch (envelope.body_case()) {
+    case wire::Envelope::kIntroduce: introduce(identity, envelope.introduce()); return;
+    case wire::Envelope::kJoin:
+      answer.mutable_refused()->set_reason("the run has begun without it");
+      answer.mutable_refused()->set_protocol(kWireProtocol);
+      membership_.inbox->reply(identity, answer);
+      return;
+    case wire::Envelope::kJoined: return;
+    case wire::Envelope::kClock:
+      answer.mutable_clock()->set_round(envelope.clock().round());
+      answer.mutable_clock()->set_now_s(clock_.now().count());
+      membership_.inbox->reply(identity, answer);
+      return;
+    case wire::Envelope::kGoodbye:
+      answer.mutable_farewell();
+      membership_.inbox->reply(identity, answer);
+      if (!from.empty()) lose(from, "it has left");
+      return;
+    default: throw InputError("message: kind: not for an inbox");
+  }
+}
+
+void Mailroom::introduce(const std::string& identity, const wire::Introduce& introduction) {
+  const DeviceName& name = introduction.name();
+  const bool known = peers_.count(name) == 1 && introduction.key() == membership_.key;
+  const bool taken = std::any_of(
+      membership_.identities.begin(), membership_.identities.end(),
+      [&](const auto& entry) { return entry.first == identity || entry.second == name; });
+  if (!known || taken) {
+    ignore_stranger(fmt::format("it says it is '{}' and is not", one_line(name)));
+    return;
+  }
+  membership_.identities.emplace(identity, name);
+}
+
+void Mailroom::ignore_stranger(const std::string& why) {
+  if (warned_) return;
+  warned_ = true;
+  fmt::print(stderr, "lingua: {}: ignoring a connection from outside the run: {}\n",
+             membership_.self, why);
+}
+
+void Mailroom::watch_connections() {
+  const Clock::time_point now = Clock::now();
+  for (auto it = membership_.connections.begin(); it != membership_.connections.end();) {
+    if (it->second->update() == Connection::State::kDown) {
+      suspicions_.emplace(it->first, Suspicion{now + kGrace, it->second->reason()});
+      it = membership_.connections.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  std::vector<std::pair<DeviceName, std::string>> over;
+  for (const auto& [name, suspicion] : suspicions_) {
+    if (now >= suspicion.until) over.emplace_back(name, suspicion.reason);
+  }
+  for (const auto& [name, reason] : over) lose(name, reason);
+}
+
+void Mailroom::lose(const DeviceName& peer, const std::string& reason) {
+  suspicions_.erase(peer);
+  if (!lost_.insert(peer).second) return;
+  membership_.connections.erase(peer);
+  Message message;
+  message.from = peer;
+  message.body = PeerLost{reason};
+  message.sent = message.arrived = clock_.now();
+  deliver(std::move(message));
+}
+
+void Mailroom::say_goodbye() {
+  wire::Envelope goodbye;
+  goodbye.mutable_goodbye();
+  std::set<DeviceName> waiting;
+  for (auto& [name, connection] : membership_.connections) {
+    connection->send(goodbye);
+    waiting.insert(name);
+  }
+  const Clock::time_point deadline = Clock::now() + kLinger;
+  while (!waiting.empty() && Clock::now() < deadline) {
+    std::vector<zmq::pollitem_t> items{poll_item(membership_.inbox->socket())};
+    for (const DeviceName& name : waiting) {
+      items.push_back(poll_item(membership_.connections.at(name)->monitor()));
+      items.push_back(poll_item(membership_.connections.at(name)->socket()));
+    }
+    wait_readable(items, deadline);
+    take_incoming();
+    watch_connections();
+    std::erase_if(waiting, [&](const DeviceName& name) {
+      const auto found = membership_.connections.find(name);
+      return found == membership_.connections.end() || found->second->receive().has_value();
+    });
+  }
+}
+
+}  // namespace lingua::internal

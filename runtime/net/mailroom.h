@@ -1,0 +1,77 @@
+#pragma once
+// The background thread that owns the sockets of a process after it has joined, and the queues
+// between it and the Device's user.
+//
+// Order: per pair, as sent; the loss of a peer comes after all of its messages that arrived.
+// Ending: everything that was sent is delivered before the destructor returns, for at most two
+// seconds: each peer is told goodbye and answers when all before that has arrived.
+// Threads: the public functions may be called from any.
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include "runtime/net/sockets.h"
+
+namespace lingua::internal {
+
+class Mailroom {
+ public:
+  explicit Mailroom(Membership membership);
+  ~Mailroom();
+  Mailroom(const Mailroom&) = delete;
+  Mailroom& operator=(const Mailroom&) = delete;
+
+  Seconds now() const { return clock_.now(); }
+  // Errors: LINGUA_CHECK for a name that the run does not have; WorldError for a message too large.
+  void send(const DeviceName& to, MessageBody body);
+  std::optional<Message> receive(Seconds deadline);
+
+ private:
+  struct Outgoing {
+    DeviceName to;
+    std::vector<Frame> frames;
+  };
+  struct Suspicion {  // a connection that broke: what has arrived is still taken
+    Clock::time_point until;
+    std::string reason;
+  };
+
+  // All below: the background thread.
+  void run();
+  void loop();
+  void wait();
+  bool take_outgoing();  // false: it is time to end
+  void send_out(Outgoing outgoing);
+  void take_incoming();
+  void handle(Incoming incoming);
+  void handle_transport(const std::string& identity, const DeviceName& from,
+                        const wire::Envelope& envelope);
+  void introduce(const std::string& identity, const wire::Introduce& introduction);
+  void ignore_stranger(const std::string& why);
+  void watch_connections();
+  void lose(const DeviceName& peer, const std::string& reason);
+  void say_goodbye();
+  void deliver(Message message);
+  Clock::time_point next_deadline() const;
+
+  const RunClock clock_;
+  const std::map<DeviceName, PeerAddress> peers_;
+  Membership membership_;
+  std::map<DeviceName, Suspicion> suspicions_;
+  std::set<DeviceName> lost_;
+  bool warned_ = false;
+
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<Message> inbox_;      // guarded by mutex_
+  std::deque<Outgoing> outgoing_;  // guarded by mutex_
+  bool ending_ = false;            // guarded by mutex_
+  int wake_ = -1;                  // an eventfd: readable when outgoing_ or ending_ changed
+  std::thread thread_;
+};
+
+}  // namespace lingua::internal

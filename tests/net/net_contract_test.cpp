@@ -1,0 +1,106 @@
+// The contract of Device over ZeroMQ: devices are threads of this process, those that a test kills
+// are processes.
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <thread>
+
+#include "runtime/base/errors.h"
+#include "runtime/net/net_device.h"
+#include "tests/contract/device_contract.h"
+#include "tests/net/null_executor.h"
+
+namespace lingua::testing {
+namespace {
+
+std::unique_ptr<Device> join(const DeviceSpec& spec, const std::string& address) {
+  return join_as_worker({spec, address, {}}, std::make_unique<NullExecutor>());
+}
+
+// A device in a process of its own, which waits for the coordinator's address in a pipe.
+class Victim {
+ public:
+  Victim(const DeviceSpec& spec, const std::function<void(Device&)>& body) {
+    std::array<int, 2> ends{};
+    LINGUA_CHECK(pipe(ends.data()) == 0);
+    pid_ = fork();
+    LINGUA_CHECK(pid_ >= 0);
+    if (pid_ == 0) {
+      close(ends[1]);
+      std::string address(200, '\0');
+      const ssize_t size = read(ends[0], address.data(), address.size());
+      if (size <= 0) _exit(1);
+      address.resize(static_cast<std::size_t>(size));
+      body(*join(spec, address));
+      _exit(0);
+    }
+    close(ends[0]);
+    write_end_ = ends[1];
+  }
+
+  Victim(const Victim&) = delete;
+  Victim& operator=(const Victim&) = delete;
+  ~Victim() {
+    kill_now();
+    close(write_end_);
+    waitpid(pid_, nullptr, 0);
+  }
+
+  void tell(const std::string& address) const {
+    LINGUA_CHECK(write(write_end_, address.data(), address.size()) > 0);
+  }
+  void kill_now() const { kill(pid_, SIGKILL); }
+
+ private:
+  pid_t pid_ = -1;
+  int write_end_ = -1;
+};
+
+class NetWorld final : public ContractWorld {
+ public:
+  void run(const ClusterSpec& cluster, const Bodies& bodies,
+           const std::vector<ContractKill>& kills) override {
+    std::map<DeviceName, std::unique_ptr<Victim>> victims;
+    for (const ContractKill& kill : kills) {
+      victims[kill.device] =
+          std::make_unique<Victim>(cluster.device(kill.device), bodies.at(kill.device));
+    }
+    NetCoordinator coordinator({});
+    for (const auto& [name, victim] : victims) victim->tell(coordinator.address());
+
+    std::vector<DeviceName> names;
+    std::map<DeviceName, std::unique_ptr<Device>> devices;  // live until all bodies have returned
+    std::vector<std::thread> threads;
+    for (const auto& [name, body] : bodies) {
+      if (name == kCoordinator) continue;
+      names.push_back(name);
+      if (victims.count(name) == 1) continue;
+      std::unique_ptr<Device>& device = devices[name];
+      threads.emplace_back([&, name = name, body = body] {
+        device = join(cluster.device(name), coordinator.address());
+        body(*device);
+      });
+    }
+    coordinator.wait_for(names, nullptr);
+    for (const ContractKill& kill : kills) {
+      threads.emplace_back([&, kill] {
+        std::this_thread::sleep_for(kill.when);
+        victims.at(kill.device)->kill_now();
+      });
+    }
+    bodies.at(kCoordinator)(coordinator.device());
+    for (std::thread& thread : threads) thread.join();
+  }
+
+  Seconds clock_error() const override { return Seconds(0.01); }
+};
+
+NetWorld net_world;
+
+INSTANTIATE_TEST_SUITE_P(Net, DeviceContract, ::testing::Values(&net_world));
+
+}  // namespace
+}  // namespace lingua::testing

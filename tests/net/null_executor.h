@@ -1,0 +1,23 @@
+#pragma once
+// For tests in which no segment runs.
+
+#include "runtime/base/errors.h"
+#include "runtime/device/device.h"
+
+namespace lingua {
+
+class NullExecutor : public Executor {
+ public:
+  void load(const Segment&, const std::string&, const std::vector<Tensor>&) override {}
+  void unload(SegmentId) override {}
+  std::vector<Tensor> run(SegmentId, const StepContext&, const std::vector<Tensor>&) override {
+    LINGUA_CHECK(false, "nothing runs in this test");
+    return {};
+  }
+  void release(RequestId) override {}
+  void set_threads(int) override {}
+};
+
+inline DeviceSpec spec_of(const DeviceName& name) { return {name, 1e9, 1e9, 1e9, 1, Seconds(0)}; }
+
+}  // namespace lingua

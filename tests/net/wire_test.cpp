@@ -1,0 +1,189 @@
+#include "runtime/net/wire.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <limits>
+
+#include "runtime/base/errors.h"
+#include "tests/net/samples.h"
+
+namespace lingua {
+namespace {
+
+using ::testing::HasSubstr;
+
+// The frames as one string: equal for equal messages.
+std::string flat(const std::vector<Frame>& frames) {
+  std::string all;
+  for (const Frame& frame : frames) {
+    all += std::to_string(frame.bytes.size()) + ":" + std::string(frame.bytes);
+  }
+  return all;
+}
+
+double total(const std::vector<Frame>& frames) {
+  double sum = 0;
+  for (const Frame& frame : frames) sum += static_cast<double>(frame.bytes.size());
+  return sum;
+}
+
+Message message_of(MessageBody body) {
+  Message message;
+  message.sent = Seconds(12.5);
+  message.body = std::move(body);
+  return message;
+}
+
+template <class T>
+T round_trip(T body) {
+  return std::get<T>(decode(encode(message_of(std::move(body)))).body);
+}
+
+std::string refusal(const MessageBody& body) {
+  try {
+    decode(encode(message_of(body)));
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Wire, EveryKindOfMessageHasASample) {
+  std::vector<bool> seen(std::variant_size_v<MessageBody>, false);
+  for (const MessageBody& body : sample_bodies()) seen[body.index()] = true;
+  EXPECT_EQ(std::count(seen.begin(), seen.end(), false), 0);
+}
+
+TEST(Wire, WhatIsDecodedEncodesToTheSameBytes) {
+  for (const MessageBody& body : sample_bodies()) {
+    const auto frames = encode(message_of(body));
+    const Message decoded = decode(frames);
+    EXPECT_EQ(decoded.body.index(), body.index());
+    EXPECT_EQ(decoded.sent, Seconds(12.5));
+    EXPECT_EQ(decoded.wire_bytes, total(frames));
+    EXPECT_EQ(flat(encode(decoded)), flat(frames)) << describe(body);
+  }
+}
+
+TEST(Wire, SizeInSimulationIsTheSizeOfTheEncoding) {
+  for (const MessageBody& body : sample_bodies()) {
+    EXPECT_EQ(wire_bytes(body), total(encode(message_of(body)))) << describe(body);
+  }
+}
+
+TEST(Wire, TensorsWithoutDataCountAsIfTheyHadIt) {
+  Activations with{3, 8, 1, {1, 11}, 27, true, {4}, {sample_tensor(DType::kFloat32, {1, 1, 64})}};
+  Activations without = with;
+  without.tensors[0].data = nullptr;
+  EXPECT_EQ(wire_bytes(without), wire_bytes(with));
+  EXPECT_LT(total(encode(message_of(without))), wire_bytes(without));
+}
+
+TEST(Wire, SizeDoesNotDependOnTheToken) {
+  const double none = wire_bytes(TokenMade{8, 1, kNoToken});
+  for (TokenId token : {0, 1, 250879}) EXPECT_EQ(wire_bytes(TokenMade{8, 1, token}), none);
+  EXPECT_EQ(wire_bytes(StepResult{1, 8, 1, kNoToken, {}}),
+            wire_bytes(StepResult{1, 8, 1, 99999, {}}));
+  EXPECT_EQ(wire_bytes(Done{8, {kNoToken, kNoToken}, {}}), wire_bytes(Done{8, {0, 99999}, {}}));
+}
+
+TEST(Wire, PrepareKeepsSegmentsProgramsAndRoutes) {
+  const Prepare in = sample_prepare();
+  const Prepare out = round_trip(in);
+  ASSERT_EQ(out.segments.size(), 2U);
+  const Segment& a = in.segments[1];
+  const Segment& b = out.segments[1];
+  EXPECT_EQ(b.id, a.id);
+  EXPECT_EQ(b.name, a.name);
+  EXPECT_EQ(b.recomputed, a.recomputed);
+  EXPECT_EQ(b.step_scalars, a.step_scalars);
+  EXPECT_EQ(b.inputs[0].dims, a.inputs[0].dims);
+  EXPECT_EQ(b.inputs[0].bytes, a.inputs[0].bytes);
+  EXPECT_FALSE(b.inputs[1].is_tensor);
+  EXPECT_EQ(b.state[0].shape, a.state[0].shape);
+  EXPECT_EQ(b.state[0].dtype, DType::kBFloat16);
+  EXPECT_EQ(b.weights, a.weights);
+  EXPECT_EQ(b.flops, a.flops);
+  EXPECT_EQ(b.bytes_moved, a.bytes_moved);
+  EXPECT_EQ(out.programs, in.programs);
+  EXPECT_EQ(out.routes[0].to, in.routes[0].to);
+  EXPECT_EQ(out.model_outputs, in.model_outputs);
+  EXPECT_EQ(out.tailer, "phone2");
+}
+
+TEST(Wire, TensorDataAndScalarsSurvive) {
+  const Tensor in = sample_tensor(DType::kFloat32, {1, 11, 64});
+  const auto out = round_trip(StepResult{3, 8, 1, 5, {in, make_number(-5)}});
+  EXPECT_EQ(out.outputs[0].shape, in.shape);
+  EXPECT_EQ(std::memcmp(out.outputs[0].data.get(), in.data.get(), in.bytes()), 0);
+  std::int64_t number = 0;
+  std::memcpy(&number, out.outputs[1].data.get(), 8);
+  EXPECT_EQ(number, -5);
+}
+
+TEST(Wire, SendingDoesNotCopyTensorsAndReceivingSharesLargeOnes) {
+  const Tensor large = sample_tensor(DType::kFloat32, {1 << 16});
+  const auto frames = encode(message_of(StepResult{3, 8, 1, 5, {large}}));
+  EXPECT_EQ(static_cast<const void*>(frames[1].bytes.data()), large.data.get());
+  const auto shared = std::get<StepResult>(decode(frames).body);
+  EXPECT_EQ(shared.outputs[0].data.get(), large.data.get());
+  std::vector<Frame> unowned = frames;
+  unowned[1].owner = nullptr;
+  const auto copied = std::get<StepResult>(decode(unowned).body);
+  EXPECT_NE(copied.outputs[0].data.get(), large.data.get());
+}
+
+TEST(Wire, EventsBeyondOnePageArriveInOrder) {
+  Events events;
+  for (int i = 0; i < 10000; ++i) {
+    events.rows.push_back({"a", "compute", i, i, i, Seconds(i), Seconds(i + 1), 0});
+  }
+  const Events out = round_trip(events);
+  ASSERT_EQ(out.rows.size(), events.rows.size());
+  for (int i = 0; i < 10000; ++i) ASSERT_EQ(out.rows[i].segment, i);
+}
+
+TEST(Wire, RefusesNegativeAndHugeDimensions) {
+  Activations m{3, 8, 1, {1, 11}, 27, false, {4}, {Tensor{DType::kFloat32, {-1}, nullptr}}};
+  EXPECT_THAT(refusal(m), HasSubstr("shape: -1"));
+  m.tensors[0].shape = {std::int64_t{1} << 41};
+  EXPECT_THAT(refusal(m), HasSubstr("shape: 2199023255552"));
+  m.tensors[0].shape = {0, std::int64_t{1} << 40, std::int64_t{1} << 40};
+  EXPECT_THAT(refusal(m), HasSubstr("more than"));
+  m.tensors[0].shape = std::vector<std::int64_t>(17, 1);
+  EXPECT_THAT(refusal(m), HasSubstr("17 dimensions"));
+}
+
+TEST(Wire, RefusesNumbersThatCannotBe) {
+  EXPECT_THAT(refusal(Activations{3, 8, -1, {1, 0}, 9, false, {}, {}}),
+              HasSubstr("step_index: -1"));
+  EXPECT_THAT(refusal(Activations{3, 8, 0, {1, 0}, 9, false, {1}, {}}),
+              HasSubstr("1 of them for 0"));
+  EXPECT_THAT(refusal(WeightAck{3, "w", -4}), HasSubstr("offset: -4"));
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_THAT(refusal(TelemetryReport{{nan, 0, 0, 0}, 0}), HasSubstr("not finite"));
+  EXPECT_THAT(refusal(Hello{{"phone1", -1, 1, 1, 1, Seconds(0)}}), HasSubstr("flops_per_s: -1"));
+  WeightChunk chunk{3, "w", 0, sample_tensor(DType::kFloat32, {4}), 0};
+  EXPECT_THAT(refusal(chunk), HasSubstr("must be uint8"));
+}
+
+TEST(Wire, RefusesFramesThatDoNotFitTheirTensors) {
+  const auto frames =
+      encode(message_of(StepResult{3, 8, 1, 5, {sample_tensor(DType::kFloat32, {8})}}));
+  std::vector<Frame> shorter = frames;
+  shorter[1].bytes.remove_suffix(1);
+  EXPECT_THROW(decode(shorter), InputError);
+  EXPECT_THROW(decode({frames[0]}), InputError);
+  EXPECT_THROW(decode({frames[0], frames[1], frames[1]}), InputError);
+  EXPECT_THROW(decode({}), InputError);
+  EXPECT_THROW(decode({{"", nullptr}}), InputError);
+}
+
+TEST(Wire, RefusesToSendWhatNoPeerWouldAccept) {
+  EXPECT_THROW(encode(message_of(Failed{1, std::string(kMaxControlBytes, 'x')})), WorldError);
+}
+
+}  // namespace
+}  // namespace lingua
