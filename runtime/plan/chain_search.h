@@ -24,6 +24,9 @@ struct ChainLimits {
   double cutoff = kNoLimit;   // only chains of a lower value count
 };
 
+// Values closer than this, relatively, are the same.
+inline constexpr double kSameValue = 1e-9;
+
 // The value of a chain: its latency; for throughput max(latency / in flight, time on the medium).
 struct ChainResult {
   std::optional<std::vector<Run>> runs;
@@ -73,7 +76,14 @@ struct ChainOptimum {
 ChainOptimum optimise_chain(const PlanCosts& costs, const ChainSolver& solver,
                             const std::vector<Run>& incumbent);
 
-// What a planner returns for an optimum: proven only where the estimate agrees with the bound.
+// What the estimate says of a chain, in the units of chain_value: residual transfers included.
+double estimated_value(const PlanCosts& costs, const std::vector<Run>& runs);
+
+// Where residual transfers make the best chain dearer than its bound: tries the other chains that could
+// be better by the estimate, as many as a fixed effort allows. REQUIRES: optimum.runs is not empty.
+ChainOptimum refine_chain(const PlanCosts& costs, ChainOptimum optimum);
+
+// What a planner returns for an optimum, refined: proven only where the estimate agrees with the bound.
 // Errors: InfeasibleError when there is no chain; WorldError when the search ended too early to
 // know.
 PlannerResult planner_result(const PlanCosts& costs, const ChainOptimum& optimum);

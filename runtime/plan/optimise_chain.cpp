@@ -2,12 +2,9 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/plan/chain_search.h"
-#include "runtime/plan/estimate.h"
 
 namespace lingua {
 namespace {
-
-constexpr double kEqual = 1e-9;  // relative: objectives closer than this are the same
 
 // Every time that a device or link can be busy for in some chain, within (low, high), ascending,
 // with `low` before them.
@@ -80,8 +77,8 @@ class BottleneckSearch {
   // Candidates that could still lead to something better.
   std::size_t open() const {
     const auto begin = times_.begin() + static_cast<std::ptrdiff_t>(closed_);
-    return static_cast<std::size_t>(std::lower_bound(begin, times_.end(), best_ * (1 - kEqual)) -
-                                    begin);
+    return static_cast<std::size_t>(
+        std::lower_bound(begin, times_.end(), best_ * (1 - kSameValue)) - begin);
   }
 
   // The first T at which even the relaxation stays within T; most often the answer is near it.
@@ -94,7 +91,7 @@ class BottleneckSearch {
 
   // Returns true when a chain within `time` has a value of at most `time`: better ones have less.
   bool try_at(double time) {
-    ChainResult result = solver_({time, best_ * (1 - kEqual)});
+    ChainResult result = solver_({time, best_ * (1 - kSameValue)});
     stopped_ = !result.exact;
     if (!result.runs) return false;
     const double objective = costs_.objective(*result.runs);
@@ -120,7 +117,8 @@ ChainOptimum optimise_chain(const PlanCosts& costs, const ChainSolver& solver,
                             const std::vector<Run>& incumbent) {
   ChainOptimum best{incumbent, relaxed_value(costs, kNoLimit), true};
   if (best.bound == kNoLimit) return {{}, kNoLimit, true};
-  const double cutoff = incumbent.empty() ? kNoLimit : chain_value(costs, incumbent) * (1 - kEqual);
+  const double cutoff =
+      incumbent.empty() ? kNoLimit : chain_value(costs, incumbent) * (1 - kSameValue);
   const bool throughput = costs.request().objective == Objective::kThroughput;
   if (!throughput || incumbent.empty()) {
     ChainResult result = solver({kNoLimit, cutoff});
@@ -143,22 +141,12 @@ PlannerResult planner_result(const PlanCosts& costs, const ChainOptimum& optimum
                     "that there is none; allow more time",
                     costs.segments(), costs.devices(), costs.request().time_limit_s));
   }
-  const PlanRequest& request = costs.request();
-  PlannerResult result;
-  result.stages = costs.stages(optimum.runs);
-  if (!costs.chained()) return result;
-  Plan plan;
-  plan.stages = result.stages;
-  plan.transfers = transfers_of(*request.segmentation, plan.stages);
-  const Estimate truth = estimate(plan, *request.segmentation, *request.cluster, request.workload);
-  const double value =
-      request.objective == Objective::kLatency
-          ? truth.latency_s
-          : std::max(truth.bottleneck_s, truth.latency_s / request.workload.in_flight);
-  result.gap = std::max(0.0, (value - optimum.bound) / value);
-  if (result.gap < kEqual * 10) result.gap = 0;
-  result.optimality = result.gap == 0 ? Optimality::kOptimal : Optimality::kFeasible;
-  return result;
+  if (!costs.chained()) return {costs.stages(optimum.runs), Optimality::kHeuristic, 0};
+  const ChainOptimum refined = refine_chain(costs, optimum);
+  const double value = estimated_value(costs, refined.runs);
+  double gap = std::max(0.0, (value - refined.bound) / value);
+  if (gap <= 10 * kSameValue) gap = 0;
+  return {costs.stages(refined.runs), gap == 0 ? Optimality::kOptimal : Optimality::kFeasible, gap};
 }
 
 }  // namespace lingua

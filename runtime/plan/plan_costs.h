@@ -24,6 +24,8 @@ struct Run {
   int device = 0;
   int first = 0;
   int last = 0;
+
+  bool operator==(const Run&) const = default;
 };
 
 class PlanCosts {

@@ -8,6 +8,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/plan/chain_candidates.h"
+#include "runtime/plan/chain_cbc.h"
 #include "runtime/plan/planners.h"
 
 namespace lingua {
@@ -205,10 +206,25 @@ class Formulation {
   std::map<std::pair<int, int>, int> receivers_;
 };
 
-// CBC on the formulation, until the deadline.
-ChainResult solve(const PlanCosts& costs, const ChainLimits& limits, Clock::time_point deadline) {
-  const double left = Seconds(deadline - Clock::now()).count();
-  if (left <= 0) return {std::nullopt, false, 0};
+// A good chain at once, so that CBC has only to do better or to prove that nothing is.
+std::vector<Run> first_incumbent(const PlanCosts& costs) {
+  if (costs.devices() > kMaxChainDevices) return {};
+  return optimise_chain(costs,
+                        [&](const ChainLimits& limits) {
+                          ChainResult result = search_chain(costs, limits, kBeamWidth);
+                          result.exact =
+                              true;  // a heuristic: what the beam does not find is not looked for
+                          return result;
+                        },
+                        {})
+      .runs;
+}
+
+}  // namespace
+
+ChainResult solve_chain_with_cbc(const PlanCosts& costs, const ChainLimits& limits,
+                                 Seconds time_limit) {
+  if (time_limit.count() <= 0) return {std::nullopt, false, 0};
   double bound = kNoLimit;
   for (int header : possible_headers(costs)) {
     bound = std::min(bound, ChainBounds(costs, header, limits.busiest).value());
@@ -219,7 +235,7 @@ ChainResult solve(const PlanCosts& costs, const ChainLimits& limits, Clock::time
   if (formulation.empty()) return {};
   const ModelPointer model = formulation.make_model();
   Cbc_setParameter(model.get(), "timeMode", "elapsed");
-  Cbc_setParameter(model.get(), "seconds", fmt::format("{:.3f}", left).c_str());
+  Cbc_setParameter(model.get(), "seconds", fmt::format("{:.3f}", time_limit.count()).c_str());
   if (limits.cutoff < kNoLimit) Cbc_setCutoff(model.get(), kScale);
   Cbc_solve(model.get());
   LINGUA_CHECK(!Cbc_isContinuousUnbounded(model.get()), "the assignment program is unbounded");
@@ -237,28 +253,12 @@ ChainResult solve(const PlanCosts& costs, const ChainLimits& limits, Clock::time
   return result;
 }
 
-// A good chain at once, so that CBC has only to do better or to prove that nothing is.
-std::vector<Run> first_incumbent(const PlanCosts& costs) {
-  if (costs.devices() > kMaxChainDevices) return {};
-  return optimise_chain(costs,
-                        [&](const ChainLimits& limits) {
-                          ChainResult result = search_chain(costs, limits, kBeamWidth);
-                          result.exact =
-                              true;  // a heuristic: what the beam does not find is not looked for
-                          return result;
-                        },
-                        {})
-      .runs;
-}
-
-}  // namespace
-
 PlannerResult plan_cbc(const PlanRequest& request) {
   const Clock::time_point deadline =
       Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(request.time_limit_s));
   const PlanCosts costs(request);
   const ChainSolver solver = [&](const ChainLimits& limits) {
-    return solve(costs, limits, deadline);
+    return solve_chain_with_cbc(costs, limits, deadline - Clock::now());
   };
   return planner_result(costs, optimise_chain(costs, solver, first_incumbent(costs)));
 }

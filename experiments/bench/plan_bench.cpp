@@ -1,0 +1,155 @@
+// How long planning takes, and how good the plans are.
+//
+// Models: the shape of BLOOM (h, layers, V = 250,880; embedding tied to the LM head; fp16 weights) cut
+// into attention halves and MLP halves, with the masks on residual paths. Clusters: phones as measured
+// by PFC-star/stardust (FLOP/s and memory; see platforms/README.md), repeated with a seeded spread of
+// 30%; links of 0.31 to 4.91 MB/s and 9 to 50 ms one way, the range of the same measurements.
+// Counters: latency_s and tokens_per_s as estimated, gap (0: proven optimal), stages.
+// The committed result was made by
+//   plan_bench --benchmark_out=experiments/bench/results/plan_bench.json --benchmark_out_format=json
+
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <string>
+
+#include "runtime/base/random.h"
+#include "runtime/plan/planner.h"
+
+namespace lingua {
+namespace {
+
+constexpr double kFp16 = 2;
+constexpr double kFp32 = 4;
+
+StepFunction per_token(double factor) { return StepFunction({0, factor, 0, 0, 0, 0}); }
+
+TensorSpec tensor(ValueId id, const StepFunction& width_by_tokens) {
+  return {id, fmt::format("v{}", id), DType::kFloat32, true, {}, width_by_tokens * kFp32};
+}
+
+// One half of a block: the projections, and for attention the products with the cached keys and values.
+void add_costs(Segment& segment, std::int64_t h, bool attention) {
+  const auto width = static_cast<double>(h);
+  const double parameters = (attention ? 4 : 8) * width * width;
+  segment.weights = {{segment.name, DType::kFloat16, {attention ? 4 : 8, h, h}}};
+  segment.flops = per_token(2 * parameters);
+  segment.bytes_moved = kFp16 * parameters;
+  if (!attention) return;
+  segment.flops += StepFunction({0, 0, 0, 4 * width, 4 * width, 0});
+  segment.bytes_moved += StepFunction({0, 2 * kFp32 * width, 2 * kFp32 * width, 0, 0, 0});
+  segment.state = {{-1, "kv", DType::kFloat32, {2, kCapacity, h}}};
+}
+
+// 2 layers + 2 segments: the embedding, the halves, the head.
+Segmentation bloom(int layers, std::int64_t h, double heads) {
+  constexpr std::int64_t kVocabulary = 250'880;
+  const WeightSpec table{"word_embeddings", DType::kFloat16, {kVocabulary, h}};
+  const auto width = static_cast<double>(h);
+  Segmentation model;
+  model.model = fmt::format("bloom-{}x{}", layers, h);
+  model.model_inputs = {tensor(0, per_token(2))};
+  const int count = 2 * layers + 2;
+  const TensorSpec mask = tensor(count + 1, StepFunction({0, heads, heads, 0.25, 0.25, 0}));
+  for (int i = 0; i < count; ++i) {
+    Segment segment;
+    segment.id = i;
+    segment.name = fmt::format("half {}", i);
+    segment.inputs =
+        i == 0 ? model.model_inputs : std::vector<TensorSpec>{model.segments[i - 1].outputs[0]};
+    segment.outputs = {tensor(i + 1, per_token(2 * width))};
+    if (i > 0 && i + 1 < count) add_costs(segment, h, i % 2 == 1);
+    if (i % 2 == 1 && i + 1 < count) segment.inputs.push_back(mask);
+    if (i == 0) {
+      segment.outputs.push_back(mask);
+      segment.weights = {table};
+      segment.bytes_moved = per_token(2 * kFp32 * width);
+    }
+    if (i + 1 == count) {
+      segment.outputs = {tensor(i + 1, StepFunction(kVocabulary))};
+      segment.weights = {table};
+      segment.flops = 2 * width * kVocabulary;
+      segment.bytes_moved = kFp16 * width * kVocabulary;
+    }
+    model.segments.push_back(std::move(segment));
+  }
+  model.model_outputs = {count};
+  return model;
+}
+
+ClusterSpec phones(int count) {
+  struct Phone {
+    const char* name;
+    double flops_per_s;
+    double memory_bytes;
+  };
+  constexpr std::array kPhones = {
+      Phone{"iqoo-z5", 17.1e9, 2.15e9}, Phone{"xiaomi-14", 52.0e9, 7.87e9},
+      Phone{"iqoo-z6x", 23.0e9, 1.96e9}, Phone{"oneplus-9", 34.4e9, 2.52e9},
+      Phone{"oneplus-6", 18.9e9, 3.70e9}};
+  Rng rng(1);
+  ClusterSpec cluster;
+  cluster.name = fmt::format("{} phones", count);
+  for (int d = 0; d < count; ++d) {
+    const Phone& phone = kPhones[static_cast<std::size_t>(d) % kPhones.size()];
+    DeviceSpec device;
+    device.name = fmt::format("{}-{}", phone.name, d);
+    device.flops_per_s = phone.flops_per_s * rng.uniform(0.85, 1.15);
+    device.memory_bytes_per_s = device.flops_per_s / 4;
+    device.memory_bytes = phone.memory_bytes * rng.uniform(0.85, 1.15);
+    device.overhead = Seconds(2e-4);
+    cluster.devices.push_back(std::move(device));
+  }
+  for (const DeviceSpec& from : cluster.devices) {
+    for (const DeviceSpec& to : cluster.devices) {
+      if (from.name == to.name) continue;
+      cluster.links[{from.name, to.name}] = {rng.uniform(0.31e6, 4.91e6),
+                                             Seconds(rng.uniform(9e-3, 50e-3))};
+    }
+  }
+  cluster.header = cluster.devices[0].name;
+  return cluster;
+}
+
+void plan(benchmark::State& state, const std::string& planner, Objective objective) {
+  const auto layers = static_cast<int>((state.range(0) - 2) / 2);
+  const Segmentation segmentation = bloom(layers, 2560, 32);
+  const ClusterSpec cluster = phones(static_cast<int>(state.range(1)));
+  PlanRequest request;
+  request.segmentation = &segmentation;
+  request.cluster = &cluster;
+  request.workload = {.prompt_tokens = 16, .max_tokens = 32, .kv_cache = true, .in_flight = 4};
+  request.objective = objective;
+  Plan result;
+  for (auto _ : state) result = make_plan(planner, request);
+  state.counters["latency_s"] = result.estimate.latency_s;
+  state.counters["tokens_per_s"] = result.estimate.tokens_per_s;
+  state.counters["gap"] = result.gap;
+  state.counters["stages"] = static_cast<double>(result.stages.size());
+}
+
+void register_all() {
+  for (const PlannerEntry& entry : planners()) {
+    const std::string name = entry.name;
+    if (name == "bruteforce") continue;
+    for (Objective objective : {Objective::kLatency, Objective::kThroughput}) {
+      auto* bench = benchmark::RegisterBenchmark(
+          (name + "/" + objective_name(objective)).c_str(),
+          [name, objective](benchmark::State& state) { plan(state, name, objective); });
+      bench->ArgNames({"segments", "devices"})->Unit(benchmark::kMillisecond)->UseRealTime();
+      bench->Args({24, 8})->Args({62, 8})->Args({62, 16});
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lingua
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  lingua::register_all();
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

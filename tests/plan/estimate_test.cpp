@@ -1,0 +1,140 @@
+#include "runtime/plan/estimate.h"
+
+#include <gtest/gtest.h>
+
+#include "runtime/base/errors.h"
+#include "runtime/device/roofline.h"
+#include "runtime/plan/step_sum.h"
+#include "tests/plan/hand_model.h"
+#include "tests/plan/random_instance.h"
+
+namespace lingua {
+namespace {
+
+using testing::hand_cluster;
+using testing::hand_model;
+using testing::hand_plan;
+using testing::hand_workload;
+
+Estimate hand_estimate(int in_flight = 1, const ClusterSpec& cluster = hand_cluster()) {
+  Workload workload = hand_workload();
+  workload.in_flight = in_flight;
+  return estimate(hand_plan(), hand_model(), cluster, workload);
+}
+
+// Prefill of 10 tokens. A computes 2 s; B has its 10,100 B 0.0201 s later and computes 2 s; C would
+// have B's 1,100 B at 4.0511 s but waits for A's 5,100 residual bytes at 2 kB/s until 4.58 s; it
+// computes 1 s and answers 100 B in 0.0401 s: 5.6201 s.
+// Decode of 1: A 0.2; residual 600 B until 0.53 (B's message is there at 0.4331); C 0.1; answer: 0.6701 s.
+TEST(Estimate, FollowsTheLongestPathOfEachStep) {
+  const Estimate hand = hand_estimate();
+  EXPECT_NEAR(hand.ttft_s, 5.6201, 1e-9);
+  EXPECT_NEAR(hand.tpot_s, 0.6701, 1e-9);
+  EXPECT_NEAR(hand.latency_s, 6.2902, 1e-9);
+}
+
+TEST(Estimate, LetsAFastResidualPathCostNothing) {
+  ClusterSpec cluster = hand_cluster();
+  cluster.links[{"A", "C"}] = {1e6, Seconds(0.03)};
+  EXPECT_NEAR(hand_estimate(1, cluster).ttft_s, 2 + 0.0201 + 2 + 0.031 + 1 + 0.0401, 1e-9);
+}
+
+TEST(Estimate, NamesTheBusiestDeviceOrLink) {
+  const Estimate hand = hand_estimate();
+  EXPECT_EQ(hand.bottleneck, "A -> C");
+  EXPECT_NEAR(hand.bottleneck_s, 5700 / 2e3, 1e-9);
+  ClusterSpec cluster = hand_cluster();
+  cluster.links[{"A", "C"}] = {1e6, Seconds(0.03)};
+  cluster.devices[1].flops_per_s = 1e9;
+  EXPECT_EQ(hand_estimate(1, cluster).bottleneck, "B computing");
+  cluster.shared_bytes_per_s = 2e3;
+  EXPECT_EQ(hand_estimate(1, cluster).bottleneck, "the shared medium");
+  // 11,200 B from A to B, 5,700 from A to C, 1,300 from B to C, 200 from C to A.
+  EXPECT_NEAR(hand_estimate(1, cluster).bottleneck_s, 18'400 / 2e3, 1e-9);
+}
+
+TEST(Estimate, FillsThePipelineUntilTheBottleneckBinds) {
+  EXPECT_NEAR(hand_estimate(1).tokens_per_s, 2 / 6.2902, 1e-9);
+  EXPECT_NEAR(hand_estimate(2).tokens_per_s, 2 / 3.1451, 1e-9);
+  EXPECT_NEAR(hand_estimate(3).tokens_per_s, 2 / 2.85, 1e-9);
+  EXPECT_NEAR(hand_estimate(9).tokens_per_s, 2 / 2.85, 1e-9);
+  EXPECT_NEAR(objective_value(hand_estimate(2), Objective::kThroughput), 3.1451 / 2, 1e-9);
+  EXPECT_NEAR(objective_value(hand_estimate(2), Objective::kLatency), 6.2902, 1e-9);
+}
+
+TEST(Estimate, SplitsTimeAndMemoryByStage) {
+  const Estimate hand = hand_estimate();
+  ASSERT_EQ(hand.stages.size(), 3U);
+  EXPECT_NEAR(hand.stages[0].compute_s, 2.2, 1e-9);
+  EXPECT_NEAR(hand.stages[1].compute_s, 2.2, 1e-9);
+  EXPECT_NEAR(hand.stages[2].compute_s, 1.1, 1e-9);
+  EXPECT_NEAR(hand.stages[0].transfer_s, 11'200 / 1e6 + 0.02 + 5'700 / 2e3 + 0.06, 1e-9);
+  EXPECT_NEAR(hand.stages[1].transfer_s, 1'300 / 1e5 + 0.04, 1e-9);
+  EXPECT_NEAR(hand.stages[2].transfer_s, 200 / 1e6 + 0.08, 1e-9);
+  EXPECT_EQ(hand.stages[2].weights_bytes, 32'000);
+  EXPECT_EQ(hand.stages[2].state_bytes, 4'800);
+  EXPECT_EQ(hand.stages[2].activation_bytes, 12'800);
+  EXPECT_EQ(hand.stages[2].memory_bytes, 1e6);
+}
+
+TEST(Estimate, OfOneDeviceHasNoTransfers) {
+  Plan plan = hand_plan();
+  plan.stages = {{"A", 0, 2, {}}};
+  plan.transfers.clear();
+  const Estimate one = estimate(plan, hand_model(), hand_cluster(), hand_workload());
+  EXPECT_NEAR(one.latency_s, 7e8 * 11 / 1e9, 1e-9);
+  EXPECT_EQ(one.stages[0].transfer_s, 0);
+  EXPECT_EQ(one.bottleneck, "A computing");
+}
+
+TEST(Estimate, OfASinglePassReturnsTheOutputsToTheHeader) {
+  Workload workload = hand_workload();
+  workload.max_tokens = 0;
+  const Estimate pass = estimate(hand_plan(), hand_model(), hand_cluster(), workload);
+  EXPECT_NEAR(pass.latency_s, 5.6201 + 400 / 1e6, 1e-9);
+  EXPECT_EQ(pass.latency_s, pass.ttft_s);
+  EXPECT_EQ(pass.tpot_s, 0);
+}
+
+TEST(Estimate, SlowsTransfersDownToTheSharedMedium) {
+  ClusterSpec cluster = hand_cluster();
+  cluster.shared_bytes_per_s = 5e4;
+  EXPECT_EQ(link_alone(cluster, "B", "C").bytes_per_s, 5e4);
+  EXPECT_EQ(link_alone(cluster, "A", "C").bytes_per_s, 2e3);
+  EXPECT_EQ(link_alone(cluster, "B", "C").latency.count(), 0.02);
+}
+
+TEST(SumOverSteps, IsTheSumOfALongGenerationWithItsKinks) {
+  for (int seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(seed);
+    Rng rng(seed);
+    Segment segment = testing::random_segmentation(2, testing::Paths::kChain, rng).segments[0];
+    DeviceSpec device = testing::random_cluster(1, 1e9, 1, rng).devices[0];
+    const Workload workload{.prompt_tokens = 7, .max_tokens = 900, .kv_cache = seed % 2 == 0};
+    // Compute and memory traffic cross somewhere in the generation.
+    const std::vector<Step> steps = steps_of(workload);
+    const Step& crossing = steps[1 + rng.below(steps.size() - 1)];
+    device.memory_bytes_per_s =
+        segment.bytes_moved.at(crossing) / (segment.flops.at(crossing) / device.flops_per_s);
+    const auto time = [&](const Step& step) { return compute_time(segment, device, step).count(); };
+    double plain = 0;
+    for (const Step& step : steps) plain += time(step);
+    EXPECT_NEAR(sum_over_steps(steps, time) / plain, 1, 1e-9);
+  }
+}
+
+TEST(SumOverSteps, LooksAtFewOfTheStepsOfASmoothGeneration) {
+  const std::vector<Step> steps = steps_of({.prompt_tokens = 3, .max_tokens = 10'000});
+  int calls = 0;
+  const double sum = sum_over_steps(steps, [&](const Step& step) {
+    ++calls;
+    return 2.0 + 0.5 * static_cast<double>(step.cached_tokens);
+  });
+  EXPECT_LT(calls, 20);
+  double plain = 0;
+  for (const Step& step : steps) plain += 2.0 + 0.5 * static_cast<double>(step.cached_tokens);
+  EXPECT_NEAR(sum / plain, 1, 1e-12);
+}
+
+}  // namespace
+}  // namespace lingua
