@@ -75,7 +75,8 @@ double parse_quantity(std::string_view text, Unit unit) {
   if (error == std::errc() && std::isfinite(number) && number >= 0) {
     if (unit == Unit::kPlain && suffix.empty()) return number;
     for (const Scale& scale : scales_of(unit)) {
-      if (suffix == scale.name) return number * scale.factor;
+      const double value = number * scale.factor;
+      if (suffix == scale.name && std::isfinite(value)) return value;
     }
   }
   throw InputError(
@@ -83,19 +84,21 @@ double parse_quantity(std::string_view text, Unit unit) {
 }
 
 std::string format_quantity(double value, Unit unit) {
+  constexpr double kRoundsUp = 0.9995;  // of a power of ten: three digits of it are the power itself
   Scale best{"", 0};
   for (const Scale& scale : scales_of(unit)) {
     const bool readable =
         scale.name.find_first_of("ibn") == std::string_view::npos && scale.name != "h";
     if (!readable && scale.factor != 1) continue;
-    const bool fits = std::abs(value) >= scale.factor;
+    const bool fits = std::abs(value) >= kRoundsUp * scale.factor;
     const bool better = best.factor == 0 || (fits && scale.factor > best.factor) ||
                         (std::abs(value) < best.factor && scale.factor < best.factor);
     if (better) best = scale;
   }
   if (best.factor == 0 || value == 0) best = {best.factor == 0 ? "" : scales_of(unit)[0].name, 1};
   const double scaled = value / best.factor;
-  const int decimals = std::abs(scaled) >= 100 ? 0 : std::abs(scaled) >= 10 ? 1 : 2;
+  const double size = std::abs(scaled) / kRoundsUp;
+  const int decimals = size >= 100 ? 0 : size >= 10 ? 1 : 2;
   return fmt::format("{:.{}f}{}{}", scaled, decimals, best.name.empty() ? "" : " ", best.name);
 }
 

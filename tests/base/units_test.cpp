@@ -1,0 +1,114 @@
+#include "runtime/base/units.h"
+
+#include <gmock/gmock.h>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/random.h"
+
+namespace lingua {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Case {
+  const char* text;
+  Unit unit;
+  double value;
+};
+
+TEST(ParseQuantity, ReadsEveryUnit) {
+  const Case cases[] = {
+      {"7 B", Unit::kBytes, 7},
+      {"8 kB", Unit::kBytes, 8e3},
+      {"8 MB", Unit::kBytes, 8e6},
+      {"8 GB", Unit::kBytes, 8e9},
+      {"1.5 TB", Unit::kBytes, 1.5e12},
+      {"2 KiB", Unit::kBytes, 2048},
+      {"2 MiB", Unit::kBytes, 2097152},
+      {"2 GiB", Unit::kBytes, 2147483648.0},
+      {"3 B/s", Unit::kBytesPerSecond, 3},
+      {"3 kB/s", Unit::kBytesPerSecond, 3e3},
+      {"3 MB/s", Unit::kBytesPerSecond, 3e6},
+      {"3 GB/s", Unit::kBytesPerSecond, 3e9},
+      {"3 MiB/s", Unit::kBytesPerSecond, 3145728},
+      {"3 GiB/s", Unit::kBytesPerSecond, 3221225472.0},
+      {"8 bit/s", Unit::kBytesPerSecond, 1},
+      {"8 kbit/s", Unit::kBytesPerSecond, 1e3},
+      {"54 Mbit/s", Unit::kBytesPerSecond, 6.75e6},
+      {"1 Gbit/s", Unit::kBytesPerSecond, 1.25e8},
+      {"5 FLOP/s", Unit::kFlopsPerSecond, 5},
+      {"5 kFLOP/s", Unit::kFlopsPerSecond, 5e3},
+      {"5 MFLOP/s", Unit::kFlopsPerSecond, 5e6},
+      {"20 GFLOP/s", Unit::kFlopsPerSecond, 2e10},
+      {"1 TFLOP/s", Unit::kFlopsPerSecond, 1e12},
+      {"2 s", Unit::kSeconds, 2},
+      {"2 ms", Unit::kSeconds, 2e-3},
+      {"2 us", Unit::kSeconds, 2e-6},
+      {"2 min", Unit::kSeconds, 120},
+      {"2 h", Unit::kSeconds, 7200},
+      {"0.25", Unit::kPlain, 0.25},
+      {"0 B", Unit::kBytes, 0},
+      {"1e3 B", Unit::kBytes, 1000},
+      {"  3.5GB\t", Unit::kBytes, 3.5e9},
+  };
+  for (const Case& c : cases) EXPECT_DOUBLE_EQ(parse_quantity(c.text, c.unit), c.value) << c.text;
+}
+
+TEST(ParseQuantity, RefusesWhatItDoesNotKnow) {
+  const Case cases[] = {
+      {"", Unit::kBytes, 0},           {"GB", Unit::kBytes, 0},
+      {"8", Unit::kBytes, 0},          {"8 gb", Unit::kBytes, 0},
+      {"8 GB/s", Unit::kBytes, 0},     {"8 GB", Unit::kBytesPerSecond, 0},
+      {"-1 GB", Unit::kBytes, 0},      {"nan GB", Unit::kBytes, 0},
+      {"inf GB", Unit::kBytes, 0},     {"1e999 GB", Unit::kBytes, 0},
+      {"8 GB extra", Unit::kBytes, 0}, {"8 G B", Unit::kBytes, 0},
+      {"1,5 GB", Unit::kBytes, 0},     {"0x10 B", Unit::kBytes, 0},
+      {"1 s", Unit::kPlain, 0},        {"-1", Unit::kPlain, 0},
+      {"5 m", Unit::kSeconds, 0},      {"5 FLOPS", Unit::kFlopsPerSecond, 0},
+      {"1e300 TB", Unit::kBytes, 0},
+  };
+  for (const Case& c : cases) EXPECT_THROW(parse_quantity(c.text, c.unit), InputError) << c.text;
+}
+
+TEST(ParseQuantity, NamesTheTextAndWhatItWouldAccept) {
+  try {
+    parse_quantity("8 gb", Unit::kBytes);
+    FAIL() << "'8 gb' was accepted";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("'8 gb'"));
+    EXPECT_THAT(error.what(), HasSubstr("B, kB, MB, GB, TB, KiB, MiB, GiB"));
+  }
+}
+
+TEST(FormatQuantity, ShowsThreeDigitsInTheUnitThatFits) {
+  EXPECT_EQ(format_quantity(8e9, Unit::kBytes), "8.00 GB");
+  EXPECT_EQ(format_quantity(1.25e6, Unit::kBytesPerSecond), "1.25 MB/s");
+  EXPECT_EQ(format_quantity(52e9, Unit::kFlopsPerSecond), "52.0 GFLOP/s");
+  EXPECT_EQ(format_quantity(0.0123, Unit::kSeconds), "12.3 ms");
+  EXPECT_EQ(format_quantity(0.000321, Unit::kSeconds), "321 us");
+  EXPECT_EQ(format_quantity(12.4, Unit::kSeconds), "12.4 s");
+  EXPECT_EQ(format_quantity(999, Unit::kBytes), "999 B");
+  EXPECT_EQ(format_quantity(1000, Unit::kBytes), "1.00 kB");
+  EXPECT_EQ(format_quantity(5.32, Unit::kPlain), "5.32");
+  EXPECT_EQ(format_quantity(0, Unit::kBytes), "0.00 B");
+  EXPECT_EQ(format_quantity(0, Unit::kSeconds), "0.00 s");
+}
+
+TEST(FormatQuantity, MovesToTheNextUnitWhenRoundingReachesIt) {
+  EXPECT_EQ(format_quantity(999.7e6, Unit::kBytes), "1.00 GB");
+  EXPECT_EQ(format_quantity(9.996, Unit::kPlain), "10.0");
+  EXPECT_EQ(format_quantity(99.96, Unit::kPlain), "100");
+}
+
+TEST(FormatQuantity, IsReadBackWithinItsThreeDigits) {
+  Rng rng(5);
+  for (Unit unit : {Unit::kBytes, Unit::kBytesPerSecond, Unit::kFlopsPerSecond, Unit::kSeconds}) {
+    for (int i = 0; i < 200; ++i) {
+      const double value = std::pow(10.0, rng.uniform(unit == Unit::kSeconds ? -5 : 0, 12));
+      EXPECT_NEAR(parse_quantity(format_quantity(value, unit), unit), value, 0.0051 * value);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lingua
