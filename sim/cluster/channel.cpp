@@ -24,7 +24,7 @@ void Channel::due() {
 void Channel::start() {
   while (ready_ > 0) {
     const auto bytes = static_cast<std::uint64_t>(std::llround(stream_.front().wire_bytes));
-    if (bytes == 0) {
+    if (bytes == 0 || &from_ == &to_) {
       deliver();
       continue;
     }

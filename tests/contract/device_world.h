@@ -1,10 +1,6 @@
 #pragma once
-// What every implementation of Device promises, as tests.
+// What a world gives to be tested by device_contract.h, and what the tests of that suite share.
 //
-// A world that wants to be tested implements ContractWorld, includes this file in one test source
-// and instantiates the suite:
-//   INSTANTIATE_TEST_SUITE_P(Simulated, DeviceContract, testing::Values(&simulated_world));
-// Each test calls run() once; the suite needs one process per test where a world needs that.
 // Claims are made in the bodies with EXPECT, so bodies run in this process (threads or actors).
 // Only the body of a device that is killed may run elsewhere: it makes no claims. A body that
 // returns may look like a loss to the others: PeerLost is skipped where no kill is tested.

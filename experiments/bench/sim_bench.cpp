@@ -1,0 +1,252 @@
+// How fast the simulator is: stage-steps per second of CPU, against a bare SimGrid loop.
+//
+// A ring of devices; each takes a message, computes and sends on, with one message in the ring or as
+// many as devices. The bare loop does the same with SimGrid alone: permanent receivers, execute,
+// detached sends. Each measurement is a process of its own (SimGrid's clock cannot be reset); the
+// sides take turns, and the table shows medians. CPU time is counted, so other work on the machine
+// disturbs little.
+// Usage: sim_bench [repeats] [steps]
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/base/errors.h"
+#include "runtime/net/wire.h"
+#include "sim/cluster/compat.h"
+#include "sim/cluster/sim_cluster.h"
+
+namespace lingua {
+namespace {
+
+namespace s4u = simgrid::s4u;
+
+struct Case {
+  int devices = 0;
+  int in_flight = 0;
+  int steps = 0;  // of all devices together
+
+  int rounds() const { return std::max(1, steps / devices); }
+  bool injects(int device) const { return device < in_flight; }
+};
+
+constexpr LinkSpec kLink{10e6, Seconds(0.002)};
+constexpr std::int64_t kWidth = 2048;  // of an activation, fp32
+
+// Different on neighbours, so that the devices do not march in step.
+double stage_flops(int device) { return 1e6 * (1 + 0.1 * (device % 7)); }
+constexpr double kFlopsPerSecond = 1e9;
+
+std::string device_name(int device) { return fmt::format("d{}", device); }
+
+// ---- our side ----
+
+Segment stage_segment(int device) {
+  const StepFunction rows({0, 1, 0, 0, 0, 0});
+  const StepFunction width(static_cast<double>(kWidth));
+  Segment segment;
+  segment.inputs = {{0, "x", DType::kFloat32, true, {1.0, rows, width}, rows * (4.0 * kWidth)}};
+  segment.outputs = segment.inputs;
+  segment.flops = stage_flops(device);
+  return segment;
+}
+
+struct Stage {
+  int device = 0;
+  int rounds = 0;
+  bool injects = false;
+  DeviceName next;
+};
+
+// What a device runs: a loop over the Device interface alone.
+using Loop = void (*)(Device&, const Stage&);
+
+void plain_loop(Device& device, const Stage& stage) {
+  Executor& executor = device.executor();
+  executor.load(stage_segment(stage.device), "", {});
+  if (stage.injects) {
+    Activations first;
+    first.step = {1, 11};
+    first.values = {0};
+    first.tensors = {Tensor{DType::kFloat32, {1, 1, kWidth}, nullptr}};
+    device.send(stage.next, std::move(first));
+  }
+  for (int round = 0; round < stage.rounds; ++round) {
+    auto message = device.receive(kNever);
+    auto& work = std::get<Activations>(message->body);
+    work.tensors = executor.run(0, {work.request, work.step, work.capacity}, work.tensors);
+    device.send(stage.next, std::move(work));
+  }
+}
+
+double cheap_wire_bytes(const MessageBody& body) {
+  double bytes = 100;
+  if (const auto* work = std::get_if<Activations>(&body)) {
+    for (const Tensor& tensor : work->tensors) bytes += static_cast<double>(tensor.bytes());
+  }
+  return bytes;
+}
+
+using WireBytes = double (*)(const MessageBody&);
+
+std::function<void()> prepare_ours(const Case& c, Loop loop, WireBytes sizes) {
+  ClusterSpec cluster;
+  cluster.default_link = kLink;
+  for (int i = 0; i < c.devices; ++i) {
+    cluster.devices.push_back({device_name(i), kFlopsPerSecond, 1e12, 1e9, 1, Seconds(0)});
+  }
+  auto simulation = std::make_shared<SimCluster>(
+      cluster, SimOptions{sizes, [](const DeviceSpec&) { return make_shape_executor(); }});
+  for (int i = 0; i < c.devices; ++i) {
+    const Stage stage{i, c.rounds(), c.injects(i), device_name((i + 1) % c.devices)};
+    simulation->start(device_name(i), [loop, stage](Device& device) { loop(device, stage); });
+  }
+  return [simulation] { simulation->run(); };
+}
+
+// ---- the bare loop ----
+
+void bare_loop(const Stage& stage) {
+  auto* own = s4u::Mailbox::by_name(device_name(stage.device));
+  auto* next = s4u::Mailbox::by_name(stage.next);
+  own->set_receiver(s4u::Actor::self());
+  constexpr std::uint64_t kBytes = 100 + 4 * kWidth;
+  const auto send = [next](int* payload) {
+    const s4u::CommPtr comm = next->put_init(payload, kBytes);
+    comm->detach();
+  };
+  if (stage.injects) send(new int(0));
+  for (int round = 0; round < stage.rounds; ++round) {
+    int* payload = own->get<int>();
+    s4u::this_actor::execute(stage_flops(stage.device));
+    send(payload);
+  }
+}
+
+std::function<void()> prepare_bare(const Case& c) {
+  static std::vector<std::string> arguments = {"bare", "--log=root.thresh:error",
+                                               "--cfg=network/model:CM02",
+                                               "--cfg=network/crosstraffic:no"};
+  static std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  auto argc = static_cast<int>(arguments.size());
+  auto* engine = new s4u::Engine(&argc, argv.data());
+  auto* zone = simgrid_compat::add_star_zone(*engine, "cluster");
+  std::vector<s4u::Host*> hosts;
+  for (int i = 0; i < c.devices; ++i) {
+    hosts.push_back(simgrid_compat::add_host(*zone, device_name(i), kFlopsPerSecond));
+    for (const bool up : {true, false}) {
+      auto* link = simgrid_compat::add_link(*zone, device_name(i) + (up ? " up" : " down"),
+                                            kLink.bytes_per_s);
+      link->set_latency(kLink.latency.count() / 2);
+      simgrid_compat::add_route(*zone, up ? hosts[i] : nullptr, up ? nullptr : hosts[i],
+                                {s4u::LinkInRoute(link)});
+    }
+  }
+  zone->seal();
+  for (int i = 0; i < c.devices; ++i) {
+    const Stage stage{i, c.rounds(), c.injects(i), device_name((i + 1) % c.devices)};
+    simgrid_compat::add_actor(*engine, device_name(i), hosts[i], [stage] { bare_loop(stage); });
+  }
+  return [engine] { engine->run(); };
+}
+
+// ---- measurement ----
+
+double cpu_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+struct Result {
+  double steps_per_s = 0;
+  double virtual_s = 0;  // must agree between the sides
+};
+
+// In a process of its own.
+Result measure(const Case& c, const std::function<std::function<void()>()>& prepare) {
+  int ends[2];
+  if (pipe(ends) != 0) throw WorldError("no pipe to be had");
+  std::fflush(stdout);
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto run = prepare();
+    const double begin = cpu_seconds();
+    run();
+    const double took = cpu_seconds() - begin;
+    const Result result{c.devices * static_cast<double>(c.rounds()) / took,
+                        s4u::Engine::get_clock()};
+    _exit(write(ends[1], &result, sizeof result) == sizeof result ? 0 : 1);
+  }
+  close(ends[1]);
+  Result result;
+  const bool complete = read(ends[0], &result, sizeof result) == sizeof result;
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (!complete || status != 0) throw WorldError("a measurement did not come to its end");
+  return result;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+struct Side {
+  std::string name;
+  std::function<std::function<void()>(const Case&)> prepare;
+};
+
+int bench(int repeats, int steps) {
+  const std::vector<Side> sides = {
+      {"bare", prepare_bare},
+      {"ours", [](const Case& c) { return prepare_ours(c, plain_loop, cheap_wire_bytes); }},
+      {"ours, real sizes", [](const Case& c) { return prepare_ours(c, plain_loop, wire_bytes); }},
+  };
+  fmt::print("{}; medians of {} runs of {} steps, steps per second of CPU\n",
+             SimCluster::configuration(), repeats, steps);
+  fmt::print("{:>8} {:>10}", "devices", "in flight");
+  for (const Side& side : sides) fmt::print(" {:>18}", side.name);
+  fmt::print(" {:>12} {:>12}\n", "ours/bare", "real/bare");
+  for (const int devices : {4, 16, 64, 256, 1000}) {
+    for (const int in_flight : {1, devices}) {
+      const Case c{devices, in_flight, steps};
+      std::vector<std::vector<double>> rates(sides.size());
+      for (int repeat = 0; repeat < repeats; ++repeat) {
+        for (std::size_t i = 0; i < sides.size(); ++i) {
+          rates[i].push_back(measure(c, [&] { return sides[i].prepare(c); }).steps_per_s);
+        }
+      }
+      fmt::print("{:>8} {:>10}", devices, in_flight);
+      for (const auto& rate : rates) fmt::print(" {:>18.0f}", median(rate));
+      fmt::print(" {:>12.2f} {:>12.2f}\n", median(rates[1]) / median(rates[0]),
+                 median(rates[2]) / median(rates[0]));
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace lingua
+
+int main(int argc, char** argv) {
+  try {
+    const int repeats = argc > 1 ? std::stoi(argv[1]) : 5;
+    const int steps = argc > 2 ? std::stoi(argv[2]) : 200'000;
+    return lingua::bench(std::max(1, repeats), std::max(1000, steps));
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "sim_bench: {}\n", error.what());
+    return 1;
+  }
+}
