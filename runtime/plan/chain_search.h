@@ -76,6 +76,10 @@ struct ChainOptimum {
 ChainOptimum optimise_chain(const PlanCosts& costs, const ChainSolver& solver,
                             const std::vector<Run>& incumbent);
 
+// A good chain at once, by a narrow search, so that an exact solver has only to do better or to prove
+// that nothing is; empty when it finds none.
+std::vector<Run> quick_chain(const PlanCosts& costs);
+
 // What the estimate says of a chain, in the units of chain_value: residual transfers included.
 double estimated_value(const PlanCosts& costs, const std::vector<Run>& runs);
 

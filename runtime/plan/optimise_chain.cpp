@@ -132,10 +132,21 @@ ChainOptimum optimise_chain(const PlanCosts& costs, const ChainSolver& solver,
   return BottleneckSearch(costs, solver, std::move(best.runs)).run(best.bound);
 }
 
+std::vector<Run> quick_chain(const PlanCosts& costs) {
+  constexpr std::size_t kBeamWidth = 24;
+  if (costs.devices() > kMaxChainDevices) return {};
+  const ChainSolver beam = [&](const ChainLimits& limits) {
+    ChainResult result = search_chain(costs, limits, kBeamWidth);
+    result.exact = true;  // what the beam does not find is not looked for again
+    return result;
+  };
+  return optimise_chain(costs, beam, {}).runs;
+}
+
 PlannerResult planner_result(const PlanCosts& costs, const ChainOptimum& optimum) {
   if (optimum.runs.empty()) {
     if (optimum.exact) costs.explain_infeasible();
-    throw WorldError(
+    throw InfeasibleError(
         fmt::format("no plan found within the planner's limits ({} segments, {} devices, {:.3g} "
                     "s), and no proof "
                     "that there is none; allow more time",

@@ -16,7 +16,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kBeamWidth = 24;  // of the search for the first incumbent
 constexpr double kScale = 1000;  // objectives are brought near this: CBC's tolerances are absolute
 
 struct ModelDeleter {
@@ -206,20 +205,6 @@ class Formulation {
   std::map<std::pair<int, int>, int> receivers_;
 };
 
-// A good chain at once, so that CBC has only to do better or to prove that nothing is.
-std::vector<Run> first_incumbent(const PlanCosts& costs) {
-  if (costs.devices() > kMaxChainDevices) return {};
-  return optimise_chain(costs,
-                        [&](const ChainLimits& limits) {
-                          ChainResult result = search_chain(costs, limits, kBeamWidth);
-                          result.exact =
-                              true;  // a heuristic: what the beam does not find is not looked for
-                          return result;
-                        },
-                        {})
-      .runs;
-}
-
 }  // namespace
 
 ChainResult solve_chain_with_cbc(const PlanCosts& costs, const ChainLimits& limits,
@@ -260,7 +245,7 @@ PlannerResult plan_cbc(const PlanRequest& request) {
   const ChainSolver solver = [&](const ChainLimits& limits) {
     return solve_chain_with_cbc(costs, limits, deadline - Clock::now());
   };
-  return planner_result(costs, optimise_chain(costs, solver, first_incumbent(costs)));
+  return planner_result(costs, optimise_chain(costs, solver, quick_chain(costs)));
 }
 
 }  // namespace lingua

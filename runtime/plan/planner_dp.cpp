@@ -12,7 +12,8 @@ PlannerResult plan_dp(const PlanRequest& request) {
                                  kMaxChainDevices, request.cluster->name, costs.devices()));
   }
   const ChainOptimum optimum = optimise_chain(
-      costs, [&](const ChainLimits& limits) { return search_chain(costs, limits, kWidth); }, {});
+      costs, [&](const ChainLimits& limits) { return search_chain(costs, limits, kWidth); },
+      quick_chain(costs));
   return planner_result(costs, optimum);
 }
 

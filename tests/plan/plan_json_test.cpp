@@ -29,7 +29,8 @@ Plan full_plan() {
 // Every place in a document, as pointers.
 std::vector<json::json_pointer> places(const json& root) {
   std::vector<json::json_pointer> result;
-  for (const auto& item : root.flatten().items()) {
+  const json flat = root.flatten();
+  for (const auto& item : flat.items()) {
     for (json::json_pointer at(item.key()); !at.empty(); at = at.parent_pointer()) {
       if (std::find(result.begin(), result.end(), at) == result.end()) result.push_back(at);
     }
