@@ -106,16 +106,15 @@ class Script {
   void attention(std::int64_t layer, const std::string& module) {
     line("qkv = {}.view([new_tokens, {}, 3, {}]).permute([2, 1, 0, 3])",
          linear("norm", module + "_query_key_value"), c_.heads, c_.head_dim());
-    std::string keys = "qkv[1]";
+    std::string keys = "qkv[1].transpose(1, 2)";
     std::string values = "qkv[2]";
     if (options_.kv_cache) {
-      for (const auto& [state, part] : {std::pair{"k", 1}, std::pair{"v", 2}}) {
-        line("{}_{}.narrow(1, cached_tokens, new_tokens).copy_(qkv[{}])", state, layer, part);
-      }
-      keys = fmt::format("k_{}.narrow(1, 0, total)", layer);
+      line("k_{}.narrow(2, cached_tokens, new_tokens).copy_({})", layer, keys);
+      line("v_{}.narrow(1, cached_tokens, new_tokens).copy_({})", layer, values);
+      keys = fmt::format("k_{}.narrow(2, 0, total)", layer);
       values = fmt::format("v_{}.narrow(1, 0, total)", layer);
     }
-    line("scores = torch.baddbmm(bias, qkv[0], {}.transpose(1, 2), beta=1, alpha={:.17g})", keys,
+    line("scores = torch.baddbmm(bias, qkv[0], {}, beta=1, alpha={:.17g})", keys,
          1.0 / std::sqrt(static_cast<double>(c_.head_dim())));
     line("context = torch.bmm(torch.softmax(scores, -1), {})", values);
     line("context = context.transpose(0, 1).reshape([new_tokens, {}])", c_.hidden);

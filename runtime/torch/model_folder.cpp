@@ -108,6 +108,7 @@ std::vector<ForwardArgument> bloom_arguments(const BloomConfig& config,
     argument.kind = ValueKind::kState;
     argument.dtype = options.dtype;
     argument.state_shape = {config.heads, kCapacity, config.head_dim()};
+    if (state % 2 == 0) std::swap(argument.state_shape[1], argument.state_shape[2]);
     arguments.push_back(std::move(argument));
   }
   return arguments;

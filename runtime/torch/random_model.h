@@ -2,8 +2,12 @@
 // Seeded random models in published or custom sizes: real shapes without a download.
 //
 // Determinism: the same name, dtype and seed give the same files, byte for byte.
-// Source: BLOOM configurations, huggingface.co/bigscience/bloom-* config.json; weights are normal
-// with the family's initializer_range.
+// Distribution: layer-norm weights are 1, all else is close to normal with mean 0 and the family's
+// initializer_range, but for the two matrices of a block that write to the residual stream. Drawn
+// like the rest they would leave the embedding of the last token in charge, and greedy decoding
+// would repeat that token for ever; drawn wide in the MLP and narrow in the attention (a wide one
+// averages all positions to much the same) they make tokens that vary with position and prompt.
+// Source: BLOOM configurations, huggingface.co/bigscience/bloom-* config.json.
 
 #include <cstdint>
 #include <filesystem>
@@ -29,6 +33,7 @@ std::vector<std::string> published_models();
 
 // Writes config.json and model.safetensors, one tensor in memory at a time. `progress` is called
 // with the share done (0 to 1).
-void write_random_model(const RandomModelOptions& options, const std::function<void(double)>& progress);
+void write_random_model(const RandomModelOptions& options,
+                        const std::function<void(double)>& progress);
 
 }  // namespace lingua

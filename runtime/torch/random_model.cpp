@@ -1,0 +1,151 @@
+#include "runtime/torch/random_model.h"
+
+#include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <system_error>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/files.h"
+#include "runtime/base/random.h"
+#include "runtime/torch/bloom.h"
+#include "runtime/torch/config.h"
+#include "runtime/torch/safetensors.h"
+
+namespace lingua {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::int64_t kPieceElements = 1 << 18;
+
+// Close to normal with mean 0 and deviation 1, from one random number: the sum of its four 16-bit
+// parts (Irwin-Hall), within 3.5 deviations.
+float nearly_normal(Rng& rng) {
+  const std::uint64_t bits = rng.next();
+  const auto sum = static_cast<std::int32_t>((bits & 0xffff) + ((bits >> 16) & 0xffff) +
+                                             ((bits >> 32) & 0xffff) + (bits >> 48));
+  constexpr float kDeviation = 37837.23F;  // 2^16 sqrt(4 / 12)
+  return static_cast<float>(sum - 2 * 0xffff) / kDeviation;
+}
+
+// How much wider than the rest the second matrix of each MLP is drawn, so that the blocks together
+// add about 2 sqrt(hidden) times what the embedding puts into the residual stream.
+double mlp_gain(const BloomConfig& config) {
+  const auto hidden = static_cast<double>(config.hidden);
+  const double inner = hidden * config.initializer_range * config.initializer_range;
+  const double gelu = 0.25 * inner + 0.48 * inner * inner / (1 + inner);  // mean square, about
+  return 2 * std::sqrt(hidden / (static_cast<double>(config.layers) * 4 * inner * gelu));
+}
+
+constexpr double kAttentionShare = 0.1;
+
+// What each weight is drawn from: deviation 0 stands for a constant.
+struct Distribution {
+  float mean = 0;
+  float deviation = 0;
+};
+
+Distribution distribution(const BloomConfig& config, const WeightSpec& weight) {
+  const std::string& name = weight.name;
+  const bool layer_norm = name.find("layernorm") != std::string::npos || name.starts_with("ln_f.");
+  if (layer_norm && name.ends_with(".weight")) return {1, 0};
+  double deviation = config.initializer_range;
+  if (name.ends_with("mlp.dense_4h_to_h.weight")) deviation *= mlp_gain(config);
+  if (name.ends_with("self_attention.dense.weight")) {
+    deviation *= mlp_gain(config) * kAttentionShare;
+  }
+  return {0, static_cast<float>(deviation)};
+}
+
+void append_values(const Distribution& from, DType dtype, std::int64_t elements, Rng& rng,
+                   const AppendBytes& append) {
+  std::vector<std::byte> piece;
+  const auto fill = [&](auto zero) {
+    using Stored = decltype(zero);
+    piece.resize(static_cast<std::size_t>(std::min(elements, kPieceElements)) * sizeof(Stored));
+    auto* values = reinterpret_cast<Stored*>(piece.data());
+    for (std::int64_t at = 0; at < elements; at += kPieceElements) {
+      const std::int64_t count = std::min(kPieceElements, elements - at);
+      for (std::int64_t i = 0; i < count; ++i) {
+        values[i] = static_cast<Stored>(from.mean + from.deviation * nearly_normal(rng));
+      }
+      append(piece.data(), count * static_cast<std::int64_t>(sizeof(Stored)));
+    }
+  };
+  switch (dtype) {
+    case DType::kFloat32: return fill(float{});
+    case DType::kFloat16: return fill(c10::Half{});
+    default: return fill(c10::BFloat16{});
+  }
+}
+
+BloomConfig config_of(const RandomModelOptions& options) {
+  std::optional<BloomConfig> config = named_bloom_config(options.name);
+  if (!config) {
+    throw UsageError(
+        fmt::format("model '{}' is not known; write one of {}, or "
+                    "bloom:hidden=64,layers=4,heads=4,vocabulary=256",
+                    options.name, fmt::join(published_bloom_models(), ", ")));
+  }
+  if (options.dtype != DType::kFloat32 && options.dtype != DType::kBFloat16 &&
+      options.dtype != DType::kFloat16) {
+    throw UsageError(
+        fmt::format("dtype {} is not one to store weights in; write float32, bfloat16 or float16",
+                    dtype_name(options.dtype)));
+  }
+  return *config;
+}
+
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    throw InputError(fmt::format("{}: cannot be made: {}", folder.string(), error.message()));
+  for (const char* file : {"config.json", "model.safetensors", "model.safetensors.index.json"}) {
+    if (fs::exists(folder / file, error)) {
+      throw InputError(
+          fmt::format("{}: holds a model already ({}); name a new folder", folder.string(), file));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> published_models() { return published_bloom_models(); }
+
+void write_random_model(const RandomModelOptions& options,
+                        const std::function<void(double)>& progress) {
+  const BloomConfig config = config_of(options);
+  make_folder(options.folder);
+  std::vector<WeightSpec> weights;
+  double total = 0;
+  for (BloomWeight& weight : bloom_weights(config, options.dtype)) {
+    total += static_cast<double>(weight.spec.bytes());
+    weights.push_back(std::move(weight.spec));
+  }
+  double done = 0;
+  write_safetensors(options.folder / "model.safetensors", weights,
+                    [&](const WeightSpec& weight, const AppendBytes& append) {
+                      Rng rng(Rng(options.seed).next() ^ checksum(weight.name));
+                      const std::int64_t elements = weight.bytes() / dtype_bytes(weight.dtype);
+                      append_values(distribution(config, weight), weight.dtype, elements, rng,
+                                    [&](const std::byte* bytes, std::int64_t count) {
+                                      append(bytes, count);
+                                      done += static_cast<double>(count);
+                                      progress(done / total);
+                                    });
+                    });
+  write_file_atomically(options.folder / "config.json", [&](std::ostream& out) {
+    out << bloom_config_json(config, dtype_name(options.dtype));
+  });
+}
+
+}  // namespace lingua

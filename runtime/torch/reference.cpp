@@ -1,0 +1,160 @@
+#include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "runtime/torch/import.h"
+#include "runtime/torch/script_model.h"
+#include "runtime/torch/torch_error.h"
+
+namespace lingua {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// The module that holds an attribute given by its path ("encoder.weight"), and its name there.
+std::pair<torch::jit::Module, std::string> find_attribute(torch::jit::Module module,
+                                                          const std::string& path) {
+  std::size_t at = 0;
+  for (std::size_t dot = path.find('.'); dot != std::string::npos; dot = path.find('.', at)) {
+    module = module.attr(path.substr(at, dot - at)).toModule();
+    at = dot + 1;
+  }
+  return {module, path.substr(at)};
+}
+
+void read_weights(ScriptModel& model) {
+  for (const auto& [path, name] : model.weight_names) {
+    auto [owner, attribute] = find_attribute(model.module, path);
+    const at::Tensor parameter = owner.attr(attribute).toTensor();
+    if (!parameter.is_meta()) continue;
+    const at::Tensor real = at::empty(parameter.sizes(), parameter.options().device(at::kCPU));
+    model.reader->read(name, 0, static_cast<std::int64_t>(real.nbytes()),
+                       static_cast<std::byte*>(real.data_ptr()));
+    owner.setattr(attribute, real);
+  }
+}
+
+at::ScalarType state_type(DType dtype) {
+  return dtype == DType::kBFloat16 ? at::kBFloat16 : at::kFloat;
+}
+
+// Runs forward, step after step, on states of its own.
+class Generation {
+ public:
+  Generation(ScriptModel& model, std::int64_t capacity) : model_(model) {
+    for (const ForwardArgument& argument : model.arguments) {
+      if (argument.kind != ValueKind::kState) continue;
+      std::vector<std::int64_t> shape = argument.state_shape;
+      std::replace(shape.begin(), shape.end(), kCapacity, capacity);
+      states_.push_back(at::zeros(shape, state_type(argument.dtype)));
+    }
+  }
+
+  // The logits of the last position, [V] in fp32.
+  at::Tensor run(const std::vector<std::int64_t>& tokens, std::int64_t cached_tokens) {
+    const Step step{static_cast<std::int64_t>(tokens.size()), cached_tokens};
+    std::vector<c10::IValue> operands;
+    auto state = states_.begin();
+    for (const ForwardArgument& argument : model_.arguments) {
+      if (argument.kind == ValueKind::kState) {
+        operands.emplace_back(*state++);
+      } else if (argument.kind == ValueKind::kStep) {
+        const bool is_new = argument.step_scalar == StepScalar::kNewTokens;
+        operands.emplace_back(is_new ? step.new_tokens : step.cached_tokens);
+      } else {
+        std::vector<std::int64_t> shape;
+        for (const StepFunction& dim : argument.dims)
+          shape.push_back(static_cast<std::int64_t>(dim.at(step)));
+        operands.emplace_back(at::tensor(tokens, at::kLong).reshape(shape));
+      }
+    }
+    const at::Tensor logits = model_.module.forward(std::move(operands)).toTensor();
+    return logits.reshape({-1, model_.vocabulary}).select(0, -1).to(at::kFloat);
+  }
+
+ private:
+  ScriptModel& model_;
+  std::vector<at::Tensor> states_;
+};
+
+void check_prompt(const ScriptModel& model, const std::vector<std::int64_t>& prompt) {
+  if (prompt.empty())
+    throw InputError(
+        fmt::format("{}: the prompt has no tokens; at least one is needed", model.name));
+  for (std::int64_t token : prompt) {
+    if (token >= 0 && token < model.vocabulary) continue;
+    throw InputError(
+        fmt::format("{}: the prompt's token {} is not in the vocabulary; write 0 to {}", model.name,
+                    token, model.vocabulary - 1));
+  }
+}
+
+ScriptModel load(const std::string& name, const ImportOptions& options) {
+  ScriptModel model =
+      is_model_folder(name) ? load_model_folder(name, options) : load_script_file(name, options);
+  if (!model.is_language_model) {
+    throw InputError(fmt::format(
+        "{}: takes no tokens or gives no logits; only a language model generates", name));
+  }
+  bool shapes_only = false;
+  for (const at::Tensor& parameter : model.module.parameters()) {
+    shapes_only = shapes_only || (model.reader == nullptr && parameter.is_meta());
+  }
+  if (shapes_only) {
+    throw InputError(
+        fmt::format("{}: has shapes and no weights; name a folder with model.safetensors", name));
+  }
+  return model;
+}
+
+ReferenceResult generate(ScriptModel& script, const std::vector<std::int64_t>& prompt,
+                         std::int64_t max_tokens, bool keep_logits) {
+  Generation generation(script, static_cast<std::int64_t>(prompt.size()) + max_tokens);
+  ReferenceResult result;
+  std::vector<std::int64_t> all = prompt;
+  const Clock::time_point start = Clock::now();
+  for (std::int64_t made = 0; made < max_tokens; ++made) {
+    const bool prefill = made == 0 || !script.kv_cache;
+    const at::Tensor logits =
+        prefill ? generation.run(all, 0)
+                : generation.run({all.back()}, static_cast<std::int64_t>(all.size()) - 1);
+    const float* values = logits.data_ptr<float>();
+    all.push_back(std::max_element(values, values + logits.numel()) - values);
+    result.tokens.push_back(all.back());
+    if (keep_logits) result.logits.emplace_back(values, values + logits.numel());
+    if (made == 0) result.prefill_s = seconds_since(start);
+  }
+  result.decode_s = seconds_since(start) - result.prefill_s;
+  return result;
+}
+
+}  // namespace
+
+ReferenceResult generate_reference(const std::string& model, const ImportOptions& options,
+                                   const std::vector<std::int64_t>& prompt, std::int64_t max_tokens,
+                                   int threads, bool keep_logits) {
+  const c10::InferenceMode inference;
+  const torch::jit::GraphOptimizerEnabledGuard no_profiling(false);
+  ScriptModel script = load(model, options);
+  check_prompt(script, prompt);
+  read_weights(script);
+  at::set_num_threads(threads);
+  try {
+    return generate(script, prompt, max_tokens, keep_logits);
+  } catch (const c10::Error& error) {
+    throw WorldError(fmt::format("{}: {}", model, first_line(error)));
+  }
+}
+
+}  // namespace lingua
