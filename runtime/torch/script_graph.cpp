@@ -200,6 +200,23 @@ void copy_written_inputs(const ScriptModel& model, ScriptForward& forward) {
   }
 }
 
+// Lists of constants that nobody changes become constants.
+void fold_lists(jit::Graph& graph) {
+  const Aliases aliases(graph);
+  for (jit::Node* node : graph.nodes()) {
+    if (node->kind() != c10::prim::ListConstruct || node->inputs().empty()) continue;
+    const c10::TypePtr element = node->output()->type()->containedType(0);
+    if (*element != *c10::IntType::get() && *element != *c10::FloatType::get()) continue;
+    c10::impl::GenericList list(element);
+    for (const jit::Value* input : node->inputs()) {
+      if (const auto constant = jit::toIValue(input)) list.push_back(*constant);
+    }
+    if (list.size() != node->inputs().size() || aliases.is_written(node->output())) continue;
+    const jit::WithInsertPoint here(node);
+    node->output()->replaceAllUsesWith(graph.insertConstant(list));
+  }
+}
+
 // A tuple or list of tensors becomes that many outputs; what belongs to others is copied.
 void flatten_outputs(const ScriptModel& model, ScriptForward& forward) {
   jit::Graph& graph = *forward.graph;
@@ -242,6 +259,7 @@ void simplify(ScriptForward& forward) {
     jit::LowerSimpleTuples(graph);
   }
   jit::RemoveTensorMutation(graph);
+  fold_lists(*graph);
   jit::ConstantPooling(graph);
   jit::EliminateDeadCode(graph);
 }
