@@ -19,9 +19,9 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-NetOptions quick() {
+NetOptions quick(double join_timeout_s = 0.3) {
   NetOptions options;
-  options.join_timeout = Seconds(0.3);
+  options.join_timeout = Seconds(join_timeout_s);
   return options;
 }
 
@@ -132,7 +132,9 @@ TEST(NetCoordinator, AsksWhetherLocalWorkersLiveWhileItWaits) {
 
 TEST(NetCoordinator, RefusesANameThatJoinsTwice) {
   NetCoordinator coordinator({});
-  const auto second = [&] { return world_error([&] { join("phone1", coordinator.address()); }); };
+  const auto second = [&] {
+    return world_error([&] { join("phone1", coordinator.address(), quick(2)); });
+  };
   auto a = std::async(std::launch::async, second);
   auto b = std::async(std::launch::async, second);
   EXPECT_THAT(world_error([&] {
@@ -259,6 +261,23 @@ TEST(NetDevice, AKilledPeerIsLostWithinASecondAndOnce) {
   device.send("phone1", TokenMade{});
   device.send("phone2", TokenMade{});
   EXPECT_EQ(device.receive(device.now() + Seconds(10))->from, "phone2");
+}
+
+TEST(NetDevice, AWorkerHearsOfTheLossOfAWorkerItSentTo) {
+  NetCoordinator coordinator({});
+  LocalProcesses processes;
+  const pid_t victim = processes.start(peer_process("phone1", coordinator.address()));
+  auto joined =
+      std::async(std::launch::async, [&] { return join("phone2", coordinator.address()); });
+  coordinator.wait_for({"phone1", "phone2"}, [&] { processes.check(); });
+  const auto worker = joined.get();
+  worker->send("phone1", TokenMade{});  // it answers to the coordinator
+  ASSERT_TRUE(coordinator.device().receive(Seconds(10)).has_value());
+  kill(victim, SIGKILL);
+  const auto loss = next_loss(*worker, Seconds(1));
+  ASSERT_TRUE(loss.has_value());
+  EXPECT_EQ(loss->from, "phone1");
+  EXPECT_FALSE(next_loss(*worker, Seconds(0.3)).has_value());
 }
 
 TEST(NetDevice, APeerThatHangsMissesHeartbeatsAndIsLost) {
