@@ -130,6 +130,7 @@ void name_segments(const Graph& graph, std::vector<Segment>& segments) {
     const bool partial = block.second.size() == 1 && parts_of_block[block.first].size() > 1;
     return partial ? block.first + " " + block.second.front() : block.first;
   };
+  std::map<std::string, int> times;
   for (Segment& segment : segments) {
     const Blocks blocks = blocks_of(graph, labels, segment);
     if (blocks.empty()) {
@@ -139,6 +140,10 @@ void name_segments(const Graph& graph, std::vector<Segment>& segments) {
     } else {
       segment.name = text(blocks.front()) + " - " + text(blocks.back());
     }
+    // A piece of a half, or a head that is tied to the embedding.
+    const int time = ++times[segment.name];
+    const bool last = &segment == &segments.back();
+    if (time > 1) segment.name = last ? "head" : fmt::format("{} ({})", segment.name, time);
   }
 }
 

@@ -51,6 +51,7 @@ Segmentation make_segments(const Graph& graph, const Liveness& live,
                            const std::vector<NodeId>& after);
 
 // Names for people, from the scopes of the nodes and the names of their weights: "h.3 attention".
+// No two segments have the same name.
 void name_segments(const Graph& graph, std::vector<Segment>& segments);
 
 }  // namespace lingua::internal

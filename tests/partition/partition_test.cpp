@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "runtime/base/errors.h"
 #include "tests/support/synthetic_graph.h"
@@ -111,6 +112,15 @@ TEST(BytesRule, NamesSegmentsForPeople) {
   EXPECT_THAT(names, ::testing::ElementsAre("word_embeddings", "h.0 attention", "h.0 mlp",
                                             "h.1 attention", "h.1 mlp", "h.2 attention", "h.2 mlp",
                                             "h.3 attention", "h.3 mlp", "lm_head"));
+}
+
+TEST(BytesRule, GivesNoNameTwice) {
+  const auto cut = partition(synthetic_bloom(), {.max_segment_bytes = 70'000});
+  ASSERT_GT(cut.segments.size(), 10u);  // halves are in pieces
+  std::set<std::string> names;
+  for (const Segment& segment : cut.segments) {
+    EXPECT_TRUE(names.insert(segment.name).second) << segment.name;
+  }
 }
 
 TEST(BytesRule, NamesWholeBlocksWhenHalvesAreJoined) {
