@@ -1,6 +1,6 @@
 #pragma once
-// What happens at a virtual time without an actor that sleeps until then: the arrival of a message
-// after its latency, a deadline, a fault.
+// What happens at a virtual time without an actor that sleeps until then: a message whose latency
+// has passed, a deadline, a fault.
 //
 // Order: entries of one time come due in the order in which they were added.
 // Threads: SimGrid's one; add() may be called from an actor and from due() itself.

@@ -2,9 +2,8 @@
 // The messages from one device to another: one stream, as over one TCP connection.
 //
 // Order: as sent. A message's bytes flow once its latency has passed since send() and all bytes
-// before it in the stream have arrived; the latencies of messages in a row overlap. Alone on its
-// path it arrives latency + bytes / bandwidth after send(); streams that meet on a link share it
-// max-min fairly, whatever the number of messages in each.
+// before it in the stream have arrived, so the latencies of messages in a row overlap.
+// Shares: streams that meet on a link share it max-min fairly, however many messages each has.
 
 #include <cstddef>
 #include <list>

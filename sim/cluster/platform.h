@@ -4,10 +4,9 @@
 // Each device's radio is its own: one link up and one down, as fast as the fastest path that uses
 // it, shared by the device's flows. A pair with a link of its own in the cluster has that link
 // between the two radios; other flows of a device share its default link up and down. The shared
-// medium, if there is one, is part of every route. So a transfer that is alone runs at its pair's
-// bandwidth. Links have no latency here: the network (network.h) pays it before the bytes flow.
-// Size: four links a device and one a pair that the cluster names; a thousand devices are no
-// burden.
+// medium, if there is one, is part of every route.
+// Links have no latency here: the channel pays it before the bytes flow.
+// Size: at most four links a device and one for each pair that the cluster names.
 
 #include <vector>
 

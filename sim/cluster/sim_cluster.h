@@ -2,12 +2,20 @@
 // A cluster of phones inside SimGrid: each device an actor on a modelled host.
 //
 // The same worker and coordinator loops as on real devices run here as actors. Compute is charged
-// by device/roofline.h, transfers by SimGrid's network model over the cluster's links. Determinism:
-// the same inputs give the same events, to the last bit. Threads: one SimCluster per process
-// (SimGrid's clock cannot be reset); run() blocks. Errors: WorldError when an actor waits for ever
-// (deadlock), with the names of those that wait. Source: SimGrid (Casanova et al., JPDC 74(10),
-// 2014). The network model is pinned: CM02 without empirical factors, so that bytes over a link
-// take latency + bytes / bandwidth when alone.
+// by device/roofline.h, transfers by SimGrid's network model over the cluster's links.
+// Links: alone on its path a message takes latency + bytes / bandwidth. A device's up- and
+// downlink are its own (a phone's radio) and shared by its flows; shared_bytes_per_s is a medium
+// that all flows share, the coordinator's too. Shares are max-min fair. The messages of a pair are
+// one stream: in order, their latencies overlap.
+// Memory: weights and states count against DeviceSpec::memory_bytes; WorldError when it is full.
+// Losses: a killed device's body is unwound; messages under way from it and to it are lost, and all
+// others who run have its PeerLost at that instant, after what it has delivered.
+// Determinism: the same inputs give the same events, to the last bit.
+// Threads: one SimCluster per process (SimGrid's clock cannot be reset); run() blocks. A body must
+// not receive() or run a segment inside a catch block: other bodies run meanwhile on its thread.
+// Errors: WorldError when all who run wait for ever (deadlock), with the names of those that wait.
+// Source: SimGrid (Casanova et al., JPDC 74(10), 2014). The network model is pinned: CM02 without
+// empirical factors; latency is paid before the bytes flow.
 
 #include <functional>
 #include <memory>
@@ -35,16 +43,17 @@ class SimCluster {
   // What a device (or the coordinator) runs. REQUIRES: before run(), once per name.
   void start(const DeviceName& device, std::function<void(Device&)> body);
 
-  // Runs until all bodies have returned. Exceptions that a body throws end the run and come out
-  // here.
+  // Runs until all bodies have returned. An exception of a body ends the run and comes out here.
   void run();
 
   // The configuration of the simulator, for the log of a run: version and pinned model.
   static std::string configuration();
 
-  // Fault controls: on the cluster, never on a Device. Effective at a virtual time.
+  // Fault controls: on the cluster, never on a Device. Effective at a virtual time; may be called
+  // before run() and in it. REQUIRES: the device exists. One that has finished cannot be killed.
   void kill_at(Seconds when, const DeviceName& device);
-  // Multiplies a device's speed by `factor` from then on.
+  // Multiplies a device's speed by `factor` from then on, also of what it is computing; a factor
+  // of 1 / factor restores it. REQUIRES: factor > 0.
   void throttle_at(Seconds when, const DeviceName& device, double factor);
 
  private:

@@ -2,8 +2,8 @@
 // What the devices of one simulated run share.
 //
 // Ownership: SimCluster owns the World, the World its devices and channels.
-// Threads: SimGrid's one. "In an actor" below means on the stack of a device's body; everything
-// else runs in SimGrid's own context, where nothing may block.
+// Threads: SimGrid's one. "In an actor" means on the stack of a device's body; everything else runs
+// in SimGrid's own context, where nothing may block.
 
 #include <deque>
 #include <exception>
