@@ -14,6 +14,7 @@ pkg-config             finds SimGrid, CBC, ZeroMQ, xxHash
 ccache                 makes the second build fast
 jq                     reads results in experiments
 git                    the tests' lint reads the list of files from it
+jq                     the quickstart reads results with it
 libtorch-dev           LibTorch: model import and numerics
 libopenblas0-pthread   fast matrix products for LibTorch (20 times the reference BLAS)
 libsimgrid-dev         SimGrid: simulated and emulated clusters
