@@ -113,9 +113,9 @@ TEST(NetCoordinator, RefusesAnAddressThatIsNone) {
 }
 
 TEST(NetCoordinator, NamesWhoIsMissingWhenTheTimeIsOver) {
-  NetCoordinator coordinator(quick());
+  NetCoordinator coordinator(quick(1));
   auto worker = std::async(std::launch::async, [&] {
-    return world_error([&] { join("phone1", coordinator.address()); });
+    return world_error([&] { join("phone1", coordinator.address(), quick(2)); });
   });
   EXPECT_THAT(world_error([&] {
                 coordinator.wait_for({"phone1", "phone2"}, [] {});
