@@ -30,8 +30,11 @@ class ProgramBuilder {
     for (const TensorSpec& output : segment_.outputs) {
       outputs.push_back(find(mapping_.values.at(output.value)));
     }
-    jit::Node* tuple = graph_->appendNode(graph_->createTuple(outputs));
-    graph_->registerOutput(tuple->output());
+    if (outputs.empty()) {  // the lite interpreter has no empty tuples
+      graph_->registerOutput(graph_->insertConstant(c10::IValue()));
+    } else {
+      graph_->registerOutput(graph_->appendNode(graph_->createTuple(outputs))->output());
+    }
     return graph_;
   }
 

@@ -2,7 +2,8 @@
 // Programs of segments, cut out of a flat forward, for the lite interpreter.
 //
 // Internal to torch/. A program holds operations and small constants, no weights. Its forward takes
-// the operands in the order of Segment and returns a tuple of the outputs.
+// the operands in the order of Segment and returns a tuple of the outputs (None when there
+// are none).
 // Determinism: the same segment gives the same bytes.
 
 #include <string>

@@ -174,8 +174,9 @@ std::vector<Tensor> TorchExecutor::run(SegmentId segment, const StepContext& con
 std::vector<Tensor> TorchExecutor::take_outputs(const LoadedSegment& loaded,
                                                 const c10::IValue& result,
                                                 const std::vector<at::Tensor>& states) {
-  const auto& elements = result.toTupleRef().elements();
   const Segment& spec = loaded.segment;
+  if (result.isNone() && spec.outputs.empty()) return {};
+  const auto& elements = result.toTupleRef().elements();
   if (elements.size() != spec.outputs.size()) {
     throw WorldError(fmt::format("segment {}: its program gave {} outputs; its spec says {}",
                                  spec.id, elements.size(), spec.outputs.size()));
