@@ -9,6 +9,8 @@
 // Counters: latency_s and tokens_per_s as estimated, gap (0: proven optimal), stages.
 // The committed result was made by
 //   plan_bench --benchmark_out=experiments/bench/results/plan_bench.json --benchmark_out_format=json
+// (host name and repetition fields left out) on two cores that other work kept busy: real_time there is
+// 3 to 4 times cpu_time, which is the time of an idle core.
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
