@@ -22,8 +22,6 @@ constexpr std::array kArguments = {
     "--cfg=network/latency-factor:1",
     "--cfg=network/weight-S:0",
     "--cfg=network/crosstraffic:no",
-    "--cfg=cpu/model:Cas01",
-    "--cfg=host/model:compound",
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     "--cfg=contexts/factory:thread",
 #endif
