@@ -226,7 +226,7 @@ TEST(CbcPlanner, StopsAtItsTimeLimitWithAPlanAndAnHonestGap) {
     SCOPED_TRACE(seed);
     Rng rng(seed);
     Problem problem;
-    problem.segmentation = testing::random_segmentation(24, Paths::kChain, rng);
+    problem.segmentation = testing::random_segmentation(30, Paths::kChain, rng);
     problem.cluster = testing::random_cluster(9, 4e8, 0.9, rng);
     problem.cluster.header.clear();
     problem.workload.in_flight = 4;
