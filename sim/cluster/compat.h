@@ -30,8 +30,7 @@ inline s4u::Link* add_link(s4u::NetZone& zone, const std::string& name, double b
 // A star's route from `from` to its centre (to == nullptr), or from the centre to `to`.
 inline void add_route(s4u::NetZone& zone, const s4u::Host* from, const s4u::Host* to,
                       const std::vector<s4u::LinkInRoute>& links) {
-  zone.add_route(from == nullptr ? nullptr : from->get_netpoint(),
-                 to == nullptr ? nullptr : to->get_netpoint(), links, false);
+  zone.add_route(from, to, links, false);
 }
 inline s4u::ActorPtr add_actor(s4u::Engine& engine, const std::string& name, s4u::Host* host,
                                std::function<void()> body) {
