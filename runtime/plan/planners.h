@@ -5,9 +5,6 @@
 
 namespace lingua {
 
-class PlanCosts;
-struct ChainOptimum;
-
 PlannerResult plan_even(const PlanRequest& request);
 PlannerResult plan_memory(const PlanRequest& request);
 PlannerResult plan_dp(const PlanRequest& request);
