@@ -1,11 +1,13 @@
 #include "runtime/torch/safetensors.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
-#include <numeric>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
