@@ -1,9 +1,9 @@
 #include "runtime/torch/segment_program.h"
 
 #include <sstream>
-#include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/torch/program_bytes.h"
 #include "runtime/torch/torch_error.h"
 
 namespace lingua {
@@ -90,7 +90,7 @@ std::string make_program(const std::string& model, const GraphMapping& mapping,
     module.type()->addMethod(module._ivalue()->compilation_unit()->create_function(name, graph));
     std::ostringstream bytes;
     module._save_for_mobile(bytes);
-    return std::move(bytes).str();
+    return seal_program(bytes.str());
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {

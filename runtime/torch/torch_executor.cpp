@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "runtime/base/errors.h"
+#include "runtime/torch/program_bytes.h"
 #include "runtime/torch/tensor_convert.h"
 #include "runtime/torch/torch_error.h"
 
@@ -100,9 +101,14 @@ void TorchExecutor::load(const Segment& segment, const std::string& program,
     throw WorldError(
         fmt::format("segment {} has no program: its model has no weights", segment.id));
   }
+  std::string bytes;
+  if (!open_program(program, &bytes)) {
+    throw WorldError(
+        fmt::format("segment {}: its program is damaged: its checksum differs", segment.id));
+  }
   std::string why;
   try {
-    std::istringstream in(program);
+    std::istringstream in(bytes);
     loaded.module = torch::jit::_load_for_mobile(in);
     const auto forward = loaded.module.find_method("forward");
     if (forward) loaded.forward = &forward->function();
