@@ -84,7 +84,8 @@ double parse_quantity(std::string_view text, Unit unit) {
 }
 
 std::string format_quantity(double value, Unit unit) {
-  constexpr double kRoundsUp = 0.9995;  // of a power of ten: three digits of it are the power itself
+  constexpr double kRoundsUp =
+      0.9995;  // of a power of ten: three digits of it are the power itself
   Scale best{"", 0};
   for (const Scale& scale : scales_of(unit)) {
     const bool readable =

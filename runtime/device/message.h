@@ -38,8 +38,9 @@ struct Prepare {
   SegmentId first_segment = 0;    // to run: first .. last
   SegmentId last_segment = -1;    // last < first: nothing to run
   SegmentId model_segments = 0;   // of the whole model; who runs segment 0 is the header
-  std::vector<std::string> programs;  // lite-interpreter bytes of each segment; empty in simulations
-  std::vector<Route> routes;          // of every value that this device sends
+  std::vector<std::string>
+      programs;               // lite-interpreter bytes of each segment; empty in simulations
+  std::vector<Route> routes;  // of every value that this device sends
   std::vector<TensorSpec> model_inputs;
   std::vector<ValueId> model_outputs;
   DeviceName header;
@@ -53,8 +54,8 @@ struct WeightChunk {
   Epoch epoch = 0;
   std::string weight;
   std::int64_t offset = 0;
-  Tensor bytes;                 // uint8, one-dimensional
-  std::uint64_t checksum = 0;   // of the whole weight, in its last piece (0 without data)
+  Tensor bytes;                // uint8, one-dimensional
+  std::uint64_t checksum = 0;  // of the whole weight, in its last piece (0 without data)
 };
 struct WeightAck {
   Epoch epoch = 0;
@@ -76,10 +77,10 @@ struct Failed {
 // coordinator -> header: a request to answer.
 struct Submit {
   RequestId request = 0;
-  std::vector<Tensor> inputs;      // one for each model input; for a language model the prompt
-  std::int64_t max_tokens = 0;     // 0: one pass, whose outputs are the answer
-  std::int64_t capacity = 0;       // the most tokens that the request can come to hold
-  bool kv_cache = true;            // false: each step recomputes all positions
+  std::vector<Tensor> inputs;   // one for each model input; for a language model the prompt
+  std::int64_t max_tokens = 0;  // 0: one pass, whose outputs are the answer
+  std::int64_t capacity = 0;    // the most tokens that the request can come to hold
+  bool kv_cache = true;         // false: each step recomputes all positions
   std::vector<TokenId> stop_tokens;
 };
 
@@ -156,10 +157,9 @@ struct PeerLost {
   std::string reason;
 };
 
-using MessageBody =
-    std::variant<Prepare, WeightChunk, WeightAck, Ready, Failed, Submit, Activations, StepResult,
-                 TokenMade, Done, Release, AskEvents, Events, Hello, AskTelemetry, TelemetryReport,
-                 Stop, PeerLost>;
+using MessageBody = std::variant<Prepare, WeightChunk, WeightAck, Ready, Failed, Submit,
+                                 Activations, StepResult, TokenMade, Done, Release, AskEvents,
+                                 Events, Hello, AskTelemetry, TelemetryReport, Stop, PeerLost>;
 
 struct Message {
   DeviceName from;

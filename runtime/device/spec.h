@@ -23,11 +23,11 @@ inline const DeviceName kCoordinator = "coordinator";
 
 struct DeviceSpec {
   DeviceName name;
-  double flops_per_s = 0;             // sustained, all cores, matrix times matrix in fp32
-  double memory_bytes_per_s = 0;      // sustained, for reading weights
-  double memory_bytes = 0;            // available to weights, states and activations
+  double flops_per_s = 0;         // sustained, all cores, matrix times matrix in fp32
+  double memory_bytes_per_s = 0;  // sustained, for reading weights
+  double memory_bytes = 0;        // available to weights, states and activations
   int cores = 1;
-  Seconds overhead{0};                // per segment and step, besides compute and memory traffic
+  Seconds overhead{0};  // per segment and step, besides compute and memory traffic
 };
 
 struct LinkSpec {
@@ -37,8 +37,8 @@ struct LinkSpec {
 
 struct ClusterSpec {
   std::string name;
-  std::string source;   // where the numbers come from
-  DeviceName header;    // the device that must run the first segment; empty: the planner's choice
+  std::string source;  // where the numbers come from
+  DeviceName header;   // the device that must run the first segment; empty: the planner's choice
   std::vector<DeviceSpec> devices;
   LinkSpec default_link;
   std::map<std::pair<DeviceName, DeviceName>, LinkSpec> links;  // directed, where not the default

@@ -20,10 +20,10 @@ namespace lingua {
 
 struct ForwardArgument {
   std::string name;
-  ValueKind kind = ValueKind::kInput;       // kInput, kStep or kState
+  ValueKind kind = ValueKind::kInput;  // kInput, kStep or kState
   DType dtype = DType::kInt64;
-  std::vector<StepFunction> dims;           // of a kInput
-  std::vector<std::int64_t> state_shape;    // of a kState: constants and kCapacity once
+  std::vector<StepFunction> dims;                   // of a kInput
+  std::vector<std::int64_t> state_shape;            // of a kState: constants and kCapacity once
   StepScalar step_scalar = StepScalar::kNewTokens;  // of a kStep
 };
 
