@@ -22,6 +22,18 @@ int fail(lingua::ExitCode code, std::string message) {
   return static_cast<int>(code);
 }
 
+// CLI11 would only say that a verb is missing.
+void refuse_unknown_verb(const CLI::App& app, int argc, char** argv) {
+  const std::string verb = argc > 1 ? argv[1] : "";
+  if (verb.empty() || verb.starts_with('-')) return;
+  std::string known;
+  for (const CLI::App* one : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (one->get_name() == verb) return;
+    known += (known.empty() ? "" : ", ") + one->get_name();
+  }
+  throw lingua::UsageError(fmt::format("'{}' is no verb; write one of {}", verb, known));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -42,6 +54,7 @@ int main(int argc, char** argv) {
 #endif
   lingua::add_worker(app);
   try {
+    refuse_unknown_verb(app, argc, argv);
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::Success& help) {

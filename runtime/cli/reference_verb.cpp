@@ -28,27 +28,30 @@ void run(const Options& options) {
   }
   study.workload = workload_by(options.workload, study.model);
   study.segmentation = partition_by(study.model.graph, {}, study.workload);
+  ImportOptions import;
+  import.dtype = parse_dtype(options.model.dtype);
+  import.kv_cache = !options.model.no_kv_cache;
+  import.head = options.model.head.empty()    ? head
+                : options.model.head == "all" ? Head::kAll
+                                              : Head::kLast;
+  import.inputs = options.model.inputs;
+  const auto submits = make_requests(options.workload, study, true);
+  std::vector<std::vector<std::int64_t>> prompts;
+  for (const Submit& submit : submits) {
+    const auto* ids = reinterpret_cast<const std::int64_t*>(submit.inputs[0].data.get());
+    prompts.emplace_back(ids, ids + submit.inputs[0].elements());
+  }
+  const auto results = generate_reference(options.model.model, import, prompts,
+                                          study.workload.max_tokens, options.threads, false);
   nlohmann::json requests = nlohmann::json::array();
   double prefill_s = 0;
   double decode_s = 0;
   std::int64_t tokens = 0;
-  const auto submits = make_requests(options.workload, study, true);
-  for (const Submit& submit : submits) {
-    const auto* ids = reinterpret_cast<const std::int64_t*>(submit.inputs[0].data.get());
-    ImportOptions import;
-    import.dtype = parse_dtype(options.model.dtype);
-    import.kv_cache = !options.model.no_kv_cache;
-    import.head = options.model.head.empty()    ? head
-                  : options.model.head == "all" ? Head::kAll
-                                                : Head::kLast;
-    import.inputs = options.model.inputs;
-    const ReferenceResult result =
-        generate_reference(options.model.model, import, {ids, ids + submit.inputs[0].elements()},
-                           submit.max_tokens, options.threads, false);
-    prefill_s += result.prefill_s;
-    decode_s += result.decode_s;
-    tokens += static_cast<std::int64_t>(result.tokens.size());
-    requests.push_back({{"request", submit.request}, {"tokens", result.tokens}});
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    prefill_s += results[i].prefill_s;
+    decode_s += results[i].decode_s;
+    tokens += static_cast<std::int64_t>(results[i].tokens.size());
+    requests.push_back({{"request", submits[i].request}, {"tokens", results[i].tokens}});
   }
   const double count = static_cast<double>(submits.size());
   const double further = static_cast<double>(tokens) - count;

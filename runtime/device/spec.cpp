@@ -285,8 +285,9 @@ void read_links(const Fields& top, const std::set<DeviceName>& names, ClusterSpe
 ClusterSpec read_cluster(const YAML::Node& root, const std::string& origin) {
   const Fields top(root, {origin, ""}, {"name", "source", "header", "devices", "links", "medium"});
   ClusterSpec cluster;
-  cluster.name = top.identifier("name");
-  cluster.source = top.text("source", "where the numbers come from");
+  cluster.name =
+      top.has("name") ? top.identifier("name") : std::filesystem::path(origin).stem().string();
+  if (top.has("source")) cluster.source = top.text("source", "where the numbers come from");
   std::set<DeviceName> names;
   read_devices(top, cluster, names);
   if (top.has("header")) {

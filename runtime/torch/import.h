@@ -38,23 +38,26 @@ struct ImportOptions {
 struct ImportedModel {
   Graph graph;
   std::unique_ptr<ModelSource> source;
-  bool is_language_model = false;       // takes token ids, gives logits over a vocabulary
+  bool is_language_model = false;  // takes token ids, gives logits over a vocabulary
   std::int64_t vocabulary = 0;
   std::vector<std::int64_t> stop_tokens;  // end-of-sequence ids from config.json
-  bool kv_cache = false;                // the graph has states
+  bool kv_cache = false;                  // the graph has states
 };
 
 ImportedModel import_model(const std::string& model, const ImportOptions& options);
 
-// What plain LibTorch gives: the unsplit module in this process, a loop around forward, no seam.
+// What plain LibTorch gives for one prompt: the unsplit module in this process, a loop around
+// forward, no seam.
 struct ReferenceResult {
   std::vector<std::int64_t> tokens;
   std::vector<std::vector<float>> logits;  // of the last position, per step, when asked for
   double prefill_s = 0;
   double decode_s = 0;  // all further tokens together
 };
-ReferenceResult generate_reference(const std::string& model, const ImportOptions& options,
-                                   const std::vector<std::int64_t>& prompt, std::int64_t max_tokens,
-                                   int threads, bool keep_logits);
+// The model is loaded once for all prompts. threads 0: as many as LibTorch takes.
+std::vector<ReferenceResult> generate_reference(
+    const std::string& model, const ImportOptions& options,
+    const std::vector<std::vector<std::int64_t>>& prompts, std::int64_t max_tokens, int threads,
+    bool keep_logits);
 
 }  // namespace lingua

@@ -141,20 +141,25 @@ ReferenceResult generate(ScriptModel& script, const std::vector<std::int64_t>& p
 
 }  // namespace
 
-ReferenceResult generate_reference(const std::string& model, const ImportOptions& options,
-                                   const std::vector<std::int64_t>& prompt, std::int64_t max_tokens,
-                                   int threads, bool keep_logits) {
+std::vector<ReferenceResult> generate_reference(
+    const std::string& model, const ImportOptions& options,
+    const std::vector<std::vector<std::int64_t>>& prompts, std::int64_t max_tokens, int threads,
+    bool keep_logits) {
   const c10::InferenceMode inference;
   const torch::jit::GraphOptimizerEnabledGuard no_profiling(false);
   ScriptModel script = load(model, options);
-  check_prompt(script, prompt);
+  for (const auto& prompt : prompts) check_prompt(script, prompt);
   read_weights(script);
-  at::set_num_threads(threads);
+  if (threads > 0) at::set_num_threads(threads);
+  std::vector<ReferenceResult> results;
   try {
-    return generate(script, prompt, max_tokens, keep_logits);
+    for (const auto& prompt : prompts) {
+      results.push_back(generate(script, prompt, max_tokens, keep_logits));
+    }
   } catch (const c10::Error& error) {
     throw WorldError(fmt::format("{}: {}", model, first_line(error)));
   }
+  return results;
 }
 
 }  // namespace lingua

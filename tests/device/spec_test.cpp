@@ -159,8 +159,6 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Case{"Nothing", "", "holds 0 YAML documents"}, Case{"AList", "[1, 2]", "is not a mapping"},
         Case{"TwoDocuments", cluster(kTwo) + "---\nname: other\n", "holds 2 YAML documents"},
-        Case{"NoName", "source: here\n", "name: is missing"},
-        Case{"NoSource", "name: n\n", "source: is missing"},
         Case{"NoDevices", "name: n\nsource: s\n" + kLinks, "devices: is missing"},
         Case{"EmptyDevices", "name: n\nsource: s\ndevices: []\n" + kLinks, "devices: is empty"},
         Case{"DevicesAsText", "name: n\nsource: s\ndevices: 3\n" + kLinks,

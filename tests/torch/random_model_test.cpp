@@ -93,7 +93,7 @@ TEST_F(RandomModel, MakesTokensThatVaryWithPositionAndPrompt) {
   for (const std::vector<std::int64_t>& prompt :
        {std::vector<std::int64_t>{5, 17, 3}, {5, 17, 4}, {200}}) {
     const std::vector<std::int64_t> tokens =
-        generate_reference(folder.string(), {}, prompt, 16, 1, false).tokens;
+        generate_reference(folder.string(), {}, {prompt}, 16, 1, false)[0].tokens;
     EXPECT_GE(std::set(tokens.begin(), tokens.end()).size(), 6U);
     answers.insert(tokens);
   }

@@ -29,7 +29,7 @@ class Reference : public ::testing::Test {
 
   ReferenceResult generate(const ImportOptions& options,
                            const std::vector<std::int64_t>& prompt) const {
-    return generate_reference(folder_.string(), options, prompt, 10, 1, true);
+    return generate_reference(folder_.string(), options, {prompt}, 10, 1, true)[0];
   }
 
   std::string refusal(const std::vector<std::int64_t>& prompt) const {

@@ -1,0 +1,230 @@
+// What users get wrong and what the world does to a run: one line, the right exit code, nothing left.
+
+#include <signal.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "tests/cli/lingua_fixture.h"
+
+namespace lingua::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+template <class Condition>
+bool eventually(Condition condition, seconds timeout = seconds(60)) {
+  const auto deadline = steady_clock::now() + timeout;
+  while (!condition()) {
+    if (steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  return true;
+}
+
+class LostProcess : public LinguaTest {
+ protected:
+  // A generation that would take minutes, over three workers; returns once tokens are coming.
+  void start() {
+    program_ = std::make_unique<Program>(
+        lingua_command({"run", "--local", "--workers", "3", "--planner", "even", "--model",
+                        tiny_model(), "--prompt-length", "4", "--max-tokens", "100000",
+                        "--ignore-eos", "--log", folder_ / "log.csv"}));
+    ASSERT_TRUE(eventually([&] { return program_->err().find("answering") != std::string::npos; }))
+        << program_->err();
+    workers_ = children_of(program_->pid());
+    ASSERT_EQ(workers_.size(), 3U);
+  }
+  bool no_worker_left() {
+    return eventually(
+        [&] {
+          return std::none_of(workers_.begin(), workers_.end(),
+                              [](pid_t pid) { return fs::exists("/proc/" + std::to_string(pid)); });
+        },
+        seconds(5));
+  }
+
+  std::unique_ptr<Program> program_;
+  std::vector<pid_t> workers_;
+};
+
+TEST_F(LostProcess, AKilledWorkerEndsTheRunWithinFiveSeconds) {
+  for (std::size_t victim = 0; victim < 3; ++victim) {
+    start();
+    std::this_thread::sleep_for(milliseconds(50 * victim));
+    const auto killed = steady_clock::now();
+    ::kill(workers_[victim], SIGKILL);
+    const Outcome outcome = program_->wait(seconds(5));
+    EXPECT_LT(steady_clock::now() - killed, seconds(5));
+    expect_refused(outcome, 5, {"worker-", "killed by signal 9", "0 of 1 requests were answered"});
+    EXPECT_TRUE(no_worker_left());
+    EXPECT_FALSE(fs::exists(folder_ / "log.csv")) << "nothing half-written";
+  }
+}
+
+TEST_F(LostProcess, AStoppedWorkerEndsTheRunToo) {
+  start();
+  ::kill(workers_[1], SIGSTOP);
+  const Outcome outcome = program_->wait(seconds(20));
+  expect_refused(outcome, 5, {"lost"});
+  EXPECT_TRUE(no_worker_left());
+}
+
+TEST_F(LostProcess, WorkersEndWithTheirCoordinator) {
+  start();
+  ::kill(program_->pid(), SIGKILL);
+  program_->wait();
+  EXPECT_TRUE(no_worker_left());
+}
+
+TEST_F(LostProcess, InterruptingTheRunLeavesNoWorker) {
+  start();
+  ::kill(program_->pid(), SIGINT);
+  EXPECT_NE(program_->wait(seconds(10)).exit_code, 0);
+  EXPECT_TRUE(no_worker_left());
+}
+
+TEST_F(LinguaTest, WorkersJoinFromAnywhere) {
+  write("pair.yaml",
+        "name: pair\ndevices:\n  - {name: left, compute: 10 GFLOP/s, memory_bandwidth: 5 GB/s, "
+        "memory: 1 GB}\n"
+        "  - {name: right, compute: 10 GFLOP/s, memory_bandwidth: 5 GB/s, memory: 1 GB}\n"
+        "links: {default: {bandwidth: 10 MB/s, latency: 1 ms}}\n");
+  Program run(lingua_command({"run", "--cluster", folder_ / "pair.yaml", "--listen",
+                              "tcp://127.0.0.1:*", "--planner", "even", "--model", tiny_model(),
+                              "--max-tokens", "4", "--json"}));
+  ASSERT_TRUE(eventually([&] { return run.err().find("tcp://") != std::string::npos; }))
+      << run.err();
+  const std::string said = run.err();
+  const auto at = said.find("tcp://");
+  const std::string address = said.substr(at, said.find_first_of(" \n", at) - at);
+  Program left(lingua_command({"worker", "--coordinator", address, "--name", "left"}));
+  Program right(lingua_command({"worker", "--coordinator", address, "--name", "right"}));
+  const Outcome outcome = run.wait();
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.json()["requests"][0]["tokens"].size(), 4U);
+  EXPECT_EQ(left.wait(seconds(10)).exit_code, 0) << left.err();
+  EXPECT_EQ(right.wait(seconds(10)).exit_code, 0) << right.err();
+}
+
+TEST_F(LinguaTest, NamesTheWorkersThatDoNotCome) {
+  expect_refused(lingua({"run", "--cluster", kThreePhones, "--listen", "tcp://127.0.0.1:*",
+                         "--join-timeout", "1", "--model", tiny_model()}),
+                 5, {"xiaomi-14", "oneplus-9"});
+  expect_refused(lingua({"worker", "--coordinator", "tcp://127.0.0.1:1", "--name", "x",
+                         "--join-timeout", "1"}),
+                 5, {"127.0.0.1:1"});
+}
+
+TEST_F(LinguaTest, NamesAPortInUse) {
+  Program first(lingua_command({"run", "--cluster", kThreePhones, "--listen", "tcp://127.0.0.1:*",
+                                "--model", tiny_model()}));
+  ASSERT_TRUE(eventually([&] { return first.err().find("tcp://") != std::string::npos; }))
+      << first.err();
+  const std::string said = first.err();
+  const auto at = said.find("tcp://");
+  const std::string address = said.substr(at, said.find_first_of(" \n", at) - at);
+  expect_refused(
+      lingua({"run", "--cluster", kThreePhones, "--listen", address, "--model", tiny_model()}), 5,
+      {address, "in use"});
+}
+
+TEST_F(LinguaTest, RefusesWhatTheCommandLineGetsWrong) {
+  expect_refused(lingua({}), 2, {});
+  expect_refused(lingua({"fly"}), 2, {"fly"});
+  expect_refused(lingua({"simulate", "bloom-560m"}), 2, {"--cluster"});
+  expect_refused(
+      lingua({"simulate", "bloom-560m", "--cluster", kThreePhones, "--planner", "magic"}), 2,
+      {"magic", "even"});
+  expect_refused(lingua({"inspect", "bloom-560m", "--dtype", "int5"}), 2, {"int5", "float32"});
+  expect_refused(lingua({"inspect", "bloom-560m", "--rule", "dice"}), 2,
+                 {"dice", "bytes", "lingualinked"});
+  expect_refused(lingua({"inspect", "bloom-560m", "--max-segment-size", "5 parsecs"}), 2,
+                 {"5 parsecs", "MB"});
+  expect_refused(lingua({"run", tiny_model()}), 2, {"--cluster"});
+  expect_refused(
+      lingua({"run", tiny_model(), "--local", "--cluster", kThreePhones, "--workers", "4"}), 2,
+      {"3 devices"});
+  expect_refused(
+      lingua({"emulate", tiny_model(), "--cluster", kThreePhones, "--prompt-tokens", "1,256"}), 2,
+      {"256", "255"});
+}
+
+TEST_F(LinguaTest, RefusesModelsThatAreNotWhole) {
+  const std::string broken = folder_ / "broken";
+  const auto restore = [&] {
+    fs::remove_all(broken);
+    fs::copy(tiny_model(), broken);
+  };
+  const std::vector<std::string> run = {"run", broken, "--local", "--workers", "2"};
+  restore();
+  fs::remove(broken + "/model.safetensors");
+  expect_refused(lingua(run), 3, {"broken", "weights"});
+  restore();
+  fs::resize_file(broken + "/model.safetensors", fs::file_size(broken + "/model.safetensors") / 2);
+  expect_refused(lingua(run), 3, {"model.safetensors"});
+  restore();
+  fs::remove(broken + "/config.json");
+  expect_refused(lingua(run), 3, {"config.json"});
+  restore();
+  std::ofstream(broken + "/config.json") << R"({"model_type": "bloom", "hidden_size": "many"})";
+  expect_refused(lingua(run), 3, {"config.json", "hidden_size"});
+  restore();
+  auto config = nlohmann::json::parse(std::ifstream(tiny_model() + "/config.json"));
+  config["vocab_size"] = 300;
+  std::ofstream(broken + "/config.json") << config.dump();
+  expect_refused(lingua(run), 3, {"word_embeddings", "300", "256"});
+  config["model_type"] = "mystery";
+  config["architectures"] = {"MysteryForCausalLM"};
+  std::ofstream(broken + "/config.json") << config.dump();
+  expect_refused(lingua(run), 3, {"ystery", "bloom"});
+  expect_refused(lingua({"inspect", "bloom-999b"}), 3, {"bloom-999b"});
+  write("not.pt", "this is no TorchScript");
+  expect_refused(lingua({"inspect", folder_ / "not.pt"}), 3, {"not.pt"});
+}
+
+TEST_F(LinguaTest, RefusesClustersThatMakeNoSense) {
+  const auto refused = [&](const std::string& yaml, int code,
+                           const std::vector<std::string>& words) {
+    write("cluster.yaml", yaml);
+    expect_refused(lingua({"simulate", "bloom-560m", "--cluster", folder_ / "cluster.yaml"}), code,
+                   words);
+  };
+  const std::string phone =
+      "{name: a, compute: 20 GFLOP/s, memory_bandwidth: 10 GB/s, memory: 8 GB}";
+  const std::string links = "links: {default: {bandwidth: 10 MB/s, latency: 2 ms}}\n";
+  refused("name: x\ndevices:\n  - " + phone + "\n  - " + phone + "\n" + links, 3,
+          {"cluster.yaml", "'a'"});
+  refused(
+      "name: x\ndevices:\n  - {name: a, compute: 20 GFLOPS, memory_bandwidth: 10 GB/s, memory: 8 "
+      "GB}\n" +
+          links,
+      3, {"compute", "20 GFLOPS", "GFLOP/s"});
+  refused(
+      "name: x\ndevices:\n  - {name: a, compute: 20 GFLOP/s, memory_bandwidth: 10 GB/s, memory: 8 "
+      "MB}\n" +
+          links,
+      4, {"memory", "8.00 MB"});
+  refused("name: x\ndevices: []\n" + links, 3, {"devices"});
+  refused("name: [", 3, {"cluster.yaml"});
+  expect_refused(lingua({"simulate", "bloom-560m", "--cluster", folder_ / "none.yaml"}), 3,
+                 {"none.yaml"});
+}
+
+TEST_F(LinguaTest, LeavesNoHalfWrittenModel) {
+  EXPECT_NE(lingua({"model", "random", "bloom:hidden=63,layers=1,heads=4,vocabulary=16", "-o",
+                    folder_ / "odd"})
+                .exit_code,
+            0);
+  EXPECT_FALSE(fs::exists(folder_ / "odd/model.safetensors"));
+  expect_refused(lingua({"model", "random", "bloom-560m", "-o", tiny_model()}), 3, {tiny_model()});
+  expect_refused(lingua({"simulate", "bloom-560m", "--cluster", kThreePhones, "--log",
+                         "/nonexistent/log.csv"}),
+                 3, {"/nonexistent/log.csv"});
+}
+
+}  // namespace
+}  // namespace lingua::testing

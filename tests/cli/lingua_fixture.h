@@ -1,0 +1,68 @@
+#pragma once
+// The program `lingua` as its users call it, with a tiny random model of its own.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "tests/support/program.h"
+
+namespace lingua::testing {
+
+inline std::vector<std::string> lingua_command(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), LINGUA_PROGRAM);
+  return arguments;
+}
+
+inline Outcome lingua(std::vector<std::string> arguments) {
+  return run_program(lingua_command(std::move(arguments)));
+}
+
+inline std::vector<std::string> operator+(std::vector<std::string> a,
+                                          const std::vector<std::string>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+// One line on standard error that starts with "lingua: " and ends the program with `code`.
+inline void expect_refused(const Outcome& outcome, int code,
+                           const std::vector<std::string>& words) {
+  EXPECT_EQ(outcome.exit_code, code) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+  const auto at = outcome.err.rfind("lingua: ");
+  ASSERT_NE(at, std::string::npos) << outcome.err;
+  const std::string line = outcome.err.substr(at);
+  EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1) << line;
+  EXPECT_LT(line.size(), 600U) << line;
+  for (const std::string& word : words) EXPECT_THAT(line, ::testing::HasSubstr(word));
+}
+
+inline const std::string kThreePhones = std::string(LINGUA_SOURCE) + "/platforms/three-phones.yaml";
+
+class LinguaTest : public ::testing::Test {
+ protected:
+  // A random model, made once per process.
+  static const std::string& tiny_model() {
+    static TemporaryFolder folder;
+    static const std::string path = [] {
+      const std::string made = folder / "tiny";
+      const Outcome outcome =
+          lingua({"model", "random", "bloom:hidden=64,layers=4,heads=4,vocabulary=256", "--seed",
+                  "3", "-o", made});
+      if (outcome.exit_code != 0) throw std::runtime_error(outcome.err);
+      return made;
+    }();
+    return path;
+  }
+  void write(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ / name) << text;
+  }
+
+  TemporaryFolder folder_;
+};
+
+}  // namespace lingua::testing

@@ -1,0 +1,171 @@
+// The main job through the command line: the same tokens in every world, however the model is spread.
+
+#include "tests/cli/lingua_fixture.h"
+
+namespace lingua::testing {
+namespace {
+
+using Tokens = std::vector<std::vector<std::int64_t>>;
+
+Tokens tokens_of(const Outcome& outcome) {
+  if (outcome.exit_code != 0) {
+    ADD_FAILURE() << outcome.err;
+    return {};
+  }
+  Tokens tokens;
+  for (const auto& request : outcome.json()["requests"]) tokens.push_back(request["tokens"]);
+  return tokens;
+}
+
+// dtype, further options of the model
+using Variant = std::pair<std::string, std::vector<std::string>>;
+
+class SameTokens : public LinguaTest, public ::testing::WithParamInterface<Variant> {
+ protected:
+  std::vector<std::string> job() const {
+    return std::vector<std::string>{"--model",      tiny_model(),   "--prompt-tokens",
+                                    "5,17,200,3",   "--max-tokens", "12",
+                                    "--ignore-eos", "--threads",    "1",
+                                    "--json",       "--dtype",      GetParam().first} +
+           GetParam().second;
+  }
+  Tokens expected() const {
+    return tokens_of(lingua(std::vector<std::string>{"reference"} + job()));
+  }
+};
+
+TEST_P(SameTokens, OnOneToFourRealWorkers) {
+  const Tokens reference = expected();
+  ASSERT_EQ(reference.size(), 1U);
+  ASSERT_EQ(reference[0].size(), 12U);
+  for (const char* workers : {"1", "2", "3", "4"}) {
+    EXPECT_EQ(tokens_of(lingua(std::vector<std::string>{"run", "--local", "--workers", workers,
+                                                        "--planner", "even"} +
+                               job())),
+              reference)
+        << workers << " workers";
+  }
+}
+
+TEST_P(SameTokens, OnThreeEmulatedPhones) {
+  EXPECT_EQ(tokens_of(lingua(std::vector<std::string>{"emulate", "--cluster", kThreePhones,
+                                                      "--planner", "even"} +
+                             job())),
+            expected());
+}
+
+TEST_P(SameTokens, WithPositionsAndMasksOnResidualPaths) {
+  EXPECT_EQ(
+      tokens_of(lingua(std::vector<std::string>{"emulate", "--cluster", kThreePhones, "--planner",
+                                                "even", "--rule", "lingualinked"} +
+                       job())),
+      expected());
+}
+
+INSTANTIATE_TEST_SUITE_P(Variants, SameTokens,
+                         ::testing::Values(Variant{"fp32", {}}, Variant{"bf16", {}},
+                                           Variant{"fp32", {"--no-kv-cache"}},
+                                           Variant{"bf16", {"--no-kv-cache"}}),
+                         [](const auto& info) {
+                           return info.param.first +
+                                  (info.param.second.empty() ? "WithCache" : "WithoutCache");
+                         });
+
+TEST_F(LinguaTest, TokensDependOnThePromptAndTheWeights) {
+  const auto tokens = [](const std::string& model, const std::string& prompt) {
+    return tokens_of(lingua({"reference", model, "--prompt-tokens", prompt, "--max-tokens", "8",
+                             "--ignore-eos", "--json"}));
+  };
+  ASSERT_EQ(lingua({"model", "random", "bloom:hidden=64,layers=4,heads=4,vocabulary=256", "--seed",
+                    "4", "-o", folder_ / "other"})
+                .exit_code,
+            0);
+  const Tokens first = tokens(tiny_model(), "1,2,3");
+  EXPECT_NE(first, tokens(tiny_model(), "3,2,1"));
+  EXPECT_NE(first, tokens(folder_ / "other", "1,2,3"));
+}
+
+TEST_F(LinguaTest, CachedAndRecomputedStepsGiveTheSameTokens) {
+  const std::vector<std::string> job = {"--model",      tiny_model(), "--prompt-length", "9",
+                                        "--max-tokens", "10",         "--dtype",         "fp32",
+                                        "--ignore-eos", "--json"};
+  const Tokens cached = tokens_of(lingua(std::vector<std::string>{"reference"} + job));
+  const Tokens recomputed =
+      tokens_of(lingua(std::vector<std::string>{"reference", "--no-kv-cache"} + job));
+  EXPECT_EQ(cached, recomputed);
+}
+
+TEST_F(LinguaTest, ManyRequestsInFlightGiveTheTokensOfOneAtATime) {
+  const auto run = [&](const char* in_flight) {
+    return tokens_of(lingua({"run", "--local", "--workers", "3", "--planner", "even", "--model",
+                             tiny_model(), "--requests", "5", "--in-flight", in_flight,
+                             "--max-tokens", "6", "--threads", "1", "--json"}));
+  };
+  const Tokens one = run("1");
+  ASSERT_EQ(one.size(), 5U);
+  EXPECT_EQ(run("4"), one);
+}
+
+TEST_F(LinguaTest, ASimulationTwiceWithOneSeedGivesTheSameDigest) {
+  const std::vector<std::string> job = {
+      "simulate", "bloom-560m",   "--cluster", kThreePhones, "--requests", "4",     "--in-flight",
+      "2",        "--max-tokens", "4",         "--planner",  "even",       "--json"};
+  const auto first = lingua(job).json();
+  const auto second = lingua(job).json();
+  EXPECT_EQ(first["digest"], second["digest"]);
+  EXPECT_EQ(first["digest"].get<std::string>().size(), 16U);
+  EXPECT_NE(lingua(job + std::vector<std::string>{"--prompt-length", "17"}).json()["digest"],
+            first["digest"]);
+}
+
+TEST_F(LinguaTest, EveryWorldSumsUpWithTheSameKeys) {
+  const std::vector<std::string> job = {
+      "--model", tiny_model(), "--planner",         "even",       "--max-tokens",           "4",
+      "--json",  "--log",      folder_ / "log.csv", "--timeline", folder_ / "timeline.json"};
+  const std::vector<std::string> phones = {"--cluster", kThreePhones};
+  for (const auto& world :
+       {std::vector<std::string>{"simulate"} + phones, std::vector<std::string>{"emulate"} + phones,
+        std::vector<std::string>{"run", "--local"} + phones}) {
+    const Outcome outcome = lingua(world + job);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const auto json = outcome.json();
+    for (const char* key : {"tokens_per_s", "ttft_s", "tpot_s"})
+      EXPECT_GT(json.at(key).get<double>(), 0) << key;
+    EXPECT_EQ(json.at("requests").at(0).at("tokens").size(), 4U);
+    EXPECT_EQ(json.at("plan").at("stages").size(), 3U);
+    EXPECT_EQ(json.at("devices").size(), 3U);
+    EXPECT_EQ(json.at("links").size(), 3U) << "two hops and the token's way back";
+    EXPECT_EQ(json.contains("digest"), world[0] != "run");
+    std::ifstream log(folder_ / "log.csv");
+    std::string columns;
+    std::getline(log, columns);
+    EXPECT_EQ(columns, "who,what,segment,request,step,start,end,bytes");
+    std::ifstream timeline(folder_ / "timeline.json");
+    EXPECT_FALSE(nlohmann::json::parse(timeline).at("traceEvents").empty());
+  }
+}
+
+TEST_F(LinguaTest, ASavedPlanIsUsedAgain) {
+  const std::vector<std::string> job = {"--model", tiny_model(), "--cluster", kThreePhones,
+                                        "--json"};
+  const auto made = lingua(
+      std::vector<std::string>{"plan", "--planner", "even", "--save-plan", folder_ / "plan.json"} +
+      job);
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  const auto used =
+      lingua(std::vector<std::string>{"simulate", "--plan", folder_ / "plan.json"} + job);
+  ASSERT_EQ(used.exit_code, 0) << used.err;
+  EXPECT_EQ(used.json()["plan"]["stages"], made.json()["stages"]);
+}
+
+TEST_F(LinguaTest, InspectShowsTheOriginalsSegmentsAndThePublishedFlops) {
+  const auto json = lingua({"inspect", "bloom-560m", "--rule", "lingualinked", "--json"}).json();
+  EXPECT_EQ(json["segment_count"], 50);
+  EXPECT_NEAR(json["flops"].get<double>(), 12.31e9, 0.01e9);
+  const auto larger = lingua({"inspect", "bloom-3b", "--rule", "lingualinked", "--json"}).json();
+  EXPECT_EQ(larger["segment_count"], 62);
+  EXPECT_NEAR(larger["flops"].get<double>(), 66.07e9, 0.05e9);
+}
+
+}  // namespace
+}  // namespace lingua::testing
