@@ -37,7 +37,6 @@ struct Prepare {
   std::vector<Segment> segments;  // to store, in model order
   SegmentId first_segment = 0;    // to run: first .. last
   SegmentId last_segment = -1;    // last < first: nothing to run
-  SegmentId model_segments = 0;   // of the whole model; who runs segment 0 is the header
   std::vector<std::string>
       programs;               // lite-interpreter bytes of each segment; empty in simulations
   std::vector<Route> routes;  // of every value that this device sends
@@ -91,7 +90,6 @@ struct Activations {
   std::int64_t step_index = 0;  // 0 is the prefill
   Step step;
   std::int64_t capacity = 0;
-  bool last_step = false;  // of its request, as far as the header knows
   std::vector<ValueId> values;
   std::vector<Tensor> tensors;  // of values, in the same order
 };
@@ -146,7 +144,6 @@ struct Hello {
 struct AskTelemetry {};
 struct TelemetryReport {
   Telemetry telemetry;
-  double peak_memory_bytes = 0;  // of the process; 0 where there is none
 };
 
 // coordinator -> device: end the worker loop.

@@ -23,7 +23,6 @@ Prepare Deployment::prepare_for(const Stage& stage) const {
   prepare.epoch = epoch;
   prepare.first_segment = stage.first_segment;
   prepare.last_segment = stage.last_segment;
-  prepare.model_segments = static_cast<SegmentId>(segmentation->segments.size());
   prepare.model_inputs = segmentation->model_inputs;
   prepare.model_outputs = segmentation->model_outputs;
   prepare.header = plan.header();

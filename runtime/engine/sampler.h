@@ -12,8 +12,8 @@ namespace lingua {
 using Sampler = std::function<TokenId(const Tensor& logits)>;
 
 // The index of the largest logit of the last row; the lowest index among equals. Logits without
-// data (shapes only) give kNoToken. Errors: WorldError for logits that are not floating point,
-// empty or not a number throughout.
+// data (shapes only) give kNoToken.
+// Errors: WorldError for logits that are not floating point, empty or not a number throughout.
 TokenId greedy_token(const Tensor& logits);
 
 }  // namespace lingua

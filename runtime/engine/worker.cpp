@@ -83,7 +83,7 @@ class Worker {
     wiring_ = StageWiring(prepare, device_.spec().name);
     epoch_ = prepare.epoch;
     prepare_ = prepare;
-    prepared_at_ = device_.now();
+    load_start_ = device_.now();
     ready_sent_ = false;
     requests_.clear();
     pending_.clear();
@@ -119,8 +119,9 @@ class Worker {
       loaded_[i] = 1;
       prepare_.programs.resize(prepare_.segments.size());
       prepare_.programs[i].clear();
-      events_.push_back({device_.spec().name, event::kLoad, segment.id, -1, -1, prepared_at_,
+      events_.push_back({device_.spec().name, event::kLoad, segment.id, -1, -1, load_start_,
                          device_.now(), segment.weights_bytes()});
+      load_start_ = device_.now();  // weights come one after the other
     }
     if (ready_sent_ || std::find(loaded_.begin(), loaded_.end(), 0) != loaded_.end()) return;
     ready_sent_ = true;
@@ -234,8 +235,8 @@ class Worker {
 
   void send_results(StepKey key, const PendingStep& pending) {
     for (const StageWiring::Outgoing& out : wiring_.outgoing()) {
-      Activations message{epoch_,           key.first, key.second, pending.step,
-                          pending.capacity, false,     out.values, {}};
+      Activations message{epoch_,           key.first,  key.second, pending.step,
+                          pending.capacity, out.values, {}};
       message.tensors.reserve(out.slots.size());
       for (int slot : out.slots)
         message.tensors.push_back(pending.slots[static_cast<std::size_t>(slot)]);
@@ -301,7 +302,7 @@ class Worker {
   }
 
   void on(const AskTelemetry&, const Message& envelope) {
-    device_.send(envelope.from, TelemetryReport{device_.telemetry(), 0});
+    device_.send(envelope.from, TelemetryReport{device_.telemetry()});
   }
 
   void on(const Stop&, const Message&) { stopped_ = true; }
@@ -318,7 +319,7 @@ class Worker {
   bool stopped_ = false;
   Epoch epoch_ = 0;
   Prepare prepare_;
-  Seconds prepared_at_{0};
+  Seconds load_start_{0};
   bool ready_sent_ = false;
   StageWiring wiring_;
   WeightStore weights_;

@@ -4,7 +4,8 @@
 // A Segment says everything that a planner, a device or a simulator has to know of a piece of the
 // model: what goes in and out and how large it is, which weights and states it needs, what it
 // costs. What it computes is in its program (lite-interpreter bytes), made by torch/ and sent
-// beside it. Units: FLOPs, bytes. Ownership: a plain value.
+// beside it.
+// Units: FLOPs, bytes. Ownership: a plain value.
 
 #include <string>
 #include <vector>

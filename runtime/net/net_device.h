@@ -4,15 +4,15 @@
 // The coordinator listens on an address that workers are given. A worker says Hello with its spec
 // and the address of its own inbox; the coordinator tells all workers who listens where.
 // Clock: now() counts from the coordinator's start; a worker estimates its offset when it joins
-// (the exchange with the shortest round trip of several) .
+// (the exchange with the shortest round trip of several).
 // Losses: a peer whose connection breaks, that misses heartbeats for `loss_timeout` or that ends in
 // order becomes one PeerLost message, after all that it sent. The coordinator sees every worker's
-// loss, a worker the coordinator's and that of each worker to which it has sent something. Ending:
-// the destructors wait until peers have what was sent, at most two seconds. Threads: one background
-// thread owns all sockets; the Device belongs to its one user. Errors: WorldError for a port in use
-// or an address that is none; a message that cannot be decoded makes its sender lost ("answers
-// nonsense: ..."). What comes from a connection that is no peer's is ignored, with one line on
-// stderr.
+// loss, a worker the coordinator's and that of each worker to which it has sent something.
+// Ending: the destructors wait until peers have what was sent, at most two seconds.
+// Threads: one background thread owns all sockets; the Device belongs to its one user.
+// Errors: WorldError for a port in use or an address that is none; a message that cannot be decoded
+// makes its sender lost ("answers nonsense: ..."). What comes from a connection that is no peer's is
+// ignored, with one line on stderr.
 
 #include <functional>
 #include <memory>

@@ -214,8 +214,6 @@ class BodyDecoder {
     m.epoch = in.epoch();
     m.first_segment = in.first_segment();
     m.last_segment = in.last_segment();
-    m.model_segments =
-        static_cast<SegmentId>(in_range("model_segments", in.model_segments(), 0, INT32_MAX));
     for (const wire::Route& route : in.routes()) {
       m.routes.push_back({route.value(), {route.to().begin(), route.to().end()}});
     }
@@ -271,7 +269,6 @@ class BodyDecoder {
     m.step.new_tokens = in_range("new_tokens", in.step().new_tokens(), 0, kMaxDim);
     m.step.cached_tokens = in_range("cached_tokens", in.step().cached_tokens(), 0, kMaxDim);
     m.capacity = in_range("capacity", in.capacity(), 0, kMaxDim);
-    m.last_step = in.last_step();
     if (in.values_size() != in.tensors_size()) {
       refuse("values",
              fmt::format("{} of them for {} tensors", in.values_size(), in.tensors_size()));
@@ -321,7 +318,6 @@ class BodyDecoder {
     m.telemetry.temperature_c = finite("temperature_c", in.temperature_c());
     m.telemetry.battery = finite("battery", in.battery());
     m.telemetry.load = finite("load", in.load());
-    m.peak_memory_bytes = not_negative("peak_memory_bytes", in.peak_memory_bytes());
     return m;
   }
 

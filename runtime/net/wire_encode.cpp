@@ -62,7 +62,6 @@ class BodyEncoder {
     out->set_segments(static_cast<int>(m.segments.size()));
     out->set_first_segment(m.first_segment);
     out->set_last_segment(m.last_segment);
-    out->set_model_segments(m.model_segments);
     out->set_programs(static_cast<int>(m.programs.size()));
     for (const Route& route : m.routes) {
       wire::Route* to = out->add_routes();
@@ -128,7 +127,6 @@ class BodyEncoder {
     out->mutable_step()->set_new_tokens(m.step.new_tokens);
     out->mutable_step()->set_cached_tokens(m.step.cached_tokens);
     out->set_capacity(m.capacity);
-    out->set_last_step(m.last_step);
     for (ValueId value : m.values) out->add_values(value);
     for (const Tensor& tensor : m.tensors) add_tensor(tensor, out->add_tensors());
   }
@@ -180,7 +178,6 @@ class BodyEncoder {
     out->set_temperature_c(m.telemetry.temperature_c);
     out->set_battery(m.telemetry.battery);
     out->set_load(m.telemetry.load);
-    out->set_peak_memory_bytes(m.peak_memory_bytes);
   }
 
   void operator()(const Stop&) { envelope_->mutable_stop(); }

@@ -134,7 +134,7 @@ TEST_F(LinguaTest, NamesAPortInUse) {
 
 TEST_F(LinguaTest, RefusesWhatTheCommandLineGetsWrong) {
   expect_refused(lingua({}), 2, {});
-  expect_refused(lingua({"fly"}), 2, {"fly"});
+  expect_refused(lingua({"fly"}), 2, {"fly", "simulate"});
   expect_refused(lingua({"simulate", "bloom-560m"}), 2, {"--cluster"});
   expect_refused(
       lingua({"simulate", "bloom-560m", "--cluster", kThreePhones, "--planner", "magic"}), 2,
@@ -207,7 +207,7 @@ TEST_F(LinguaTest, RefusesClustersThatMakeNoSense) {
       "name: x\ndevices:\n  - {name: a, compute: 20 GFLOP/s, memory_bandwidth: 10 GB/s, memory: 8 "
       "MB}\n" +
           links,
-      4, {"memory", "8.00 MB"});
+      4, {"514 MB", "8.00 MB"});
   refused("name: x\ndevices: []\n" + links, 3, {"devices"});
   refused("name: [", 3, {"cluster.yaml"});
   expect_refused(lingua({"simulate", "bloom-560m", "--cluster", folder_ / "none.yaml"}), 3,

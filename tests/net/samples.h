@@ -41,7 +41,6 @@ inline Prepare sample_prepare() {
   m.segments = {sample_segment(2), sample_segment(3)};
   m.first_segment = 2;
   m.last_segment = 3;
-  m.model_segments = 50;
   m.programs = {std::string(5000, 'p'), std::string("\0\xff", 2)};
   m.routes = {{7, {"phone1", "phone2"}}, {9, {}}};
   m.model_inputs = sample_segment(0).inputs;
@@ -64,7 +63,7 @@ inline std::vector<MessageBody> sample_bodies() {
           Ready{3},
           Failed{3, "no \xff memory"},
           Submit{8, {make_int64_tensor({1, 2, 3}), number}, 16, 27, true, {2, 0, 250879}},
-          Activations{3, 8, 1, {1, 11}, 27, true, {4, 5, 6}, {hidden, number, none}},
+          Activations{3, 8, 1, {1, 11}, 27, {4, 5, 6}, {hidden, number, none}},
           StepResult{3, 8, 1, 250879, {hidden}},
           TokenMade{8, 1, 17},
           Done{8, {17, kNoToken, 0}, {hidden, none}},
@@ -73,7 +72,7 @@ inline std::vector<MessageBody> sample_bodies() {
           Events{std::vector<EventRow>(5000, row)},
           Hello{spec},
           AskTelemetry{},
-          TelemetryReport{{4e9, 38.5, 0.75, 0.5}, 1e9},
+          TelemetryReport{{4e9, 38.5, 0.75, 0.5}},
           Stop{},
           PeerLost{"the connection broke"}};
 }

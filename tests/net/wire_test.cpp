@@ -74,7 +74,7 @@ TEST(Wire, SizeInSimulationIsTheSizeOfTheEncoding) {
 }
 
 TEST(Wire, TensorsWithoutDataCountAsIfTheyHadIt) {
-  Activations with{3, 8, 1, {1, 11}, 27, true, {4}, {sample_tensor(DType::kFloat32, {1, 1, 64})}};
+  Activations with{3, 8, 1, {1, 11}, 27, {4}, {sample_tensor(DType::kFloat32, {1, 1, 64})}};
   Activations without = with;
   without.tensors[0].data = nullptr;
   EXPECT_EQ(wire_bytes(without), wire_bytes(with));
@@ -146,7 +146,7 @@ TEST(Wire, EventsBeyondOnePageArriveInOrder) {
 }
 
 TEST(Wire, RefusesNegativeAndHugeDimensions) {
-  Activations m{3, 8, 1, {1, 11}, 27, false, {4}, {Tensor{DType::kFloat32, {-1}, nullptr}}};
+  Activations m{3, 8, 1, {1, 11}, 27, {4}, {Tensor{DType::kFloat32, {-1}, nullptr}}};
   EXPECT_THAT(refusal(m), HasSubstr("shape: -1"));
   m.tensors[0].shape = {std::int64_t{1} << 41};
   EXPECT_THAT(refusal(m), HasSubstr("shape: 2199023255552"));
@@ -157,13 +157,11 @@ TEST(Wire, RefusesNegativeAndHugeDimensions) {
 }
 
 TEST(Wire, RefusesNumbersThatCannotBe) {
-  EXPECT_THAT(refusal(Activations{3, 8, -1, {1, 0}, 9, false, {}, {}}),
-              HasSubstr("step_index: -1"));
-  EXPECT_THAT(refusal(Activations{3, 8, 0, {1, 0}, 9, false, {1}, {}}),
-              HasSubstr("1 of them for 0"));
+  EXPECT_THAT(refusal(Activations{3, 8, -1, {1, 0}, 9, {}, {}}), HasSubstr("step_index: -1"));
+  EXPECT_THAT(refusal(Activations{3, 8, 0, {1, 0}, 9, {1}, {}}), HasSubstr("1 of them for 0"));
   EXPECT_THAT(refusal(WeightAck{3, "w", -4}), HasSubstr("offset: -4"));
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_THAT(refusal(TelemetryReport{{nan, 0, 0, 0}, 0}), HasSubstr("not finite"));
+  EXPECT_THAT(refusal(TelemetryReport{{nan, 0, 0, 0}}), HasSubstr("not finite"));
   EXPECT_THAT(refusal(Hello{{"phone1", -1, 1, 1, 1, Seconds(0)}}), HasSubstr("flops_per_s: -1"));
   WeightChunk chunk{3, "w", 0, sample_tensor(DType::kFloat32, {4}), 0};
   EXPECT_THAT(refusal(chunk), HasSubstr("must be uint8"));

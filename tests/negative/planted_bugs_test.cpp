@@ -1,0 +1,132 @@
+// Planted bugs that the comparison of tokens must catch: without them, "the same tokens" might only
+// mean that the check sees nothing.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "runtime/base/errors.h"
+#include "tests/support/toy_run.h"
+
+namespace lingua {
+namespace {
+
+using testing::tokens_of_a_plain_loop;
+using testing::ToyExecutor;
+using testing::ToyRun;
+
+const std::vector<Stage> kTwoStages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}};
+
+// Forgets the states of a request after each step, as a device that joined in the middle would.
+class Forgetful : public ToyExecutor {
+ public:
+  std::vector<Tensor> run(SegmentId id, const StepContext& context,
+                          const std::vector<Tensor>& inputs) override {
+    release(context.request);
+    return ToyExecutor::run(id, context, inputs);
+  }
+};
+
+// Keeps one state for all requests.
+class Confused : public ToyExecutor {
+ public:
+  std::vector<Tensor> run(SegmentId id, const StepContext& context,
+                          const std::vector<Tensor>& inputs) override {
+    StepContext same = context;
+    same.request = 0;
+    return ToyExecutor::run(id, same, inputs);
+  }
+};
+
+// Takes the inputs of a segment in the wrong order.
+class Swapped : public ToyExecutor {
+ public:
+  std::vector<Tensor> run(SegmentId id, const StepContext& context,
+                          const std::vector<Tensor>& inputs) override {
+    return ToyExecutor::run(id, context, {inputs.rbegin(), inputs.rend()});
+  }
+};
+
+// Computes with the weights of the segment in the wrong order.
+class WrongWeights : public ToyExecutor {
+ public:
+  void load(const Segment& segment, const std::string& program,
+            const std::vector<Tensor>& weights) override {
+    ToyExecutor::load(segment, program, {weights.rbegin(), weights.rend()});
+  }
+};
+
+template <class Bug>
+ToyRun run_with(int in_flight = 1) {
+  ToyRun run{.stages = kTwoStages, .in_flight = in_flight};
+  run.make_executor = [] { return std::make_unique<Bug>(); };
+  return run;
+}
+
+TEST(PlantedBugs, AForgottenStateChangesTheTokens) {
+  EXPECT_NE(run_with<Forgetful>().tokens(), tokens_of_a_plain_loop());
+}
+
+TEST(PlantedBugs, StatesSharedBetweenRequestsChangeTheTokens) {
+  EXPECT_NE(run_with<Confused>(3).tokens(), tokens_of_a_plain_loop());
+}
+
+TEST(PlantedBugs, InputsInTheWrongOrderChangeTheTokens) {
+  EXPECT_NE(run_with<Swapped>().tokens(), tokens_of_a_plain_loop());
+}
+
+TEST(PlantedBugs, WeightsInTheWrongOrderChangeTheTokens) {
+  EXPECT_NE(run_with<WrongWeights>().tokens(), tokens_of_a_plain_loop());
+}
+
+TEST(PlantedBugs, ATransferThatIsForgottenStopsTheRunInsteadOfChangingTheTokens) {
+  ToyRun run{.stages = kTwoStages};
+  run.change_deployment = [](Deployment& deployment) { deployment.plan.transfers.pop_back(); };
+  EXPECT_THROW(run(), WorldError);
+}
+
+TEST(PlantedBugs, ATransferToTheWrongDeviceIsRefused) {
+  ToyRun run{.stages = {{"a", 0, 1, {}}, {"b", 2, 3, {}}, {"c", 4, 5, {}}}};
+  run.change_deployment = [](Deployment& deployment) {
+    for (Transfer& transfer : deployment.plan.transfers) {
+      if (transfer.from == "a" && transfer.to == "b") transfer.to = "c";
+    }
+  };
+  EXPECT_THROW(run(), WorldError);
+}
+
+// A device that prepares as it should and then answers every message with `nonsense`.
+std::function<void(Device&)> answering(MessageBody nonsense) {
+  return [nonsense](Device& device) {
+    while (auto message = device.receive(kNever)) {
+      if (std::holds_alternative<Stop>(message->body)) return;
+      const auto* chunk = std::get_if<WeightChunk>(&message->body);
+      if (chunk != nullptr)
+        device.send(kCoordinator, WeightAck{chunk->epoch, chunk->weight, chunk->offset});
+      if (chunk != nullptr && chunk->weight == "weight 5" && chunk->offset == 32) {
+        device.send(kCoordinator, Ready{chunk->epoch});
+      }
+      if (std::holds_alternative<Activations>(message->body)) device.send("a", nonsense);
+    }
+  };
+}
+
+void expect_refusal(const MessageBody& nonsense, const char* why) {
+  ToyRun run{.stages = kTwoStages};
+  run.impostors["b"] = answering(nonsense);
+  EXPECT_THAT([&] { run(); }, ::testing::ThrowsMessage<WorldError>(::testing::HasSubstr(why)));
+}
+
+TEST(Nonsense, AResultOfAStepThatIsNotUnderWayIsRefused) {
+  expect_refusal(StepResult{1, 0, 7, 3, {}}, "not under way");
+}
+
+TEST(Nonsense, AValueThatIsNotUsedIsRefused) {
+  expect_refusal(Activations{1, 0, 1, {1, 3}, 8, {77}, {make_number(1)}}, "answers nonsense");
+}
+
+TEST(Nonsense, AMessageForSomebodyElseIsRefused) {
+  expect_refusal(Done{0, {1, 2}, {}}, "not for a worker");
+}
+
+}  // namespace
+}  // namespace lingua

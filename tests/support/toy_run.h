@@ -1,0 +1,128 @@
+#pragma once
+// Whole runs of the toy model inside SimGrid, and the plain loop that they must equal.
+//
+// SimGrid's clock cannot be reset: one ToyRun per process.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "runtime/engine/coordinator.h"
+#include "runtime/engine/worker.h"
+#include "sim/cluster/sim_cluster.h"
+#include "tests/support/toy_model.h"
+
+namespace lingua::testing {
+
+inline constexpr int kToySegments = 6;
+
+using ToyTokens = std::vector<std::vector<TokenId>>;
+
+struct ToyRun {
+  std::vector<Stage> stages;
+  int in_flight = 1;
+  int requests = 3;
+  std::int64_t max_tokens = 5;
+  bool kv_cache = true;
+  std::function<std::unique_ptr<Executor>()> make_executor = [] {
+    return std::make_unique<ToyExecutor>();
+  };
+  std::function<void(Deployment&)> change_deployment = [](Deployment&) {};
+  // What a device does instead of the worker loop.
+  std::map<DeviceName, std::function<void(Device&)>> impostors = {};
+  std::function<void(SimCluster&)> faults = [](SimCluster&) {};
+
+  RunResult operator()() const {
+    ClusterSpec cluster;
+    cluster.name = "test";
+    cluster.default_link = {1e6, Seconds(0.002)};
+    for (const Stage& stage : stages) {
+      cluster.devices.push_back({stage.device, 1e9, 1e9, 1e9, 1, Seconds(0)});
+    }
+    const Segmentation segmentation = toy_segmentation(kToySegments, true);
+    ToySource source;
+    CoordinatorJob job;
+    job.deployment.segmentation = &segmentation;
+    job.deployment.source = &source;
+    job.deployment.plan.stages = stages;
+    job.deployment.plan.transfers = transfers_of(segmentation, stages);
+    job.deployment.chunk_bytes = 16;
+    change_deployment(job.deployment);
+    job.in_flight = in_flight;
+    for (int r = 0; r < requests; ++r) job.requests.push_back(request(r));
+    SimOptions options;
+    options.wire_bytes = [](const MessageBody&) { return 1000.0; };
+    options.make_executor = [&](const DeviceSpec&) { return make_executor(); };
+    RunResult result;
+    SimCluster sim(cluster, options);
+    for (const Stage& stage : stages) {
+      const auto impostor = impostors.find(stage.device);
+      sim.start(
+          stage.device, impostor != impostors.end() ? impostor->second : [](Device& device) {
+            run_worker(device, WorkerOptions{});
+          });
+    }
+    sim.start(kCoordinator, [&](Device& device) { result = run_coordinator(device, job); });
+    faults(sim);
+    sim.run();
+    return result;
+  }
+
+  ToyTokens tokens() const {
+    ToyTokens tokens;
+    for (const Done& answer : (*this)().answers) tokens.push_back(answer.tokens);
+    return tokens;
+  }
+
+ private:
+  Submit request(int r) const {
+    Submit submit;
+    submit.request = r;
+    submit.inputs = {make_int64_tensor({r + 1, 2, 3})};
+    submit.max_tokens = max_tokens;
+    submit.capacity = max_tokens > 0 ? 3 + max_tokens : 0;
+    submit.kv_cache = kv_cache;
+    return submit;
+  }
+};
+
+// Three requests of five tokens: every segment in turn, in this process, no device and no message.
+inline ToyTokens tokens_of_a_plain_loop() {
+  const Segmentation segmentation = toy_segmentation(kToySegments, true);
+  ToySource source;
+  ToyExecutor executor;
+  for (const Segment& segment : segmentation.segments) {
+    std::vector<Tensor> weights;
+    for (const WeightSpec& spec : segment.weights) {
+      auto memory = allocate_bytes(spec.bytes());
+      source.read(spec, 0, spec.bytes(), memory.get());
+      weights.push_back({spec.dtype, spec.shape, memory});
+    }
+    executor.load(segment, source.program(segment), weights);
+  }
+  ToyTokens all;
+  for (std::int64_t r = 0; r < 3; ++r) {
+    std::vector<std::int64_t> next = {r + 1, 2, 3};
+    std::vector<TokenId> tokens;
+    std::int64_t cached = 0;
+    while (tokens.size() < 5) {
+      const StepContext context{r, {static_cast<std::int64_t>(next.size()), cached}, 8};
+      std::map<ValueId, Tensor> values = {{0, make_int64_tensor(next)}};
+      for (const Segment& segment : segmentation.segments) {
+        std::vector<Tensor> inputs;
+        for (const TensorSpec& spec : segment.inputs) inputs.push_back(values.at(spec.value));
+        const auto outputs = executor.run(segment.id, context, inputs);
+        for (std::size_t i = 0; i < outputs.size(); ++i)
+          values[segment.outputs[i].value] = outputs[i];
+      }
+      cached += static_cast<std::int64_t>(next.size());
+      tokens.push_back(greedy_token(values.at(kToySegments)));
+      next = {tokens.back()};
+    }
+    all.push_back(tokens);
+  }
+  return all;
+}
+
+}  // namespace lingua::testing
