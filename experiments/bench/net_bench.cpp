@@ -75,7 +75,7 @@ BENCHMARK(LoopbackRoundTrip)->UseRealTime();
 
 Activations activations(std::int64_t tokens) {
   const Tensor hidden{DType::kFloat32, {1, tokens, 2048}, nullptr};
-  return {3, 8, 17, {tokens, 300}, 512, false, {420, 421}, {hidden, hidden}};
+  return {3, 8, 17, {tokens, 300}, 512, {420, 421}, {hidden, hidden}};
 }
 
 void WireBytes(benchmark::State& state, const MessageBody& body) {

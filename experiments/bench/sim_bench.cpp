@@ -4,7 +4,8 @@
 // many as devices. The bare loop does the same with SimGrid alone: permanent receivers, execute,
 // detached sends. Each measurement is a process of its own (SimGrid's clock cannot be reset); the
 // sides take turns, and the table shows medians. CPU time is counted, so other work on the machine
-// disturbs little.
+// disturbs little. "engine" is the whole of what `lingua simulate` runs: coordinator, worker loops,
+// event log, the real encoding's sizes; one segment a device, in_flight requests.
 // Usage: sim_bench [repeats] [steps]
 
 #include <fmt/format.h>
@@ -20,6 +21,9 @@
 #include <vector>
 
 #include "runtime/base/errors.h"
+#include "runtime/engine/coordinator.h"
+#include "runtime/engine/worker.h"
+#include "runtime/model/model_source.h"
 #include "runtime/net/wire.h"
 #include "sim/cluster/compat.h"
 #include "sim/cluster/sim_cluster.h"
@@ -59,7 +63,7 @@ Segment stage_segment(int device) {
   return segment;
 }
 
-struct Stage {
+struct RingStage {
   int device = 0;
   int rounds = 0;
   bool injects = false;
@@ -67,9 +71,9 @@ struct Stage {
 };
 
 // What a device runs: a loop over the Device interface alone.
-using Loop = void (*)(Device&, const Stage&);
+using Loop = void (*)(Device&, const RingStage&);
 
-void plain_loop(Device& device, const Stage& stage) {
+void plain_loop(Device& device, const RingStage& stage) {
   Executor& executor = device.executor();
   executor.load(stage_segment(stage.device), "", {});
   if (stage.injects) {
@@ -97,7 +101,15 @@ double cheap_wire_bytes(const MessageBody& body) {
 
 using WireBytes = double (*)(const MessageBody&);
 
-std::function<void()> prepare_ours(const Case& c, Loop loop, WireBytes sizes) {
+// A measurement that is ready to run, and the stage-steps that it does.
+struct Prepared {
+  std::function<void()> run;
+  double steps = 0;
+};
+
+double ring_steps(const Case& c) { return c.devices * static_cast<double>(c.rounds()); }
+
+Prepared prepare_ours(const Case& c, Loop loop, WireBytes sizes) {
   ClusterSpec cluster;
   cluster.default_link = kLink;
   for (int i = 0; i < c.devices; ++i) {
@@ -106,15 +118,68 @@ std::function<void()> prepare_ours(const Case& c, Loop loop, WireBytes sizes) {
   auto simulation = std::make_shared<SimCluster>(
       cluster, SimOptions{sizes, [](const DeviceSpec&) { return make_shape_executor(); }});
   for (int i = 0; i < c.devices; ++i) {
-    const Stage stage{i, c.rounds(), c.injects(i), device_name((i + 1) % c.devices)};
+    const RingStage stage{i, c.rounds(), c.injects(i), device_name((i + 1) % c.devices)};
     simulation->start(device_name(i), [loop, stage](Device& device) { loop(device, stage); });
   }
-  return [simulation] { simulation->run(); };
+  return {[simulation] { simulation->run(); }, ring_steps(c)};
+}
+
+// ---- the whole engine ----
+
+class NoWeights : public ModelSource {
+ public:
+  bool has_data() const override { return false; }
+  void read(const WeightSpec&, std::int64_t, std::int64_t, std::byte*) override {}
+  std::string program(const Segment&) override { return {}; }
+};
+
+struct EngineRun {
+  Segmentation segmentation;
+  NoWeights source;
+  CoordinatorJob job;
+  std::unique_ptr<SimCluster> cluster;
+};
+
+Prepared prepare_engine(const Case& c) {
+  auto run = std::make_shared<EngineRun>();
+  ClusterSpec cluster;
+  cluster.default_link = kLink;
+  const StepFunction tokens({0, 1, 0, 0, 0, 0});
+  run->segmentation.model_inputs = {{0, "tokens", DType::kInt64, true, {tokens}, tokens * 8}};
+  for (int i = 0; i < c.devices; ++i) {
+    cluster.devices.push_back({device_name(i), kFlopsPerSecond, 1e12, 1e9, 1, Seconds(0)});
+    Segment segment = stage_segment(i);
+    segment.id = i;
+    segment.inputs[0].value = i;
+    segment.outputs[0].value = i + 1;
+    if (i == 0) segment.inputs = run->segmentation.model_inputs;
+    run->segmentation.segments.push_back(segment);
+    run->job.deployment.plan.stages.push_back({device_name(i), i, i, {}});
+  }
+  run->segmentation.model_outputs = {c.devices};
+  run->job.deployment.segmentation = &run->segmentation;
+  run->job.deployment.source = &run->source;
+  run->job.deployment.plan.transfers =
+      transfers_of(run->segmentation, run->job.deployment.plan.stages);
+  run->job.in_flight = c.in_flight;
+  const std::int64_t answer = std::max<std::int64_t>(1, c.steps / c.devices / c.in_flight);
+  for (int r = 0; r < c.in_flight; ++r) {
+    run->job.requests.push_back({r, {make_int64_tensor({1})}, answer, answer + 1, true, {}});
+  }
+  run->cluster = std::make_unique<SimCluster>(
+      cluster, SimOptions{wire_bytes, [](const DeviceSpec&) { return make_shape_executor(); }});
+  for (int i = 0; i < c.devices; ++i) {
+    run->cluster->start(device_name(i),
+                        [](Device& device) { run_worker(device, WorkerOptions{}); });
+  }
+  run->cluster->start(kCoordinator, [run](Device& device) { run_coordinator(device, run->job); });
+  return {[run] { run->cluster->run(); },
+          static_cast<double>(c.devices) * c.in_flight * static_cast<double>(answer)};
 }
 
 // ---- the bare loop ----
 
-void bare_loop(const Stage& stage) {
+void bare_loop(const RingStage& stage) {
   auto* own = s4u::Mailbox::by_name(device_name(stage.device));
   auto* next = s4u::Mailbox::by_name(stage.next);
   own->set_receiver(s4u::Actor::self());
@@ -131,7 +196,7 @@ void bare_loop(const Stage& stage) {
   }
 }
 
-std::function<void()> prepare_bare(const Case& c) {
+Prepared prepare_bare(const Case& c) {
   static std::vector<std::string> arguments = {"bare", "--log=root.thresh:error",
                                                "--cfg=network/model:CM02",
                                                "--cfg=network/crosstraffic:no"};
@@ -154,10 +219,10 @@ std::function<void()> prepare_bare(const Case& c) {
   }
   zone->seal();
   for (int i = 0; i < c.devices; ++i) {
-    const Stage stage{i, c.rounds(), c.injects(i), device_name((i + 1) % c.devices)};
+    const RingStage stage{i, c.rounds(), c.injects(i), device_name((i + 1) % c.devices)};
     simgrid_compat::add_actor(*engine, device_name(i), hosts[i], [stage] { bare_loop(stage); });
   }
-  return [engine] { engine->run(); };
+  return {[engine] { engine->run(); }, ring_steps(c)};
 }
 
 // ---- measurement ----
@@ -170,22 +235,20 @@ double cpu_seconds() {
 
 struct Result {
   double steps_per_s = 0;
-  double virtual_s = 0;  // must agree between the sides
 };
 
 // In a process of its own.
-Result measure(const Case& c, const std::function<std::function<void()>()>& prepare) {
+Result measure(const std::function<Prepared()>& prepare) {
   int ends[2];
   if (pipe(ends) != 0) throw WorldError("no pipe to be had");
   std::fflush(stdout);
   const pid_t child = fork();
   if (child == 0) {
-    const auto run = prepare();
+    const Prepared prepared = prepare();
     const double begin = cpu_seconds();
-    run();
+    prepared.run();
     const double took = cpu_seconds() - begin;
-    const Result result{c.devices * static_cast<double>(c.rounds()) / took,
-                        s4u::Engine::get_clock()};
+    const Result result{prepared.steps / took};
     _exit(write(ends[1], &result, sizeof result) == sizeof result ? 0 : 1);
   }
   close(ends[1]);
@@ -205,7 +268,7 @@ double median(std::vector<double> values) {
 
 struct Side {
   std::string name;
-  std::function<std::function<void()>(const Case&)> prepare;
+  std::function<Prepared(const Case&)> prepare;
 };
 
 int bench(int repeats, int steps) {
@@ -213,25 +276,29 @@ int bench(int repeats, int steps) {
       {"bare", prepare_bare},
       {"ours", [](const Case& c) { return prepare_ours(c, plain_loop, cheap_wire_bytes); }},
       {"ours, real sizes", [](const Case& c) { return prepare_ours(c, plain_loop, wire_bytes); }},
+      {"engine", prepare_engine},
   };
   fmt::print("{}; medians of {} runs of {} steps, steps per second of CPU\n",
              SimCluster::configuration(), repeats, steps);
   fmt::print("{:>8} {:>10}", "devices", "in flight");
   for (const Side& side : sides) fmt::print(" {:>18}", side.name);
-  fmt::print(" {:>12} {:>12}\n", "ours/bare", "real/bare");
+  fmt::print(" {:>12} {:>12} {:>12}\n", "ours/bare", "real/bare", "engine/bare");
   for (const int devices : {4, 16, 64, 256, 1000}) {
     for (const int in_flight : {1, devices}) {
       const Case c{devices, in_flight, steps};
       std::vector<std::vector<double>> rates(sides.size());
       for (int repeat = 0; repeat < repeats; ++repeat) {
         for (std::size_t i = 0; i < sides.size(); ++i) {
-          rates[i].push_back(measure(c, [&] { return sides[i].prepare(c); }).steps_per_s);
+          rates[i].push_back(measure([&] { return sides[i].prepare(c); }).steps_per_s);
         }
       }
       fmt::print("{:>8} {:>10}", devices, in_flight);
       for (const auto& rate : rates) fmt::print(" {:>18.0f}", median(rate));
-      fmt::print(" {:>12.2f} {:>12.2f}\n", median(rates[1]) / median(rates[0]),
-                 median(rates[2]) / median(rates[0]));
+      for (std::size_t i = 1; i < sides.size(); ++i) {
+        fmt::print(" {:>12.2f}", median(rates[i]) / median(rates[0]));
+      }
+      fmt::print("\n");
+      std::fflush(stdout);
     }
   }
   return 0;
