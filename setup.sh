@@ -14,7 +14,6 @@ pkg-config             finds SimGrid, CBC, ZeroMQ, xxHash
 ccache                 makes the second build fast
 jq                     reads results in experiments
 git                    the tests' lint reads the list of files from it
-jq                     the quickstart reads results with it
 libtorch-dev           LibTorch: model import and numerics
 libopenblas0-pthread   fast matrix products for LibTorch (20 times the reference BLAS)
 libsimgrid-dev         SimGrid: simulated and emulated clusters
@@ -67,15 +66,28 @@ root_run() {
   fi
 }
 
+# quietly COMMAND...: as root; what it prints is shown only when it fails.
+quietly() {
+  local log
+  log=$(mktemp)
+  root_run "$@" >"$log" 2>&1 || {
+    tail -n 30 "$log" >&2
+    rm -f "$log"
+    die "$* failed"
+  }
+  rm -f "$log"
+}
+
 install_missing() {
   local names=() name why
   while read -r name why; do names+=("$name"); done <<<"$1"
-  root_run apt-get update -q
+  quietly apt-get update -q
   for name in "${names[@]}"; do
     apt-cache show "$name" >/dev/null 2>&1 ||
       die "apt has no package '$name' (this is ${PRETTY_NAME:-unknown}); Debian 12 or 13 has it"
   done
-  root_run apt-get install -y -q --no-install-recommends "${names[@]}"
+  echo "setup.sh: installing ${#names[@]} packages and what they need; a few minutes"
+  quietly apt-get install -y -q --no-install-recommends "${names[@]}"
 }
 
 main() {
@@ -104,7 +116,7 @@ main() {
   # Nice to have: where apt knows it.
   if ! $check && ! installed "$formatter" && apt-cache show "$formatter" >/dev/null 2>&1; then
     echo "setup.sh: installing $formatter for the lint"
-    root_run apt-get install -y -q --no-install-recommends "$formatter"
+    quietly apt-get install -y -q --no-install-recommends "$formatter"
   fi
 }
 

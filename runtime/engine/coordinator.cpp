@@ -123,10 +123,10 @@ class Coordinator {
     for (const Stage& stage : stages()) device_.send(stage.device, AskEvents{});
     std::set<DeviceName> answered;
     while (answered.size() < stages().size()) {
-      const Message message = receive();
-      const auto* events = std::get_if<Events>(&message.body);
+      Message message = receive();
+      auto* events = std::get_if<Events>(&message.body);
       if (events == nullptr || !answered.insert(message.from).second) refuse(message);
-      result_.log.add(events->rows);
+      result_.log.add(std::move(events->rows));
     }
     result_.log.sort();
   }

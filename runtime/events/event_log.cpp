@@ -8,6 +8,7 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
+#include <numeric>
 #include <string_view>
 #include <tuple>
 
@@ -141,8 +142,17 @@ void EventLog::sort() {
     return std::tie(row.start, row.end, row.who, row.what, row.segment, row.request, row.step,
                     row.bytes);
   };
-  std::stable_sort(rows_.begin(), rows_.end(),
-                   [&](const EventRow& a, const EventRow& b) { return key(a) < key(b); });
+  // Rows are large and logs are long: their places are sorted, and each row moves once.
+  std::vector<std::size_t> order(rows_.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    if (rows_[a].start != rows_[b].start) return rows_[a].start < rows_[b].start;
+    return std::pair(key(rows_[a]), a) < std::pair(key(rows_[b]), b);
+  });
+  std::vector<EventRow> sorted;
+  sorted.reserve(rows_.size());
+  for (std::size_t place : order) sorted.push_back(std::move(rows_[place]));
+  rows_ = std::move(sorted);
 }
 
 std::string EventLog::to_csv() const {

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,9 @@ inline constexpr const char* kRequest = "request";    // at the header: prompt i
 class EventLog {
  public:
   void add(const EventRow& row) { rows_.push_back(row); }
-  void add(const std::vector<EventRow>& rows) {
-    rows_.insert(rows_.end(), rows.begin(), rows.end());
+  void add(std::vector<EventRow> rows) {
+    rows_.insert(rows_.end(), std::make_move_iterator(rows.begin()),
+                 std::make_move_iterator(rows.end()));
   }
   // Puts the rows in their order.
   void sort();
