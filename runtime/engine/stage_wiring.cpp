@@ -46,7 +46,7 @@ StageWiring::StageWiring(const Prepare& prepare, const DeviceName& self)
     }
     SegmentSlots slots;
     slots.id = id;
-    for (const TensorSpec& input : segment->inputs) slots.inputs.push_back(need(input));
+    for (const TensorSpec& input : segment->inputs) slots.inputs.push_back({need(input), false});
     for (const TensorSpec& output : segment->outputs) {
       const int slot = slot_of(output);
       made.resize(specs_.size(), 0);
@@ -77,8 +77,27 @@ StageWiring::StageWiring(const Prepare& prepare, const DeviceName& self)
         out->to = to;
       }
       out->values.push_back(route.value);
-      out->slots.push_back(slot->second);
+      out->slots.push_back({slot->second, false});
     }
+  }
+  mark_last_uses();
+}
+
+void StageWiring::mark_last_uses() {
+  // From the end: the tailer's outputs are read last, before them what is sent, before that what
+  // the segments read.
+  std::vector<char> used_later(specs_.size(), 0);
+  const auto mark = [&](Use& use) {
+    char& later = used_later[static_cast<std::size_t>(use.slot)];
+    use.last = !later;
+    later = 1;
+  };
+  for (int slot : model_outputs_) used_later[static_cast<std::size_t>(slot)] = 1;
+  for (auto out = outgoing_.rbegin(); out != outgoing_.rend(); ++out) {
+    for (auto use = out->slots.rbegin(); use != out->slots.rend(); ++use) mark(*use);
+  }
+  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
+    for (auto use = segment->inputs.rbegin(); use != segment->inputs.rend(); ++use) mark(*use);
   }
 }
 

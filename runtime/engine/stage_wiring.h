@@ -14,16 +14,21 @@ namespace lingua {
 
 class StageWiring {
  public:
+  // A slot that is read; after its last use the step's buffer need not keep the tensor.
+  struct Use {
+    int slot = 0;
+    bool last = false;
+  };
   struct SegmentSlots {
     SegmentId id = 0;
-    std::vector<int> inputs;
+    std::vector<Use> inputs;
     std::vector<int> outputs;
     StepFunction output_bytes;
   };
   struct Outgoing {
     DeviceName to;
     std::vector<ValueId> values;
-    std::vector<int> slots;
+    std::vector<Use> slots;  // of values, in the same order
   };
 
   StageWiring() = default;
@@ -47,6 +52,7 @@ class StageWiring {
 
  private:
   int slot_of(const TensorSpec& spec);
+  void mark_last_uses();
 
   bool is_header_ = false;
   bool is_tailer_ = false;

@@ -1,6 +1,8 @@
 #include "runtime/engine/worker.h"
 
 #include <algorithm>
+#include <deque>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <unordered_map>
@@ -208,6 +210,12 @@ class Worker {
     }
   }
 
+  // The tensor of a slot, and no longer in the buffer after its last use.
+  static Tensor read(PendingStep& pending, StageWiring::Use use) {
+    Tensor& tensor = pending.slots[static_cast<std::size_t>(use.slot)];
+    return use.last ? std::move(tensor) : tensor;
+  }
+
   void run_next() {
     const std::size_t index = next_step(ready_);
     const StepKey key{ready_[index].request, ready_[index].step_index};
@@ -219,8 +227,7 @@ class Worker {
     std::vector<Tensor> inputs;
     for (const StageWiring::SegmentSlots& segment : wiring_.segments()) {
       inputs.clear();
-      for (int slot : segment.inputs)
-        inputs.push_back(pending.slots[static_cast<std::size_t>(slot)]);
+      for (const auto& use : segment.inputs) inputs.push_back(read(pending, use));
       const Seconds start = device_.now();
       auto outputs = device_.executor().run(segment.id, context, inputs);
       LINGUA_CHECK(outputs.size() == segment.outputs.size());
@@ -233,13 +240,12 @@ class Worker {
     send_results(key, pending);
   }
 
-  void send_results(StepKey key, const PendingStep& pending) {
+  void send_results(StepKey key, PendingStep& pending) {
     for (const StageWiring::Outgoing& out : wiring_.outgoing()) {
       Activations message{epoch_,           key.first,  key.second, pending.step,
                           pending.capacity, out.values, {}};
       message.tensors.reserve(out.slots.size());
-      for (int slot : out.slots)
-        message.tensors.push_back(pending.slots[static_cast<std::size_t>(slot)]);
+      for (const auto& use : out.slots) message.tensors.push_back(read(pending, use));
       device_.send(out.to, std::move(message));
     }
     if (!wiring_.is_tailer()) return;
@@ -298,7 +304,9 @@ class Worker {
   void on(const Release& release, const Message&) { device_.executor().release(release.request); }
 
   void on(const AskEvents&, const Message& envelope) {
-    device_.send(envelope.from, Events{std::exchange(events_, {})});
+    device_.send(envelope.from, Events{{std::make_move_iterator(events_.begin()),
+                                        std::make_move_iterator(events_.end())}});
+    events_.clear();
   }
 
   void on(const AskTelemetry&, const Message& envelope) {
@@ -327,7 +335,7 @@ class Worker {
   std::map<RequestId, RequestState> requests_;  // at the header
   std::map<StepKey, PendingStep> pending_;
   std::vector<ReadyStep> ready_;
-  std::vector<EventRow> events_;
+  std::deque<EventRow> events_;
 };
 
 }  // namespace
