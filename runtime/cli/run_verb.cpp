@@ -94,6 +94,7 @@ class RealRun {
     RunResult result = coordinate(coordinator.device());
     for (const DeviceName& name : names) coordinator.device().send(name, Stop{});
     if (options_.local) collect_memory();
+    peak_memory_[kCoordinator] = peak_memory_bytes();
     return result;
   }
 

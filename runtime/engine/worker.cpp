@@ -64,7 +64,15 @@ class Worker {
       }
       return;  // the coordinator sees it as well, and decides
     }
-    guarded([&] { std::visit([&](const auto& body) { on(body, message); }, message.body); });
+    guarded([&] {
+      const bool from_device = std::holds_alternative<Activations>(message.body) ||
+                               std::holds_alternative<StepResult>(message.body);
+      if (!from_device && message.from != kCoordinator) {
+        throw WorldError(fmt::format("{} answers nonsense: only the coordinator may send {}",
+                                     message.from, describe(message.body)));
+      }
+      std::visit([&](const auto& body) { on(body, message); }, message.body);
+    });
   }
 
   void on(const Prepare& prepare, const Message&) {
@@ -83,6 +91,7 @@ class Worker {
                                    format_quantity(device_.spec().memory_bytes, Unit::kBytes)));
     }
     wiring_ = StageWiring(prepare, device_.spec().name);
+    for (const Segment& old : prepare_.segments) device_.executor().unload(old.id);
     epoch_ = prepare.epoch;
     prepare_ = prepare;
     load_start_ = device_.now();
@@ -130,12 +139,12 @@ class Worker {
     device_.send(kCoordinator, Ready{epoch_});
   }
 
-  void on(const Submit& submit, const Message&) {
+  void on(const Submit& submit, const Message& envelope) {
     if (!wiring_.is_header())
       throw WorldError("a request was submitted to a device that is no header");
     check_submit(submit, prepare_.model_inputs);
     const auto [place, is_new] = requests_.try_emplace(
-        submit.request, RequestState(submit, prepare_.model_inputs, device_.now()));
+        submit.request, RequestState(submit, prepare_.model_inputs, envelope.arrived));
     if (!is_new) throw WorldError(fmt::format("request {} was submitted twice", submit.request));
     start_step(place->second);
   }
@@ -268,6 +277,10 @@ class Worker {
 
   void on(const StepResult& result, const Message& envelope) {
     if (result.epoch != epoch_) return;
+    if (envelope.from != prepare_.tailer) {
+      throw WorldError(fmt::format("{} answers nonsense: {} is for the tailer to send",
+                                   envelope.from, describe(result)));
+    }
     events_.push_back({envelope.from + "->" + device_.spec().name, event::kResult, -1,
                        result.request, result.step_index, envelope.sent, envelope.arrived,
                        envelope.wire_bytes});

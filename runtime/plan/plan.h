@@ -68,7 +68,7 @@ struct Estimate {
   double latency_s = 0;     // of one request alone, from its prompt to its last token
   double ttft_s = 0;        // to its first token
   double tpot_s = 0;        // per further token, mean
-  double tokens_per_s = 0;  // with in_flight requests
+  double tokens_per_s = 0;  // with in_flight requests, at most: when nothing waits in a queue
   double bottleneck_s = 0;  // busiest device or link, per request
   std::string bottleneck;   // "phone2 computing", "phone1 -> phone2"
   std::vector<StageEstimate> stages;

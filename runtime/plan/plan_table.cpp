@@ -59,9 +59,11 @@ std::string plan_table(const Plan& plan, const Segmentation& segmentation) {
                      segmentation.segments.size(), plan.cluster, plan.planner,
                      objective_name(plan.objective), proof(plan)) +
          align(rows) +
-         fmt::format("request {}, first token {}, then {} per token; {:.4g} tokens/s\n",
-                     seconds(estimate.latency_s), seconds(estimate.ttft_s),
-                     seconds(estimate.tpot_s), estimate.tokens_per_s) +
+         fmt::format(
+             "alone, a request takes {}: first token {}, then {} per token; many at once, at "
+             "most {:.4g} tokens/s\n",
+             seconds(estimate.latency_s), seconds(estimate.ttft_s), seconds(estimate.tpot_s),
+             estimate.tokens_per_s) +
          fmt::format("bottleneck: {}, {} per request; {} transfers per step, {} of them residual\n",
                      estimate.bottleneck, seconds(estimate.bottleneck_s), plan.transfers.size(),
                      residual);

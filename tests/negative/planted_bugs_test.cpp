@@ -125,8 +125,10 @@ TEST(Nonsense, AValueThatIsNotUsedIsRefused) {
 }
 
 TEST(Nonsense, AMessageForSomebodyElseIsRefused) {
-  expect_refusal(Done{0, {1, 2}, {}}, "not for a worker");
+  expect_refusal(Done{0, {1, 2}, {}}, "only the coordinator");
 }
+
+TEST(Nonsense, AStopFromAnotherDeviceIsRefused) { expect_refusal(Stop{}, "only the coordinator"); }
 
 }  // namespace
 }  // namespace lingua
