@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <system_error>
@@ -77,5 +78,18 @@ void Checksum::update(const void* data, std::size_t bytes) {
 }
 
 std::uint64_t Checksum::value() const { return XXH3_64bits_digest(as_state(state_)); }
+
+TemporaryFolder::TemporaryFolder() {
+  std::string name = (fs::temp_directory_path() / "lingua-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) {
+    throw InputError(fmt::format("{}: cannot be made: {}", name, std::strerror(errno)));
+  }
+  path_ = name;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
 
 }  // namespace lingua

@@ -24,7 +24,8 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
       ->check(CLI::IsMember({"last", "all"}));
   app.add_option("--input", options.inputs,
                  "an input of a TorchScript file: NAME=DIMxDIM:DTYPE, where a DIM is a number or n "
-                 "(repeat for more inputs)");
+                 "(repeat for more inputs)")
+      ->allow_extra_args(false);
 }
 
 void add_partition_flags(CLI::App& app, PartitionFlags& options) {
@@ -42,7 +43,8 @@ void add_partition_flags(CLI::App& app, PartitionFlags& options) {
 void add_workload_options(CLI::App& app, WorkloadOptions& options) {
   auto* tokens =
       app.add_option("--prompt-tokens", options.prompt_tokens, "token ids of the prompt: 1,2,3")
-          ->delimiter(',');
+          ->delimiter(',')
+          ->allow_extra_args(false);
   app.add_option("--prompt-length", options.prompt_length,
                  "length of a prompt of seeded random tokens")
       ->capture_default_str()

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
 #include <thread>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/files.h"
 #include "runtime/cli/machine.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/verbs.h"
@@ -114,7 +114,7 @@ class RealRun {
                      "--coordinator",   address,
                      "--name",          device.name,
                      "--listen",        "tcp://127.0.0.1:*",
-                     "--memory-report", (folder_->path / device.name).string()};
+                     "--memory-report", folder_->file(device.name)};
       processes_.start(worker);
     }
   }
@@ -157,23 +157,9 @@ class RealRun {
     processes_.wait(Seconds(10));
     for (const DeviceSpec& device : study_.cluster.devices) {
       double bytes = 0;
-      if (std::ifstream(folder_->path / device.name) >> bytes) peak_memory_[device.name] = bytes;
+      if (std::ifstream(folder_->file(device.name)) >> bytes) peak_memory_[device.name] = bytes;
     }
   }
-
-  struct TemporaryFolder {
-    std::filesystem::path path;
-    TemporaryFolder() {
-      std::string name = (std::filesystem::temp_directory_path() / "lingua-XXXXXX").string();
-      if (::mkdtemp(name.data()) == nullptr)
-        throw WorldError(fmt::format("{}: cannot be made", name));
-      path = name;
-    }
-    ~TemporaryFolder() {
-      std::error_code ignored;
-      std::filesystem::remove_all(path, ignored);
-    }
-  };
 
   const Options& options_;
   Study& study_;

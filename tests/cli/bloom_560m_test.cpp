@@ -24,7 +24,7 @@ class Bloom560m : public LinguaTest,
   static const std::string& model() {
     static TemporaryFolder folder;
     static const std::string path = [] {
-      const std::string made = folder / "bloom-560m";
+      const std::string made = folder.file("bloom-560m");
       const Outcome outcome = lingua({"model", "random", "bloom-560m", "--seed", "7", "-o", made});
       if (outcome.exit_code != 0) throw std::runtime_error(outcome.err);
       return made;

@@ -32,7 +32,7 @@ class LostProcess : public LinguaTest {
     program_ = std::make_unique<Program>(
         lingua_command({"run", "--local", "--workers", "3", "--planner", "even", "--model",
                         tiny_model(), "--prompt-length", "4", "--max-tokens", "100000",
-                        "--ignore-eos", "--log", folder_ / "log.csv"}));
+                        "--ignore-eos", "--log", folder_.file("log.csv")}));
     ASSERT_TRUE(eventually([&] { return program_->err().find("answering") != std::string::npos; }))
         << program_->err();
     workers_ = children_of(program_->pid());
@@ -61,7 +61,7 @@ TEST_F(LostProcess, AKilledWorkerEndsTheRunWithinFiveSeconds) {
     EXPECT_LT(steady_clock::now() - killed, seconds(5));
     expect_refused(outcome, 5, {"worker-", "killed by signal 9", "0 of 1 requests were answered"});
     EXPECT_TRUE(no_worker_left());
-    EXPECT_FALSE(fs::exists(folder_ / "log.csv")) << "nothing half-written";
+    EXPECT_FALSE(fs::exists(folder_.file("log.csv"))) << "nothing half-written";
   }
 }
 
@@ -93,7 +93,7 @@ TEST_F(LinguaTest, WorkersJoinFromAnywhere) {
         "memory: 1 GB}\n"
         "  - {name: right, compute: 10 GFLOP/s, memory_bandwidth: 5 GB/s, memory: 1 GB}\n"
         "links: {default: {bandwidth: 10 MB/s, latency: 1 ms}}\n");
-  Program run(lingua_command({"run", "--cluster", folder_ / "pair.yaml", "--listen",
+  Program run(lingua_command({"run", "--cluster", folder_.file("pair.yaml"), "--listen",
                               "tcp://127.0.0.1:*", "--planner", "even", "--model", tiny_model(),
                               "--max-tokens", "4", "--json"}));
   ASSERT_TRUE(eventually([&] { return run.err().find("tcp://") != std::string::npos; }))
@@ -154,7 +154,7 @@ TEST_F(LinguaTest, RefusesWhatTheCommandLineGetsWrong) {
 }
 
 TEST_F(LinguaTest, RefusesModelsThatAreNotWhole) {
-  const std::string broken = folder_ / "broken";
+  const std::string broken = folder_.file("broken");
   const auto restore = [&] {
     fs::remove_all(broken);
     fs::copy(tiny_model(), broken);
@@ -183,15 +183,15 @@ TEST_F(LinguaTest, RefusesModelsThatAreNotWhole) {
   expect_refused(lingua(run), 3, {"ystery", "bloom"});
   expect_refused(lingua({"inspect", "bloom-999b"}), 3, {"bloom-999b"});
   write("not.pt", "this is no TorchScript");
-  expect_refused(lingua({"inspect", folder_ / "not.pt"}), 3, {"not.pt"});
+  expect_refused(lingua({"inspect", folder_.file("not.pt")}), 3, {"not.pt"});
 }
 
 TEST_F(LinguaTest, RefusesClustersThatMakeNoSense) {
   const auto refused = [&](const std::string& yaml, int code,
                            const std::vector<std::string>& words) {
     write("cluster.yaml", yaml);
-    expect_refused(lingua({"simulate", "bloom-560m", "--cluster", folder_ / "cluster.yaml"}), code,
-                   words);
+    expect_refused(lingua({"simulate", "bloom-560m", "--cluster", folder_.file("cluster.yaml")}),
+                   code, words);
   };
   const std::string phone =
       "{name: a, compute: 20 GFLOP/s, memory_bandwidth: 10 GB/s, memory: 8 GB}";
@@ -210,16 +210,16 @@ TEST_F(LinguaTest, RefusesClustersThatMakeNoSense) {
       4, {"514 MB", "8.00 MB"});
   refused("name: x\ndevices: []\n" + links, 3, {"devices"});
   refused("name: [", 3, {"cluster.yaml"});
-  expect_refused(lingua({"simulate", "bloom-560m", "--cluster", folder_ / "none.yaml"}), 3,
+  expect_refused(lingua({"simulate", "bloom-560m", "--cluster", folder_.file("none.yaml")}), 3,
                  {"none.yaml"});
 }
 
 TEST_F(LinguaTest, LeavesNoHalfWrittenModel) {
   EXPECT_NE(lingua({"model", "random", "bloom:hidden=63,layers=1,heads=4,vocabulary=16", "-o",
-                    folder_ / "odd"})
+                    folder_.file("odd")})
                 .exit_code,
             0);
-  EXPECT_FALSE(fs::exists(folder_ / "odd/model.safetensors"));
+  EXPECT_FALSE(fs::exists(folder_.file("odd/model.safetensors")));
   expect_refused(lingua({"model", "random", "bloom-560m", "-o", tiny_model()}), 3, {tiny_model()});
   expect_refused(lingua({"simulate", "bloom-560m", "--cluster", kThreePhones, "--log",
                          "/nonexistent/log.csv"}),

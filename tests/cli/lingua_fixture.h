@@ -49,7 +49,7 @@ class LinguaTest : public ::testing::Test {
   static const std::string& tiny_model() {
     static TemporaryFolder folder;
     static const std::string path = [] {
-      const std::string made = folder / "tiny";
+      const std::string made = folder.file("tiny");
       const Outcome outcome =
           lingua({"model", "random", "bloom:hidden=64,layers=4,heads=4,vocabulary=256", "--seed",
                   "3", "-o", made});
@@ -59,7 +59,7 @@ class LinguaTest : public ::testing::Test {
     return path;
   }
   void write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / name) << text;
+    std::ofstream(folder_.file(name)) << text;
   }
 
   TemporaryFolder folder_;

@@ -79,12 +79,18 @@ TEST_F(LinguaTest, TokensDependOnThePromptAndTheWeights) {
                              "--ignore-eos", "--json"}));
   };
   ASSERT_EQ(lingua({"model", "random", "bloom:hidden=64,layers=4,heads=4,vocabulary=256", "--seed",
-                    "4", "-o", folder_ / "other"})
+                    "4", "-o", folder_.file("other")})
                 .exit_code,
             0);
   const Tokens first = tokens(tiny_model(), "1,2,3");
   EXPECT_NE(first, tokens(tiny_model(), "3,2,1"));
-  EXPECT_NE(first, tokens(folder_ / "other", "1,2,3"));
+  EXPECT_NE(first, tokens(folder_.file("other"), "1,2,3"));
+}
+
+TEST_F(LinguaTest, APromptOfTokensMayStandBeforeTheModel) {
+  const Outcome outcome = lingua(
+      {"reference", "--prompt-tokens", "1,2,3", tiny_model(), "--max-tokens", "2", "--json"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
 }
 
 TEST_F(LinguaTest, CachedAndRecomputedStepsGiveTheSameTokens) {
@@ -122,9 +128,17 @@ TEST_F(LinguaTest, ASimulationTwiceWithOneSeedGivesTheSameDigest) {
 }
 
 TEST_F(LinguaTest, EveryWorldSumsUpWithTheSameKeys) {
-  const std::vector<std::string> job = {
-      "--model", tiny_model(), "--planner",         "even",       "--max-tokens",           "4",
-      "--json",  "--log",      folder_ / "log.csv", "--timeline", folder_ / "timeline.json"};
+  const std::vector<std::string> job = {"--model",
+                                        tiny_model(),
+                                        "--planner",
+                                        "even",
+                                        "--max-tokens",
+                                        "4",
+                                        "--json",
+                                        "--log",
+                                        folder_.file("log.csv"),
+                                        "--timeline",
+                                        folder_.file("timeline.json")};
   const std::vector<std::string> phones = {"--cluster", kThreePhones};
   for (const auto& world :
        {std::vector<std::string>{"simulate"} + phones, std::vector<std::string>{"emulate"} + phones,
@@ -139,11 +153,11 @@ TEST_F(LinguaTest, EveryWorldSumsUpWithTheSameKeys) {
     EXPECT_EQ(json.at("devices").size(), 3U);
     EXPECT_EQ(json.at("links").size(), 3U) << "two hops and the token's way back";
     EXPECT_EQ(json.contains("digest"), world[0] != "run");
-    std::ifstream log(folder_ / "log.csv");
+    std::ifstream log(folder_.file("log.csv"));
     std::string columns;
     std::getline(log, columns);
     EXPECT_EQ(columns, "who,what,segment,request,step,start,end,bytes");
-    std::ifstream timeline(folder_ / "timeline.json");
+    std::ifstream timeline(folder_.file("timeline.json"));
     EXPECT_FALSE(nlohmann::json::parse(timeline).at("traceEvents").empty());
   }
 }
@@ -151,12 +165,12 @@ TEST_F(LinguaTest, EveryWorldSumsUpWithTheSameKeys) {
 TEST_F(LinguaTest, ASavedPlanIsUsedAgain) {
   const std::vector<std::string> job = {"--model", tiny_model(), "--cluster", kThreePhones,
                                         "--json"};
-  const auto made = lingua(
-      std::vector<std::string>{"plan", "--planner", "even", "--save-plan", folder_ / "plan.json"} +
-      job);
+  const auto made = lingua(std::vector<std::string>{"plan", "--planner", "even", "--save-plan",
+                                                    folder_.file("plan.json")} +
+                           job);
   ASSERT_EQ(made.exit_code, 0) << made.err;
   const auto used =
-      lingua(std::vector<std::string>{"simulate", "--plan", folder_ / "plan.json"} + job);
+      lingua(std::vector<std::string>{"simulate", "--plan", folder_.file("plan.json")} + job);
   ASSERT_EQ(used.exit_code, 0) << used.err;
   EXPECT_EQ(used.json()["plan"]["stages"], made.json()["stages"]);
 }

@@ -52,26 +52,12 @@ std::pair<char, pid_t> state_and_parent(pid_t pid) {
 
 }  // namespace
 
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (fs::temp_directory_path() / "lingua-test-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
 Program::Program(const std::vector<std::string>& argv) {
-  std::string name = (fs::temp_directory_path() / "lingua-program-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  folder_ = name;
   pid_ = ::fork();
   if (pid_ < 0) throw std::runtime_error("cannot fork");
   if (pid_ == 0) {
-    redirect(folder_ / "out", STDOUT_FILENO);
-    redirect(folder_ / "err", STDERR_FILENO);
+    redirect(folder_.path() / "out", STDOUT_FILENO);
+    redirect(folder_.path() / "err", STDERR_FILENO);
     std::vector<char*> arguments;
     for (const std::string& argument : argv)
       arguments.push_back(const_cast<char*>(argument.c_str()));
@@ -86,8 +72,6 @@ Program::~Program() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, &status_, 0);
   }
-  std::error_code ignored;
-  fs::remove_all(folder_, ignored);
 }
 
 bool Program::running() {
@@ -95,8 +79,8 @@ bool Program::running() {
   return !ended_;
 }
 
-std::string Program::out() const { return text_of(folder_ / "out"); }
-std::string Program::err() const { return text_of(folder_ / "err"); }
+std::string Program::out() const { return text_of(folder_.path() / "out"); }
+std::string Program::err() const { return text_of(folder_.path() / "err"); }
 
 Outcome Program::wait(std::chrono::seconds timeout) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;

@@ -6,10 +6,11 @@
 #include <sys/types.h>
 
 #include <chrono>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include "runtime/base/files.h"
 
 namespace lingua::testing {
 
@@ -40,7 +41,7 @@ class Program {
   pid_t pid_ = -1;
   int status_ = -1;
   bool ended_ = false;
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
 };
 
 Outcome run_program(const std::vector<std::string>& argv,
@@ -50,19 +51,5 @@ Outcome run_program(const std::vector<std::string>& argv,
 // line.
 std::vector<pid_t> children_of(pid_t pid);
 int count_processes(const std::string& text);
-
-// A folder that goes with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace lingua::testing

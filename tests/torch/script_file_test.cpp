@@ -36,7 +36,7 @@ class ScriptFile : public ::testing::Test {
 
   void write(const std::string& bytes) const { std::ofstream(file_, std::ios::binary) << bytes; }
 
-  testing::TemporaryFolder folder_;
+  TemporaryFolder folder_;
   std::string file_ = folder_.file("model.pt");
 };
 

@@ -111,22 +111,6 @@ class SplitModel {
   std::vector<std::unique_ptr<Executor>> executors_;
 };
 
-// A folder of its own for each test, removed at its end.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "lingua-torch-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
 // The message of the error of type E that `run` throws, or "" when it throws none.
 template <typename E, typename Run>
 std::string message_of(const Run& run) {
