@@ -184,5 +184,19 @@ TEST_F(LinguaTest, InspectShowsTheOriginalsSegmentsAndThePublishedFlops) {
   EXPECT_NEAR(larger["flops"].get<double>(), 66.07e9, 0.05e9);
 }
 
+// All but those that need a model, a cluster or a file of the reader's own ("my-").
+TEST_F(LinguaTest, TheCommandsOfTheReadmeRun) {
+  std::ifstream readme(std::string(LINGUA_SOURCE) + "/README.md");
+  int commands = 0;
+  for (std::string line; std::getline(readme, line);) {
+    if (!line.starts_with("$lingua ") || line.find("my-") != std::string::npos) continue;
+    ++commands;
+    const std::string script = "cd '" LINGUA_SOURCE "' && lingua='" LINGUA_PROGRAM "' && " + line;
+    const Outcome outcome = run_program({"sh", "-c", script});
+    EXPECT_EQ(outcome.exit_code, 0) << line << "\n" << outcome.err;
+  }
+  EXPECT_GE(commands, 3);
+}
+
 }  // namespace
 }  // namespace lingua::testing
