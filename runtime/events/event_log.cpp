@@ -8,7 +8,6 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
-#include <numeric>
 #include <string_view>
 #include <tuple>
 
@@ -143,15 +142,20 @@ void EventLog::sort() {
                     row.bytes);
   };
   // Rows are large and logs are long: their places are sorted, and each row moves once.
-  std::vector<std::size_t> order(rows_.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    if (rows_[a].start != rows_[b].start) return rows_[a].start < rows_[b].start;
-    return std::pair(key(rows_[a]), a) < std::pair(key(rows_[b]), b);
+  struct Place {
+    Seconds start;
+    std::size_t row;
+  };
+  std::vector<Place> order;
+  order.reserve(rows_.size());
+  for (const EventRow& row : rows_) order.push_back({row.start, order.size()});
+  std::sort(order.begin(), order.end(), [&](const Place& a, const Place& b) {
+    if (a.start != b.start) return a.start < b.start;
+    return std::pair(key(rows_[a.row]), a.row) < std::pair(key(rows_[b.row]), b.row);
   });
   std::vector<EventRow> sorted;
   sorted.reserve(rows_.size());
-  for (std::size_t place : order) sorted.push_back(std::move(rows_[place]));
+  for (const Place& place : order) sorted.push_back(std::move(rows_[place.row]));
   rows_ = std::move(sorted);
 }
 
