@@ -140,8 +140,11 @@ bool LocalProcesses::reap() {
 
 void LocalProcesses::check() {
   reap();
-  for (const auto& child : children_) {
-    if (!child->running) throw WorldError(child->end());
+  // When one is killed the others are told to stop: the one that did not end in order is the news.
+  for (const bool in_order : {false, true}) {
+    for (const auto& child : children_) {
+      if (!child->running && (child->status == 0) == in_order) throw WorldError(child->end());
+    }
   }
 }
 

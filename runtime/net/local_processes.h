@@ -34,7 +34,8 @@ class LocalProcesses {
   // Returns the process id. A program that does not exist is found by check().
   pid_t start(const LocalProcess& process);
 
-  // Errors: WorldError when one has ended: "worker phone2 (pid 123) was killed by signal 9",
+  // Errors: WorldError when one has ended, first of all one that did not end in order:
+  // "worker phone2 (pid 123) was killed by signal 9",
   // "worker phone2 (pid 123) ended with code 3: <last line of its stderr>".
   void check();
 

@@ -49,6 +49,15 @@ TEST(LocalProcesses, NamesTheSignalThatKilledOne) {
   EXPECT_THAT(complaint(processes), EndsWith("was killed by signal 9"));
 }
 
+TEST(LocalProcesses, NamesTheOneThatDidNotEndInOrderFirst) {
+  LocalProcesses processes;
+  processes.start({"phone1", {"sh", "-c", "exit 0"}, {}, {}});
+  const pid_t pid = processes.start(shell("sleep 60"));
+  kill(pid, SIGKILL);
+  ASSERT_TRUE(processes.wait(Seconds(10)));
+  EXPECT_THAT(complaint(processes), HasSubstr("phone2"));
+}
+
 TEST(LocalProcesses, NamesAProgramThatDoesNotExist) {
   LocalProcesses processes;
   processes.start({"phone1", {"/nowhere/program"}, {}, {}});
