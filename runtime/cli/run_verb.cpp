@@ -138,6 +138,7 @@ class RealRun {
     job.on_token = [&](const TokenMade&) {
       tokens += 1;
       progress->update(tokens, all, fmt::format("{} tokens", tokens));
+      return true;
     };
     try {
       return run_coordinator(device, job);

@@ -35,6 +35,7 @@ std::string describe(const MessageBody& body) {
             return fmt::format("TokenMade for request {}, token {}", m.request, m.index);
           },
           [](const Done& m) { return fmt::format("Done with request {}", m.request); },
+          [](const Cancel& m) { return fmt::format("Cancel of request {}", m.request); },
           [](const Release& m) { return fmt::format("Release of request {}", m.request); },
           [](const AskEvents&) { return std::string("AskEvents"); },
           [](const Events& m) { return fmt::format("{} Events", m.rows.size()); },

@@ -73,6 +73,17 @@ struct Failed {
   std::string reason;
 };
 
+// How the tailer chooses a token from logits.
+struct Sampling {
+  double temperature = 0;  // 0: the largest logit (greedy); else the logits are divided by it
+  std::int64_t top_k = 0;  // only the k most likely tokens; 0: all
+  double top_p = 1;        // only the most likely tokens that together reach this probability
+  double repetition_penalty = 1;        // of the tokens in `recent`; 1: none
+  std::int64_t repetition_window = 64;  // how many of the last tokens that is
+  std::uint64_t seed = 0;               // with the step's position it decides the draw
+  bool operator==(const Sampling&) const = default;
+};
+
 // coordinator -> header: a request to answer.
 struct Submit {
   RequestId request = 0;
@@ -81,6 +92,7 @@ struct Submit {
   std::int64_t capacity = 0;    // the most tokens that the request can come to hold
   bool kv_cache = true;         // false: each step recomputes all positions
   std::vector<TokenId> stop_tokens;
+  Sampling sampling;
 };
 
 // device -> device: the tensors of one step that the receiver needs from the sender.
@@ -92,6 +104,9 @@ struct Activations {
   std::int64_t capacity = 0;
   std::vector<ValueId> values;
   std::vector<Tensor> tensors;  // of values, in the same order
+  // For the tailer, whichever device that is: each step carries all that its token depends on.
+  Sampling sampling;
+  std::vector<TokenId> recent;  // the last tokens, with a repetition penalty only
 };
 
 // tailer -> header: what the step gave: a token, or the outputs of a single pass.
@@ -115,7 +130,13 @@ struct Done {
   std::vector<Tensor> outputs;
 };
 
-// header -> devices that run segments: the request is over, its states can go.
+// coordinator -> header: no more tokens of this request; it answers with Done after the step that
+// is under way. A request that has ended already is none of its business.
+struct Cancel {
+  RequestId request = 0;
+};
+
+// coordinator -> devices that run segments: the request is over, its states can go.
 struct Release {
   RequestId request = 0;
 };
@@ -154,9 +175,10 @@ struct PeerLost {
   std::string reason;
 };
 
-using MessageBody = std::variant<Prepare, WeightChunk, WeightAck, Ready, Failed, Submit,
-                                 Activations, StepResult, TokenMade, Done, Release, AskEvents,
-                                 Events, Hello, AskTelemetry, TelemetryReport, Stop, PeerLost>;
+using MessageBody =
+    std::variant<Prepare, WeightChunk, WeightAck, Ready, Failed, Submit, Activations, StepResult,
+                 TokenMade, Done, Cancel, Release, AskEvents, Events, Hello, AskTelemetry,
+                 TelemetryReport, Stop, PeerLost>;
 
 struct Message {
   DeviceName from;

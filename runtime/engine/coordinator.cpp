@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "runtime/base/errors.h"
@@ -56,7 +57,8 @@ class Coordinator {
   }
 
   std::string progress() const {
-    return fmt::format("{} of {} requests were answered", answers_.size(), job_.requests.size());
+    return fmt::format("{} of {} requests were answered", answers_.size(),
+                       std::max(submitted_.size(), job_.requests.size()));
   }
 
   [[noreturn]] static void refuse(const Message& message) {
@@ -90,30 +92,54 @@ class Coordinator {
   }
 
   void answer_requests() {
-    std::size_t next = 0;
-    while (answers_.size() < job_.requests.size()) {
-      const int waiting = static_cast<int>(job_.requests.size() - next);
-      const int running = static_cast<int>(next - answers_.size());
+    bool more = job_.next_request != nullptr;
+    for (;;) {
+      const auto submitted = submitted_.size();
+      const auto in_hand = std::max(job_.requests.size(), submitted) - submitted;
+      const auto running = static_cast<int>(submitted - answers_.size());
+      const int waiting = static_cast<int>(in_hand) + (more ? 1 : 0);
       for (int i = admissions(waiting, running, job_.in_flight); i > 0; --i) {
-        device_.send(job_.deployment.plan.header(), job_.requests[next++]);
+        std::optional<Submit> request = take_request();
+        if (request)
+          submit(std::move(*request));
+        else
+          more = false;
       }
-      const Message message = receive();
-      if (const auto* token = std::get_if<TokenMade>(&message.body)) {
-        if (job_.on_token) job_.on_token(*token);
-      } else if (const auto* done = std::get_if<Done>(&message.body)) {
-        finish(*done, next, message);
-      } else {
-        refuse(message);
+      if (answers_.size() == submitted_.size()) {
+        if (more || submitted_.size() < job_.requests.size()) continue;
+        break;
       }
+      take_answer(receive());
     }
-    for (const Submit& request : job_.requests)
-      result_.answers.push_back(answers_.at(request.request));
+    for (RequestId id : submitted_) result_.answers.push_back(answers_.at(id));
   }
 
-  void finish(const Done& done, std::size_t submitted, const Message& message) {
-    const auto end = job_.requests.begin() + static_cast<std::ptrdiff_t>(submitted);
-    const bool known = std::any_of(job_.requests.begin(), end,
-                                   [&](const Submit& s) { return s.request == done.request; });
+  // The next of the given requests, then what the caller has to ask.
+  std::optional<Submit> take_request() {
+    if (submitted_.size() < job_.requests.size()) return job_.requests[submitted_.size()];
+    return job_.next_request ? job_.next_request() : std::nullopt;
+  }
+
+  void submit(Submit request) {
+    submitted_.push_back(request.request);
+    device_.send(job_.deployment.plan.header(), std::move(request));
+  }
+
+  void take_answer(const Message& message) {
+    if (const auto* token = std::get_if<TokenMade>(&message.body)) {
+      if (job_.on_token && !job_.on_token(*token)) {
+        device_.send(job_.deployment.plan.header(), Cancel{token->request});
+      }
+    } else if (const auto* done = std::get_if<Done>(&message.body)) {
+      finish(*done, message);
+    } else {
+      refuse(message);
+    }
+  }
+
+  void finish(const Done& done, const Message& message) {
+    const bool known =
+        std::find(submitted_.begin(), submitted_.end(), done.request) != submitted_.end();
     if (!known || !answers_.emplace(done.request, done).second) refuse(message);
     for (const Stage& stage : stages()) device_.send(stage.device, Release{done.request});
     if (job_.on_done) job_.on_done(done);
@@ -133,6 +159,7 @@ class Coordinator {
 
   Device& device_;
   const CoordinatorJob& job_;
+  std::vector<RequestId> submitted_;
   std::map<RequestId, Done> answers_;
   RunResult result_;
 };

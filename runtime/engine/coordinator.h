@@ -8,6 +8,7 @@
 // stop.
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "runtime/device/device.h"
@@ -19,15 +20,18 @@ namespace lingua {
 struct CoordinatorJob {
   Deployment deployment;
   std::vector<Submit> requests;  // submitted in this order
+  // Asked for one more request when those are submitted and there is room; it may take its time (a
+  // person types). Nothing: there will be no more. Empty: the same.
+  std::function<std::optional<Submit>()> next_request;
   int in_flight = 1;
   // Called as things happen; may be empty.
   std::function<void(double bytes, double total)> on_weights;
-  std::function<void(const TokenMade&)> on_token;
+  std::function<bool(const TokenMade&)> on_token;  // false: this request shall end now
   std::function<void(const Done&)> on_done;
 };
 
 struct RunResult {
-  std::vector<Done> answers;  // in the order of the requests
+  std::vector<Done> answers;  // in the order in which they were submitted
   EventLog log;               // of all devices, sorted
 };
 

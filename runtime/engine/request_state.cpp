@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "runtime/base/errors.h"
@@ -60,6 +61,12 @@ void check_submit(const Submit& submit, const std::vector<TensorSpec>& model_inp
     }
   }
   if (submit.max_tokens < 0) refuse("max_tokens is negative");
+  const Sampling& sampling = submit.sampling;
+  const bool sane = sampling.temperature >= 0 && std::isfinite(sampling.temperature) &&
+                    sampling.top_k >= 0 && sampling.top_p > 0 && sampling.top_p <= 1 &&
+                    sampling.repetition_penalty > 0 && std::isfinite(sampling.repetition_penalty) &&
+                    sampling.repetition_window >= 0;
+  if (!sane) refuse("its sampling has a value out of range");
   if (submit.max_tokens == 0) return;
   if (submit.inputs.size() != 1 || submit.inputs[0].dtype != DType::kInt64 ||
       submit.inputs[0].elements() < 1) {
@@ -104,11 +111,21 @@ std::vector<Tensor> RequestState::step_inputs() const {
   return {tensor};
 }
 
+std::vector<TokenId> RequestState::recent() const {
+  if (submit_.sampling.repetition_penalty == 1) return {};
+  std::vector<TokenId> all = prompt_;
+  all.insert(all.end(), tokens_.begin(), tokens_.end());
+  const auto window = static_cast<std::size_t>(submit_.sampling.repetition_window);
+  if (all.size() > window) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(window));
+  return all;
+}
+
 bool RequestState::take(TokenId token, Seconds now) {
   tokens_.push_back(token);
   const bool stopped = std::find(submit_.stop_tokens.begin(), submit_.stop_tokens.end(), token) !=
                        submit_.stop_tokens.end();
-  if (stopped || static_cast<std::int64_t>(tokens_.size()) >= submit_.max_tokens) return true;
+  if (stopped || cancelled_ || static_cast<std::int64_t>(tokens_.size()) >= submit_.max_tokens)
+    return true;
   ++step_index_;
   step_start_ = now;
   return false;

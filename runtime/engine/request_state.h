@@ -21,9 +21,16 @@ class RequestState {
   Step step() const;
   // One tensor per model input for the current step.
   std::vector<Tensor> step_inputs() const;
+  const Sampling& sampling() const { return submit_.sampling; }
+  // The last tokens of prompt and answer, as many as the repetition penalty looks at; none without
+  // a penalty.
+  std::vector<TokenId> recent() const;
   Seconds start() const { return start_; }
   Seconds step_start() const { return step_start_; }
   const std::vector<TokenId>& tokens() const { return tokens_; }
+
+  // The next result is the last one.
+  void cancel() { cancelled_ = true; }
 
   // Takes the result of the current step; returns true when the request has ended. Otherwise the
   // next step starts `now`.
@@ -35,6 +42,7 @@ class RequestState {
   std::vector<std::int64_t> prompt_;  // of a generating request
   std::vector<TokenId> tokens_;       // generated
   std::int64_t step_index_ = 0;
+  bool cancelled_ = false;
   Seconds start_;
   Seconds step_start_;
 };

@@ -1,5 +1,7 @@
 #pragma once
 // From logits to a token, at the tailer.
+//
+// Determinism: a token depends on the logits and the context alone, so that any device can go on.
 
 #include <functional>
 
@@ -8,8 +10,15 @@
 
 namespace lingua {
 
-// Takes logits [..., V] and gives the next token after the last position.
-using Sampler = std::function<TokenId(const Tensor& logits)>;
+struct SampleContext {
+  Sampling sampling;
+  std::int64_t position = 0;    // of the token that is chosen: n + p
+  std::vector<TokenId> recent;  // tokens that the repetition penalty applies to
+};
+
+// Takes logits [..., V] and gives the next token after the last position; kNoToken for logits
+// without data.
+using Sampler = std::function<TokenId(const Tensor& logits, const SampleContext& context)>;
 
 // The index of the largest logit of the last row; the lowest index among equals. Logits without
 // data (shapes only) give kNoToken.

@@ -21,6 +21,8 @@ namespace {
 struct PendingStep {
   Step step;
   std::int64_t capacity = 0;
+  Sampling sampling;
+  std::vector<TokenId> recent;
   std::vector<Tensor> slots;
   std::vector<char> filled;
   int missing = 0;
@@ -152,6 +154,8 @@ class Worker {
   void start_step(const RequestState& request) {
     PendingStep& pending =
         pending_step({request.id(), request.step_index()}, request.step(), request.capacity());
+    pending.sampling = request.sampling();
+    pending.recent = request.recent();
     const auto inputs = request.step_inputs();
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const auto slot = static_cast<std::size_t>(wiring_.model_inputs()[i]);
@@ -185,6 +189,8 @@ class Worker {
     if (pending.step != message.step || pending.capacity != message.capacity) {
       throw WorldError(fmt::format("{} answers nonsense: two shapes for one step", envelope.from));
     }
+    pending.sampling = message.sampling;
+    pending.recent = message.recent;
     for (std::size_t i = 0; i < message.values.size(); ++i) {
       const int slot = wiring_.incoming_slot(message.values[i]);
       if (slot < 0 || i >= message.tensors.size()) {
@@ -251,8 +257,8 @@ class Worker {
 
   void send_results(StepKey key, PendingStep& pending) {
     for (const StageWiring::Outgoing& out : wiring_.outgoing()) {
-      Activations message{epoch_,           key.first,  key.second, pending.step,
-                          pending.capacity, out.values, {}};
+      Activations message{epoch_,     key.first, key.second,       pending.step,  pending.capacity,
+                          out.values, {},        pending.sampling, pending.recent};
       message.tensors.reserve(out.slots.size());
       for (const auto& use : out.slots) message.tensors.push_back(read(pending, use));
       device_.send(out.to, std::move(message));
@@ -264,7 +270,7 @@ class Worker {
       outputs.push_back(pending.slots[static_cast<std::size_t>(slot)]);
     if (pending.capacity > 0) {
       LINGUA_CHECK(!outputs.empty());
-      result.token = options_.sampler(outputs.front());
+      result.token = choose_token(outputs.front(), pending);
     } else {
       result.outputs = std::move(outputs);
     }
@@ -273,6 +279,18 @@ class Worker {
     } else {
       device_.send(prepare_.header, std::move(result));
     }
+  }
+
+  TokenId choose_token(const Tensor& logits, const PendingStep& pending) const {
+    if (options_.sampler) {
+      const std::int64_t position = pending.step.new_tokens + pending.step.cached_tokens;
+      return options_.sampler(logits, {pending.sampling, position, pending.recent});
+    }
+    const Sampling& sampling = pending.sampling;
+    if (sampling.temperature > 0 || sampling.repetition_penalty != 1) {
+      throw WorldError("this device chooses tokens greedily only, the request asks for sampling");
+    }
+    return greedy_token(logits);
   }
 
   void on(const StepResult& result, const Message& envelope) {
@@ -312,6 +330,11 @@ class Worker {
     events_.push_back({self, event::kRequest, -1, request.id(), -1, request.start(), now, 0});
     device_.send(kCoordinator, Done{request.id(), request.tokens(), std::move(result.outputs)});
     requests_.erase(place);
+  }
+
+  void on(const Cancel& cancel, const Message&) {
+    const auto place = requests_.find(cancel.request);
+    if (place != requests_.end()) place->second.cancel();
   }
 
   void on(const Release& release, const Message&) { device_.executor().release(release.request); }

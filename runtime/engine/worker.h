@@ -15,7 +15,8 @@
 namespace lingua {
 
 struct WorkerOptions {
-  Sampler sampler = greedy_token;
+  // Without one, tokens are chosen greedily and a request that asks for anything else is refused.
+  Sampler sampler;
 };
 
 void run_worker(Device& device, const WorkerOptions& options);

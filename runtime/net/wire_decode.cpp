@@ -143,6 +143,7 @@ class BodyDecoder {
       case Case::kStepResult: return step_result(envelope_.step_result());
       case Case::kTokenMade: return token_made(envelope_.token_made());
       case Case::kDone: return done(envelope_.done());
+      case Case::kCancel: return Cancel{envelope_.cancel().request()};
       case Case::kRelease: return Release{envelope_.release().request()};
       case Case::kAskEvents: return AskEvents{};
       case Case::kEvents: return events(envelope_.events());
@@ -258,6 +259,25 @@ class BodyDecoder {
     m.capacity = in_range("capacity", in.capacity(), 0, kMaxDim);
     m.kv_cache = in.kv_cache();
     m.stop_tokens.assign(in.stop_tokens().begin(), in.stop_tokens().end());
+    if (in.has_sampling()) m.sampling = sampling(in.sampling());
+    return m;
+  }
+
+  // A number that must be finite and from `low` to `high`.
+  double real(const char* field, double value, double low, double high) const {
+    if (!(value >= low && value <= high)) refuse(field, fmt::format("{} is out of range", value));
+    return value;
+  }
+
+  Sampling sampling(const wire::Sampling& in) {
+    constexpr double kMost = 1e9;
+    Sampling m;
+    m.temperature = real("temperature", in.temperature(), 0, kMost);
+    m.top_k = in_range("top_k", in.top_k(), 0, kMaxDim);
+    m.top_p = real("top_p", in.top_p(), 0, 1);
+    m.repetition_penalty = real("repetition_penalty", in.repetition_penalty(), 0, kMost);
+    m.repetition_window = in_range("repetition_window", in.repetition_window(), 0, kMaxDim);
+    m.seed = in.seed();
     return m;
   }
 
@@ -275,6 +295,8 @@ class BodyDecoder {
     }
     m.values.assign(in.values().begin(), in.values().end());
     m.tensors = tensors(in.tensors());
+    if (in.has_sampling()) m.sampling = sampling(in.sampling());
+    m.recent.assign(in.recent().begin(), in.recent().end());
     return m;
   }
 

@@ -109,6 +109,15 @@ class BodyEncoder {
     envelope_->mutable_failed()->set_reason(m.reason);
   }
 
+  static void add_sampling(const Sampling& m, wire::Sampling* out) {
+    out->set_temperature(m.temperature);
+    out->set_top_k(m.top_k);
+    out->set_top_p(m.top_p);
+    out->set_repetition_penalty(m.repetition_penalty);
+    out->set_repetition_window(m.repetition_window);
+    out->set_seed(m.seed);
+  }
+
   void operator()(const Submit& m) {
     wire::Submit* out = envelope_->mutable_submit();
     out->set_request(m.request);
@@ -117,6 +126,7 @@ class BodyEncoder {
     out->set_capacity(m.capacity);
     out->set_kv_cache(m.kv_cache);
     for (TokenId token : m.stop_tokens) out->add_stop_tokens(token);
+    if (m.sampling != Sampling{}) add_sampling(m.sampling, out->mutable_sampling());
   }
 
   void operator()(const Activations& m) {
@@ -129,6 +139,8 @@ class BodyEncoder {
     out->set_capacity(m.capacity);
     for (ValueId value : m.values) out->add_values(value);
     for (const Tensor& tensor : m.tensors) add_tensor(tensor, out->add_tensors());
+    if (m.sampling != Sampling{}) add_sampling(m.sampling, out->mutable_sampling());
+    for (TokenId token : m.recent) out->add_recent(token);
   }
 
   void operator()(const StepResult& m) {
@@ -153,6 +165,8 @@ class BodyEncoder {
     for (TokenId token : m.tokens) out->add_tokens(token);
     for (const Tensor& tensor : m.outputs) add_tensor(tensor, out->add_outputs());
   }
+
+  void operator()(const Cancel& m) { envelope_->mutable_cancel()->set_request(m.request); }
 
   void operator()(const Release& m) { envelope_->mutable_release()->set_request(m.request); }
   void operator()(const AskEvents&) { envelope_->mutable_ask_events(); }

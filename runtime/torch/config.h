@@ -7,10 +7,8 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace lingua {
@@ -42,12 +40,5 @@ const std::vector<std::string>& published_bloom_models();
 // Errors: UsageError for a custom size with a field that is missing, unknown, twice or out of
 // range.
 std::optional<BloomConfig> named_bloom_config(const std::string& name);
-
-// JSON from a file that nobody vouches for: no deeper than `max_depth`, no key twice in an object.
-// `origin` names it. Errors: InputError in one line.
-nlohmann::json parse_json(std::string_view text, const std::string& origin, int max_depth);
-
-// Text from such a file as an error message can show it: escaped, in quotes, cut when long.
-std::string quoted(const std::string& text);
 
 }  // namespace lingua

@@ -1,13 +1,16 @@
 #pragma once
 // From a model on disk to its Graph and a source of its weights and programs.
 //
-// A model is a folder in Hugging Face's layout (config.json and model.safetensors or its shards; the
-// family is built in C++ as TorchScript), the name of a published configuration ("bloom-560m":
+// A model is a folder in Hugging Face's layout (config.json and model.safetensors or its shards) or a
+// GGUF file (the family is built in C++ as TorchScript), the name of a published configuration ("bloom-560m":
 // shapes without weights), or any TorchScript file whose forward takes and returns tensors.
 //
 // forward of a language model, after its weights are taken out of it:
 //   (tokens [n] int64, new_tokens int, cached_tokens int, state...) -> logits [n or 1, V]
-// where tokens is the one model input and the logits the one output.
+// where tokens is the one model input and the logits the one output. With Head::kScore it takes
+// targets [n] int64 as a second input and returns the natural logarithm of the probability of each
+// target after its position, [n] float32. A classifier returns logits [1, labels] after the last
+// token, whatever the head.
 // Errors: InputError names file, field and value.
 
 #include <cstdint>
@@ -22,14 +25,18 @@
 namespace lingua {
 
 enum class Head {
-  kLast,  // logits of the last position only: enough to generate
-  kAll,   // of all positions, as the paper runs it
+  kLast,   // logits of the last position only: enough to generate
+  kAll,    // of all positions, as the paper runs it
+  kScore,  // log-probabilities of given targets: for perplexity, without sending logits
 };
 
 struct ImportOptions {
   DType dtype = DType::kFloat32;  // of weights and activations; for a folder or name
   bool kv_cache = true;           // for a folder or name; a TorchScript file has none
   Head head = Head::kLast;        // for a folder or name
+  // Every matrix of weights in int8, one scale per output channel: for a folder or name. The graph is
+  // the same, node for node and value for value, as without (see quantise.h).
+  bool int8 = false;
   // For a TorchScript file: one "NAME=DIMxDIMx...:DTYPE" per input of forward, where a dimension is
   // a number or n ("tokens=1xn:int64"). Empty: one int64 input of shape 1xn is tried.
   std::vector<std::string> inputs;
@@ -38,10 +45,13 @@ struct ImportOptions {
 struct ImportedModel {
   Graph graph;
   std::unique_ptr<ModelSource> source;
-  bool is_language_model = false;  // takes token ids, gives logits over a vocabulary
+  std::string family;               // "gemma3"; empty for a TorchScript file
+  bool is_language_model = false;   // takes token ids, gives logits over a vocabulary
+  std::vector<std::string> labels;  // of a classifier (config.json's id2label); else empty
   std::int64_t vocabulary = 0;
   std::vector<std::int64_t> stop_tokens;  // end-of-sequence ids from config.json
   bool kv_cache = false;                  // the graph has states
+  std::int64_t max_positions = 0;         // the longest sequence it was trained on; 0: not known
 };
 
 ImportedModel import_model(const std::string& model, const ImportOptions& options);

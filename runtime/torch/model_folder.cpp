@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/checkpoint/safetensors.h"
 #include "runtime/torch/bloom.h"
 #include "runtime/torch/config.h"
-#include "runtime/torch/safetensors.h"
 #include "runtime/torch/script_model.h"
 
 namespace lingua {

@@ -14,9 +14,9 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
 #include "runtime/base/random.h"
+#include "runtime/checkpoint/safetensors.h"
 #include "runtime/torch/bloom.h"
 #include "runtime/torch/config.h"
-#include "runtime/torch/safetensors.h"
 
 namespace lingua {
 

@@ -10,15 +10,17 @@ function layer(path,    parts) {
 
 BEGIN {
   b = "runtime/base"; bm = b " runtime/model"; bmd = bm " runtime/device"
+  c = "runtime/checkpoint"
   policies = "runtime/partition runtime/plan runtime/schedule runtime/balance runtime/events"
   allow("runtime/base", "")
   allow("runtime/model", b)
   allow("runtime/device", bm)
+  allow(c, bm)
   split(policies, p, " ")
   for (i in p) allow(p[i], bmd " " policies)
   allow("runtime/engine", bmd " " policies)
-  allow("runtime/torch", bmd " runtime/events")
-  allow("runtime/text", bmd " runtime/events")
+  allow("runtime/torch", bmd " " c " runtime/events")
+  allow("runtime/text", bmd " " c " runtime/events")
   allow("runtime/net", bmd " runtime/events")
   allow("sim", bmd " runtime/events")
 }

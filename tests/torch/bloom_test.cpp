@@ -12,8 +12,8 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/errors.h"
+#include "runtime/checkpoint/safetensors.h"
 #include "runtime/torch/random_model.h"
-#include "runtime/torch/safetensors.h"
 #include "runtime/torch/script_model.h"
 
 namespace lingua {

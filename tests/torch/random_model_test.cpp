@@ -8,9 +8,9 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
+#include "runtime/checkpoint/safetensors.h"
 #include "runtime/torch/config.h"
 #include "runtime/torch/import.h"
-#include "runtime/torch/safetensors.h"
 
 namespace lingua {
 namespace {

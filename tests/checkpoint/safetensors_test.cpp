@@ -1,4 +1,4 @@
-#include "runtime/torch/safetensors.h"
+#include "runtime/checkpoint/safetensors.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

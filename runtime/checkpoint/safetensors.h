@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/checkpoint/stored_weights.h"
 #include "runtime/model/segment.h"
 
 namespace lingua {
@@ -46,20 +47,17 @@ class Safetensors {
 
 // The weights of a model folder: model.safetensors, or the shards that
 // model.safetensors.index.json names.
-class Checkpoint {
+class Checkpoint : public StoredWeights {
  public:
   // True when the folder has one of the two files.
   static bool is_in(const std::filesystem::path& folder);
 
   explicit Checkpoint(const std::filesystem::path& folder);
 
-  // The file that names the weights: for error messages.
-  const std::string& path() const { return path_; }
-
-  // Null when there is no such tensor.
-  const WeightSpec* find(const std::string& name) const;
-  // REQUIRES: find(name) != nullptr, and the range lies in the tensor.
-  void read(const std::string& name, std::int64_t offset, std::int64_t bytes, std::byte* out) const;
+  const std::string& path() const override { return path_; }
+  const WeightSpec* find(const std::string& name) const override;
+  void read(const std::string& name, std::int64_t offset, std::int64_t bytes,
+            std::byte* out) const override;
 
  private:
   void open_shards(const std::filesystem::path& folder);

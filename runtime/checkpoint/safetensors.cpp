@@ -1,4 +1,4 @@
-#include "runtime/torch/safetensors.h"
+#include "runtime/checkpoint/safetensors.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -16,7 +16,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
-#include "runtime/torch/config.h"
+#include "runtime/checkpoint/json.h"
 
 namespace lingua {
 

@@ -1,0 +1,33 @@
+#pragma once
+// The weights of a model on disk, by name, whatever format holds them.
+//
+// Ownership: files stay open (or mapped) as long as the object lives; no contents are held.
+// Threads: reading from several threads is safe.
+// Errors: InputError names file, tensor and numbers; nothing in the files is trusted.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "runtime/model/segment.h"
+
+namespace lingua {
+
+class StoredWeights {
+ public:
+  virtual ~StoredWeights() = default;
+
+  // The file that names the weights: for error messages.
+  virtual const std::string& path() const = 0;
+
+  // Null when there is no such tensor. The spec's dtype is the one that read() gives: the stored
+  // one, or float32 for formats that are dequantised on the way.
+  virtual const WeightSpec* find(const std::string& name) const = 0;
+
+  // Copies bytes [offset, offset + bytes) of a tensor, row-major in its spec's dtype, to `out`.
+  // REQUIRES: find(name) != nullptr; the range lies in the tensor and on whole elements.
+  virtual void read(const std::string& name, std::int64_t offset, std::int64_t bytes,
+                    std::byte* out) const = 0;
+};
+
+}  // namespace lingua

@@ -1,0 +1,26 @@
+#pragma once
+// From logits to a token: greedy, temperature, top-k, top-p, repetition penalty.
+//
+// Order: penalty, then temperature, then top-k, then top-p, then the draw, as in Hugging Face
+// transformers. The penalty divides positive logits of the tokens in `recent` and multiplies
+// negative ones (Keskar et al., arXiv 1909.05858); top-p is nucleus sampling (Holtzman et al., arXiv
+// 1904.09751). Ties go to the lowest token.
+// Determinism: the token depends on the arguments alone; the draw comes from the seed and the
+// position. Builds without tokenizers: phones need it.
+// Errors: WorldError for logits that are not floating point, empty or not a number throughout.
+
+#include <cstdint>
+#include <vector>
+
+#include "runtime/device/message.h"
+
+namespace lingua {
+
+// The next token after the last row of logits [..., V]; kNoToken for logits without data.
+TokenId sample_token(const Tensor& logits, const Sampling& sampling, std::int64_t position,
+                     const std::vector<TokenId>& recent);
+
+// Errors: UsageError naming the option ("--top-p 3: ...").
+void check_sampling(const Sampling& sampling);
+
+}  // namespace lingua

@@ -1,0 +1,36 @@
+#pragma once
+// Text as its tokens are made: never half a character, never part of a stop string.
+
+#include <string>
+#include <vector>
+
+#include "runtime/text/tokenizer.h"
+
+namespace lingua {
+
+class TextStream {
+ public:
+  // REQUIRES: the tokenizer outlives the stream; no stop string is empty.
+  TextStream(const Tokenizer& tokenizer, std::vector<std::string> stop_strings);
+
+  // The text that is certain after one more token: whole UTF-8 characters, without what may yet
+  // turn out to be the beginning of a stop string. Bytes that can no longer become a character are
+  // U+FFFD.
+  std::string push(TokenId token);
+
+  // What was held back. Nothing more comes after it.
+  std::string finish();
+
+  // A stop string has come: its text and what follows are left out.
+  bool stopped() const { return stopped_; }
+
+ private:
+  const Tokenizer& tokenizer_;
+  std::vector<std::string> stop_strings_;
+  std::string bytes_;  // of a character that is not complete
+  std::string held_;   // text that may begin a stop string
+  bool first_ = true;
+  bool stopped_ = false;
+};
+
+}  // namespace lingua

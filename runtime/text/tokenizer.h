@@ -1,0 +1,65 @@
+#pragma once
+// Between text and token ids.
+//
+// A tokenizer comes from a model folder (tokenizer.json, or tokenizer.model of SentencePiece, with
+// tokenizer_config.json and generation_config.json beside it) or from the metadata of a GGUF file.
+// Text: UTF-8. encode() refuses anything else; decode() gives bytes that may be no UTF-8 where the
+// tokens make none (see text_stream.h for text as it is made).
+// Determinism: identical ids to the libraries `tokenizers` and `sentencepiece` for the supported
+// kinds; what is not supported (a normalizer, a pre-tokenizer, a model) is refused by name.
+// Threads: const functions may be called from several threads.
+// Errors: InputError names file and field; a tokenizer with tokens beyond the model's vocabulary is
+// refused by check_vocabulary.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/device/message.h"
+
+namespace lingua {
+
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  // The ids of a text. With `add_special`, what the model expects around it (BOS, ...) is added.
+  // Special tokens written in the text ("<start_of_turn>") become their ids when `parse_special`
+  // says so, and are plain text otherwise. Errors: InputError for invalid UTF-8, with the offset.
+  virtual std::vector<TokenId> encode(std::string_view text, bool add_special,
+                                      bool parse_special) const = 0;
+
+  // The text of ids. Special tokens are left out unless `keep_special`.
+  // Errors: InputError for an id that is none.
+  virtual std::string decode(const std::vector<TokenId>& ids, bool keep_special = false) const = 0;
+
+  // The bytes that one token adds to a text (not at its beginning); empty for special tokens.
+  virtual std::string token_bytes(TokenId id) const = 0;
+
+  virtual std::int64_t size() const = 0;
+  virtual std::optional<TokenId> bos() const = 0;
+  virtual std::vector<TokenId> stop_tokens() const = 0;  // end of sequence, of turn
+  virtual std::optional<TokenId> special(const std::string& name) const = 0;  // "<end_of_turn>"
+
+  // The chat template as the model's files have it (Jinja source); empty when they have none.
+  virtual const std::string& chat_template() const = 0;
+};
+
+// `model` is a model folder or a GGUF file. Errors: InputError; when there are no tokenizer files,
+// it says which ones are looked for.
+std::unique_ptr<Tokenizer> load_tokenizer(const std::string& model);
+
+// True when the model has a tokenizer at all.
+bool has_tokenizer(const std::string& model);
+
+// Errors: InputError naming both sizes when ids could lie outside the model's vocabulary.
+void check_vocabulary(const Tokenizer& tokenizer, std::int64_t vocabulary,
+                      const std::string& model);
+
+// Errors: InputError "WHERE: byte OFFSET ... is not UTF-8".
+void check_utf8(std::string_view text, const std::string& where);
+
+}  // namespace lingua
