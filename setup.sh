@@ -13,6 +13,9 @@ ninja-build            runs the build
 pkg-config             finds SimGrid, CBC, ZeroMQ, xxHash
 ccache                 makes the second build fast
 jq                     reads results in experiments
+curl                   downloads models (experiments/fetch-model)
+ca-certificates        the same, over HTTPS
+unzip                  the same: packages that hold parts of a model
 git                    the tests' lint reads the list of files from it
 libtorch-dev           LibTorch: model import and numerics
 libopenblas0-pthread   fast matrix products for LibTorch (20 times the reference BLAS)
