@@ -17,6 +17,8 @@ curl                   downloads models (experiments/fetch-model)
 ca-certificates        the same, over HTTPS
 unzip                  the same: packages that hold parts of a model
 git                    the tests' lint reads the list of files from it
+libicu-dev             ICU: regular expressions and normal forms of tokenizers
+libsentencepiece-dev   SentencePiece: tokenizers of model folders
 libtorch-dev           LibTorch: model import and numerics
 libopenblas0-pthread   fast matrix products for LibTorch (20 times the reference BLAS)
 libsimgrid-dev         SimGrid: simulated and emulated clusters

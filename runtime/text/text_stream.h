@@ -1,5 +1,9 @@
 #pragma once
 // Text as its tokens are made: never half a character, never part of a stop string.
+//
+// The stream goes on from a prompt: a space that the first token begins with stays.
+// Order: what push() and finish() return depends, put together, on the bytes of the tokens alone,
+// not on how they are cut into tokens. Of two stop strings the one that ends first counts.
 
 #include <string>
 #include <vector>
@@ -25,11 +29,12 @@ class TextStream {
   bool stopped() const { return stopped_; }
 
  private:
+  std::string accept(const std::string& text);
+
   const Tokenizer& tokenizer_;
   std::vector<std::string> stop_strings_;
   std::string bytes_;  // of a character that is not complete
   std::string held_;   // text that may begin a stop string
-  bool first_ = true;
   bool stopped_ = false;
 };
 
