@@ -4,18 +4,19 @@
 // Shapes: row-major, outermost dimension first (the reverse of the order in the file).
 // DTypes: F32, F16, BF16 as they are; Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K and IQ4_NL are
 // dequantised to float32 as they are read.
-// Ownership: the file is mapped; what was read may be dropped from memory by the system at will.
+// Ownership: the metadata is held, the tensors stay in the file and are read from there in small
+// pieces (not mapped: see source_file.h).
+// Threads: reading from several threads is safe.
 // Errors: InputError names file, key or tensor, and numbers. Nothing in the file is trusted: every
-// count, length and offset is checked against what is left of the file before it is used, and
-// nothing is allocated that the file's own size does not vouch for.
+// count, length and offset is checked against what is left of the file before it is used, nothing
+// is allocated that the file's own size does not vouch for, and text is UTF-8. A tensor of another
+// type, one that overlaps another or reaches beyond the file is refused when the file is opened.
 // Source: github.com/ggml-org/ggml/blob/master/docs/gguf.md (format, versions 2 and 3).
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -40,19 +41,19 @@ class Gguf : public StoredWeights {
 
   // Null when the metadata has no such key.
   const Value* find_value(const std::string& key) const;
-  // The value of a key. Errors: InputError when it is missing or of another type.
+  // The value of a key. Type is one of Value's. Errors: InputError when it is missing or of another
+  // type.
   template <class Type>
   const Type& value(const std::string& key) const;
 
-  const std::string& path() const override { return path_; }
+  const std::string& path() const override;
   const WeightSpec* find(const std::string& name) const override;
   void read(const std::string& name, std::int64_t offset, std::int64_t bytes,
             std::byte* out) const override;
-  std::vector<std::string> tensor_names() const;
+  std::vector<std::string> tensor_names() const;  // sorted
 
  private:
   struct Impl;
-  std::string path_;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,16 +1,11 @@
 #include "runtime/checkpoint/safetensors.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
-#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -158,78 +153,50 @@ void check_ranges(const std::string& path, std::vector<Range> ranges, std::uint6
 
 }  // namespace
 
-Safetensors::Safetensors(const fs::path& path) : path_(path.string()) {
-  file_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file_ < 0) throw InputError(fmt::format("{}: {}", path_, std::strerror(errno)));
-  struct Close {
-    int* file;
-    ~Close() {
-      if (file != nullptr) ::close(std::exchange(*file, -1));
-    }
-  } close_on_error{&file_};
-  struct stat facts {};
-  if (::fstat(file_, &facts) != 0 || !S_ISREG(facts.st_mode)) {
-    throw InputError(fmt::format("{}: is not a regular file", path_));
-  }
-  const auto size = static_cast<std::uint64_t>(facts.st_size);
+Safetensors::Safetensors(const fs::path& path) : file_(path) {
+  const std::uint64_t size = file_.bytes();
   std::uint64_t header_bytes = 0;
   if (size < sizeof header_bytes) {
-    throw InputError(fmt::format("{}: {} bytes are too few for a safetensors file", path_, size));
+    throw InputError(
+        fmt::format("{}: {} bytes are too few for a safetensors file", file_.path(), size));
   }
-  read_at(0, sizeof header_bytes, reinterpret_cast<std::byte*>(&header_bytes));
+  file_.read(0, sizeof header_bytes, reinterpret_cast<std::byte*>(&header_bytes));
   if (header_bytes > kMaxHeaderBytes || header_bytes > size - sizeof header_bytes) {
     throw InputError(
         fmt::format("{}: its header claims {} bytes, but the file has {} after the first 8 and at "
                     "most {} are read",
-                    path_, header_bytes, size - sizeof header_bytes, kMaxHeaderBytes));
+                    file_.path(), header_bytes, size - sizeof header_bytes, kMaxHeaderBytes));
   }
   std::string header(header_bytes, '\0');
-  read_at(sizeof header_bytes, header_bytes, reinterpret_cast<std::byte*>(header.data()));
+  file_.read(sizeof header_bytes, header_bytes, reinterpret_cast<std::byte*>(header.data()));
   const std::uint64_t data_begin = sizeof header_bytes + header_bytes;
   parse_header(header, data_begin, size - data_begin);
-  close_on_error.file = nullptr;
-}
-
-Safetensors::~Safetensors() {
-  if (file_ >= 0) ::close(file_);
 }
 
 void Safetensors::parse_header(const std::string& header, std::uint64_t data_begin,
                                std::uint64_t data_bytes) {
-  const json entries = parse_json(header, path_ + ": header", kHeaderDepth);
-  if (!entries.is_object()) throw InputError(fmt::format("{}: header is not a JSON object", path_));
+  const json entries = parse_json(header, file_.path() + ": header", kHeaderDepth);
+  if (!entries.is_object())
+    throw InputError(fmt::format("{}: header is not a JSON object", file_.path()));
   std::vector<Range> ranges;
   for (const auto& [name, value] : entries.items()) {
     if (name == "__metadata__") continue;
-    Entry entry(path_, name, value);
+    Entry entry(file_.path(), name, value);
     ranges.push_back(entry.range);
     positions_[name] = data_begin + entry.range.begin;
     tensors_[name] = std::move(entry.spec);
   }
-  check_ranges(path_, std::move(ranges), data_bytes);
-}
-
-void Safetensors::read_at(std::uint64_t position, std::uint64_t bytes, std::byte* out) const {
-  while (bytes > 0) {
-    const ssize_t got = ::pread(file_, out, bytes, static_cast<off_t>(position));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw InputError(fmt::format("{}: {}", path_, std::strerror(errno)));
-    if (got == 0)
-      throw InputError(fmt::format("{}: ends at byte {}; it was cut short", path_, position));
-    out += got;
-    position += static_cast<std::uint64_t>(got);
-    bytes -= static_cast<std::uint64_t>(got);
-  }
+  check_ranges(file_.path(), std::move(ranges), data_bytes);
 }
 
 void Safetensors::read(const std::string& name, std::int64_t offset, std::int64_t bytes,
                        std::byte* out) const {
   const auto spec = tensors_.find(name);
-  LINGUA_CHECK(spec != tensors_.end(), "{} has no tensor {}", path_, name);
+  LINGUA_CHECK(spec != tensors_.end(), "{} has no tensor {}", file_.path(), name);
   LINGUA_CHECK(offset >= 0 && bytes >= 0 && offset <= spec->second.bytes() - bytes,
                "{} bytes at {} of {}", bytes, offset, name);
-  read_at(positions_.at(name) + static_cast<std::uint64_t>(offset),
-          static_cast<std::uint64_t>(bytes), out);
+  file_.read(positions_.at(name) + static_cast<std::uint64_t>(offset),
+             static_cast<std::uint64_t>(bytes), out);
 }
 
 bool Checkpoint::is_in(const fs::path& folder) {

@@ -2,7 +2,7 @@
 // Tensors on disk in the safetensors format: read in pieces, written one piece at a time.
 //
 // Shapes: contiguous, row-major, little-endian, as the format says.
-// Ownership: a Safetensors holds its file open and no contents; nothing is mapped.
+// Ownership: a Safetensors holds its file open and no contents; nothing is mapped (source_file.h).
 // Errors: InputError names file, tensor and numbers. The files are not trusted: every size and
 // offset is checked before it is used.
 // Source: huggingface.co/docs/safetensors (format).
@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/checkpoint/source_file.h"
 #include "runtime/checkpoint/stored_weights.h"
 #include "runtime/model/segment.h"
 
@@ -25,9 +26,6 @@ namespace lingua {
 class Safetensors {
  public:
   explicit Safetensors(const std::filesystem::path& path);
-  ~Safetensors();
-  Safetensors(const Safetensors&) = delete;
-  Safetensors& operator=(const Safetensors&) = delete;
 
   const std::map<std::string, WeightSpec>& tensors() const { return tensors_; }
 
@@ -36,11 +34,9 @@ class Safetensors {
   void read(const std::string& name, std::int64_t offset, std::int64_t bytes, std::byte* out) const;
 
  private:
-  void read_at(std::uint64_t position, std::uint64_t bytes, std::byte* out) const;
   void parse_header(const std::string& header, std::uint64_t data_begin, std::uint64_t data_bytes);
 
-  std::string path_;
-  int file_ = -1;
+  SourceFile file_;
   std::map<std::string, WeightSpec> tensors_;
   std::map<std::string, std::uint64_t> positions_;  // of the first byte, in the file
 };
