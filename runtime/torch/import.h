@@ -14,6 +14,7 @@
 // Errors: InputError names file, field and value.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -64,10 +65,19 @@ struct ReferenceResult {
   double prefill_s = 0;
   double decode_s = 0;  // all further tokens together
 };
-// The model is loaded once for all prompts. threads 0: as many as LibTorch takes.
+// A token, and whether it ends the answer.
+struct Choice {
+  std::int64_t token = 0;
+  bool last = false;
+};
+// Chooses the next token of the prompt with this index from the logits of its last position,
+// [V] float32, which last as long as the call.
+using ChooseToken = std::function<Choice(std::size_t prompt, const Tensor& logits)>;
+// The model is loaded once for all prompts. threads 0: as many as LibTorch takes. Without `choose`
+// the largest logit is taken and nothing but max_tokens ends an answer.
 std::vector<ReferenceResult> generate_reference(
     const std::string& model, const ImportOptions& options,
     const std::vector<std::vector<std::int64_t>>& prompts, std::int64_t max_tokens, int threads,
-    bool keep_logits);
+    bool keep_logits, const ChooseToken& choose = {});
 
 }  // namespace lingua

@@ -118,8 +118,21 @@ ScriptModel load(const std::string& name, const ImportOptions& options) {
   return model;
 }
 
+using ChooseNext = std::function<Choice(const at::Tensor& logits)>;
+
+Choice choose_largest(const at::Tensor& logits) {
+  const float* values = logits.data_ptr<float>();
+  return {std::max_element(values, values + logits.numel()) - values, false};
+}
+
+// The same memory; not for longer than the logits.
+Tensor view_of(const at::Tensor& logits) {
+  const auto* bytes = static_cast<const std::byte*>(logits.data_ptr());
+  return {DType::kFloat32, {logits.numel()}, {bytes, [](const std::byte*) {}}};
+}
+
 ReferenceResult generate(ScriptModel& script, const std::vector<std::int64_t>& prompt,
-                         std::int64_t max_tokens, bool keep_logits) {
+                         std::int64_t max_tokens, bool keep_logits, const ChooseNext& choose) {
   Generation generation(script, static_cast<std::int64_t>(prompt.size()) + max_tokens);
   ReferenceResult result;
   std::vector<std::int64_t> all = prompt;
@@ -130,10 +143,12 @@ ReferenceResult generate(ScriptModel& script, const std::vector<std::int64_t>& p
         prefill ? generation.run(all, 0)
                 : generation.run({all.back()}, static_cast<std::int64_t>(all.size()) - 1);
     const float* values = logits.data_ptr<float>();
-    all.push_back(std::max_element(values, values + logits.numel()) - values);
+    const Choice choice = choose(logits);
+    all.push_back(choice.token);
     result.tokens.push_back(all.back());
     if (keep_logits) result.logits.emplace_back(values, values + logits.numel());
     if (made == 0) result.prefill_s = seconds_since(start);
+    if (choice.last) break;
   }
   result.decode_s = seconds_since(start) - result.prefill_s;
   return result;
@@ -144,7 +159,7 @@ ReferenceResult generate(ScriptModel& script, const std::vector<std::int64_t>& p
 std::vector<ReferenceResult> generate_reference(
     const std::string& model, const ImportOptions& options,
     const std::vector<std::vector<std::int64_t>>& prompts, std::int64_t max_tokens, int threads,
-    bool keep_logits) {
+    bool keep_logits, const ChooseToken& choose) {
   const c10::InferenceMode inference;
   const torch::jit::GraphOptimizerEnabledGuard no_profiling(false);
   ScriptModel script = load(model, options);
@@ -153,8 +168,10 @@ std::vector<ReferenceResult> generate_reference(
   if (threads > 0) at::set_num_threads(threads);
   std::vector<ReferenceResult> results;
   try {
-    for (const auto& prompt : prompts) {
-      results.push_back(generate(script, prompt, max_tokens, keep_logits));
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      ChooseNext next = choose_largest;
+      if (choose) next = [&](const at::Tensor& logits) { return choose(i, view_of(logits)); };
+      results.push_back(generate(script, prompts[i], max_tokens, keep_logits, next));
     }
   } catch (const c10::Error& error) {
     throw WorldError(fmt::format("{}: {}", model, first_line(error)));
