@@ -1,44 +1,71 @@
 #pragma once
-// config.json of a model folder, and the configurations that are known by name.
+// The fields of a model's config.json, each read with the range that it must lie in.
 //
-// Source: huggingface.co/bigscience/bloom-{560m,1b1,1b7,3b,7b1}, config.json.
-// Errors: InputError "DIR/config.json: field ..." for anything missing, of the wrong type, out of
-// range or contradictory; unknown fields are ignored, as in Hugging Face.
+// Errors: InputError "ORIGIN: field 'NAME': ..." for anything missing, of the wrong type, out of
+// range or not supported, with what would be accepted; unknown fields are ignored, as in Hugging
+// Face. A field that is null counts as missing where nothing else is said.
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace lingua {
 
-struct BloomConfig {
-  std::int64_t hidden = 0;
-  std::int64_t layers = 0;
-  std::int64_t heads = 0;
-  std::int64_t vocabulary = 0;
-  double epsilon = 1e-5;
-  double initializer_range = 0.02;
-  bool residual_after_layer_norm = false;  // apply_residual_connection_post_layernorm
-  std::vector<std::int64_t> stop_tokens = {2};
+inline constexpr std::int64_t kMaxHidden = 1 << 17;
+inline constexpr std::int64_t kMaxLayers = 1000;
+inline constexpr std::int64_t kMaxVocabulary = 1 << 24;
+inline constexpr std::int64_t kMaxHeadDim = 1 << 12;
+inline constexpr std::int64_t kMaxPositions = std::int64_t{1} << 32;
 
-  std::int64_t head_dim() const { return hidden / heads; }
-  bool operator==(const BloomConfig&) const = default;
+class ConfigFields {
+ public:
+  // `origin` is the file, for messages. Errors: InputError when the value is no object.
+  ConfigFields(nlohmann::json values, std::string origin);
+
+  const std::string& origin() const { return origin_; }
+  const nlohmann::json& values() const { return values_; }
+
+  [[noreturn]] void refuse(const std::string& field, const std::string& why) const;
+
+  // Null when the field is missing or null.
+  const nlohmann::json* find(const std::string& field) const;
+  // True when the field stands there, be it null.
+  bool has(const std::string& field) const { return values_.contains(field); }
+
+  // An integer from 1 to `high`; without `otherwise` it must be there.
+  std::int64_t integer(const std::string& field, std::int64_t high,
+                       std::optional<std::int64_t> otherwise = std::nullopt) const;
+  // The same under either of two names, which must agree.
+  std::int64_t integer(const std::string& field, const std::string& other, std::int64_t high) const;
+  // Above `low` and at most `high`.
+  double number(const std::string& field, double low, double high,
+                std::optional<double> otherwise = std::nullopt) const;
+  bool boolean(const std::string& field, bool otherwise) const;
+  std::string text(const std::string& field, const std::string& otherwise) const;
+  // One id or a list of them, below `vocabulary`; none when the field is missing.
+  std::vector<std::int64_t> tokens(const std::string& field, std::int64_t vocabulary) const;
+  // The fields of an object. REQUIRES: find(field) != nullptr.
+  ConfigFields object(const std::string& field) const;
+
+  // Refuses a field that is neither missing nor `only`, with the reason why nothing else will do.
+  void expect(const std::string& field, const nlohmann::json& only, const std::string& why) const;
+
+  // A value as a message can show it.
+  static std::string shown(const nlohmann::json& value);
+
+ private:
+  std::int64_t checked(const std::string& field, const nlohmann::json& value, std::int64_t low,
+                       std::int64_t high) const;
+
+  nlohmann::json values_;
+  std::string origin_;
+  std::string prefix_;  // of the field's names in messages: "rope_scaling."
 };
 
-BloomConfig read_bloom_config(const std::filesystem::path& folder);
-
-// The config.json that read_bloom_config reads back; `dtype` is that of the weights.
-std::string bloom_config_json(const BloomConfig& config, const std::string& dtype);
-
-// Names of the published configurations.
-const std::vector<std::string>& published_bloom_models();
-
-// "bloom-560m", "bigscience/bloom-560m", or a custom size
-// "bloom:hidden=64,layers=4,heads=4,vocabulary=256"; nothing for any other text.
-// Errors: UsageError for a custom size with a field that is missing, unknown, twice or out of
-// range.
-std::optional<BloomConfig> named_bloom_config(const std::string& name);
+// config.json of a model folder.
+ConfigFields read_config(const std::filesystem::path& folder);
 
 }  // namespace lingua

@@ -347,11 +347,14 @@ ImportedModel import_script(ScriptModel model) {
   ImportedModel imported;
   GraphMapping mapping;
   GraphBuilder(model, forward, samples).build(&imported.graph, &mapping);
+  imported.family = model.family;
   imported.is_language_model = model.is_language_model;
+  imported.labels = model.labels;
+  imported.max_positions = model.max_positions;
   imported.vocabulary = model.vocabulary;
   imported.stop_tokens = model.stop_tokens;
   imported.kv_cache = model.kv_cache;
-  if (!imported.is_language_model) recognise_language_model(&imported);
+  if (imported.family.empty()) recognise_language_model(&imported);
   imported.source =
       std::make_unique<ScriptSource>(std::move(model), std::move(forward), std::move(mapping));
   return imported;

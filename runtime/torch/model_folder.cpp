@@ -9,8 +9,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/checkpoint/safetensors.h"
-#include "runtime/torch/bloom.h"
-#include "runtime/torch/config.h"
+#include "runtime/torch/family.h"
 #include "runtime/torch/script_model.h"
 
 namespace lingua {
@@ -32,33 +31,29 @@ at::ScalarType scalar_type(DType dtype) {
   throw BugError(fmt::format("weights of dtype {}", dtype_name(dtype)));
 }
 
-// Weights of a checkpoint under the model's names, converted to the model's dtype.
+// Weights of a checkpoint under the model's names, converted to the model's dtypes.
 class CheckpointReader : public WeightReader {
  public:
-  explicit CheckpointReader(const fs::path& folder) : checkpoint_(folder) {}
+  CheckpointReader(std::unique_ptr<StoredWeights> stored, std::vector<std::string> prefixes)
+      : stored_(std::move(stored)), prefixes_(std::move(prefixes)) {}
 
-  // Errors: InputError when the checkpoint has no such weight, or not of this shape.
-  void add(const WeightSpec& wanted) {
-    const std::string prefixed = "transformer." + wanted.name;
-    const WeightSpec* stored = checkpoint_.find(prefixed);
-    if (stored == nullptr) stored = checkpoint_.find(wanted.name);
-    if (stored == nullptr) {
-      throw InputError(fmt::format("{}: tensor '{}' (or '{}') is missing", checkpoint_.path(),
-                                   wanted.name, prefixed));
-    }
-    if (stored->shape != wanted.shape) {
-      throw InputError(fmt::format("{}: tensor '{}' has shape [{}], but config.json makes it [{}]",
-                                   checkpoint_.path(), stored->name, fmt::join(stored->shape, ", "),
-                                   fmt::join(wanted.shape, ", ")));
+  // Errors: InputError when the checkpoint has no such weight, or not of this shape, which
+  // `config` gave it.
+  void add(const WeightSpec& wanted, const std::string& config) {
+    const WeightSpec& stored = find(wanted.name);
+    if (stored.shape != wanted.shape) {
+      throw InputError(fmt::format("{}: tensor '{}' has shape [{}], but {} makes it [{}]",
+                                   stored_->path(), stored.name, fmt::join(stored.shape, ", "),
+                                   config, fmt::join(wanted.shape, ", ")));
     }
     constexpr std::array kFloating = {DType::kFloat32, DType::kFloat64, DType::kFloat16,
                                       DType::kBFloat16};
-    if (std::find(kFloating.begin(), kFloating.end(), stored->dtype) == kFloating.end()) {
+    if (std::find(kFloating.begin(), kFloating.end(), stored.dtype) == kFloating.end()) {
       throw InputError(
           fmt::format("{}: tensor '{}' is {}; supported are float32, float64, float16 and bfloat16",
-                      checkpoint_.path(), stored->name, dtype_name(stored->dtype)));
+                      stored_->path(), stored.name, dtype_name(stored.dtype)));
     }
-    weights_[wanted.name] = {stored, wanted.dtype};
+    weights_[wanted.name] = {&stored, wanted.dtype};
   }
 
   void read(const std::string& weight, std::int64_t offset, std::int64_t bytes,
@@ -67,7 +62,7 @@ class CheckpointReader : public WeightReader {
     LINGUA_CHECK(found != weights_.end(), "no weight {}", weight);
     const auto& [stored, dtype] = found->second;
     if (stored->dtype == dtype) {
-      checkpoint_.read(stored->name, offset, bytes, out);
+      stored_->read(stored->name, offset, bytes, out);
       return;
     }
     const std::int64_t size = dtype_bytes(dtype);
@@ -76,8 +71,8 @@ class CheckpointReader : public WeightReader {
     for (std::int64_t at = 0; at < bytes / size; at += kPieceElements) {
       const std::int64_t count = std::min(kPieceElements, bytes / size - at);
       const at::Tensor piece = at::empty({count}, scalar_type(stored->dtype));
-      checkpoint_.read(stored->name, (offset / size + at) * stored_size, count * stored_size,
-                       static_cast<std::byte*>(piece.data_ptr()));
+      stored_->read(stored->name, (offset / size + at) * stored_size, count * stored_size,
+                    static_cast<std::byte*>(piece.data_ptr()));
       at::from_blob(out + at * size, {count}, scalar_type(dtype)).copy_(piece);
     }
   }
@@ -88,52 +83,81 @@ class CheckpointReader : public WeightReader {
     DType dtype = DType::kFloat32;
   };
 
-  Checkpoint checkpoint_;
+  const WeightSpec& find(const std::string& name) const {
+    for (const std::string& prefix : prefixes_) {
+      if (const WeightSpec* stored = stored_->find(prefix + name)) return *stored;
+    }
+    std::vector<std::string> names;
+    for (const std::string& prefix : prefixes_) names.push_back('\'' + prefix + name + '\'');
+    throw InputError(
+        fmt::format("{}: tensor {} is missing", stored_->path(), fmt::join(names, " or ")));
+  }
+
+  std::unique_ptr<StoredWeights> stored_;
+  std::vector<std::string> prefixes_;
   std::map<std::string, Source> weights_;
 };
 
-std::vector<ForwardArgument> bloom_arguments(const BloomConfig& config,
-                                             const ImportOptions& options) {
-  std::vector<ForwardArgument> arguments(3);
-  arguments[0].name = "tokens";
-  arguments[0].dims = {StepFunction({0, 1, 0, 0, 0, 0})};
-  for (int i : {1, 2}) {
-    arguments[i].name = i == 1 ? "new_tokens" : "cached_tokens";
-    arguments[i].kind = ValueKind::kStep;
-    arguments[i].step_scalar = i == 1 ? StepScalar::kNewTokens : StepScalar::kCachedTokens;
+std::vector<ForwardArgument> arguments_of(const ScriptWriter& writer, DType dtype) {
+  std::vector<ForwardArgument> arguments;
+  for (const char* name : {"tokens", "targets"}) {
+    if (name == std::string("targets") && !writer.takes_targets()) continue;
+    ForwardArgument& argument = arguments.emplace_back();
+    argument.name = name;
+    argument.dims = {StepFunction({0, 1, 0, 0, 0, 0})};
   }
-  for (std::int64_t state = 0; options.kv_cache && state < 2 * config.layers; ++state) {
-    ForwardArgument argument;
-    argument.name = fmt::format("{}_{}", state % 2 == 0 ? "k" : "v", state / 2);
+  for (const StepScalar scalar : {StepScalar::kNewTokens, StepScalar::kCachedTokens}) {
+    ForwardArgument& argument = arguments.emplace_back();
+    argument.name = scalar == StepScalar::kNewTokens ? "new_tokens" : "cached_tokens";
+    argument.kind = ValueKind::kStep;
+    argument.step_scalar = scalar;
+  }
+  for (const ModelState& state : writer.states()) {
+    ForwardArgument& argument = arguments.emplace_back();
+    argument.name = state.name;
     argument.kind = ValueKind::kState;
-    argument.dtype = options.dtype;
-    argument.state_shape = {config.heads, kCapacity, config.head_dim()};
-    if (state % 2 == 0) std::swap(argument.state_shape[1], argument.state_shape[2]);
-    arguments.push_back(std::move(argument));
+    argument.dtype = dtype;
+    argument.state_shape = state.shape;
   }
   return arguments;
 }
 
-ScriptModel build_bloom(const std::string& name, const BloomConfig& config,
-                        const ImportOptions& options) {
+ScriptWriter write_script(const FamilyModel& model, const ImportOptions& options) {
+  ScriptWriter writer(options, model.task);
+  model.write(writer);
+  return writer;
+}
+
+// `stored` null: shapes only.
+ScriptModel build(const std::string& name, const ConfigFields& fields,
+                  std::unique_ptr<StoredWeights> stored, const ImportOptions& options) {
   if (options.dtype != DType::kFloat32 && options.dtype != DType::kBFloat16) {
     throw UsageError(fmt::format("model '{}': dtype {} is not supported; write float32 or bfloat16",
                                  name, dtype_name(options.dtype)));
   }
+  const FamilyModel family = read_family_model(fields);
+  const ScriptWriter writer = write_script(family, options);
   ScriptModel model;
   model.name = name;
-  model.module = torch::jit::Module("bloom");
-  const auto meta = at::TensorOptions().dtype(scalar_type(options.dtype)).device(at::kMeta);
-  for (const BloomWeight& weight : bloom_weights(config, options.dtype)) {
+  model.module = torch::jit::Module(family.family);
+  for (const ModelWeight& weight : writer.weights()) {
+    const auto meta = at::TensorOptions().dtype(scalar_type(weight.spec.dtype)).device(at::kMeta);
     model.module.register_parameter(weight.attribute, at::empty(weight.spec.shape, meta), false);
     model.weight_names[weight.attribute] = weight.spec.name;
   }
-  model.module.define(bloom_script(config, options));
-  model.arguments = bloom_arguments(config, options);
-  model.is_language_model = true;
-  model.vocabulary = config.vocabulary;
-  model.stop_tokens = config.stop_tokens;
+  model.module.define(writer.source());
+  model.arguments = arguments_of(writer, options.dtype);
+  model.family = family.family;
+  model.is_language_model = family.task == Task::kLanguageModel;
+  model.labels = family.labels;
+  model.vocabulary = family.vocabulary;
+  model.max_positions = family.max_positions;
+  model.stop_tokens = family.stop_tokens;
   model.kv_cache = options.kv_cache;
+  if (stored == nullptr) return model;
+  auto reader = std::make_unique<CheckpointReader>(std::move(stored), family.prefixes);
+  for (const ModelWeight& weight : writer.weights()) reader->add(weight.spec, fields.origin());
+  model.reader = std::move(reader);
   return model;
 }
 
@@ -141,26 +165,23 @@ ScriptModel build_bloom(const std::string& name, const BloomConfig& config,
 
 bool is_model_folder(const std::string& model) {
   std::error_code error;
-  return fs::is_directory(model, error) || named_bloom_config(model).has_value();
+  return fs::is_directory(model, error) || named_config(model).has_value();
 }
 
 ScriptModel load_model_folder(const std::string& model, const ImportOptions& options) {
   std::error_code error;
   if (!fs::is_directory(model, error)) {
-    const std::optional<BloomConfig> config = named_bloom_config(model);
+    const std::optional<nlohmann::json> config = named_config(model);
     LINGUA_CHECK(config.has_value(), "{} is no model folder", model);
-    return build_bloom(model, *config, options);
+    return build(model, {*config, fmt::format("model '{}'", model)}, nullptr, options);
   }
   const fs::path folder = fs::path(model).lexically_normal();
-  const BloomConfig config = read_bloom_config(folder);
   const std::string name =
       (folder.has_filename() ? folder : folder.parent_path()).filename().string();
-  ScriptModel script = build_bloom(name, config, options);
-  if (!Checkpoint::is_in(folder)) return script;
-  auto reader = std::make_unique<CheckpointReader>(folder);
-  for (const BloomWeight& weight : bloom_weights(config, options.dtype)) reader->add(weight.spec);
-  script.reader = std::move(reader);
-  return script;
+  const ConfigFields fields = read_config(folder);
+  std::unique_ptr<StoredWeights> stored;
+  if (Checkpoint::is_in(folder)) stored = std::make_unique<Checkpoint>(folder);
+  return build(name, fields, std::move(stored), options);
 }
 
 }  // namespace lingua

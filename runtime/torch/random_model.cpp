@@ -15,12 +15,12 @@
 #include "runtime/base/files.h"
 #include "runtime/base/random.h"
 #include "runtime/checkpoint/safetensors.h"
-#include "runtime/torch/bloom.h"
-#include "runtime/torch/config.h"
+#include "runtime/torch/family.h"
 
 namespace lingua {
 
 namespace fs = std::filesystem;
+using nlohmann::json;
 
 namespace {
 
@@ -38,11 +38,11 @@ float nearly_normal(Rng& rng) {
 
 // How much wider than the rest the second matrix of each MLP is drawn, so that the blocks together
 // add about 2 sqrt(hidden) times what the embedding puts into the residual stream.
-double mlp_gain(const BloomConfig& config) {
-  const auto hidden = static_cast<double>(config.hidden);
-  const double inner = hidden * config.initializer_range * config.initializer_range;
+double mlp_gain(const FamilyModel& model) {
+  const auto hidden = static_cast<double>(model.hidden);
+  const double inner = hidden * model.initializer_range * model.initializer_range;
   const double gelu = 0.25 * inner + 0.48 * inner * inner / (1 + inner);  // mean square, about
-  return 2 * std::sqrt(hidden / (static_cast<double>(config.layers) * 4 * inner * gelu));
+  return 2 * std::sqrt(hidden / (static_cast<double>(model.layers) * 4 * inner * gelu));
 }
 
 constexpr double kAttentionShare = 0.1;
@@ -53,14 +53,14 @@ struct Distribution {
   float deviation = 0;
 };
 
-Distribution distribution(const BloomConfig& config, const WeightSpec& weight) {
+Distribution distribution(const FamilyModel& model, const WeightSpec& weight) {
   const std::string& name = weight.name;
   const bool layer_norm = name.find("layernorm") != std::string::npos || name.starts_with("ln_f.");
   if (layer_norm && name.ends_with(".weight")) return {1, 0};
-  double deviation = config.initializer_range;
-  if (name.ends_with("mlp.dense_4h_to_h.weight")) deviation *= mlp_gain(config);
+  double deviation = model.initializer_range;
+  if (name.ends_with("mlp.dense_4h_to_h.weight")) deviation *= mlp_gain(model);
   if (name.ends_with("self_attention.dense.weight")) {
-    deviation *= mlp_gain(config) * kAttentionShare;
+    deviation *= mlp_gain(model) * kAttentionShare;
   }
   return {0, static_cast<float>(deviation)};
 }
@@ -87,13 +87,12 @@ void append_values(const Distribution& from, DType dtype, std::int64_t elements,
   }
 }
 
-BloomConfig config_of(const RandomModelOptions& options) {
-  std::optional<BloomConfig> config = named_bloom_config(options.name);
+json config_of(const RandomModelOptions& options) {
+  std::optional<json> config = named_config(options.name);
   if (!config) {
-    throw UsageError(
-        fmt::format("model '{}' is not known; write one of {}, or "
-                    "bloom:hidden=64,layers=4,heads=4,vocabulary=256",
-                    options.name, fmt::join(published_bloom_models(), ", ")));
+    throw UsageError(fmt::format("model '{}' is not known; write one of {}, or {}", options.name,
+                                 fmt::join(published_configs(), ", "),
+                                 fmt::join(custom_examples(), " or ")));
   }
   if (options.dtype != DType::kFloat32 && options.dtype != DType::kBFloat16 &&
       options.dtype != DType::kFloat16) {
@@ -101,7 +100,19 @@ BloomConfig config_of(const RandomModelOptions& options) {
         fmt::format("dtype {} is not one to store weights in; write float32, bfloat16 or float16",
                     dtype_name(options.dtype)));
   }
-  return *config;
+  (*config)["torch_dtype"] = dtype_name(options.dtype);
+  return *std::move(config);
+}
+
+// The weights of a model as its checkpoint has them.
+std::vector<WeightSpec> weights_of(const FamilyModel& model, DType dtype) {
+  ScriptWriter writer({}, model.task);
+  model.write(writer);
+  std::vector<WeightSpec> weights;
+  for (const ModelWeight& weight : writer.weights()) {
+    weights.push_back({model.prefixes.back() + weight.spec.name, dtype, weight.spec.shape});
+  }
+  return weights;
 }
 
 void make_folder(const fs::path& folder) {
@@ -119,33 +130,30 @@ void make_folder(const fs::path& folder) {
 
 }  // namespace
 
-std::vector<std::string> published_models() { return published_bloom_models(); }
+std::vector<std::string> published_models() { return published_configs(); }
 
 void write_random_model(const RandomModelOptions& options,
                         const std::function<void(double)>& progress) {
-  const BloomConfig config = config_of(options);
+  const json config = config_of(options);
+  const FamilyModel model = read_family_model({config, options.name});
   make_folder(options.folder);
-  std::vector<WeightSpec> weights;
+  const std::vector<WeightSpec> weights = weights_of(model, options.dtype);
   double total = 0;
-  for (BloomWeight& weight : bloom_weights(config, options.dtype)) {
-    total += static_cast<double>(weight.spec.bytes());
-    weights.push_back(std::move(weight.spec));
-  }
+  for (const WeightSpec& weight : weights) total += static_cast<double>(weight.bytes());
   double done = 0;
   write_safetensors(options.folder / "model.safetensors", weights,
                     [&](const WeightSpec& weight, const AppendBytes& append) {
                       Rng rng(Rng(options.seed).next() ^ checksum(weight.name));
                       const std::int64_t elements = weight.bytes() / dtype_bytes(weight.dtype);
-                      append_values(distribution(config, weight), weight.dtype, elements, rng,
+                      append_values(distribution(model, weight), weight.dtype, elements, rng,
                                     [&](const std::byte* bytes, std::int64_t count) {
                                       append(bytes, count);
                                       done += static_cast<double>(count);
                                       progress(done / total);
                                     });
                     });
-  write_file_atomically(options.folder / "config.json", [&](std::ostream& out) {
-    out << bloom_config_json(config, dtype_name(options.dtype));
-  });
+  write_file_atomically(options.folder / "config.json",
+                        [&](std::ostream& out) { out << config.dump(2) << '\n'; });
 }
 
 }  // namespace lingua

@@ -44,8 +44,11 @@ struct ScriptModel {
   std::vector<ForwardArgument> arguments;
   std::map<std::string, std::string> weight_names;  // attribute path in the module -> weight's name
   std::unique_ptr<WeightReader> reader;             // null: shapes only, or real parameters
+  std::string family;                               // "gemma3"; empty for a TorchScript file
   bool is_language_model = false;
+  std::vector<std::string> labels;  // of a classifier
   std::int64_t vocabulary = 0;
+  std::int64_t max_positions = 0;  // 0: not known
   std::vector<std::int64_t> stop_tokens;
   bool kv_cache = false;
 };

@@ -1,4 +1,4 @@
-#include "runtime/torch/bloom.h"
+#include "runtime/torch/families/bloom.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -38,11 +38,41 @@ at::ScalarType type_of(DType dtype) {
   return dtype == DType::kBFloat16 ? at::kBFloat16 : at::kFloat;
 }
 
+struct Sizes {
+  std::int64_t hidden = 0;
+  std::int64_t layers = 2;
+  std::int64_t heads = 0;
+  std::int64_t vocabulary = 61;
+  double epsilon = 1e-5;
+  bool residual_after_layer_norm = false;
+
+  std::int64_t head_dim() const { return hidden / heads; }
+};
+
+FamilyModel family_model(const Sizes& sizes) {
+  return read_family_model(
+      {{{"model_type", "bloom"},
+        {"hidden_size", sizes.hidden},
+        {"n_layer", sizes.layers},
+        {"n_head", sizes.heads},
+        {"vocab_size", sizes.vocabulary},
+        {"layer_norm_epsilon", sizes.epsilon},
+        {"apply_residual_connection_post_layernorm", sizes.residual_after_layer_norm}},
+       "test"});
+}
+
+ScriptWriter write(const Sizes& sizes, const ImportOptions& options) {
+  ScriptWriter writer(options, Task::kLanguageModel);
+  family_model(sizes).write(writer);
+  return writer;
+}
+
 // Weights by name, drawn wide enough that every part of the model matters to the result.
-Weights random_weights(const BloomConfig& config, at::ScalarType type) {
+Weights random_weights(const Sizes& config, at::ScalarType type) {
   at::manual_seed(7);
   Weights weights;
-  for (const BloomWeight& weight : bloom_weights(config, DType::kFloat32)) {
+  const ScriptWriter writer = write(config, {});
+  for (const ModelWeight& weight : writer.weights()) {
     at::Tensor values = at::randn(weight.spec.shape) * (weight.spec.shape.size() == 1 ? 0.5 : 0.3);
     if (weight.spec.name.find("layernorm.weight") != std::string::npos) values += 1;
     weights[weight.spec.name] = values.to(type);
@@ -69,7 +99,7 @@ std::vector<double> paper_slopes(int heads) {
 // BLOOM as modeling_bloom.py reads: position by position and head by head, without a cache.
 class PlainBloom {
  public:
-  PlainBloom(const BloomConfig& config, const Weights& weights) : c_(config), w_(weights) {}
+  PlainBloom(const Sizes& config, const Weights& weights) : c_(config), w_(weights) {}
 
   at::Tensor forward(const std::vector<std::int64_t>& tokens) const {
     const at::Tensor ids = at::tensor(tokens, at::kLong);
@@ -126,20 +156,21 @@ class PlainBloom {
     return linear(at::cat(heads, 1), name + ".dense");
   }
 
-  const BloomConfig& c_;
+  const Sizes& c_;
   const Weights& w_;
 };
 
 // The TorchScript with these weights in place of the shapes.
 class Scripted {
  public:
-  Scripted(const BloomConfig& config, const ImportOptions& options, const Weights& weights,
+  Scripted(const Sizes& config, const ImportOptions& options, const Weights& weights,
            std::int64_t capacity)
       : module_("bloom") {
-    for (const BloomWeight& weight : bloom_weights(config, options.dtype)) {
+    const ScriptWriter writer = write(config, options);
+    for (const ModelWeight& weight : writer.weights()) {
       module_.register_parameter(weight.attribute, weights.at(weight.spec.name), false);
     }
-    module_.define(bloom_script(config, options));
+    module_.define(writer.source());
     for (std::int64_t layer = 0; options.kv_cache && layer < config.layers; ++layer) {
       const auto type = type_of(options.dtype);
       states_.emplace_back(at::zeros({config.heads, config.head_dim(), capacity}, type));
@@ -163,12 +194,10 @@ double relative_error(const at::Tensor& a, const at::Tensor& b) {
   return ((a.to(at::kDouble) - b.to(at::kDouble)).norm() / b.to(at::kDouble).norm()).item<double>();
 }
 
-BloomConfig small(std::int64_t heads) {
-  BloomConfig config;
+Sizes small(std::int64_t heads) {
+  Sizes config;
   config.hidden = 8 * heads;
-  config.layers = 2;
   config.heads = heads;
-  config.vocabulary = 61;
   return config;
 }
 
@@ -178,7 +207,7 @@ class BloomHeads : public ::testing::TestWithParam<int> {};
 
 TEST_P(BloomHeads, AgreesWithThePlainImplementation) {
   const c10::InferenceMode inference;
-  const BloomConfig config = small(GetParam());
+  const Sizes config = small(GetParam());
   const Weights weights = random_weights(config, at::kFloat);
   const at::Tensor expected = PlainBloom(config, weights).forward(kTokens);
   ImportOptions options;
@@ -191,7 +220,7 @@ TEST_P(BloomHeads, AgreesWithThePlainImplementation) {
 
 TEST_P(BloomHeads, StepsThroughTheCacheToTheSameLogits) {
   const c10::InferenceMode inference;
-  const BloomConfig config = small(GetParam());
+  const Sizes config = small(GetParam());
   const Weights weights = random_weights(config, at::kFloat);
   const at::Tensor expected = PlainBloom(config, weights).forward(kTokens);
   ImportOptions options;
@@ -216,7 +245,7 @@ INSTANTIATE_TEST_SUITE_P(PowersOfTwoAndOthers, BloomHeads,
 
 TEST(Bloom, TakesTheResidualAfterTheLayerNormWhenConfiguredSo) {
   const c10::InferenceMode inference;
-  BloomConfig config = small(4);
+  Sizes config = small(4);
   const Weights weights = random_weights(config, at::kFloat);
   const at::Tensor before = PlainBloom(config, weights).forward(kTokens);
   config.residual_after_layer_norm = true;
@@ -230,7 +259,7 @@ TEST(Bloom, TakesTheResidualAfterTheLayerNormWhenConfiguredSo) {
 
 TEST(Bloom, GivesTheLastPositionOnlyWhenAskedTo) {
   const c10::InferenceMode inference;
-  const BloomConfig config = small(4);
+  const Sizes config = small(4);
   const Weights weights = random_weights(config, at::kFloat);
   const at::Tensor expected = PlainBloom(config, weights).forward(kTokens);
   const at::Tensor logits = Scripted(config, {}, weights, 9).step(kTokens, 0);
@@ -240,7 +269,7 @@ TEST(Bloom, GivesTheLastPositionOnlyWhenAskedTo) {
 
 TEST(Bloom, StaysNearFloat32InBFloat16AndGivesFloat32Logits) {
   const c10::InferenceMode inference;
-  const BloomConfig config = small(4);
+  const Sizes config = small(4);
   const Weights weights = random_weights(config, at::kBFloat16);
   Weights widened;
   for (const auto& [name, weight] : weights) widened[name] = weight.to(at::kFloat);

@@ -1,0 +1,84 @@
+#pragma once
+// The families of models that are built here, and what each makes of one config.json.
+//
+// A family is one small file in families/: it reads the fields of its config and writes its forward
+// with a ScriptWriter. To add one, write the file and name it in families().
+// Errors: InputError names the config's file, field and value, and what is supported.
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/torch/config.h"
+#include "runtime/torch/script_writer.h"
+
+namespace lingua {
+
+// One config, read by its family.
+struct FamilyModel {
+  std::string family;  // "gemma3"
+  Task task = Task::kLanguageModel;
+  std::int64_t hidden = 0;
+  std::int64_t layers = 0;
+  std::int64_t vocabulary = 0;
+  std::int64_t max_positions = 0;         // 0: not known
+  std::vector<std::int64_t> stop_tokens;  // end of sequence
+  std::vector<std::string> labels;        // of a classifier
+  double initializer_range = 0.02;        // deviation of random weights
+  // What may stand before the names of the weights in a checkpoint ("transformer."), tried in order.
+  std::vector<std::string> prefixes;
+  // Writes forward. REQUIRES: the writer is for this task.
+  std::function<void(ScriptWriter&)> write;
+};
+
+// A configuration that is known by name.
+struct PublishedModel {
+  std::string name;   // "bloom-560m"
+  std::string owner;  // who published it: "bigscience"
+  nlohmann::json config;
+};
+
+// A size that a custom model may have.
+struct CustomSize {
+  const char* name;   // "hidden"
+  const char* field;  // of the config: "hidden_size"
+  std::int64_t high = 0;
+  bool required = true;
+};
+
+struct Family {
+  const char* name;
+  std::vector<std::string> model_types;  // of config.json
+  std::vector<std::string>
+      architectures;  // of config.json; "...ForSequenceClassification" classify
+  FamilyModel (*read)(const ConfigFields& fields);
+  std::vector<PublishedModel> (*published)();
+  nlohmann::json custom;  // what a custom model's config has beside its sizes
+  std::vector<CustomSize> sizes;
+  const char* example;  // "bloom:hidden=64,layers=4,heads=4,vocabulary=256"
+};
+
+// In the order in which messages list them.
+const std::vector<const Family*>& families();
+
+// The family of a config by its model_type and architectures, and what it makes of it.
+FamilyModel read_family_model(const ConfigFields& fields);
+
+// For families: task and labels (by `architectures`), vocabulary, stop tokens, the longest sequence
+// and the deviation of random weights, from the fields that all families call the same.
+void read_common_fields(const ConfigFields& fields, std::int64_t vocabulary, FamilyModel* model);
+
+// Names of the published configurations, and what to write for a custom one of each family.
+std::vector<std::string> published_configs();
+std::vector<std::string> custom_examples();
+
+// The config of a published model ("bloom-560m", "bigscience/bloom-560m") or of a custom size
+// ("bloom:hidden=64,layers=4,heads=4,vocabulary=256"); nothing for any other text.
+// Errors: UsageError for a custom size with a field that is missing, unknown, twice or out of
+// range, or that its family refuses.
+std::optional<nlohmann::json> named_config(const std::string& name);
+
+}  // namespace lingua

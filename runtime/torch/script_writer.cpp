@@ -1,0 +1,166 @@
+#include "runtime/torch/script_writer.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "runtime/base/errors.h"
+
+namespace lingua {
+namespace {
+
+// TorchScript's numbers of the dtypes.
+constexpr int kFloat32 = 6;
+constexpr int kBFloat16 = 15;
+
+}  // namespace
+
+ScriptWriter::ScriptWriter(const ImportOptions& options, Task task)
+    : options_(options), task_(task) {
+  LINGUA_CHECK(options.dtype == DType::kFloat32 || options.dtype == DType::kBFloat16);
+}
+
+void ScriptWriter::positions() { line("total = new_tokens + {}", past()); }
+
+void ScriptWriter::causal_mask(const std::string& name, std::int64_t window) {
+  // Far below any score, and finite in bfloat16 too.
+  constexpr const char* kMasked = "-1e38";
+  line("{} = torch.triu(torch.full([new_tokens, total], {}), {} + 1)", name, kMasked, past());
+  if (window == 0) return;
+  line("{} = {} + torch.tril(torch.full([new_tokens, total], {}), {} - {})", name, name, kMasked,
+       past(), window);
+}
+
+void ScriptWriter::finish_mask(const std::string& name, std::int64_t group) {
+  if (group > 1) line("{} = {}.repeat([{}, 1])", name, name, group);
+  if (is_bfloat16()) line("{} = {}.to(dtype={})", name, name, kBFloat16);
+}
+
+void ScriptWriter::rotary_tables(const Rotary& rotary) {
+  line("angles = torch.outer(torch.arange({}, total, dtype={}), torch.tensor([{:#.9g}]))", past(),
+       kFloat32, fmt::join(rotary.frequencies, ", "));
+  line("sines = torch.sin(angles)");
+  const char* dtype = is_bfloat16() ? ".to(dtype=15)" : "";
+  line("{}_cos = torch.cos(torch.cat([angles, angles], -1)){}", rotary.name, dtype);
+  line("{}_sin = torch.cat([torch.neg(sines), sines], -1){}", rotary.name, dtype);
+}
+
+std::string ScriptWriter::weight(const std::string& name, const std::vector<std::int64_t>& shape) {
+  return weight(name, shape, options_.dtype);
+}
+
+std::string ScriptWriter::weight(const std::string& name, const std::vector<std::int64_t>& shape,
+                                 DType dtype) {
+  const WeightSpec spec{name, dtype, shape};
+  auto known = std::find_if(weights_.begin(), weights_.end(),
+                            [&](const ModelWeight& other) { return other.spec.name == name; });
+  if (known == weights_.end()) {
+    std::string attribute = name;
+    std::replace(attribute.begin(), attribute.end(), '.', '_');
+    known = weights_.insert(weights_.end(), {attribute, spec});
+  }
+  LINGUA_CHECK(known->spec == spec, "weight {} is used in two shapes", name);
+  return "self." + known->attribute;
+}
+
+std::string ScriptWriter::embedding(const std::string& tokens, const std::string& module,
+                                    std::int64_t rows, std::int64_t size) {
+  return fmt::format("torch.embedding({}, {})", weight(module + ".weight", {rows, size}), tokens);
+}
+
+std::string ScriptWriter::linear(const std::string& in, const std::string& module,
+                                 const LinearShape& shape) {
+  const std::string matrix = weight(module + ".weight", {shape.out, shape.in});
+  if (!shape.bias) return fmt::format("torch.linear({}, {})", in, matrix);
+  return fmt::format("torch.linear({}, {}, {})", in, matrix, weight(module + ".bias", {shape.out}));
+}
+
+std::string ScriptWriter::layer_norm(const std::string& in, const std::string& module,
+                                     std::int64_t size, double epsilon) {
+  const std::string factor = weight(module + ".weight", {size});
+  return fmt::format("torch.layer_norm({}, [{}], {}, {}, {:.9g})", in, size, factor,
+                     weight(module + ".bias", {size}), epsilon);
+}
+
+void ScriptWriter::rms_norm(const std::string& out, const std::string& in,
+                            const std::string& module, const RmsNorm& norm) {
+  const bool widen = is_bfloat16();
+  const std::string wide = widen ? "wide" : in;
+  if (widen) line("wide = {}.to(dtype={})", in, kFloat32);
+  line("{} = {} * torch.rsqrt(torch.mean(torch.square({}), [-1], True) + {:.9g})", out, wide, wide,
+       norm.epsilon);
+  const std::string name = module + ".weight";
+  if (norm.plus_one) {
+    line("{} = torch.addcmul({}, {}, {})", out, out, out,
+         weight(name, {norm.size}, DType::kFloat32));
+    if (widen) line("{} = {}.to(dtype={})", out, out, kBFloat16);
+  } else {
+    if (widen) line("{} = {}.to(dtype={})", out, out, kBFloat16);
+    line("{} = {} * {}", out, out, weight(name, {norm.size}));
+  }
+}
+
+void ScriptWriter::rotate(const std::string& name, const std::string& tables,
+                          std::int64_t head_dim) {
+  line("{} = torch.addcmul({} * {}_cos, torch.roll({}, [{}], [-1]), {}_sin)", name, name, tables,
+       name, head_dim / 2, tables);
+}
+
+std::string ScriptWriter::state(const std::string& name, const std::vector<std::int64_t>& shape) {
+  states_.push_back({name, shape});
+  return name;
+}
+
+void ScriptWriter::attention(const AttentionShape& shape, const std::string& query,
+                             const std::string& key, const std::string& value,
+                             const std::string& mask) {
+  const std::int64_t group = shape.heads / shape.kv_heads;
+  std::string keys = key + ".transpose(1, 2)";
+  std::string values = value;
+  if (options_.kv_cache) {
+    const std::string k =
+        state(fmt::format("k_{}", shape.layer), {shape.kv_heads, shape.head_dim, kCapacity});
+    const std::string v =
+        state(fmt::format("v_{}", shape.layer), {shape.kv_heads, kCapacity, shape.head_dim});
+    line("{}.narrow(2, cached_tokens, new_tokens).copy_({})", k, keys);
+    line("{}.narrow(1, cached_tokens, new_tokens).copy_({})", v, values);
+    keys = k + ".narrow(2, 0, total)";
+    values = v + ".narrow(1, 0, total)";
+  }
+  const std::string queries = group == 1
+                                  ? query
+                                  : fmt::format("{}.reshape([{}, {} * new_tokens, {}])", query,
+                                                shape.kv_heads, group, shape.head_dim);
+  line("scores = torch.baddbmm({}, {}, {}, beta=1, alpha={:.17g})", mask, queries, keys,
+       shape.scale);
+  line("context = torch.bmm(torch.softmax(scores, -1), {})", values);
+  const std::string by_head =
+      group == 1 ? "context"
+                 : fmt::format("context.view([{}, new_tokens, {}])", shape.heads, shape.head_dim);
+  line("context = {}.transpose(0, 1).reshape([new_tokens, {}])", by_head,
+       shape.heads * shape.head_dim);
+}
+
+void ScriptWriter::keep_needed_positions() {
+  if (options_.head == Head::kLast || task_ == Task::kClassifier) line("x = x[-1:]");
+}
+
+void ScriptWriter::finish(double softcap) {
+  if (is_bfloat16()) line("logits = logits.to(dtype={})", kFloat32);
+  if (softcap > 0) line("logits = torch.tanh(logits / {:.9g}) * {:.9g}", softcap, softcap);
+  if (takes_targets()) {
+    line("chosen = torch.gather(logits, 1, targets.unsqueeze(1))");
+    line("logits = (chosen - torch.logsumexp(logits, [1], True)).squeeze(1)");
+  }
+  line("return logits");
+}
+
+std::string ScriptWriter::source() const {
+  std::string text = "def forward(self, tokens: Tensor";
+  if (takes_targets()) text += ", targets: Tensor";
+  text += ", new_tokens: int, cached_tokens: int";
+  for (const ModelState& state : states_) text += fmt::format(", {}: Tensor", state.name);
+  return text + ") -> Tensor:\n" + body_;
+}
+
+}  // namespace lingua

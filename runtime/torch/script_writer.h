@@ -1,0 +1,138 @@
+#pragma once
+// What the text of every family is made of: weights, states, and the pieces that families share.
+//
+// A family writes its forward from top to bottom; what it uses on the way (weights, states) is
+// collected. The text is unrolled, without control flow, with sizes as constants. Statements leave
+// their result in a variable of the text; functions that return text give expressions.
+// Shapes: activations [n, h]. A layer's keys are [kv_heads, head_dim, capacity] and its values
+// [kv_heads, capacity, head_dim] (so that neither matrix product transposes a state: twice as fast
+// in bfloat16 at 512 positions); forward writes positions p .. p + n of them and reads 0 .. p + n.
+// Masks, positions and rotary tables depend on new_tokens, cached_tokens and constants alone and
+// stand at the start: nothing else but the hidden state crosses from block to block.
+// Precision: matrix products, norms and soft-max accumulate in fp32 and round to the model's dtype.
+// Logits are fp32 (widened where the model is bf16), so that a greedy choice compares the numbers
+// that were computed; ties go to the lowest token.
+// Every product with a matrix of weights is written by linear() or embedding().
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/model/segment.h"
+#include "runtime/torch/import.h"
+
+namespace lingua {
+
+struct ModelWeight {
+  std::string attribute;  // of the TorchScript module: "h_0_input_layernorm_weight"
+  WeightSpec spec;        // as the module holds it: "h.0.input_layernorm.weight"
+};
+
+struct ModelState {
+  std::string name;                 // forward's argument: "k_0"
+  std::vector<std::int64_t> shape;  // constants and kCapacity once
+};
+
+// What `out = in * W^T + b` multiplies with.
+struct LinearShape {
+  std::int64_t in = 0;
+  std::int64_t out = 0;
+  bool bias = false;
+};
+
+struct AttentionShape {
+  std::int64_t layer = 0;
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;  // heads / kv_heads queries share one key and value
+  std::int64_t head_dim = 0;
+  double scale = 1;  // of query times key
+};
+
+// Root mean square norm: x / sqrt(mean(x^2) + epsilon) * weight.
+struct RmsNorm {
+  std::int64_t size = 0;
+  double epsilon = 1e-6;
+  bool plus_one = false;  // the factor is 1 + weight, in fp32 throughout, as Gemma has it
+};
+
+// One set of rotary frequencies. Source: Su et al., RoFormer, arXiv 2104.09864.
+struct Rotary {
+  std::string name;                 // of the tables in the text: "global"
+  std::vector<double> frequencies;  // radians per position, one for each pair of a head's elements
+};
+
+enum class Task { kLanguageModel, kClassifier };
+
+class ScriptWriter {
+ public:
+  // REQUIRES: options.dtype is float32 or bfloat16.
+  ScriptWriter(const ImportOptions& options, Task task);
+
+  template <typename... Args>
+  void line(fmt::format_string<Args...> format, Args&&... args) {
+    body_ += "  ";
+    fmt::format_to(std::back_inserter(body_), format, std::forward<Args>(args)...);
+    body_ += '\n';
+  }
+
+  bool is_bfloat16() const { return options_.dtype == DType::kBFloat16; }
+
+  // Declares `total`, the number of positions with this step's. Comes first.
+  void positions();
+  // `name` [n, total]: 0 where a position may look, far below any score elsewhere. window 0: back to
+  // the beginning; else at the last `window` positions, its own included. In fp32.
+  void causal_mask(const std::string& name, std::int64_t window);
+  // `name` in the model's dtype and with a row for every query of a group, as attention() wants it.
+  void finish_mask(const std::string& name, std::int64_t group);
+  // The tables of a set of frequencies: {name}_cos and {name}_sin [n, head_dim].
+  void rotary_tables(const Rotary& rotary);
+
+  // A parameter, as an expression. The first use declares it.
+  std::string weight(const std::string& name, const std::vector<std::int64_t>& shape);
+  std::string weight(const std::string& name, const std::vector<std::int64_t>& shape, DType dtype);
+  std::string embedding(const std::string& tokens, const std::string& module, std::int64_t rows,
+                        std::int64_t size);
+  std::string linear(const std::string& in, const std::string& module, const LinearShape& shape);
+  std::string layer_norm(const std::string& in, const std::string& module, std::int64_t size,
+                         double epsilon);
+  void rms_norm(const std::string& out, const std::string& in, const std::string& module,
+                const RmsNorm& norm);
+  // Turns a tensor [heads, n, head_dim] by its positions, in place of the variable.
+  void rotate(const std::string& name, const std::string& tables, std::int64_t head_dim);
+  // context [n, heads * head_dim] from a query [heads, n, head_dim], keys and values [kv_heads, n,
+  // head_dim] and a mask from finish_mask() (or [heads, n, total] where each head has its own). The
+  // layer's states are written and read when there is a cache.
+  void attention(const AttentionShape& shape, const std::string& query, const std::string& key,
+                 const std::string& value, const std::string& mask);
+
+  // Before the last norm: keeps the positions in `x` that the head needs.
+  void keep_needed_positions();
+  // forward's result from `logits` [n or 1, vocabulary or labels] in the model's dtype. softcap 0:
+  // none; else logits become softcap * tanh(logits / softcap).
+  void finish(double softcap);
+
+  // The source of forward(self, tokens, [targets,] new_tokens, cached_tokens, [k_0, v_0, ...]).
+  std::string source() const;
+  bool takes_targets() const {
+    return options_.head == Head::kScore && task_ == Task::kLanguageModel;
+  }
+  const std::vector<ModelWeight>& weights() const { return weights_; }
+  const std::vector<ModelState>& states() const { return states_; }
+
+ private:
+  std::string state(const std::string& name, const std::vector<std::int64_t>& shape);
+
+  std::string past() const { return options_.kv_cache ? "cached_tokens" : "0"; }
+
+  ImportOptions options_;
+  Task task_;
+  std::string body_;
+  std::vector<ModelWeight> weights_;
+  std::vector<ModelState> states_;
+};
+
+}  // namespace lingua
