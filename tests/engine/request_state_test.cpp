@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "runtime/base/errors.h"
 #include "tests/support/toy_model.h"
 
@@ -55,6 +57,48 @@ TEST(RequestState, EndsAtAStopToken) {
   EXPECT_FALSE(state.take(4, Seconds(1)));
   EXPECT_TRUE(state.take(5, Seconds(2)));
   EXPECT_THAT(state.tokens(), ElementsAre(4, 5));
+}
+
+TEST(RequestState, RemembersAsManyTokensAsThePenaltyLooksAt) {
+  Submit request = submit({7, 8, 9}, 5, true);
+  request.sampling.repetition_window = 4;
+  EXPECT_THAT(RequestState(request, inputs_of_toy(), Seconds(0)).recent(), ElementsAre())
+      << "no penalty, nothing to send";
+  request.sampling.repetition_penalty = 1.2;
+  RequestState state(request, inputs_of_toy(), Seconds(0));
+  EXPECT_THAT(state.recent(), ElementsAre(7, 8, 9));
+  state.take(11, Seconds(1));
+  state.take(12, Seconds(2));
+  EXPECT_THAT(state.recent(), ElementsAre(8, 9, 11, 12));
+}
+
+TEST(RequestState, EndsWithTheNextResultWhenCancelled) {
+  RequestState state(submit({1}, 10, true), inputs_of_toy(), Seconds(0));
+  EXPECT_FALSE(state.take(4, Seconds(1)));
+  state.cancel();
+  EXPECT_TRUE(state.take(5, Seconds(2)));
+  EXPECT_THAT(state.tokens(), ElementsAre(4, 5));
+}
+
+TEST(CheckSubmit, RefusesSamplingThatMakesNoSense) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinity = std::numeric_limits<double>::infinity();
+  std::vector<Sampling> bad;
+  for (double value : {-0.1, nan, infinity}) bad.push_back({.temperature = value});
+  for (double value : {0.0, -1.0, 1.01, nan}) bad.push_back({.top_p = value});
+  for (double value : {0.0, -1.0, nan, infinity}) bad.push_back({.repetition_penalty = value});
+  bad.push_back({.top_k = -1});
+  bad.push_back({.repetition_window = -1});
+  for (std::size_t i = 0; i < bad.size(); ++i) {
+    Submit request = submit({1, 2}, 4, true);
+    request.sampling = bad[i];
+    EXPECT_THAT([&] { check_submit(request, inputs_of_toy()); },
+                ThrowsMessage<WorldError>(HasSubstr("sampling")))
+        << i;
+  }
+  Submit request = submit({1, 2}, 4, true);
+  request.sampling = {0.8, 40, 0.95, 1.1, 0, 7};
+  EXPECT_NO_THROW(check_submit(request, inputs_of_toy()));
 }
 
 TEST(CheckSubmit, RefusesWhatTheModelDoesNotTake) {

@@ -121,7 +121,8 @@ TEST(Nonsense, AResultOfAStepThatIsNotUnderWayIsRefused) {
 }
 
 TEST(Nonsense, AValueThatIsNotUsedIsRefused) {
-  expect_refusal(Activations{1, 0, 1, {1, 3}, 8, {77}, {make_number(1)}}, "answers nonsense");
+  expect_refusal(Activations{1, 0, 1, {1, 3}, 8, {77}, {make_number(1)}, {}, {}},
+                 "answers nonsense");
 }
 
 TEST(Nonsense, AMessageForSomebodyElseIsRefused) {

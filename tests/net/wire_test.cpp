@@ -74,7 +74,7 @@ TEST(Wire, SizeInSimulationIsTheSizeOfTheEncoding) {
 }
 
 TEST(Wire, TensorsWithoutDataCountAsIfTheyHadIt) {
-  Activations with{3, 8, 1, {1, 11}, 27, {4}, {sample_tensor(DType::kFloat32, {1, 1, 64})}};
+  Activations with{3, 8, 1, {1, 11}, 27, {4}, {sample_tensor(DType::kFloat32, {1, 1, 64})}, {}, {}};
   Activations without = with;
   without.tensors[0].data = nullptr;
   EXPECT_EQ(wire_bytes(without), wire_bytes(with));
@@ -123,6 +123,38 @@ TEST(Wire, TensorDataAndScalarsSurvive) {
   EXPECT_EQ(number, -5);
 }
 
+TEST(Wire, SamplingAndRecentTokensSurvive) {
+  const Sampling sampling{0.7, 40, 0.9, 1.1, 3, 0xfedcba9876543210ULL};
+  EXPECT_EQ(round_trip(Submit{8, {}, 16, 27, true, {2}, sampling}).sampling, sampling);
+  const auto out = round_trip(
+      Activations{3, 8, 1, {1, 11}, 27, {}, {}, sampling, {250879, kNoToken, 0, 250879}});
+  EXPECT_EQ(out.sampling, sampling);
+  EXPECT_EQ(out.recent, (std::vector<TokenId>{250879, kNoToken, 0, 250879}));
+  EXPECT_EQ(round_trip(Cancel{77}).request, 77);
+}
+
+TEST(Wire, GreedyRequestsCarryNoSampling) {
+  const Submit greedy{8, {}, 16, 27, true, {2}, {}};
+  EXPECT_EQ(round_trip(greedy).sampling, Sampling{});
+  Submit drawn = greedy;
+  drawn.sampling.temperature = 1;
+  EXPECT_LT(wire_bytes(greedy) + 8, wire_bytes(drawn));
+}
+
+TEST(Wire, RefusesSamplingOutOfRange) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto refused = [](const Sampling& sampling, const char* why) {
+    EXPECT_THAT(refusal(Submit{8, {}, 16, 27, true, {}, sampling}), HasSubstr(why));
+    EXPECT_THAT(refusal(Activations{3, 8, 1, {1, 0}, 9, {}, {}, sampling, {}}), HasSubstr(why));
+  };
+  refused({.temperature = -1}, "temperature");
+  refused({.temperature = nan}, "temperature");
+  refused({.top_k = -1}, "top_k: -1");
+  refused({.top_p = 1.5}, "top_p");
+  refused({.repetition_penalty = nan}, "repetition_penalty");
+  refused({.repetition_window = -1}, "repetition_window: -1");
+}
+
 TEST(Wire, SendingDoesNotCopyTensorsAndReceivingSharesLargeOnes) {
   const Tensor large = sample_tensor(DType::kFloat32, {1 << 16});
   const auto frames = encode(message_of(StepResult{3, 8, 1, 5, {large}}));
@@ -146,7 +178,7 @@ TEST(Wire, EventsBeyondOnePageArriveInOrder) {
 }
 
 TEST(Wire, RefusesNegativeAndHugeDimensions) {
-  Activations m{3, 8, 1, {1, 11}, 27, {4}, {Tensor{DType::kFloat32, {-1}, nullptr}}};
+  Activations m{3, 8, 1, {1, 11}, 27, {4}, {Tensor{DType::kFloat32, {-1}, nullptr}}, {}, {}};
   EXPECT_THAT(refusal(m), HasSubstr("shape: -1"));
   m.tensors[0].shape = {std::int64_t{1} << 41};
   EXPECT_THAT(refusal(m), HasSubstr("shape: 2199023255552"));
@@ -157,8 +189,10 @@ TEST(Wire, RefusesNegativeAndHugeDimensions) {
 }
 
 TEST(Wire, RefusesNumbersThatCannotBe) {
-  EXPECT_THAT(refusal(Activations{3, 8, -1, {1, 0}, 9, {}, {}}), HasSubstr("step_index: -1"));
-  EXPECT_THAT(refusal(Activations{3, 8, 0, {1, 0}, 9, {1}, {}}), HasSubstr("1 of them for 0"));
+  EXPECT_THAT(refusal(Activations{3, 8, -1, {1, 0}, 9, {}, {}, {}, {}}),
+              HasSubstr("step_index: -1"));
+  EXPECT_THAT(refusal(Activations{3, 8, 0, {1, 0}, 9, {1}, {}, {}, {}}),
+              HasSubstr("1 of them for 0"));
   EXPECT_THAT(refusal(WeightAck{3, "w", -4}), HasSubstr("offset: -4"));
   const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_THAT(refusal(TelemetryReport{{nan, 0, 0, 0}}), HasSubstr("not finite"));

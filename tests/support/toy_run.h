@@ -29,6 +29,8 @@ struct ToyRun {
     return std::make_unique<ToyExecutor>();
   };
   std::function<void(Deployment&)> change_deployment = [](Deployment&) {};
+  std::function<void(CoordinatorJob&)> change_job = [](CoordinatorJob&) {};
+  WorkerOptions worker = {};
   // What a device does instead of the worker loop.
   std::map<DeviceName, std::function<void(Device&)>> impostors = {};
   std::function<void(SimCluster&)> faults = [](SimCluster&) {};
@@ -51,6 +53,7 @@ struct ToyRun {
     change_deployment(job.deployment);
     job.in_flight = in_flight;
     for (int r = 0; r < requests; ++r) job.requests.push_back(request(r));
+    change_job(job);
     SimOptions options;
     options.wire_bytes = [](const MessageBody&) { return 1000.0; };
     options.make_executor = [&](const DeviceSpec&) { return make_executor(); };
@@ -59,8 +62,8 @@ struct ToyRun {
     for (const Stage& stage : stages) {
       const auto impostor = impostors.find(stage.device);
       sim.start(
-          stage.device, impostor != impostors.end() ? impostor->second : [](Device& device) {
-            run_worker(device, WorkerOptions{});
+          stage.device, impostor != impostors.end() ? impostor->second : [this](Device& device) {
+            run_worker(device, worker);
           });
     }
     sim.start(kCoordinator, [&](Device& device) { result = run_coordinator(device, job); });
@@ -75,7 +78,6 @@ struct ToyRun {
     return tokens;
   }
 
- private:
   Submit request(int r) const {
     Submit submit;
     submit.request = r;
