@@ -5,9 +5,15 @@
 // have the names, shapes and values of that family's checkpoints: what the conversion to GGUF did
 // (rows of query and key reordered for Llama, 1 added to Gemma's norms, names) is undone here.
 // Families: llama (also Mistral, TinyLlama, SmolLM2), qwen2, qwen3, gemma3.
-// Errors: InputError names the file, and the architecture with the list of supported ones.
+// What a file does not say is what llama.cpp takes for it: attention over all positions for llama
+// (also Mistral 7B v0.1, whose window no file holds); 5 sliding layers to 1 full one, a local
+// rotary base of 10,000 and the query scale of its size for gemma3. Llama 3's scaling of positions
+// is read back from the tensor that holds its result.
+// Errors: InputError names the file and the key or tensor: an architecture that is not supported
+// (with the list of those that are), mixtures of experts, other scalings of positions, a model in
+// several files, a tensor that such a model does not have.
 // Source: github.com/ggml-org/llama.cpp, gguf-py/gguf/{constants,tensor_mapping}.py and
-// convert_hf_to_gguf.py (names, keys and what the conversion changes).
+// conversion/ (names, keys and what the conversion changes); src/models/ (what is assumed).
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -16,9 +22,10 @@
 
 namespace lingua {
 
+// As config.json has it.
 nlohmann::json config_of(const Gguf& file);
 
-// REQUIRES: `file` outlives the result.
+// Under names like "model.layers.0.self_attn.q_proj.weight". REQUIRES: `file` outlives the result.
 std::unique_ptr<StoredWeights> weights_of(const Gguf& file);
 
 }  // namespace lingua
