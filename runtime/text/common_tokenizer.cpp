@@ -1,0 +1,58 @@
+#include "runtime/text/common_tokenizer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "runtime/base/errors.h"
+
+namespace lingua {
+
+std::vector<TokenId> CommonTokenizer::encode(std::string_view text, bool add_special,
+                                             bool parse_special) const {
+  constexpr std::size_t kLongest = 256U << 20;
+  if (text.size() > kLongest) {
+    throw InputError(
+        fmt::format("a text of {} bytes; up to {} can be encoded at once", text.size(), kLongest));
+  }
+  check_utf8(text, "the text");
+  std::vector<TokenId> ids;
+  if (add_special) ids = before_;
+  for (const TextPart& part :
+       added_.split({kNoToken, std::string(text), true}, false, parse_special)) {
+    if (part.token == kNoToken) {
+      encode_part(part, parse_special, ids);
+    } else {
+      ids.push_back(part.token);
+    }
+  }
+  if (add_special) ids.insert(ids.end(), after_.begin(), after_.end());
+  return ids;
+}
+
+std::optional<TokenId> CommonTokenizer::special(const std::string& name) const {
+  const AddedToken* token = added_.find(name);
+  if (token == nullptr || !is_control(*token)) return std::nullopt;
+  return token->id;
+}
+
+void CommonTokenizer::take_settings(const TokenizerSettings& settings, const std::string& where) {
+  const auto known = [&](TokenId id, const char* what) {
+    if (id >= 0 && id < size()) return id;
+    throw InputError(fmt::format("{}: {} is the id {}, but the tokenizer's ids are 0 to {}", where,
+                                 what, id, size() - 1));
+  };
+  if (settings.bos) bos_ = special(*settings.bos);
+  if (!bos_ && settings.bos_id) bos_ = known(*settings.bos_id, "the beginning of a sequence");
+  if (settings.eos) {
+    if (const auto eos = special(*settings.eos)) stops_.push_back(*eos);
+  }
+  for (const TokenId id : settings.stop_ids) {
+    if (std::find(stops_.begin(), stops_.end(), id) == stops_.end()) {
+      stops_.push_back(known(id, "the end of a sequence"));
+    }
+  }
+  chat_template_ = settings.chat_template;
+}
+
+}  // namespace lingua

@@ -1,0 +1,43 @@
+#pragma once
+// A tokenizer over the library SentencePiece.
+//
+// Between special tokens each part of a text is encoded alone, with the space that the model puts
+// before a text. Decoding puts pieces together here, not in the library: a text that comes token by
+// token needs the bytes of one piece.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/text/common_tokenizer.h"
+#include "runtime/text/sentencepiece_model.h"
+
+namespace sentencepiece {
+class SentencePieceProcessor;
+}
+
+namespace lingua {
+
+class SentencePieceTokenizer final : public CommonTokenizer {
+ public:
+  // `settings.added` may hold tokens beyond the pieces. Errors: InputError "WHERE: ...".
+  SentencePieceTokenizer(SentencePieceModel model, const TokenizerSettings& settings,
+                         const std::string& where);
+  ~SentencePieceTokenizer() override;
+
+  std::string decode(const std::vector<TokenId>& ids, bool keep_special) const override;
+  std::string token_bytes(TokenId id) const override;
+  std::int64_t size() const override { return size_; }
+
+ private:
+  void encode_part(const TextPart& part, bool parse_special,
+                   std::vector<TokenId>& ids) const override;
+  bool is_special(TokenId id) const;
+  std::string surface(TokenId id) const;  // of special tokens too
+
+  SentencePieceModel model_;
+  std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
+  std::int64_t size_ = 0;
+};
+
+}  // namespace lingua

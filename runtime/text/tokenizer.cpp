@@ -1,0 +1,64 @@
+#include "runtime/text/tokenizer.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "runtime/base/errors.h"
+#include "runtime/checkpoint/gguf.h"
+#include "runtime/text/common_tokenizer.h"
+#include "runtime/text/utf8.h"
+
+namespace lingua {
+
+namespace fs = std::filesystem;
+
+std::unique_ptr<Tokenizer> load_tokenizer(const std::string& model) {
+  const fs::path path(model);
+  if (fs::is_directory(path)) {
+    const fs::path json = path / "tokenizer.json";
+    if (fs::exists(json)) return load_json_tokenizer(json, read_tokenizer_settings(path));
+    const fs::path pieces = path / "tokenizer.model";
+    if (fs::exists(pieces)) {
+      return load_sentencepiece_tokenizer(pieces, read_tokenizer_settings(path));
+    }
+    throw InputError(
+        fmt::format("{}: has no tokenizer; tokenizer.json or tokenizer.model are accepted", model));
+  }
+  if (!fs::exists(path)) throw InputError(fmt::format("{}: does not exist", model));
+  if (Gguf::is_gguf(path)) return load_gguf_tokenizer(path);
+  throw InputError(fmt::format(
+      "{}: has no tokenizer; a folder with tokenizer.json or tokenizer.model, or a GGUF file, has",
+      model));
+}
+
+bool has_tokenizer(const std::string& model) {
+  const fs::path path(model);
+  if (fs::is_directory(path)) {
+    return fs::exists(path / "tokenizer.json") || fs::exists(path / "tokenizer.model");
+  }
+  return fs::is_regular_file(path) && Gguf::is_gguf(path) &&
+         Gguf(path).find_value("tokenizer.ggml.model") != nullptr;
+}
+
+void check_vocabulary(const Tokenizer& tokenizer, std::int64_t vocabulary,
+                      const std::string& model) {
+  if (tokenizer.size() <= vocabulary) return;
+  throw InputError(fmt::format(
+      "{}: the tokenizer has {} tokens, the model's vocabulary {}; no more tokens than that are "
+      "accepted",
+      model, tokenizer.size(), vocabulary));
+}
+
+void check_utf8(std::string_view text, const std::string& where) {
+  for (std::size_t at = 0; at < text.size();) {
+    const Utf8Piece piece = utf8_piece(text, at);
+    if (piece.kind != Utf8Piece::Kind::kCharacter) {
+      throw InputError(fmt::format("{}: byte {} (0x{:02x}) is not UTF-8", where, at,
+                                   static_cast<unsigned char>(text[at])));
+    }
+    at += piece.bytes;
+  }
+}
+
+}  // namespace lingua
