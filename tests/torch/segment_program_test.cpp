@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
 
 #include "runtime/partition/partition.h"
 #include "tests/torch/script_support.h"
@@ -23,6 +24,7 @@ std::vector<NodeId> allowed_cuts(const Graph& graph) {
 std::vector<at::Tensor> run_whole(const ScriptModel& model,
                                   const std::vector<std::pair<Step, at::Tensor>>& steps) {
   const c10::InferenceMode no_autograd;
+  const torch::jit::GraphOptimizerEnabledGuard as_written(false);  // no operations fused
   torch::jit::Module module = model.module;
   std::vector<c10::IValue> states;
   for (int i = 0; i < 4; ++i) states.emplace_back(torch::zeros({16, 8}));
