@@ -71,20 +71,22 @@ SentencePieceModel::PieceKind kind_at(const Gguf& file, const std::vector<std::i
   return static_cast<SentencePieceModel::PieceKind>(kind);
 }
 
+// The id that the metadata has under a name.
+std::optional<TokenId> id_of(const Gguf& file, const std::string& name, std::size_t tokens) {
+  const auto id = optional_value<std::int64_t>(file, key_of(name));
+  if (id && (*id < 0 || *id >= static_cast<std::int64_t>(tokens))) {
+    throw InputError(fmt::format("{}: metadata key '{}' is {}; the ids of its tokens are 0 to {}",
+                                 file.path(), key_of(name), *id, tokens - 1));
+  }
+  return id;
+}
+
 // Ids that the metadata gives, and tokens that are known to end a turn.
 TokenizerSettings read_settings(const Gguf& file, const std::vector<std::string>& tokens) {
   TokenizerSettings settings;
-  const auto id_of = [&](const char* name) {
-    const auto id = optional_value<std::int64_t>(file, key_of(name));
-    if (id && (*id < 0 || *id >= static_cast<std::int64_t>(tokens.size()))) {
-      throw InputError(fmt::format("{}: metadata key '{}' is {}; the ids of its tokens are 0 to {}",
-                                   file.path(), key_of(name), *id, tokens.size() - 1));
-    }
-    return id;
-  };
-  settings.bos_id = id_of("bos_token_id");
+  settings.bos_id = id_of(file, "bos_token_id", tokens.size());
   for (const char* name : {"eos_token_id", "eot_token_id", "eom_token_id"}) {
-    if (const auto id = id_of(name)) settings.stop_ids.push_back(*id);
+    if (const auto id = id_of(file, name, tokens.size())) settings.stop_ids.push_back(*id);
   }
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     for (const char* name : {"<end_of_turn>", "<|eot_id|>", "<|im_end|>"}) {
@@ -103,6 +105,8 @@ std::unique_ptr<Tokenizer> make_sentencepiece(const Gguf& file) {
   const auto* scores = list_of<double>(file, "scores", tokens.size());
   const auto* kinds = list_of<std::int64_t>(file, "token_type", tokens.size());
   TokenizerSettings settings = read_settings(file, tokens);
+  // Which piece is the unknown one is said here, whatever its type.
+  const TokenId unknown = id_of(file, "unknown_token_id", tokens.size()).value_or(0);
   SentencePieceModel model;
   model.kind = SentencePieceModel::Kind::kBpe;
   model.add_dummy_prefix = optional_value<bool>(file, key_of("add_space_prefix")).value_or(true);
@@ -110,6 +114,11 @@ std::unique_ptr<Tokenizer> make_sentencepiece(const Gguf& file) {
       optional_value<bool>(file, key_of("remove_extra_whitespaces")).value_or(false);
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     SentencePieceModel::Piece piece{tokens[i], 0, kind_at(file, kinds, i)};
+    if (static_cast<TokenId>(i) == unknown) {
+      piece.kind = SentencePieceModel::PieceKind::kUnknown;
+    } else if (piece.kind == SentencePieceModel::PieceKind::kUnknown) {
+      piece.kind = SentencePieceModel::PieceKind::kUnused;
+    }
     if (scores != nullptr) piece.score = static_cast<float>((*scores)[i]);
     if (piece.kind == SentencePieceModel::PieceKind::kByte) model.byte_fallback = true;
     if (piece.kind == SentencePieceModel::PieceKind::kUserDefined) {

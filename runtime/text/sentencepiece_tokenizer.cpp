@@ -125,17 +125,24 @@ std::string SentencePieceTokenizer::surface(TokenId id) const {
 
 std::string SentencePieceTokenizer::decode(const std::vector<TokenId>& ids,
                                            bool keep_special) const {
+  const bool prefixed = model_.add_dummy_prefix || model_.remove_extra_whitespaces;
   std::string text;
-  bool at_start = true;
+  bool at_start = true;  // nothing but special tokens yet
   for (const TokenId id : ids) {
-    if (is_special(id) && !keep_special) continue;
-    std::string added = surface(id);
-    const bool prefixed = model_.add_dummy_prefix || model_.remove_extra_whitespaces;
-    if (at_start && prefixed && added_.find(id) == nullptr && added.starts_with(' ')) {
-      added.erase(0, 1);
+    if (is_special(id)) {
+      if (keep_special) text += surface(id);
+      continue;
     }
-    at_start = at_start && is_special(id);
-    text += added;
+    std::string more = surface(id);
+    const bool unknown = id < static_cast<TokenId>(model_.pieces.size()) &&
+                         model_.pieces[static_cast<std::size_t>(id)].kind == PieceKind::kUnknown;
+    if (at_start && prefixed && !unknown && more.starts_with(' ')) {
+      more.erase(0, 1);
+      at_start = model_.remove_extra_whitespaces && more.empty();
+    } else {
+      at_start = at_start && more.empty();
+    }
+    text += more;
   }
   return text;
 }
