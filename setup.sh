@@ -21,6 +21,7 @@ libicu-dev             ICU: regular expressions and normal forms of tokenizers
 libsentencepiece-dev   SentencePiece: tokenizers of model folders
 libtorch-dev           LibTorch: model import and numerics
 libopenblas0-pthread   fast matrix products for LibTorch (20 times the reference BLAS)
+libhwy-dev             Highway: matrix-vector products for decoding
 libsimgrid-dev         SimGrid: simulated and emulated clusters
 coinor-libcbc-dev      CBC: the optimising planner
 coinor-libosi-dev      CBC's solver interface
@@ -39,6 +40,8 @@ protobuf-compiler      the wire format
 libgtest-dev           tests
 libgmock-dev           tests
 libbenchmark-dev       benchmarks
+clang                  fuzzing: the compiler that has libFuzzer
+libclang-rt-dev        fuzzing: libFuzzer itself
 LIST
 }
 
