@@ -112,6 +112,14 @@ ConfigFields ConfigFields::object(const std::string& field) const {
   return fields;
 }
 
+ConfigFields ConfigFields::with_defaults(const json& defaults) const {
+  ConfigFields fields = *this;
+  for (const auto& [field, value] : defaults.items()) {
+    if (find(field) == nullptr) fields.values_[field] = value;
+  }
+  return fields;
+}
+
 void ConfigFields::expect(const std::string& field, const json& only,
                           const std::string& why) const {
   const json* value = find(field);

@@ -50,6 +50,9 @@ class ConfigFields {
   // The fields of an object. REQUIRES: find(field) != nullptr.
   ConfigFields object(const std::string& field) const;
 
+  // The same fields, and those of `defaults` that are missing or null.
+  ConfigFields with_defaults(const nlohmann::json& defaults) const;
+
   // Refuses a field that is neither missing nor `only`, with the reason why nothing else will do.
   void expect(const std::string& field, const nlohmann::json& only, const std::string& why) const;
 

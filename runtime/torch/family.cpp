@@ -8,6 +8,9 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/torch/families/bloom.h"
+#include "runtime/torch/families/gemma.h"
+#include "runtime/torch/families/llama.h"
+#include "runtime/torch/families/qwen.h"
 
 namespace lingua {
 
@@ -118,9 +121,10 @@ json parse_sizes(const Family& family, const std::string& name, const std::strin
     config[size->field] = value;
   }
   for (const CustomSize& size : family.sizes) {
-    if (size.required && given.count(size.name) == 0) {
-      refuse(fmt::format("'{}' is missing", size.name));
-    }
+    if (given.count(size.name) != 0) continue;
+    if (size.required) refuse(fmt::format("'{}' is missing", size.name));
+    if (size.times_hidden == 0) continue;
+    config[size.field] = size.times_hidden * config["hidden_size"].get<std::int64_t>();
   }
   return config;
 }
@@ -140,7 +144,9 @@ json custom_config(const Family& family, const std::string& name, const std::str
 }  // namespace
 
 const std::vector<const Family*>& families() {
-  static const std::vector<const Family*> all = {&bloom_family()};
+  static const std::vector<const Family*> all = {&bloom_family(),   &llama_family(),
+                                                 &mistral_family(), &qwen2_family(),
+                                                 &qwen3_family(),   &gemma3_family()};
   return all;
 }
 
@@ -186,7 +192,7 @@ std::optional<json> named_config(const std::string& name) {
     const std::string custom = std::string(family->name) + ':';
     if (name.starts_with(custom)) return custom_config(*family, name, name.substr(custom.size()));
     for (const PublishedModel& model : family->published()) {
-      if (name == model.name || name == model.owner + '/' + model.name) return model.config;
+      if (name == model.name || name == model.repository) return model.config;
     }
   }
   return std::nullopt;

@@ -28,7 +28,8 @@ struct FamilyModel {
   std::vector<std::int64_t> stop_tokens;  // end of sequence
   std::vector<std::string> labels;        // of a classifier
   double initializer_range = 0.02;        // deviation of random weights
-  // What may stand before the names of the weights in a checkpoint ("transformer."), tried in order.
+  // What may stand before the names of the weights in a checkpoint ("transformer."), tried in order;
+  // the first is the usual one. That of a head is usually "".
   std::vector<std::string> prefixes;
   // Writes forward. REQUIRES: the writer is for this task.
   std::function<void(ScriptWriter&)> write;
@@ -36,8 +37,8 @@ struct FamilyModel {
 
 // A configuration that is known by name.
 struct PublishedModel {
-  std::string name;   // "bloom-560m"
-  std::string owner;  // who published it: "bigscience"
+  std::string name;        // "bloom-560m"
+  std::string repository;  // on huggingface.co: "bigscience/bloom-560m"
   nlohmann::json config;
 };
 
@@ -47,6 +48,7 @@ struct CustomSize {
   const char* field;  // of the config: "hidden_size"
   std::int64_t high = 0;
   bool required = true;
+  std::int64_t times_hidden = 0;  // what it is when not given, times "hidden"; 0: the config's
 };
 
 struct Family {

@@ -361,7 +361,7 @@ ImportedModel import_script(ScriptModel model) {
 }
 
 ImportedModel import_model(const std::string& model, const ImportOptions& options) {
-  if (is_model_folder(model)) return import_script(load_model_folder(model, options));
+  if (has_family(model)) return import_script(load_model_folder(model, options));
   return import_file(model, options);
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/checkpoint/gguf_model.h"
 #include "runtime/checkpoint/safetensors.h"
 #include "runtime/torch/family.h"
 #include "runtime/torch/script_model.h"
@@ -31,10 +32,16 @@ at::ScalarType scalar_type(DType dtype) {
   throw BugError(fmt::format("weights of dtype {}", dtype_name(dtype)));
 }
 
+// A model's weights on disk, with the file under them where there is one more.
+struct Stored {
+  std::unique_ptr<Gguf> file;
+  std::unique_ptr<StoredWeights> weights;  // null: shapes only
+};
+
 // Weights of a checkpoint under the model's names, converted to the model's dtypes.
 class CheckpointReader : public WeightReader {
  public:
-  CheckpointReader(std::unique_ptr<StoredWeights> stored, std::vector<std::string> prefixes)
+  CheckpointReader(Stored stored, std::vector<std::string> prefixes)
       : stored_(std::move(stored)), prefixes_(std::move(prefixes)) {}
 
   // Errors: InputError when the checkpoint has no such weight, or not of this shape, which
@@ -42,16 +49,16 @@ class CheckpointReader : public WeightReader {
   void add(const WeightSpec& wanted, const std::string& config) {
     const WeightSpec& stored = find(wanted.name);
     if (stored.shape != wanted.shape) {
-      throw InputError(fmt::format("{}: tensor '{}' has shape [{}], but {} makes it [{}]",
-                                   stored_->path(), stored.name, fmt::join(stored.shape, ", "),
-                                   config, fmt::join(wanted.shape, ", ")));
+      throw InputError(fmt::format(
+          "{}: tensor '{}' has shape [{}], but {} makes it [{}]", stored_.weights->path(),
+          stored.name, fmt::join(stored.shape, ", "), config, fmt::join(wanted.shape, ", ")));
     }
     constexpr std::array kFloating = {DType::kFloat32, DType::kFloat64, DType::kFloat16,
                                       DType::kBFloat16};
     if (std::find(kFloating.begin(), kFloating.end(), stored.dtype) == kFloating.end()) {
       throw InputError(
           fmt::format("{}: tensor '{}' is {}; supported are float32, float64, float16 and bfloat16",
-                      stored_->path(), stored.name, dtype_name(stored.dtype)));
+                      stored_.weights->path(), stored.name, dtype_name(stored.dtype)));
     }
     weights_[wanted.name] = {&stored, wanted.dtype};
   }
@@ -62,7 +69,7 @@ class CheckpointReader : public WeightReader {
     LINGUA_CHECK(found != weights_.end(), "no weight {}", weight);
     const auto& [stored, dtype] = found->second;
     if (stored->dtype == dtype) {
-      stored_->read(stored->name, offset, bytes, out);
+      stored_.weights->read(stored->name, offset, bytes, out);
       return;
     }
     const std::int64_t size = dtype_bytes(dtype);
@@ -71,8 +78,8 @@ class CheckpointReader : public WeightReader {
     for (std::int64_t at = 0; at < bytes / size; at += kPieceElements) {
       const std::int64_t count = std::min(kPieceElements, bytes / size - at);
       const at::Tensor piece = at::empty({count}, scalar_type(stored->dtype));
-      stored_->read(stored->name, (offset / size + at) * stored_size, count * stored_size,
-                    static_cast<std::byte*>(piece.data_ptr()));
+      stored_.weights->read(stored->name, (offset / size + at) * stored_size, count * stored_size,
+                            static_cast<std::byte*>(piece.data_ptr()));
       at::from_blob(out + at * size, {count}, scalar_type(dtype)).copy_(piece);
     }
   }
@@ -85,15 +92,15 @@ class CheckpointReader : public WeightReader {
 
   const WeightSpec& find(const std::string& name) const {
     for (const std::string& prefix : prefixes_) {
-      if (const WeightSpec* stored = stored_->find(prefix + name)) return *stored;
+      if (const WeightSpec* stored = stored_.weights->find(prefix + name)) return *stored;
     }
     std::vector<std::string> names;
     for (const std::string& prefix : prefixes_) names.push_back('\'' + prefix + name + '\'');
     throw InputError(
-        fmt::format("{}: tensor {} is missing", stored_->path(), fmt::join(names, " or ")));
+        fmt::format("{}: tensor {} is missing", stored_.weights->path(), fmt::join(names, " or ")));
   }
 
-  std::unique_ptr<StoredWeights> stored_;
+  Stored stored_;
   std::vector<std::string> prefixes_;
   std::map<std::string, Source> weights_;
 };
@@ -128,9 +135,8 @@ ScriptWriter write_script(const FamilyModel& model, const ImportOptions& options
   return writer;
 }
 
-// `stored` null: shapes only.
-ScriptModel build(const std::string& name, const ConfigFields& fields,
-                  std::unique_ptr<StoredWeights> stored, const ImportOptions& options) {
+ScriptModel build(const std::string& name, const ConfigFields& fields, Stored stored,
+                  const ImportOptions& options) {
   if (options.dtype != DType::kFloat32 && options.dtype != DType::kBFloat16) {
     throw UsageError(fmt::format("model '{}': dtype {} is not supported; write float32 or bfloat16",
                                  name, dtype_name(options.dtype)));
@@ -154,7 +160,7 @@ ScriptModel build(const std::string& name, const ConfigFields& fields,
   model.max_positions = family.max_positions;
   model.stop_tokens = family.stop_tokens;
   model.kv_cache = options.kv_cache;
-  if (stored == nullptr) return model;
+  if (stored.weights == nullptr) return model;
   auto reader = std::make_unique<CheckpointReader>(std::move(stored), family.prefixes);
   for (const ModelWeight& weight : writer.weights()) reader->add(weight.spec, fields.origin());
   model.reader = std::move(reader);
@@ -163,25 +169,30 @@ ScriptModel build(const std::string& name, const ConfigFields& fields,
 
 }  // namespace
 
-bool is_model_folder(const std::string& model) {
+bool has_family(const std::string& model) {
   std::error_code error;
-  return fs::is_directory(model, error) || named_config(model).has_value();
+  return fs::is_directory(model, error) || Gguf::is_gguf(model) || named_config(model).has_value();
 }
 
 ScriptModel load_model_folder(const std::string& model, const ImportOptions& options) {
   std::error_code error;
-  if (!fs::is_directory(model, error)) {
-    const std::optional<nlohmann::json> config = named_config(model);
-    LINGUA_CHECK(config.has_value(), "{} is no model folder", model);
-    return build(model, {*config, fmt::format("model '{}'", model)}, nullptr, options);
+  const fs::path path = fs::path(model).lexically_normal();
+  Stored stored;
+  if (fs::is_directory(path, error)) {
+    const ConfigFields fields = read_config(path);
+    if (Checkpoint::is_in(path)) stored.weights = std::make_unique<Checkpoint>(path);
+    const fs::path name = (path.has_filename() ? path : path.parent_path()).filename();
+    return build(name.string(), fields, std::move(stored), options);
   }
-  const fs::path folder = fs::path(model).lexically_normal();
-  const std::string name =
-      (folder.has_filename() ? folder : folder.parent_path()).filename().string();
-  const ConfigFields fields = read_config(folder);
-  std::unique_ptr<StoredWeights> stored;
-  if (Checkpoint::is_in(folder)) stored = std::make_unique<Checkpoint>(folder);
-  return build(name, fields, std::move(stored), options);
+  if (Gguf::is_gguf(path)) {
+    stored.file = std::make_unique<Gguf>(path);
+    stored.weights = weights_of(*stored.file);
+    const ConfigFields fields(config_of(*stored.file), path.string());
+    return build(path.stem().string(), fields, std::move(stored), options);
+  }
+  const std::optional<nlohmann::json> config = named_config(model);
+  LINGUA_CHECK(config.has_value(), "{} is no model folder", model);
+  return build(model, {*config, fmt::format("model '{}'", model)}, {}, options);
 }
 
 }  // namespace lingua

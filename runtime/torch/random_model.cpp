@@ -110,7 +110,9 @@ std::vector<WeightSpec> weights_of(const FamilyModel& model, DType dtype) {
   model.write(writer);
   std::vector<WeightSpec> weights;
   for (const ModelWeight& weight : writer.weights()) {
-    weights.push_back({model.prefixes.back() + weight.spec.name, dtype, weight.spec.shape});
+    const std::string& name = weight.spec.name;
+    const bool head = name.starts_with("lm_head.") || name.starts_with("score.");
+    weights.push_back({head ? name : model.prefixes.front() + name, dtype, weight.spec.shape});
   }
   return weights;
 }

@@ -102,7 +102,7 @@ void check_prompt(const ScriptModel& model, const std::vector<std::int64_t>& pro
 
 ScriptModel load(const std::string& name, const ImportOptions& options) {
   ScriptModel model =
-      is_model_folder(name) ? load_model_folder(name, options) : load_script_file(name, options);
+      has_family(name) ? load_model_folder(name, options) : load_script_file(name, options);
   if (!model.is_language_model) {
     throw InputError(fmt::format(
         "{}: takes no tokens or gives no logits; only a language model generates", name));

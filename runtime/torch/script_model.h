@@ -53,11 +53,11 @@ struct ScriptModel {
   bool kv_cache = false;
 };
 
-// A model folder or the name of a published configuration; the family builds the module.
+// A model folder, a GGUF file or the name of a configuration; its family builds the module.
 ScriptModel load_model_folder(const std::string& model, const ImportOptions& options);
 
-// True when `model` is a folder or a published name, false for what must be a TorchScript file.
-bool is_model_folder(const std::string& model);
+// True when `model` is one of these, false for what must be a TorchScript file.
+bool has_family(const std::string& model);
 
 // A TorchScript file, with its real parameters. An input that the options do not describe has no
 // dims: import_model tries some.

@@ -291,8 +291,8 @@ TEST(PublishedModels, HaveTheirParameterCountsAndNoMemory) {
                                                           {"bloom-7b1", 7069016064}};
   ASSERT_EQ(published_models().size(), parameters.size());
   for (const std::string& name : published_models()) {
-    ASSERT_TRUE(is_model_folder(name));
-    ASSERT_TRUE(is_model_folder("bigscience/" + name));
+    ASSERT_TRUE(has_family(name));
+    ASSERT_TRUE(has_family("bigscience/" + name));
     const ScriptModel model = load_model_folder("bigscience/" + name, {});
     std::int64_t count = 0;
     for (const at::Tensor& weight : model.module.parameters()) {
@@ -304,7 +304,7 @@ TEST(PublishedModels, HaveTheirParameterCountsAndNoMemory) {
     EXPECT_EQ(model.vocabulary, 250880);
     EXPECT_EQ(model.stop_tokens, std::vector<std::int64_t>{2});
   }
-  EXPECT_FALSE(is_model_folder("bloom-9b"));
+  EXPECT_FALSE(has_family("bloom-9b"));
 }
 
 TEST(PublishedModels, AreRefusedInADtypeWithoutKernels) {

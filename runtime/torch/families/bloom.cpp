@@ -89,7 +89,7 @@ FamilyModel read_bloom(const ConfigFields& fields) {
   c.labels = static_cast<std::int64_t>(model.labels.size());
   model.hidden = c.hidden;
   model.layers = c.layers;
-  model.prefixes = {"transformer.", ""};
+  model.prefixes = {"", "transformer."};
   model.write = [c](ScriptWriter& writer) { write_bloom(writer, c); };
   return model;
 }
@@ -111,7 +111,7 @@ std::vector<PublishedModel> published() {
                    {"n_layer", row.layers},
                    {"n_head", row.heads},
                    {"vocab_size", 250880}});
-    models.push_back({row.name, "bigscience", std::move(config)});
+    models.push_back({row.name, std::string("bigscience/") + row.name, std::move(config)});
   }
   return models;
 }
