@@ -20,6 +20,9 @@ struct FuzzTarget {
 FuzzTarget gguf_target();
 FuzzTarget json_target();
 FuzzTarget safetensors_target();
+FuzzTarget sentencepiece_target();
+FuzzTarget tokenizer_gguf_target();
+FuzzTarget tokenizer_json_target();
 
 // Runs a target: true when it took the bytes, false when it refused them in one clear line.
 // Errors: BugError for a refusal that is not one printable line; what `run` throws otherwise.
