@@ -3,7 +3,9 @@
 //
 // Templates: of the families that this project builds (Gemma, Llama 2 and 3, TinyLlama and Zephyr,
 // ChatML of Qwen and SmolLM2, Mistral). A model's own template, Jinja source, is recognised by its
-// marks; Jinja itself is not interpreted.
+// marks; Jinja itself is not interpreted: tools, images, thoughts and dates that some templates
+// write are left out. The templates "qwen2", "qwen2.5" and "smollm2" are "chatml" with the system
+// message that these models expect when a conversation has none.
 
 #include <string>
 #include <vector>

@@ -8,25 +8,46 @@
 
 namespace lingua {
 
-std::vector<TokenId> CommonTokenizer::encode(std::string_view text, bool add_special,
-                                             bool parse_special) const {
+void CommonTokenizer::encode_text(std::string_view text, bool at_start, bool parse_special,
+                                  std::vector<TokenId>& ids) const {
   constexpr std::size_t kLongest = 256U << 20;
   if (text.size() > kLongest) {
     throw InputError(
         fmt::format("a text of {} bytes; up to {} can be encoded at once", text.size(), kLongest));
   }
   check_utf8(text, "the text");
-  std::vector<TokenId> ids;
-  if (add_special) ids = before_;
-  for (const TextPart& part :
-       added_.split({kNoToken, std::string(text), true}, false, parse_special)) {
+  const TextPart whole{kNoToken, std::string(text), at_start};
+  for (const TextPart& part : added_.split(whole, false, parse_special)) {
     if (part.token == kNoToken) {
       encode_part(part, parse_special, ids);
     } else {
       ids.push_back(part.token);
     }
   }
+}
+
+std::vector<TokenId> CommonTokenizer::encode(std::string_view text, bool add_special,
+                                             bool parse_special) const {
+  std::vector<TokenId> ids;
+  if (add_special) ids = before_;
+  encode_text(text, true, parse_special, ids);
   if (add_special) ids.insert(ids.end(), after_.begin(), after_.end());
+  return ids;
+}
+
+std::vector<TokenId> CommonTokenizer::encode_parts(const std::vector<PromptPart>& parts) const {
+  std::vector<TokenId> ids;
+  std::string text;
+  bool at_start = true;
+  for (const PromptPart& part : parts) {
+    text += part.text;
+    if (part.token == kNoToken) continue;
+    encode_text(text, at_start, false, ids);
+    ids.push_back(part.token);
+    text.clear();
+    at_start = false;
+  }
+  encode_text(text, at_start, false, ids);
   return ids;
 }
 

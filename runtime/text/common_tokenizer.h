@@ -34,12 +34,17 @@ class CommonTokenizer : public Tokenizer {
  public:
   std::vector<TokenId> encode(std::string_view text, bool add_special,
                               bool parse_special) const final;
+  std::vector<TokenId> encode_parts(const std::vector<PromptPart>& parts) const final;
   std::optional<TokenId> bos() const final { return bos_; }
   std::vector<TokenId> stop_tokens() const final { return stops_; }
   std::optional<TokenId> special(const std::string& name) const override;
   const std::string& chat_template() const final { return chat_template_; }
 
  protected:
+  // Appends the ids of a text; `at_start` when nothing precedes it.
+  void encode_text(std::string_view text, bool at_start, bool parse_special,
+                   std::vector<TokenId>& ids) const;
+
   // Appends the ids of text without raw added tokens.
   virtual void encode_part(const TextPart& part, bool parse_special,
                            std::vector<TokenId>& ids) const = 0;

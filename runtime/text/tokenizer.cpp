@@ -13,6 +13,24 @@ namespace lingua {
 
 namespace fs = std::filesystem;
 
+std::vector<TokenId> Tokenizer::encode_parts(const std::vector<PromptPart>& parts) const {
+  std::vector<TokenId> ids;
+  std::string text;
+  const auto encode_text = [&] {
+    const std::vector<TokenId> more = encode(text, false, false);
+    ids.insert(ids.end(), more.begin(), more.end());
+    text.clear();
+  };
+  for (const PromptPart& part : parts) {
+    text += part.text;
+    if (part.token == kNoToken) continue;
+    encode_text();
+    ids.push_back(part.token);
+  }
+  encode_text();
+  return ids;
+}
+
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& model) {
   const fs::path path(model);
   if (fs::is_directory(path)) {

@@ -7,9 +7,13 @@
 // tokens make none (see text_stream.h for text as it is made).
 // Determinism: identical ids to the libraries `tokenizers` and `sentencepiece` for the supported
 // kinds; what is not supported (a normalizer, a pre-tokenizer, a model) is refused by name.
+// Special tokens: those that the files call special, and those that are written like one
+// ("<|im_end|>"). Of a folder whose config.json has a smaller vocabulary (the text part of a model
+// that also takes images), the special tokens beyond it are left out.
 // Threads: const functions may be called from several threads.
 // Errors: InputError names file and field; a tokenizer with tokens beyond the model's vocabulary is
 // refused by check_vocabulary.
+// Speed: near linear in the text; a regular expression that is not is stopped.
 
 #include <cstdint>
 #include <memory>
@@ -22,6 +26,12 @@
 
 namespace lingua {
 
+// A token, or text in which no special tokens are looked for.
+struct PromptPart {
+  TokenId token = kNoToken;
+  std::string text;
+};
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -31,6 +41,10 @@ class Tokenizer {
   // says so, and are plain text otherwise. Errors: InputError for invalid UTF-8, with the offset.
   virtual std::vector<TokenId> encode(std::string_view text, bool add_special,
                                       bool parse_special) const = 0;
+
+  // The ids of one text that is put together of parts: text parts that follow each other are
+  // encoded as one, and nothing is added around the whole. Errors: as encode().
+  virtual std::vector<TokenId> encode_parts(const std::vector<PromptPart>& parts) const;
 
   // The text of ids. Special tokens are left out unless `keep_special`.
   // Errors: InputError for an id that is none.
