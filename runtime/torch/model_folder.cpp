@@ -11,7 +11,10 @@
 #include "runtime/checkpoint/gguf_model.h"
 #include "runtime/checkpoint/safetensors.h"
 #include "runtime/torch/family.h"
+#include "runtime/torch/int8_ops.h"
+#include "runtime/torch/quantise.h"
 #include "runtime/torch/script_model.h"
+#include "runtime/torch/script_resolver.h"
 
 namespace lingua {
 
@@ -27,6 +30,7 @@ at::ScalarType scalar_type(DType dtype) {
     case DType::kFloat64: return at::kDouble;
     case DType::kFloat16: return at::kHalf;
     case DType::kBFloat16: return at::kBFloat16;
+    case DType::kInt8: return at::kChar;
     default: break;
   }
   throw BugError(fmt::format("weights of dtype {}", dtype_name(dtype)));
@@ -151,7 +155,8 @@ ScriptModel build(const std::string& name, const ConfigFields& fields, Stored st
     model.module.register_parameter(weight.attribute, at::empty(weight.spec.shape, meta), false);
     model.weight_names[weight.attribute] = weight.spec.name;
   }
-  model.module.define(writer.source());
+  register_int8_ops();
+  model.module.define(writer.source(), std::make_shared<ScriptResolver>());
   model.arguments = arguments_of(writer, options.dtype);
   model.family = family.family;
   model.is_language_model = family.task == Task::kLanguageModel;
@@ -161,9 +166,14 @@ ScriptModel build(const std::string& name, const ConfigFields& fields, Stored st
   model.stop_tokens = family.stop_tokens;
   model.kv_cache = options.kv_cache;
   if (stored.weights == nullptr) return model;
+  const std::string file = stored.weights->path();
   auto reader = std::make_unique<CheckpointReader>(std::move(stored), family.prefixes);
-  for (const ModelWeight& weight : writer.weights()) reader->add(weight.spec, fields.origin());
-  model.reader = std::move(reader);
+  std::vector<WeightSpec> held;
+  for (const ModelWeight& weight : writer.weights()) {
+    reader->add(matrix_of_int8(weight.spec).value_or(weight.spec), fields.origin());
+    held.push_back(weight.spec);
+  }
+  model.reader = make_int8_reader(std::move(reader), held, file);
   return model;
 }
 

@@ -14,10 +14,10 @@ using IValues = std::vector<c10::IValue>;
 // the operation, and which operand that is.
 const std::map<std::string, std::size_t>& products() {
   static const std::map<std::string, std::size_t> map = {
-      {"aten::linear", 0},  {"aten::mm", 0},    {"aten::matmul", 0},  {"aten::bmm", 0},
-      {"aten::mv", 0},      {"aten::dot", 0},   {"aten::addmm", 1},   {"aten::addmv", 1},
-      {"aten::addbmm", 1},  {"aten::inner", 0}, {"aten::baddbmm", 1}, {"aten::addmm_", 1},
-      {"aten::baddbmm_", 1}};
+      {"aten::linear", 0},   {"aten::mm", 0},           {"aten::matmul", 0},  {"aten::bmm", 0},
+      {"aten::mv", 0},       {"aten::dot", 0},          {"aten::addmm", 1},   {"aten::addmv", 1},
+      {"aten::addbmm", 1},   {"aten::inner", 0},        {"aten::baddbmm", 1}, {"aten::addmm_", 1},
+      {"aten::baddbmm_", 1}, {"lingua::linear_int8", 0}};
   return map;
 }
 
@@ -137,6 +137,10 @@ double bytes_of(const std::string& kind, Views views, const IValues& operands,
   const auto lookup = lookups().find(kind);
   for (std::size_t i = 0; i < operands.size(); ++i) {
     if (i == 0 && overwrites(kind)) continue;
+    if (kind == "lingua::embedding_int8" && i == 0) {
+      read += numel(operands[1]) * static_cast<double>(operands[0].toTensor().size(1));
+      continue;
+    }
     if (lookup != lookups().end() && lookup->second == i) {
       read += written;
       continue;
@@ -158,7 +162,8 @@ OpCost op_cost(const torch::jit::Node& node, const IValues& operands, const IVal
 }
 
 bool is_matrix_product(const torch::jit::Node& node) {
-  return products().count(node.kind().toQualString()) != 0;
+  const std::string kind = node.kind().toQualString();
+  return kind.starts_with("aten::") && products().count(kind) != 0;
 }
 
 }  // namespace lingua

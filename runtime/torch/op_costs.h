@@ -29,7 +29,7 @@ struct OpCost {
 OpCost op_cost(const torch::jit::Node& node, const std::vector<c10::IValue>& operands,
                const std::vector<c10::IValue>& results);
 
-// The operation multiplies matrices: its floating-point operands must be of one type.
+// The operation multiplies matrices and its operands must be of one type (int8 weights are not).
 bool is_matrix_product(const torch::jit::Node& node);
 
 }  // namespace lingua

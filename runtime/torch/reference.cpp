@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/torch/decode_linear.h"
 #include "runtime/torch/import.h"
 #include "runtime/torch/script_model.h"
 #include "runtime/torch/torch_error.h"
@@ -165,6 +166,7 @@ std::vector<ReferenceResult> generate_reference(
   ScriptModel script = load(model, options);
   for (const auto& prompt : prompts) check_prompt(script, prompt);
   read_weights(script);
+  register_decode_linear();
   if (threads > 0) at::set_num_threads(threads);
   std::vector<ReferenceResult> results;
   try {

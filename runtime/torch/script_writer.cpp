@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "runtime/base/errors.h"
+#include "runtime/torch/quantise.h"
 
 namespace lingua {
 namespace {
@@ -57,22 +58,34 @@ std::string ScriptWriter::weight(const std::string& name, const std::vector<std:
   if (known == weights_.end()) {
     std::string attribute = name;
     std::replace(attribute.begin(), attribute.end(), '.', '_');
+    std::replace(attribute.begin(), attribute.end(), ':', '_');
     known = weights_.insert(weights_.end(), {attribute, spec});
   }
   LINGUA_CHECK(known->spec == spec, "weight {} is used in two shapes", name);
   return "self." + known->attribute;
 }
 
+std::string ScriptWriter::matrix(const std::string& name, std::int64_t rows, std::int64_t width) {
+  const WeightSpec plain{name, options_.dtype, {rows, width}};
+  const WeightSpec held = options_.int8 ? int8_weight(plain) : plain;
+  return weight(held.name, held.shape, held.dtype);
+}
+
 std::string ScriptWriter::embedding(const std::string& tokens, const std::string& module,
                                     std::int64_t rows, std::int64_t size) {
-  return fmt::format("torch.embedding({}, {})", weight(module + ".weight", {rows, size}), tokens);
+  const std::string table = matrix(module + ".weight", rows, size);
+  if (!options_.int8) return fmt::format("torch.embedding({}, {})", table, tokens);
+  return fmt::format("lingua.embedding_int8({}, {}, {})", table, tokens,
+                     is_bfloat16() ? kBFloat16 : kFloat32);
 }
 
 std::string ScriptWriter::linear(const std::string& in, const std::string& module,
                                  const LinearShape& shape) {
-  const std::string matrix = weight(module + ".weight", {shape.out, shape.in});
-  if (!shape.bias) return fmt::format("torch.linear({}, {})", in, matrix);
-  return fmt::format("torch.linear({}, {}, {})", in, matrix, weight(module + ".bias", {shape.out}));
+  const char* operation = options_.int8 ? "lingua.linear_int8" : "torch.linear";
+  const std::string factor = matrix(module + ".weight", shape.out, shape.in);
+  if (!shape.bias) return fmt::format("{}({}, {})", operation, in, factor);
+  return fmt::format("{}({}, {}, {})", operation, in, factor,
+                     weight(module + ".bias", {shape.out}));
 }
 
 std::string ScriptWriter::layer_norm(const std::string& in, const std::string& module,

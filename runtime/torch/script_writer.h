@@ -12,7 +12,8 @@
 // Precision: matrix products, norms and soft-max accumulate in fp32 and round to the model's dtype.
 // Logits are fp32 (widened where the model is bf16), so that a greedy choice compares the numbers
 // that were computed; ties go to the lowest token.
-// Every product with a matrix of weights is written by linear() or embedding().
+// Every product with a matrix of weights is written by linear() or embedding(), which take int8
+// weights where the options say so.
 
 #include <fmt/format.h>
 
@@ -125,6 +126,8 @@ class ScriptWriter {
 
  private:
   std::string state(const std::string& name, const std::vector<std::int64_t>& shape);
+  // A weight that is multiplied with: int8 where the options say so.
+  std::string matrix(const std::string& name, std::int64_t rows, std::int64_t width);
 
   std::string past() const { return options_.kv_cache ? "cached_tokens" : "0"; }
 

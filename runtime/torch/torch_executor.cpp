@@ -20,6 +20,8 @@
 #include <vector>
 
 #include "runtime/base/errors.h"
+#include "runtime/torch/decode_linear.h"
+#include "runtime/torch/int8_ops.h"
 #include "runtime/torch/program_bytes.h"
 #include "runtime/torch/tensor_convert.h"
 #include "runtime/torch/torch_error.h"
@@ -213,7 +215,11 @@ std::vector<Tensor> TorchExecutor::take_outputs(const LoadedSegment& loaded,
 
 }  // namespace
 
-std::unique_ptr<Executor> make_torch_executor() { return std::make_unique<TorchExecutor>(); }
+std::unique_ptr<Executor> make_torch_executor() {
+  register_int8_ops();
+  register_decode_linear();
+  return std::make_unique<TorchExecutor>();
+}
 
 bool has_slow_blas() {
   // Small enough for BLAS to stay on this thread, whose own time neither other programs nor waiting
