@@ -270,15 +270,16 @@ class HeaderParser {
     const auto count = front_.number<std::uint32_t>();
     if (count > kMaxDims) refuse(fmt::format("{} dimensions; at most {}", count, kMaxDims));
     std::vector<std::int64_t> dims;
-    std::int64_t elements = 1;
+    std::int64_t elements = 1;  // zeros left out: any order of multiplying must fit
     for (std::uint32_t i = 0; i < count; ++i) {
       const auto dim = front_.number<std::uint64_t>();
       if (dim > std::uint64_t(kMaxTensorElements)) refuse(fmt::format("dimension {}", dim));
       dims.push_back(static_cast<std::int64_t>(dim));
-      if (dim != 0 && elements > kMaxTensorElements / dims.back()) {
+      const std::int64_t factor = std::max(dims.back(), std::int64_t{1});
+      if (elements > kMaxTensorElements / factor) {
         refuse(fmt::format("[{}] has more elements than a file can hold", fmt::join(dims, ", ")));
       }
-      elements *= dims.back();
+      elements *= factor;
     }
     std::reverse(dims.begin(), dims.end());
     return dims;

@@ -96,16 +96,17 @@ class Entry {
       refuse(fmt::format("shape is not a list of at most {} dimensions", kMaxDims));
     }
     std::vector<std::int64_t> dims;
-    std::int64_t elements = 1;
+    std::int64_t elements = 1;  // zeros left out: any order of multiplying must fit
     for (const json& dim : value) {
       const bool fits =
           dim.is_number_unsigned() && dim.get<std::uint64_t>() <= std::uint64_t(kMaxBytes);
       if (!fits) refuse("shape has a dimension that is not an integer from 0 up");
       dims.push_back(dim.get<std::int64_t>());
-      if (dims.back() != 0 && elements > kMaxBytes / 8 / dims.back()) {
+      const std::int64_t factor = std::max(dims.back(), std::int64_t{1});
+      if (elements > kMaxBytes / 8 / factor) {
         refuse("shape has more elements than a file can hold");
       }
-      elements *= dims.back();
+      elements *= factor;
     }
     return dims;
   }

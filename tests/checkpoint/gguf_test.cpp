@@ -261,6 +261,8 @@ TEST_F(GgufFile, IsRefusedWithDimensionsWhoseProductOverflows) {
               AllOf(HasSubstr("'w'"), HasSubstr("more elements")));
   EXPECT_THAT(refusal(Writer().entry("w", kQ8, {big, big, big, big}, 0).file()),
               HasSubstr("more elements"));
+  EXPECT_THAT(refusal(Writer().entry("w", kF32, {0, big, big}, 0).file()),
+              HasSubstr("more elements"));
   EXPECT_THAT(refusal(Writer().entry("w", kF32, {0, UINT64_MAX}, 0).file()),
               HasSubstr("dimension"));
   EXPECT_THAT(refusal(Writer().entry("w", kF32, {1, 1, 1, 1, 1}, 0).file()),

@@ -117,6 +117,8 @@ TEST_F(SafetensorsFile, IsRefusedWhenTensorsDoNotFitItsData) {
   EXPECT_THAT(refusal(file_of(entry("[2.0,2]", "[0,16]"), 16)), HasSubstr("shape"));
   EXPECT_THAT(refusal(file_of(entry("[4294967296,4294967296,4]", "[0,0]"), 0)),
               HasSubstr("more elements"));
+  EXPECT_THAT(refusal(file_of(entry("[0,4294967296,4294967296]", "[0,0]"), 0)),
+              HasSubstr("more elements"));
   EXPECT_THAT(refusal(file_of(entry("[0,18446744073709551615]", "[0,0]"), 0)), HasSubstr("shape"));
 }
 
