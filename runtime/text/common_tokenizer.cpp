@@ -10,7 +10,7 @@ namespace lingua {
 
 void CommonTokenizer::encode_text(std::string_view text, bool at_start, bool parse_special,
                                   std::vector<TokenId>& ids) const {
-  constexpr std::size_t kLongest = 256U << 20;
+  constexpr std::size_t kLongest = 64U << 20;
   if (text.size() > kLongest) {
     throw InputError(
         fmt::format("a text of {} bytes; up to {} can be encoded at once", text.size(), kLongest));

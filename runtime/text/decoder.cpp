@@ -37,7 +37,8 @@ std::string without_marks(const std::string& token, const std::string& mark, con
 
 }  // namespace
 
-Decoder::Decoder(const JsonField& field) : separator_(field.exists() ? "" : " ") {
+Decoder::Decoder(const JsonField& field)
+    : where_(field.where()), separator_(field.exists() ? "" : " ") {
   if (field.exists()) add(field);
 }
 
@@ -97,8 +98,21 @@ void Decoder::add(const JsonField& field) {
   }
 }
 
+void Decoder::run(std::vector<std::string>& tokens, bool goes_on) const {
+  const auto bytes = [&] {
+    std::size_t sum = 0;
+    for (const std::string& token : tokens) sum += token.size();
+    return sum;
+  };
+  const std::size_t before = bytes();
+  for (const Step& step : steps_) {
+    step(tokens, goes_on);
+    check_growth(before, bytes(), where_);
+  }
+}
+
 std::string Decoder::text_of(std::vector<std::string> tokens) const {
-  for (const Step& step : steps_) step(tokens, false);
+  run(tokens, false);
   std::string text;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     if (i > 0) text += separator_;
@@ -109,7 +123,7 @@ std::string Decoder::text_of(std::vector<std::string> tokens) const {
 
 std::string Decoder::bytes_of(const std::string& token) const {
   std::vector<std::string> tokens = {token};
-  for (const Step& step : steps_) step(tokens, true);
+  run(tokens, true);
   return separator_ + tokens.front();
 }
 

@@ -19,6 +19,7 @@ class Decoder {
   explicit Decoder(const JsonField& field);
   static Decoder byte_level();
 
+  // Errors: InputError when steps blow a text up.
   std::string text_of(std::vector<std::string> tokens) const;
   // What a token adds to a text that goes on: nothing is stripped from its beginning.
   std::string bytes_of(const std::string& token) const;
@@ -30,7 +31,10 @@ class Decoder {
   Decoder() = default;
   void add(const JsonField& field);
 
+  void run(std::vector<std::string>& tokens, bool goes_on) const;
+
   std::vector<Step> steps_;
+  std::string where_;
   std::string separator_;
 };
 

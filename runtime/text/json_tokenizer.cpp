@@ -118,7 +118,7 @@ void read_post_processor(const JsonField& field, BpeTokenizer::Parts& parts) {
 std::unique_ptr<Tokenizer> load_json_tokenizer(const std::filesystem::path& path,
                                                const TokenizerSettings& settings) {
   const std::string where = path.string();
-  const json file = parse_json(read_file(path, 256ULL << 20), where, 64);
+  const json file = parse_json(read_file(path), where, 64);
   const JsonField root(file, where + ": ");
   BpeTokenizer::Parts parts;
   read_model(root["model"], parts);

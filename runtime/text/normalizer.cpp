@@ -1,6 +1,9 @@
+#include <fmt/format.h>
+
 #include <map>
 #include <memory>
 
+#include "runtime/base/errors.h"
 #include "runtime/text/text_steps.h"
 #include "runtime/text/utf8.h"
 
@@ -28,8 +31,12 @@ Normalizer make_sequence(const JsonField& field) {
   for (const JsonField& step : field["normalizers"].items()) {
     steps.push_back(make_normalizer(step));
   }
-  return [steps](std::string text) {
-    for (const Normalizer& step : steps) text = step(std::move(text));
+  return [steps, where = field.where()](std::string text) {
+    const std::size_t before = text.size();
+    for (const Normalizer& step : steps) {
+      text = step(std::move(text));
+      check_growth(before, text.size(), where);
+    }
     return text;
   };
 }
@@ -42,6 +49,14 @@ Regex make_pattern(const JsonField& field) {
   return Regex::literal(pattern["String"].text(), pattern.where());
 }
 
+void check_growth(std::size_t before, std::size_t now, const std::string& where) {
+  if (now <= 16 * before + 65536) return;
+  throw InputError(
+      fmt::format("{}: makes {} bytes of {}; up to 16 times as many and 65536 more are "
+                  "accepted",
+                  where, now, before));
+}
+
 std::string replace_all(const std::string& text, const Regex& pattern, const std::string& by) {
   std::string result;
   std::size_t from = 0;
@@ -49,6 +64,7 @@ std::string replace_all(const std::string& text, const Regex& pattern, const std
     result.append(text, from, match.begin - from);
     result += by;
     from = match.end;
+    check_growth(text.size(), result.size(), pattern.where());
   }
   return result.append(text, from);
 }

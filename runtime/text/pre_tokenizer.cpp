@@ -169,6 +169,12 @@ const std::array<std::string, 256>& byte_characters() {
   return kTable;
 }
 
+std::size_t bytes_of(const std::vector<Piece>& pieces) {
+  std::size_t bytes = 0;
+  for (const Piece& piece : pieces) bytes += piece.text.size();
+  return bytes;
+}
+
 }  // namespace
 
 PreTokenizer split_by(Regex regex) {
@@ -222,8 +228,12 @@ PreTokenizer make_pre_tokenizer(const JsonField& field) {
     for (const JsonField& step : field["pretokenizers"].items()) {
       steps.push_back(make_pre_tokenizer(step));
     }
-    return [steps](std::vector<Piece> pieces) {
-      for (const PreTokenizer& step : steps) pieces = step(std::move(pieces));
+    return [steps, where = field.where()](std::vector<Piece> pieces) {
+      const std::size_t before = bytes_of(pieces);
+      for (const PreTokenizer& step : steps) {
+        pieces = step(std::move(pieces));
+        check_growth(before, bytes_of(pieces), where);
+      }
       return pieces;
     };
   }

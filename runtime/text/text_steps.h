@@ -45,7 +45,11 @@ std::string bytes_of_byte_level(const std::string& text);
 // The member "pattern" of a step: {"String": ...} or {"Regex": ...}.
 Regex make_pattern(const JsonField& field);
 
-// `text` with every match replaced.
+// The steps of a file must not blow a text up, one after the other. Errors: InputError
+// "WHERE: ..." when `now` bytes are more than any tokenizer makes of `before`.
+void check_growth(std::size_t before, std::size_t now, const std::string& where);
+
+// `text` with every match replaced. Errors: as check_growth.
 std::string replace_all(const std::string& text, const Regex& pattern, const std::string& by);
 
 }  // namespace lingua

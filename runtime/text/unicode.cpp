@@ -152,6 +152,8 @@ Regex Regex::literal(const std::string& text, const std::string& where) {
   return Regex(std::move(impl));
 }
 
+const std::string& Regex::where() const { return impl_->where; }
+
 std::vector<ByteRange> Regex::find_all(std::string_view text) const {
   std::vector<ByteRange> found;
   const icu::UnicodeString units = utf16(text);

@@ -44,6 +44,7 @@ class Regex {
   // What matches, from the left, without overlap; a match may be empty. Errors: InputError when the
   // expression takes more steps or memory than any published one does on a text of this length.
   std::vector<ByteRange> find_all(std::string_view text) const;
+  const std::string& where() const;
 
  private:
   struct Impl;
