@@ -58,6 +58,49 @@ TEST(LinguaLinkedRule, SendsMasksOnResidualPathsInsteadOfComputingThemAgain) {
   EXPECT_EQ(skipped.size(), 3u);  // the number of tokens, the mask, ALiBi
 }
 
+// x * rsqrt(mean(x^2) + e) in fp32, rounded, times a weight; or times 1 + weight and then rounded.
+ValueId written_norm(GraphBuilder& g, ValueId x, bool plus_one) {
+  const std::vector<StepFunction> dims = {kNew, 4.0};
+  const ValueId factor = g.weight(fmt::format("norm_{}", x), {4});
+  const ValueId wide = g.node("aten::to", {x}, dims);
+  const ValueId mean = g.node("aten::mean", {g.node("aten::square", {wide}, dims)}, {kNew, 1.0});
+  const ValueId scale = g.node("aten::rsqrt", {mean}, {kNew, 1.0});
+  const ValueId y = g.node("aten::mul", {wide, scale}, dims);
+  if (plus_one) return g.node("aten::to", {g.node("aten::addcmul", {y, y, factor}, dims)}, dims);
+  return g.node("aten::mul", {g.node("aten::to", {y}, dims), factor}, dims);
+}
+
+TEST(LinguaLinkedRule, SeesNormsThatAreWrittenOutAndCutsBehindTheirCasts) {
+  for (const bool plus_one : {false, true}) {
+    GraphBuilder g("llama");
+    const std::vector<StepFunction> dims = {kNew, 4.0};
+    ValueId x = g.input("x", dims, DType::kFloat32);
+    std::vector<ValueId> norms;
+    for (int i = 0; i < 2; ++i) {
+      norms.push_back(written_norm(g, x, plus_one));
+      const ValueId gate = g.node("aten::linear", {norms.back(), g.weight("g", {4, 4})}, dims);
+      const ValueId up = g.node("aten::linear", {norms.back(), g.weight("u", {4, 4})}, dims);
+      const ValueId out = written_norm(g, g.node("aten::mul", {gate, up}, dims), plus_one);
+      x = g.node("aten::add", {x, out}, dims);  // a norm that feeds no projection
+    }
+    const Graph graph = g.finish({x});
+    const auto cut = partition(graph, {.rule = "lingualinked"});
+    ASSERT_EQ(cut.segments.size(), 3u);
+    for (std::size_t i = 0; i < 2; ++i) {
+      EXPECT_EQ(cut.segments[i].last_node, graph.values[norms[i]].producer);
+    }
+  }
+}
+
+TEST(LinguaLinkedRule, TakesNoOtherProductForANorm) {
+  GraphBuilder g("scaled");
+  const std::vector<StepFunction> dims = {kNew, 4.0};
+  ValueId x = g.input("x", dims, DType::kFloat32);
+  x = g.node("aten::mul", {x, g.weight("scale", {4})}, dims);
+  x = g.node("aten::linear", {x, g.weight("w", {4, 4})}, dims);
+  EXPECT_THROW(partition(g.finish({x}), {.rule = "lingualinked"}), InfeasibleError);
+}
+
 TEST(LinguaLinkedRule, SaysWhenAGraphHasNoSuchNorms) {
   GraphBuilder g("mlp");
   ValueId x = g.input("x", {kNew, 4.0}, DType::kFloat32);
