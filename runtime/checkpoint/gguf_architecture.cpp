@@ -56,7 +56,7 @@ const std::vector<GgufArchitecture>& all_architectures() {
 const GgufArchitecture& architecture_of(const Gguf& file) {
   if (const Gguf::Value* parts = file.find_value("split.count"); parts != nullptr) {
     const auto* count = std::get_if<std::int64_t>(parts);
-    if (count == nullptr || *count != 1) {
+    if (count == nullptr || *count > 1) {  // 0 is what merging leaves
       throw InputError(fmt::format(
           "{}: metadata key 'split.count': the model is spread over several files; one file is "
           "read (gguf-split --merge makes it)",

@@ -227,6 +227,8 @@ TEST_F(GgufModel, IsRefusedWhenItsArchitectureIsNotSupported) {
   EXPECT_THAT(refusal(small("llama", experts)), HasSubstr("mixtures of experts"));
   const auto split = [](Writer& writer) { writer.integer("split.count", 3); };
   EXPECT_THAT(refusal(small("llama", split)), HasSubstr("several files"));
+  const auto merged = [](Writer& writer) { writer.integer("split.count", 0); };
+  EXPECT_EQ(refusal(small("llama", merged)), "");
   const auto yarn = [](Writer& writer) { writer.text("qwen2.rope.scaling.type", "yarn"); };
   EXPECT_THAT(refusal(small("qwen2", yarn)), AllOf(HasSubstr("'yarn'"), HasSubstr("'linear'")));
   const auto partial = [](Writer& writer) { writer.integer("llama.rope.dimension_count", 2); };
