@@ -146,7 +146,7 @@ void add_inspect(CLI::App& app) {
                  "also print the positions where no cut is possible, and why");
   verb->add_flag("--json", options->json, "print the results as JSON on standard output");
   verb->callback([options] {
-    const ImportedModel model = import_by(options->model, Head::kAll);
+    const ImportedModel model = std::move(open_model(options->model, Head::kAll).model);
     const Step step{options->tokens, options->cached};
     Workload workload;
     workload.prompt_tokens = step.new_tokens;

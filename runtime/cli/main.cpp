@@ -50,6 +50,10 @@ int main(int argc, char** argv) {
   lingua::add_simulate_and_emulate(app);
 #endif
   lingua::add_run(app);
+  lingua::add_chat(app);
+  lingua::add_classify(app);
+  lingua::add_score(app);
+  lingua::add_tokenize(app);
   lingua::add_reference(app);
 #endif
   lingua::add_worker(app);

@@ -3,14 +3,14 @@
 #include <algorithm>
 
 #include "runtime/plan/planner.h"
+#include "runtime/text/chat.h"
 
 namespace lingua {
 
-void add_model_options(CLI::App& app, ModelOptions& options) {
-  app.add_option(
-         "--model,model", options.model,
-         "model folder (config.json, model.safetensors), published name (bloom-560m: shapes "
-         "only) or TorchScript file")
+void add_model_options(CLI::App& app, ModelOptions& options, ModelArgument argument) {
+  app.add_option(argument == ModelArgument::kPlace ? "--model,model" : "--model", options.model,
+                 "model folder (config.json, model.safetensors), GGUF file, published name "
+                 "(bloom-560m: shapes only) or TorchScript file")
       ->required();
   app.add_option("--dtype", options.dtype,
                  "weights and activations: fp32 or bf16 (folders and names)")
@@ -26,6 +26,13 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
                  "an input of a TorchScript file: NAME=DIMxDIM:DTYPE, where a DIM is a number or n "
                  "(repeat for more inputs)")
       ->allow_extra_args(false);
+}
+
+void add_int8_option(CLI::App& app, ModelOptions& options) {
+  app.add_option("--int8", options.int8,
+                 "segments that hold their matrices in int8, one scale per row: none, all, fit "
+                 "(as few as make a plan fit), or numbers such as 0-3,7")
+      ->capture_default_str();
 }
 
 void add_partition_flags(CLI::App& app, PartitionFlags& options) {
@@ -56,11 +63,54 @@ void add_workload_options(CLI::App& app, WorkloadOptions& options) {
   app.add_option("--requests", options.requests, "requests to answer")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000));
+  add_in_flight_option(app, options);
+  app.add_option("--seed", options.seed, "of everything random")->capture_default_str();
+  app.add_flag("--ignore-eos", options.ignore_eos, "go on after an end-of-sequence token");
+}
+
+void add_in_flight_option(CLI::App& app, WorkloadOptions& options) {
   app.add_option("--in-flight", options.in_flight, "requests inside the pipeline at once")
       ->capture_default_str()
       ->check(CLI::Range(1, 100000));
-  app.add_option("--seed", options.seed, "of everything random")->capture_default_str();
-  app.add_flag("--ignore-eos", options.ignore_eos, "go on after an end-of-sequence token");
+}
+
+void add_text_options(CLI::App& app, TextOptions& options) {
+  app.add_option("--prompt", options.prompts, "a prompt as text (repeat for more requests)")
+      ->allow_extra_args(false);
+  app.add_option("--prompt-file", options.prompt_files,
+                 "a file that is one prompt; - is standard input (repeat for more requests)")
+      ->allow_extra_args(false);
+  add_chat_options(app, options);
+  add_sampling_options(app, options);
+}
+
+void add_chat_options(CLI::App& app, TextOptions& options) {
+  std::string names;
+  for (const std::string& name : chat_templates()) names += (names.empty() ? "" : ", ") + name;
+  auto* form =
+      app.add_option("--chat-template", options.chat_template,
+                     "ask as a user's turn in this template: auto (the model's own), " + names);
+  if (!options.chat_template.empty()) form->capture_default_str();
+  app.add_option("--system", options.system, "the system message before it");
+}
+
+void add_sampling_options(CLI::App& app, TextOptions& options) {
+  Sampling& sampling = options.sampling;
+  app.add_option("--temperature", sampling.temperature,
+                 "0: always the most likely token; higher: more varied")
+      ->capture_default_str();
+  app.add_option("--top-k", sampling.top_k, "only the k most likely tokens; 0: all")
+      ->capture_default_str();
+  app.add_option("--top-p", sampling.top_p,
+                 "only the most likely tokens that together have this probability")
+      ->capture_default_str();
+  app.add_option("--repetition-penalty", sampling.repetition_penalty,
+                 "above 1: tokens of the last --repetition-window are less likely")
+      ->capture_default_str();
+  app.add_option("--repetition-window", sampling.repetition_window, "in tokens")
+      ->capture_default_str();
+  app.add_option("--stop", options.stop, "end an answer before this text (repeat for more)")
+      ->allow_extra_args(false);
 }
 
 void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/device/message.h"
 #include "runtime/model/graph.h"
 #include "runtime/plan/plan.h"
 
@@ -17,7 +18,8 @@ struct ModelOptions {
   std::string model;
   std::string dtype = "bf16";
   bool no_kv_cache = false;
-  std::string head;  // "last", "all"; empty: the verb's default
+  std::string head;           // "last", "all"; empty: the verb's default
+  std::string int8 = "none";  // see int8_choice.h
   std::vector<std::string> inputs;
 };
 
@@ -37,6 +39,19 @@ struct WorkloadOptions {
   bool ignore_eos = false;
 };
 
+struct TextOptions {
+  std::vector<std::string> prompts;
+  std::vector<std::string> prompt_files;
+  std::string chat_template;  // empty: prompts are continued as they are
+  std::string system;
+  std::vector<std::string> stop;
+  Sampling sampling;
+
+  bool has_prompts() const { return !prompts.empty() || !prompt_files.empty(); }
+  // What only a tokenizer can do is asked for.
+  bool needs_tokenizer() const { return has_prompts() || !stop.empty(); }
+};
+
 struct PlanOptions {
   std::string cluster;
   std::string planner;
@@ -52,9 +67,19 @@ struct OutputOptions {
   bool json = false;
 };
 
-void add_model_options(CLI::App& app, ModelOptions& options);
+enum class ModelArgument {
+  kPlace,       // the first word, or --model
+  kOptionOnly,  // --model: the first word is something else
+};
+void add_model_options(CLI::App& app, ModelOptions& options,
+                       ModelArgument argument = ModelArgument::kPlace);
+void add_int8_option(CLI::App& app, ModelOptions& options);
 void add_partition_flags(CLI::App& app, PartitionFlags& options);
 void add_workload_options(CLI::App& app, WorkloadOptions& options);
+void add_text_options(CLI::App& app, TextOptions& options);
+void add_chat_options(CLI::App& app, TextOptions& options);
+void add_sampling_options(CLI::App& app, TextOptions& options);
+void add_in_flight_option(CLI::App& app, WorkloadOptions& options);
 void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required);
 void add_output_options(CLI::App& app, OutputOptions& options);
 void add_threads_option(CLI::App& app, int& threads);

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/units.h"
+#include "runtime/cli/report.h"
 #include "runtime/cli/study.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/plan/plan.h"
@@ -17,10 +18,12 @@ void add_plan(CLI::App& app) {
   verb->callback([options] {
     const Study study = prepare_study(*options, load_cluster(options->plan.cluster));
     if (options->output.json) {
-      fmt::print("{}\n", plan_to_json(study.plan).dump(2));
+      nlohmann::json json = plan_to_json(study.plan);
+      if (!study.int8_segments.empty()) json["int8_segments"] = study.int8_segments;
+      fmt::print("{}\n", json.dump(2));
       return;
     }
-    fmt::print(stderr, "{}", plan_table(study.plan, study.segmentation));
+    fmt::print(stderr, "{}{}", plan_table(study.plan, study.segmentation), int8_line(study));
   });
 }
 

@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
+#include "runtime/base/errors.h"
 #include "runtime/base/files.h"
+#include "runtime/cli/answer_text.h"
+#include "runtime/cli/int8_choice.h"
 #include "runtime/events/metrics.h"
 #include "runtime/events/report.h"
 #include "runtime/events/timeline.h"
@@ -24,21 +28,18 @@ std::string outputs_digest(const std::vector<Tensor>& outputs) {
   return fmt::format("{:016x}", sum.value());
 }
 
-nlohmann::json answer_json(const Done& answer, bool generates) {
-  nlohmann::json json = nlohmann::json::object();
-  if (!generates) {
-    json["outputs"] = nlohmann::json::array();
-    bool has_data = true;
-    for (const Tensor& tensor : answer.outputs) {
-      json["outputs"].push_back({{"dtype", dtype_name(tensor.dtype)}, {"shape", tensor.shape}});
-      has_data = has_data && tensor.has_data();
-    }
-    json["outputs_digest"] =
-        has_data ? nlohmann::json(outputs_digest(answer.outputs)) : nlohmann::json();
+// What a single pass gave: outputs, and what a classifier says by them.
+nlohmann::json pass_json(const Done& answer, const Study& study) {
+  nlohmann::json json = {{"outputs", nlohmann::json::array()}};
+  bool has_data = true;
+  for (const Tensor& tensor : answer.outputs) {
+    json["outputs"].push_back({{"dtype", dtype_name(tensor.dtype)}, {"shape", tensor.shape}});
+    has_data = has_data && tensor.has_data();
   }
-  json["tokens"] = nlohmann::json::array();
-  for (TokenId token : answer.tokens) {
-    json["tokens"].push_back(token == kNoToken ? nlohmann::json() : nlohmann::json(token));
+  json["outputs_digest"] =
+      has_data ? nlohmann::json(outputs_digest(answer.outputs)) : nlohmann::json();
+  if (!study.model.labels.empty() && has_data) {
+    json.update(class_json(class_probabilities(answer.outputs.at(0)), study.model.labels));
   }
   return json;
 }
@@ -57,10 +58,11 @@ nlohmann::json run_json(const RunReport& report, const StudyOptions& options, co
                       {"requests", result.answers.size()},
                       {"in_flight", study.workload.in_flight}};
   json["plan"] = plan_to_json(study.plan);
+  if (!study.int8_segments.empty()) json["int8_segments"] = study.int8_segments;
   if (report.deterministic) json["digest"] = result.log.digest();
   if (!report.configuration.empty()) json["simulator"] = report.configuration;
   for (std::size_t i = 0; i < result.answers.size() && i < json["requests"].size(); ++i) {
-    json["requests"][i].update(answer_json(result.answers[i], study.workload.max_tokens > 0));
+    json["requests"][i].update(answer_json(result.answers[i], options.text.stop, study));
   }
   if (!extra.is_null()) json.update(extra);
   return json;
@@ -81,6 +83,42 @@ void print_tokens(const RunResult& result) {
 
 }  // namespace
 
+nlohmann::json answer_json(const Done& answer, const std::vector<std::string>& stop_strings,
+                           const Study& study) {
+  nlohmann::json json = nlohmann::json::object();
+  if (study.workload.max_tokens == 0) json = pass_json(answer, study);
+  const AnswerText made =
+      answer_text(study.tokenizer.get(), stop_strings, study.stop_tokens, answer.tokens);
+  json["tokens"] = nlohmann::json::array();
+  for (TokenId token : made.tokens) {
+    json["tokens"].push_back(token == kNoToken ? nlohmann::json() : nlohmann::json(token));
+  }
+  if (study.workload.max_tokens > 0) json["finish"] = made.stopped ? "stop" : "length";
+  if (study.tokenizer && !study.prompts.empty()) {
+    const auto index = static_cast<std::size_t>(answer.request) % study.prompts.size();
+    json["prompt"] = study.tokenizer->decode(study.prompts[index], true);
+  }
+  if (study.tokenizer && study.workload.max_tokens > 0) json["text"] = made.text;
+  return json;
+}
+
+nlohmann::json class_json(const std::vector<double>& probabilities,
+                          const std::vector<std::string>& labels) {
+  LINGUA_CHECK(probabilities.size() == labels.size(), "{} classes, {} labels", probabilities.size(),
+               labels.size());
+  nlohmann::json json = {{"scores", nlohmann::json::object()}};
+  for (std::size_t i = 0; i < labels.size(); ++i) json["scores"][labels[i]] = probabilities[i];
+  const auto best = std::max_element(probabilities.begin(), probabilities.end());
+  json["label"] = labels[static_cast<std::size_t>(best - probabilities.begin())];
+  return json;
+}
+
+std::string int8_line(const Study& study) {
+  if (study.int8_segments.empty()) return "";
+  return fmt::format("int8: segments {} of {}\n", segment_ranges(study.int8_segments),
+                     study.segmentation.segments.size());
+}
+
 void report_run(const RunReport& report, const StudyOptions& options, const Study& study,
                 const RunResult& result, const nlohmann::json& extra) {
   if (!options.output.log.empty()) write_event_log(result.log, options.output.log);
@@ -91,9 +129,9 @@ void report_run(const RunReport& report, const StudyOptions& options, const Stud
     fmt::print("{}\n", run_json(report, options, study, result, extra).dump(2));
     return;
   }
-  fmt::print(stderr, "\n{}\n\n{}\n{}", title, plan_table(study.plan, study.segmentation),
-             summary_table(compute_metrics(result.log)));
-  print_tokens(result);
+  fmt::print(stderr, "\n{}\n\n{}{}\n{}", title, plan_table(study.plan, study.segmentation),
+             int8_line(study), summary_table(compute_metrics(result.log)));
+  if (!study.tokenizer) print_tokens(result);
   if (report.deterministic) fmt::print(stderr, "digest {}\n", result.log.digest());
   if (!options.output.log.empty()) fmt::print(stderr, "event log: {}\n", options.output.log);
   if (!options.output.timeline.empty()) {

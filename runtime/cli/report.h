@@ -5,8 +5,10 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "runtime/cli/study.h"
+#include "runtime/engine/coordinator.h"
 
 namespace lingua {
 
@@ -19,6 +21,18 @@ struct RunReport {
 // Prints the tables or the JSON, and writes --log and --timeline.
 void report_run(const RunReport& report, const StudyOptions& options, const Study& study,
                 const RunResult& result, const nlohmann::json& extra = {});
+
+// What came of one request: "tokens", "finish" ("stop" or "length") and with a tokenizer "prompt"
+// and "text"; or of a single pass "outputs" and what a classifier says by them.
+nlohmann::json answer_json(const Done& answer, const std::vector<std::string>& stop_strings,
+                           const Study& study);
+
+// {"label": the likeliest, "scores": {label: probability}}.
+nlohmann::json class_json(const std::vector<double>& probabilities,
+                          const std::vector<std::string>& labels);
+
+// "int8: segments 0-3 of 16\n"; empty when there are none.
+std::string int8_line(const Study& study);
 
 // One line that is written over while work goes on (a terminal), or a line per tenth (a file).
 class Progress {

@@ -3,9 +3,11 @@
 #include <optional>
 
 #include "runtime/base/errors.h"
+#include "runtime/cli/answer_text.h"
 #include "runtime/cli/report.h"
+#include "runtime/cli/requests.h"
+#include "runtime/cli/sampling_worker.h"
 #include "runtime/cli/verbs.h"
-#include "runtime/engine/worker.h"
 #include "runtime/net/wire.h"
 #include "runtime/torch/torch_executor.h"
 #include "sim/cluster/sim_cluster.h"
@@ -24,10 +26,11 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
   const auto shapes = shapes_only();
   job.deployment.plan = study.plan;
   job.deployment.segmentation = &study.segmentation;
-  job.deployment.source = numerics ? study.model.source.get() : shapes.get();
+  job.deployment.source = numerics ? study.source() : shapes.get();
   job.deployment.threads = options.threads;
-  job.requests = make_requests(options.workload, study, numerics);
+  job.requests = make_requests(options.workload, options.text.sampling, study, numerics);
   job.in_flight = study.workload.in_flight;
+  end_at_stop_strings(options.text.stop, study.tokenizer.get(), job);
   Progress progress(numerics ? "emulating" : "simulating");
   const double all = static_cast<double>(job.requests.size());
   double done = 0;
@@ -38,7 +41,7 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
   RunResult result;
   SimCluster cluster(study.cluster, sim_options);
   for (const Stage& stage : study.plan.stages) {
-    cluster.start(stage.device, [](Device& device) { run_worker(device, WorkerOptions{}); });
+    cluster.start(stage.device, [](Device& device) { run_worker(device, sampling_worker()); });
   }
   cluster.start(kCoordinator, [&](Device& device) { result = run_coordinator(device, job); });
   cluster.run();

@@ -2,16 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
-#include "runtime/base/random.h"
 #include "runtime/base/units.h"
+#include "runtime/cli/int8_choice.h"
+#include "runtime/cli/requests.h"
 #include "runtime/plan/estimate.h"
 #include "runtime/plan/planner.h"
+#include "runtime/torch/quantise.h"
 
 namespace lingua {
 namespace {
@@ -46,49 +46,65 @@ Plan read_plan(const std::string& file, const Study& study) {
   return plan;
 }
 
-// Seeded contents of one input of a single pass. Integers are taken as indices below `bound`.
-Tensor random_tensor(const TensorSpec& spec, const Step& step, Rng& rng, std::int64_t bound,
-                     bool with_data) {
-  Tensor tensor;
-  tensor.dtype = spec.dtype;
-  for (const StepFunction& dim : spec.dims)
-    tensor.shape.push_back(static_cast<std::int64_t>(dim.at(step)));
-  if (!with_data) return tensor;
-  auto memory = allocate_bytes(tensor.bytes());
-  std::memset(memory.get(), 0, static_cast<std::size_t>(tensor.bytes()));
-  for (std::int64_t i = 0; i < tensor.elements(); ++i) {
-    std::byte* at = memory.get() + i * dtype_bytes(tensor.dtype);
-    if (tensor.dtype == DType::kFloat32) {
-      const auto value = static_cast<float>(rng.normal());
-      std::memcpy(at, &value, sizeof value);
-    } else if (tensor.dtype == DType::kInt64) {
-      const auto value = static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(bound)));
-      std::memcpy(at, &value, sizeof value);
-    } else if (tensor.dtype == DType::kInt32) {
-      const auto value = static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(bound)));
-      std::memcpy(at, &value, sizeof value);
-    } else {
-      throw InputError(
-          fmt::format("input '{}' is {}; seeded inputs are made for float32, int64 and int32",
-                      spec.name, dtype_name(spec.dtype)));
+// Where the segmentation is cut: after these nodes.
+std::vector<NodeId> cuts_of(const Segmentation& segmentation) {
+  std::vector<NodeId> after;
+  for (const Segment& segment : segmentation.segments) after.push_back(segment.last_node);
+  after.pop_back();
+  return after;
+}
+
+Plan plan_by(const StudyOptions& options, const Study& study) {
+  if (!options.plan.plan_file.empty()) return read_plan(options.plan.plan_file, study);
+  PlanRequest request;
+  request.segmentation = &study.segmentation;
+  request.cluster = &study.cluster;
+  request.workload = study.workload;
+  request.objective = parse_objective(options.plan.objective);
+  request.time_limit_s = options.plan.time_limit_s;
+  request.seed = options.workload.seed;
+  return make_plan(options.plan.planner, request);
+}
+
+// Chooses the segments that are held in int8, and plans for them.
+void plan_mixed(const StudyOptions& options, Study& study) {
+  const Segmentation plain = study.segmentation;
+  Segmentation int8 =
+      cut_at(study.int8_model->graph, cuts_of(plain), options.partition.rule != "lingualinked");
+  int8.rule = plain.rule;
+  const auto plan = [&](const std::set<SegmentId>& chosen) {
+    study.segmentation = mix_segments(plain, int8, chosen);
+    study.plan = plan_by(options, study);
+  };
+  if (int8_kind(options.model.int8) == Int8Kind::kFit) {
+    if (!options.plan.plan_file.empty()) {
+      throw UsageError("--int8 fit makes a plan; with --plan write the segments that it is for");
     }
+    study.int8_segments = fewest_that_fit(int8_groups(plain, int8), plan);
+  } else {
+    study.int8_segments =
+        listed_segments(options.model.int8, static_cast<int>(plain.segments.size()));
+    plan(study.int8_segments);
   }
-  tensor.data = memory;
-  return tensor;
+  if (study.model.source == nullptr) return;  // shapes without weights
+  study.mixed_source =
+      make_mixed_source(*study.model.source, *study.int8_model->source, study.int8_segments);
 }
 
 }  // namespace
 
 void add_study_options(CLI::App& app, StudyOptions& options, bool cluster_required) {
   add_model_options(app, options.model);
+  add_int8_option(app, options.model);
   add_partition_flags(app, options.partition);
   add_workload_options(app, options.workload);
+  add_text_options(app, options.text);
   add_plan_options(app, options.plan, cluster_required);
   add_output_options(app, options.output);
   add_threads_option(app, options.threads);
 }
 
-ImportedModel import_by(const ModelOptions& options, Head default_head) {
+ImportOptions import_options(const ModelOptions& options, Head default_head) {
   ImportOptions import;
   import.dtype = parse_dtype(options.dtype);
   if (import.dtype != DType::kFloat32 && import.dtype != DType::kBFloat16) {
@@ -98,19 +114,9 @@ ImportedModel import_by(const ModelOptions& options, Head default_head) {
   import.head = options.head.empty()    ? default_head
                 : options.head == "all" ? Head::kAll
                                         : Head::kLast;
+  import.int8 = int8_kind(options.int8) == Int8Kind::kAll;
   import.inputs = options.inputs;
-  return import_model(options.model, import);
-}
-
-Workload workload_by(const WorkloadOptions& options, const ImportedModel& model) {
-  Workload workload;
-  workload.prompt_tokens = options.prompt_tokens.empty()
-                               ? options.prompt_length
-                               : static_cast<std::int64_t>(options.prompt_tokens.size());
-  workload.max_tokens = model.is_language_model ? options.max_tokens : 0;
-  workload.kv_cache = model.kv_cache;
-  workload.in_flight = std::min(options.in_flight, options.requests);
-  return workload;
+  return import;
 }
 
 Segmentation partition_by(const Graph& graph, const PartitionFlags& flags,
@@ -129,74 +135,54 @@ Segmentation partition_by(const Graph& graph, const PartitionFlags& flags,
   return partition(graph, options);
 }
 
-Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster) {
+Study open_model(const ModelOptions& options, Head default_head) {
   Study study;
-  study.cluster = cluster;
-  const bool paper_way = options.model.no_kv_cache;
-  study.model = import_by(options.model, paper_way ? Head::kAll : Head::kLast);
-  study.workload = workload_by(options.workload, study.model);
-  study.segmentation = partition_by(study.model.graph, options.partition, study.workload);
-  for (std::int64_t token : options.workload.prompt_tokens) {
-    if (token < 0 || (study.model.is_language_model && token >= study.model.vocabulary)) {
-      throw UsageError(fmt::format("--prompt-tokens: {} is no token of {}; write 0 to {}", token,
-                                   options.model.model, study.model.vocabulary - 1));
-    }
+  ImportOptions import = import_options(options, default_head);
+  study.model = import_model(options.model, import);
+  const Int8Kind kind = int8_kind(options.int8);
+  if (kind == Int8Kind::kNone) return study;
+  if (study.model.family.empty()) {
+    throw UsageError(
+        fmt::format("--int8 {}: {} is a TorchScript file; only model folders, GGUF "
+                    "files and published names can be held in int8",
+                    options.int8, options.model));
   }
-  if (!options.plan.plan_file.empty()) {
-    study.plan = read_plan(options.plan.plan_file, study);
+  if (kind == Int8Kind::kAll) return study;
+  import.int8 = true;
+  study.int8_model = import_model(options.model, import);
+  return study;
+}
+
+void open_tokenizer(const std::string& model, Study& study) {
+  study.tokenizer = load_tokenizer(model);
+  check_vocabulary(*study.tokenizer, study.model.vocabulary, model);
+}
+
+void plan_study(const StudyOptions& options, Study& study) {
+  study.segmentation = partition_by(study.model.graph, options.partition, study.workload);
+  if (study.int8_model) {
+    plan_mixed(options, study);
   } else {
-    PlanRequest request;
-    request.segmentation = &study.segmentation;
-    request.cluster = &study.cluster;
-    request.workload = study.workload;
-    request.objective = parse_objective(options.plan.objective);
-    request.time_limit_s = options.plan.time_limit_s;
-    request.seed = options.workload.seed;
-    study.plan = make_plan(options.plan.planner, request);
+    study.plan = plan_by(options, study);
+    if (int8_kind(options.model.int8) == Int8Kind::kAll) {
+      for (const Segment& segment : study.segmentation.segments)
+        study.int8_segments.insert(segment.id);
+    }
   }
   if (!options.output.save_plan.empty()) {
     write_file_atomically(options.output.save_plan, [&](std::ostream& out) {
       out << plan_to_json(study.plan).dump(2) << '\n';
     });
   }
-  return study;
 }
 
-std::vector<Submit> make_requests(const WorkloadOptions& options, const Study& study,
-                                  bool with_data) {
-  std::vector<Submit> requests;
-  const auto& inputs = study.segmentation.model_inputs;
-  const std::int64_t vocabulary = std::max<std::int64_t>(study.model.vocabulary, 2);
-  for (int r = 0; r < options.requests; ++r) {
-    Rng rng(options.seed * 1000003 + static_cast<std::uint64_t>(r));
-    Submit submit;
-    submit.request = r;
-    submit.kv_cache = study.workload.kv_cache;
-    submit.max_tokens = study.workload.max_tokens;
-    if (!options.ignore_eos) submit.stop_tokens = study.model.stop_tokens;
-    const Step step{study.workload.prompt_tokens, 0};
-    if (!study.model.is_language_model) {
-      for (const TensorSpec& input : inputs) {
-        submit.inputs.push_back(random_tensor(input, step, rng, vocabulary, with_data));
-      }
-      requests.push_back(std::move(submit));
-      continue;
-    }
-    LINGUA_CHECK(inputs.size() == 1);
-    std::vector<std::int64_t> tokens = options.prompt_tokens;
-    while (static_cast<std::int64_t>(tokens.size()) < study.workload.prompt_tokens) {
-      tokens.push_back(
-          static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(vocabulary))));
-    }
-    Tensor prompt = make_int64_tensor(tokens);
-    prompt.shape.clear();
-    for (const StepFunction& dim : inputs[0].dims)
-      prompt.shape.push_back(static_cast<std::int64_t>(dim.at(step)));
-    submit.inputs.push_back(std::move(prompt));
-    submit.capacity = study.workload.capacity();
-    requests.push_back(std::move(submit));
-  }
-  return requests;
+Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster) {
+  Study study = open_model(options.model, options.model.no_kv_cache ? Head::kAll : Head::kLast);
+  study.cluster = cluster;
+  read_prompts(options.text, options.workload, options.model.model, study);
+  study.workload = workload_by(options.workload, study);
+  plan_study(options, study);
+  return study;
 }
 
 std::unique_ptr<ModelSource> shapes_only() { return std::make_unique<ShapesOnlySource>(); }

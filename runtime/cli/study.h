@@ -3,14 +3,16 @@
 //
 // Errors: those of the parts; each names its file and field.
 
+#include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "runtime/cli/options.h"
-#include "runtime/device/message.h"
-#include "runtime/engine/coordinator.h"
 #include "runtime/partition/partition.h"
 #include "runtime/plan/plan.h"
+#include "runtime/text/tokenizer.h"
 #include "runtime/torch/import.h"
 
 namespace lingua {
@@ -19,6 +21,7 @@ struct StudyOptions {
   ModelOptions model;
   PartitionFlags partition;
   WorkloadOptions workload;
+  TextOptions text;
   PlanOptions plan;
   OutputOptions output;
   int threads = 0;
@@ -29,24 +32,33 @@ void add_study_options(CLI::App& app, StudyOptions& options, bool cluster_requir
 
 struct Study {
   ImportedModel model;
+  std::optional<ImportedModel> int8_model;    // the same in int8, when some segments are to be
+  std::set<SegmentId> int8_segments;          // those that are
+  std::unique_ptr<ModelSource> mixed_source;  // of both; null when one has all
+  std::unique_ptr<Tokenizer> tokenizer;       // null unless text is asked for
+  std::vector<std::vector<TokenId>> prompts;  // given as text or tokens; empty: seeded ones
+  std::vector<TokenId> stop_tokens;           // that end an answer
   Segmentation segmentation;
   ClusterSpec cluster;
   Workload workload;
   Plan plan;
+
+  ModelSource* source() const { return mixed_source ? mixed_source.get() : model.source.get(); }
 };
 
-ImportedModel import_by(const ModelOptions& options, Head default_head);
+ImportOptions import_options(const ModelOptions& options, Head default_head);
 Segmentation partition_by(const Graph& graph, const PartitionFlags& flags,
                           const Workload& workload);
-Workload workload_by(const WorkloadOptions& options, const ImportedModel& model);
 
-// Imports, cuts, plans and checks.
+// What a study begins with: the model, in both forms when --int8 takes some segments.
+Study open_model(const ModelOptions& options, Head default_head);
+// Loads the tokenizer and checks that it fits the model.
+void open_tokenizer(const std::string& model, Study& study);
+// Cuts, plans and checks, for the study's workload on its cluster.
+void plan_study(const StudyOptions& options, Study& study);
+
+// All of this, for the prompts and the workload of the options.
 Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster);
-
-// The requests of the workload: given or seeded prompts, or seeded inputs of a single pass.
-// `with_data` false leaves the contents of a single pass's inputs out.
-std::vector<Submit> make_requests(const WorkloadOptions& options, const Study& study,
-                                  bool with_data);
 
 // A source of the same model without its contents: for the simulated world.
 std::unique_ptr<ModelSource> shapes_only();

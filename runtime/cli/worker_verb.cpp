@@ -7,8 +7,8 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/units.h"
 #include "runtime/cli/machine.h"
+#include "runtime/cli/sampling_worker.h"
 #include "runtime/cli/verbs.h"
-#include "runtime/engine/worker.h"
 #include "runtime/net/net_device.h"
 #include "runtime/torch/torch_executor.h"
 
@@ -45,7 +45,7 @@ void run(const Options& options) {
                "libopenblas0-pthread\n");
   }
   const auto device = join_as_worker(worker, make_torch_executor());
-  run_worker(*device, WorkerOptions{});
+  run_worker(*device, sampling_worker());
   if (!options.memory_report.empty()) {
     std::ofstream(options.memory_report) << static_cast<std::int64_t>(peak_memory_bytes()) << '\n';
   }

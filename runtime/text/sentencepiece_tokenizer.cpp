@@ -1,7 +1,6 @@
 #include "runtime/text/sentencepiece_tokenizer.h"
 
 #include <fmt/format.h>
-#include <sentencepiece_processor.h>
 
 #include <algorithm>
 #include <charconv>
@@ -58,18 +57,17 @@ std::vector<AddedToken> added_tokens(const SentencePieceModel& model,
 SentencePieceTokenizer::SentencePieceTokenizer(SentencePieceModel model,
                                                const TokenizerSettings& settings,
                                                const std::string& where)
-    : model_(std::move(model)),
-      processor_(std::make_unique<sentencepiece::SentencePieceProcessor>()) {
+    : model_(std::move(model)) {
   check_sentencepiece(model_, where);
   if (model_.space_is_suffix) {
     throw InputError(
         fmt::format("{}: treat_whitespace_as_suffix is true; false is accepted", where));
   }
-  const sentencepiece::util::Status status =
-      processor_->LoadFromSerializedProto(serialise_sentencepiece(model_));
-  if (!status.ok()) {
-    throw InputError(fmt::format("{}: SentencePiece refuses the model: {}", where,
-                                 lingua::quoted(status.ToString())));
+  std::string refusal;
+  encoder_ = load_piece_encoder(serialise_sentencepiece(model_), &refusal);
+  if (encoder_ == nullptr) {
+    throw InputError(
+        fmt::format("{}: SentencePiece refuses the model: {}", where, lingua::quoted(refusal)));
   }
   added_ = AddedTokens(added_tokens(model_, settings, where), nullptr, where);
   size_ = static_cast<std::int64_t>(model_.pieces.size());
@@ -86,13 +84,9 @@ SentencePieceTokenizer::SentencePieceTokenizer(SentencePieceModel model,
   // The chat tokens of files that call them user-defined are found by special() too.
 }
 
-SentencePieceTokenizer::~SentencePieceTokenizer() = default;
-
 void SentencePieceTokenizer::encode_part(const TextPart& part, bool,
                                          std::vector<TokenId>& ids) const {
-  std::vector<int> pieces;
-  const sentencepiece::util::Status status = processor_->Encode(part.text, &pieces);
-  LINGUA_CHECK(status.ok(), "SentencePiece: {}", status.ToString());
+  const std::vector<int> pieces = encoder_->encode(part.text);
   ids.insert(ids.end(), pieces.begin(), pieces.end());
 }
 

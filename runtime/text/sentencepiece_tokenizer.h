@@ -10,11 +10,8 @@
 #include <vector>
 
 #include "runtime/text/common_tokenizer.h"
+#include "runtime/text/piece_encoder.h"
 #include "runtime/text/sentencepiece_model.h"
-
-namespace sentencepiece {
-class SentencePieceProcessor;
-}
 
 namespace lingua {
 
@@ -23,7 +20,6 @@ class SentencePieceTokenizer final : public CommonTokenizer {
   // `settings.added` may hold tokens beyond the pieces. Errors: InputError "WHERE: ...".
   SentencePieceTokenizer(SentencePieceModel model, const TokenizerSettings& settings,
                          const std::string& where);
-  ~SentencePieceTokenizer() override;
 
   std::string decode(const std::vector<TokenId>& ids, bool keep_special) const override;
   std::string token_bytes(TokenId id) const override;
@@ -36,7 +32,7 @@ class SentencePieceTokenizer final : public CommonTokenizer {
   std::string surface(TokenId id) const;  // of special tokens too
 
   SentencePieceModel model_;
-  std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
+  std::unique_ptr<PieceEncoder> encoder_;
   std::int64_t size_ = 0;
 };
 

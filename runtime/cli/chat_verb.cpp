@@ -1,0 +1,252 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "runtime/cli/answer_text.h"
+#include "runtime/cli/real_world.h"
+#include "runtime/cli/report.h"
+#include "runtime/cli/requests.h"
+#include "runtime/cli/verbs.h"
+#include "runtime/events/metrics.h"
+#include "runtime/events/report.h"
+#include "runtime/text/chat.h"
+#include "runtime/text/sampling.h"
+
+namespace lingua {
+namespace {
+
+struct Options {
+  StudyOptions study;
+  RealOptions real;
+  std::int64_t context = 0;  // 0: 2048, or what the model was trained on if that is less
+};
+
+constexpr std::int64_t kUsualContext = 2048;
+constexpr const char* kHelp =
+    "one line is one message; /new begins a new conversation, /exit or end of input ends the "
+    "chat\n";
+
+// A conversation: reads what the user says, prints what the model answers.
+class Conversation {
+ public:
+  Conversation(const Options& options, const Study& study, std::string chat_template,
+               std::int64_t context)
+      : options_(options),
+        study_(study),
+        template_(std::move(chat_template)),
+        context_(context),
+        streams_(*study.tokenizer, options.study.text.stop,
+                 [this](RequestId, const std::string& text) { show(text); }) {
+    start_anew();
+  }
+
+  // The next request: what the user says next, with all that was said before it.
+  std::optional<Submit> ask() {
+    std::string line;
+    while (read_line(line)) {
+      if (line == "/exit") return std::nullopt;
+      if (line == "/new") {
+        start_anew();
+      } else if (line.starts_with('/')) {
+        fmt::print(stderr, "{}", kHelp);
+      } else if (line.find_first_not_of(" \t\r") != std::string::npos) {
+        if (auto request = request_for(line)) return request;
+      }
+    }
+    return std::nullopt;
+  }
+
+  bool take(const TokenMade& token) { return streams_.take(token); }
+
+  void finish(const Done& done) {
+    streams_.finish(done.request);
+    show("\n");
+    const AnswerText answer = answer_text(study_.tokenizer.get(), options_.study.text.stop,
+                                          study_.stop_tokens, done.tokens);
+    messages_.push_back({"assistant", answer.text});
+    turns_.push_back({{"user", messages_[messages_.size() - 2].text},
+                      {"assistant", answer.text},
+                      {"tokens", answer.tokens},
+                      {"finish", answer.stopped ? "stop" : "length"}});
+  }
+
+  const nlohmann::json& turns() const { return turns_; }
+
+ private:
+  void start_anew() {
+    messages_.clear();
+    const std::string& system = options_.study.text.system;
+    if (!system.empty()) messages_.push_back({"system", system});
+  }
+
+  static bool read_line(std::string& line) {
+    if (isatty(STDIN_FILENO)) {
+      fmt::print(stderr, "> ");
+      std::fflush(stderr);
+    }
+    return static_cast<bool>(std::getline(std::cin, line));
+  }
+
+  void show(const std::string& text) const {
+    if (options_.study.output.json) return;
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+  }
+
+  // Nothing when the message alone is too long. The oldest turns go when the context is full.
+  std::optional<Submit> request_for(const std::string& line) {
+    check_utf8(line, "standard input");
+    messages_.push_back({"user", line});
+    const std::int64_t room = context_ - options_.study.workload.max_tokens;
+    std::vector<TokenId> prompt = chat_prompt(template_, messages_, *study_.tokenizer);
+    bool forgot = false;
+    while (static_cast<std::int64_t>(prompt.size()) > room && forget_oldest_turn()) {
+      forgot = true;
+      prompt = chat_prompt(template_, messages_, *study_.tokenizer);
+    }
+    if (forgot) fmt::print(stderr, "(the oldest turns no longer fit the context)\n");
+    if (static_cast<std::int64_t>(prompt.size()) > room) {
+      fmt::print(stderr, "(that has {} tokens; {} fit: see --context and --max-tokens)\n",
+                 prompt.size(), room);
+      messages_.pop_back();
+      return std::nullopt;
+    }
+    Sampling sampling = options_.study.text.sampling;
+    sampling.seed = options_.study.workload.seed;
+    return make_request(next_id_++, prompt, options_.study.workload.max_tokens, sampling, study_);
+  }
+
+  // The user's first message and its answer; false when there is only the one that is asked now.
+  bool forget_oldest_turn() {
+    const auto user = std::find_if(messages_.begin(), messages_.end(),
+                                   [](const ChatMessage& m) { return m.role == "user"; });
+    if (messages_.end() - user < 3) return false;
+    messages_.erase(user, user + 2);
+    return true;
+  }
+
+  const Options& options_;
+  const Study& study_;
+  std::string template_;
+  std::int64_t context_;
+  AnswerStreams streams_;
+  std::vector<ChatMessage> messages_;
+  nlohmann::json turns_ = nlohmann::json::array();
+  RequestId next_id_ = 0;
+};
+
+std::int64_t context_of(const Options& options, const Study& study) {
+  const std::int64_t most = study.model.max_positions;
+  std::int64_t context = options.context;
+  if (context == 0) context = most > 0 ? std::min(most, kUsualContext) : kUsualContext;
+  if (most > 0 && context > most) {
+    throw UsageError(fmt::format("--context {}: {} was trained on at most {} positions", context,
+                                 options.study.model.model, most));
+  }
+  if (options.study.workload.max_tokens >= context) {
+    throw UsageError(fmt::format("--max-tokens {} leaves no room for a prompt in --context {}",
+                                 options.study.workload.max_tokens, context));
+  }
+  return context;
+}
+
+Study open_study(const Options& options) {
+  const std::string& model = options.study.model.model;
+  Study study = open_model(options.study.model, Head::kLast);
+  require_weights(study.model, model);
+  if (!study.model.is_language_model) {
+    throw InputError(fmt::format("{}: is no language model; it cannot chat", model));
+  }
+  check_sampling(options.study.text.sampling);
+  for (const std::string& stop : options.study.text.stop) {
+    if (stop.empty()) throw UsageError("--stop '': an empty text stands everywhere; write another");
+    check_utf8(stop, "--stop");
+  }
+  open_tokenizer(model, study);
+  return study;
+}
+
+void show_result(const Options& options, const Study& study, const Conversation& conversation,
+                 const RunResult& result) {
+  const Metrics metrics = compute_metrics(result.log);
+  if (options.study.output.json) {
+    nlohmann::json json = summary_json(metrics);
+    json["model"] = study.segmentation.model;
+    json["turns"] = conversation.turns();
+    json["plan"] = plan_to_json(study.plan);
+    fmt::print("{}\n", json.dump(2));
+  } else if (!metrics.requests.empty()) {
+    const double tpot_s = metrics.tpot_s;
+    fmt::print(stderr, "{} answers: first token after {:.2f} s, then {:.1f} tokens/s (means)\n",
+               metrics.requests.size(), metrics.ttft_s, tpot_s > 0 ? 1 / tpot_s : 0);
+  }
+}
+
+void run(const Options& options) {
+  Study study = open_study(options);
+  std::string chat_template = options.study.text.chat_template;
+  if (chat_template == "auto") chat_template = recognise_chat_template(*study.tokenizer);
+  study.stop_tokens = study.model.stop_tokens;
+  for (const auto& more :
+       {study.tokenizer->stop_tokens(), turn_end_tokens(chat_template, *study.tokenizer)}) {
+    study.stop_tokens.insert(study.stop_tokens.end(), more.begin(), more.end());
+  }
+  const std::int64_t context = context_of(options, study);
+  study.cluster = real_cluster(options.real, options.study.plan.cluster);
+  study.workload.max_tokens = options.study.workload.max_tokens;
+  study.workload.prompt_tokens = context - study.workload.max_tokens;
+  study.workload.kv_cache = study.model.kv_cache;
+  plan_study(options.study, study);
+  fmt::print(stderr, "{}{}", plan_table(study.plan, study.segmentation), int8_line(study));
+
+  Conversation conversation(options, study, chat_template, context);
+  CoordinatorJob job;
+  bool greeted = false;
+  job.next_request = [&] {
+    if (!greeted) fmt::print(stderr, "{}", kHelp);
+    greeted = true;
+    return conversation.ask();
+  };
+  job.on_token = [&](const TokenMade& token) { return conversation.take(token); };
+  job.on_done = [&](const Done& done) { conversation.finish(done); };
+  RealWorld real(options.real, options.study.threads, study);
+  const RunResult result = real.run(job);
+  show_result(options, study, conversation, result);
+}
+
+}  // namespace
+
+void add_chat(CLI::App& app) {
+  auto* verb = app.add_subcommand("chat", "talk with a model that is spread over workers");
+  auto options = std::make_shared<Options>();
+  StudyOptions& study = options->study;
+  study.workload.max_tokens = 256;
+  study.text.chat_template = "auto";
+  add_model_options(*verb, study.model);
+  add_int8_option(*verb, study.model);
+  add_partition_flags(*verb, study.partition);
+  add_chat_options(*verb, study.text);
+  add_sampling_options(*verb, study.text);
+  verb->add_option("--max-tokens", study.workload.max_tokens, "the longest answer")
+      ->capture_default_str()
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
+  verb->add_option("--context", options->context,
+                   "tokens of conversation that the model sees, its answer included (default: "
+                   "2048, or what it was trained on if that is less)")
+      ->check(CLI::Range(2, 1 << 20));
+  verb->add_option("--seed", study.workload.seed, "of the draws")->capture_default_str();
+  add_plan_options(*verb, study.plan, false);
+  add_real_options(*verb, options->real);
+  add_threads_option(*verb, study.threads);
+  verb->add_flag("--json", study.output.json, "print the conversation as JSON at its end");
+  verb->callback([options] { run(*options); });
+}
+
+}  // namespace lingua

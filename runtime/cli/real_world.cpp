@@ -1,0 +1,160 @@
+#include "runtime/cli/real_world.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <thread>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/units.h"
+#include "runtime/cli/machine.h"
+#include "runtime/cli/report.h"
+#include "runtime/net/net_device.h"
+
+namespace lingua {
+namespace {
+
+// Devices for local workers when no cluster file describes them: equal shares of this machine.
+ClusterSpec local_cluster(int workers) {
+  ClusterSpec cluster;
+  cluster.name = fmt::format("{} equal workers on this machine", workers);
+  cluster.source = "nominal speeds; memory: free memory of this machine, in equal shares";
+  cluster.default_link = {1e9, Seconds(1e-4)};
+  for (int i = 0; i < workers; ++i) {
+    DeviceSpec device;
+    device.name = fmt::format("worker-{}", i + 1);
+    device.flops_per_s = 20e9;
+    device.memory_bytes_per_s = 10e9;
+    device.memory_bytes = available_memory_bytes() / workers;
+    cluster.devices.push_back(device);
+  }
+  return cluster;
+}
+
+}  // namespace
+
+void add_real_options(CLI::App& app, RealOptions& options) {
+  app.add_flag("--local", options.local,
+               "start the workers as processes on this machine, and stop them");
+  app.add_option("--workers", options.workers,
+                 "how many: the cluster's first N devices, or N equal ones")
+      ->check(CLI::Range(1, 1000));
+  app.add_option("--listen", options.listen,
+                 "address that workers join: tcp://INTERFACE:PORT (default: tcp://*:5555; "
+                 "loopback with --local)");
+  app.add_option("--join-timeout", options.join_timeout_s, "seconds to wait for the workers")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+}
+
+ClusterSpec real_cluster(const RealOptions& options, const std::string& cluster_file) {
+  if (cluster_file.empty()) {
+    if (!options.local)
+      throw UsageError("--cluster is required without --local: it names the workers to wait for");
+    return local_cluster(std::max(options.workers, 1));
+  }
+  ClusterSpec cluster = load_cluster(cluster_file);
+  const auto available = static_cast<int>(cluster.devices.size());
+  if (options.workers > available) {
+    throw UsageError(fmt::format("--workers {}: {} has only {} devices", options.workers,
+                                 cluster_file, available));
+  }
+  if (options.workers > 0) cluster.devices.resize(static_cast<std::size_t>(options.workers));
+  if (!cluster.header.empty() && cluster.index_of(cluster.header) < 0) {
+    throw UsageError(fmt::format("--workers {} leaves out {}, the header of {}", options.workers,
+                                 cluster.header, cluster_file));
+  }
+  return cluster;
+}
+
+RealWorld::RealWorld(RealOptions options, int threads, const Study& study)
+    : options_(std::move(options)), threads_(threads), study_(study) {}
+
+RunResult RealWorld::run(CoordinatorJob job) {
+  NetOptions net;
+  net.listen = !options_.listen.empty() ? options_.listen
+               : options_.local         ? "tcp://127.0.0.1:*"
+                                        : "tcp://*:5555";
+  net.join_timeout = Seconds(options_.join_timeout_s);
+  NetCoordinator coordinator(net);
+  std::vector<DeviceName> names;
+  for (const DeviceSpec& device : study_.cluster.devices) names.push_back(device.name);
+  if (options_.local) {
+    start_workers(coordinator.address());
+  } else {
+    fmt::print(stderr, "waiting for {} workers at {}\n", names.size(), coordinator.address());
+  }
+  coordinator.wait_for(names, [&] { processes_.check(); });
+  job.deployment.plan = study_.plan;
+  job.deployment.segmentation = &study_.segmentation;
+  job.deployment.source = study_.source();
+  job.deployment.threads = threads();
+  RunResult result = coordinate(coordinator.device(), job);
+  for (const DeviceName& name : names) coordinator.device().send(name, Stop{});
+  if (options_.local) collect_memory();
+  peak_memory_[kCoordinator] = peak_memory_bytes();
+  return result;
+}
+
+nlohmann::json RealWorld::extra() const {
+  nlohmann::json json = nlohmann::json::object();
+  for (const auto& [name, bytes] : peak_memory_) json["peak_memory_bytes"][name] = bytes;
+  return json;
+}
+
+void RealWorld::start_workers(const std::string& address) {
+  folder_ = std::make_unique<TemporaryFolder>();
+  for (const DeviceSpec& device : study_.cluster.devices) {
+    LocalProcess worker;
+    worker.name = device.name;
+    worker.argv = {this_program(),    "worker",
+                   "--coordinator",   address,
+                   "--name",          device.name,
+                   "--listen",        "tcp://127.0.0.1:*",
+                   "--memory-report", folder_->file(device.name)};
+    processes_.start(worker);
+  }
+}
+
+RunResult RealWorld::coordinate(Device& device, const CoordinatorJob& given) {
+  CoordinatorJob job = given;
+  auto progress = std::make_unique<Progress>("sending weights");
+  job.on_weights = [&](double bytes, double total) {
+    progress->update(bytes, total, format_quantity(bytes, Unit::kBytes));
+    if (bytes == total) progress.reset();
+    if (given.on_weights) given.on_weights(bytes, total);
+  };
+  try {
+    return run_coordinator(device, job);
+  } catch (const WorldError& error) {
+    // The transport saw a connection break; a local process may have left a better reason.
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    try {
+      processes_.check();
+    } catch (const WorldError& process) {
+      throw WorldError(fmt::format("{}; {}", process.what(), error.what()));
+    }
+    throw;
+  }
+}
+
+int RealWorld::threads() const {
+  if (threads_ > 0 || !options_.local) return threads_;
+  // Local workers share the cores: with one request in flight only one of them computes at a time.
+  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const int active =
+      std::min<int>(study_.workload.in_flight, static_cast<int>(study_.plan.stages.size()));
+  return std::max(1, cores / std::max(active, 1));
+}
+
+void RealWorld::collect_memory() {
+  processes_.wait(Seconds(10));
+  for (const DeviceSpec& device : study_.cluster.devices) {
+    double bytes = 0;
+    if (std::ifstream(folder_->file(device.name)) >> bytes) peak_memory_[device.name] = bytes;
+  }
+}
+
+}  // namespace lingua

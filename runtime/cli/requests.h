@@ -1,0 +1,33 @@
+#pragma once
+// From the command line's prompts and numbers to a workload and its requests.
+//
+// Errors: UsageError and InputError that name the option or file.
+
+#include <string>
+#include <vector>
+
+#include "runtime/cli/study.h"
+#include "runtime/device/message.h"
+
+namespace lingua {
+
+// Fills in prompts, tokenizer and stop tokens, as far as the options ask for them.
+void read_prompts(const TextOptions& text, const WorkloadOptions& workload,
+                  const std::string& model, Study& study);
+
+Workload workload_by(const WorkloadOptions& options, const Study& study);
+
+// How many requests: --requests, or as many as there are prompts if that is more. Request r takes
+// prompt r, modulo their number.
+int request_count(const WorkloadOptions& options, const Study& study);
+
+// The requests of the workload: given or seeded prompts, or seeded inputs of a single pass.
+// `with_data` false leaves the contents of a single pass's inputs out.
+std::vector<Submit> make_requests(const WorkloadOptions& options, const Sampling& sampling,
+                                  const Study& study, bool with_data);
+
+// A request for one prompt. Its draws are seeded by the options' seed and its number.
+Submit make_request(RequestId id, const std::vector<TokenId>& prompt, std::int64_t max_tokens,
+                    const Sampling& sampling, const Study& study);
+
+}  // namespace lingua
