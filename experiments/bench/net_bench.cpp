@@ -75,7 +75,15 @@ BENCHMARK(LoopbackRoundTrip)->UseRealTime();
 
 Activations activations(std::int64_t tokens) {
   const Tensor hidden{DType::kFloat32, {1, tokens, 2048}, nullptr};
-  return {3, 8, 17, {tokens, 300}, 512, {420, 421}, {hidden, hidden}};
+  Activations message;
+  message.epoch = 3;
+  message.request = 8;
+  message.step_index = 17;
+  message.step = {tokens, 300};
+  message.capacity = 512;
+  message.values = {420, 421};
+  message.tensors = {hidden, hidden};
+  return message;
 }
 
 void WireBytes(benchmark::State& state, const MessageBody& body) {

@@ -166,7 +166,12 @@ Prepared prepare_engine(const Case& c) {
   // Not too few tokens: deploying and releasing are messages to all devices, once per request.
   const std::int64_t answer = std::max<std::int64_t>(16, c.steps / c.devices / c.in_flight);
   for (int r = 0; r < c.in_flight; ++r) {
-    run->job.requests.push_back({r, {make_int64_tensor({1})}, answer, answer + 1, true, {}});
+    Submit request;
+    request.request = r;
+    request.inputs = {make_int64_tensor({1})};
+    request.max_tokens = answer;
+    request.capacity = answer + 1;
+    run->job.requests.push_back(std::move(request));
   }
   run->cluster = std::make_unique<SimCluster>(
       cluster, SimOptions{wire_bytes, [](const DeviceSpec&) { return make_shape_executor(); }});
