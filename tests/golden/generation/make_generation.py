@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE.parent))
 import make_families  # noqa: E402
 
 TOKENIZERS = HERE.parents[1] / "text" / "golden"
-PROMPTS = ["Grüße aus Köln 🎉", "Once upon a time,\nthere was", "3 + 4 =",
+PROMPTS = ["Grüße aus Köln 🎉", "The capital of France is", "3 + 4 =",
            "Once upon a time,\nin a land"]
 ANSWER = 12  # tokens
 SCORED = ("It was a bright cold day in April; the clocks, all of them, were late. "
@@ -28,7 +28,7 @@ SCORED = ("It was a bright cold day in April; the clocks, all of them, were late
 CONTEXTS = [512, 24]
 # Between the two largest logits, as a part of the largest: float32 and the sums' order cannot
 # change a token.
-LEAST_MARGIN = 0.002
+LEAST_MARGIN = 0.001
 
 CASES = {
     "bloom": ("BloomForCausalLM", lambda vocabulary, token: BloomConfig(
