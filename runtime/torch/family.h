@@ -28,6 +28,12 @@ struct FamilyModel {
   std::vector<std::int64_t> stop_tokens;  // end of sequence
   std::vector<std::string> labels;        // of a classifier
   double initializer_range = 0.02;        // deviation of random weights
+  // What random weights are drawn by (random_model.h).
+  std::int64_t inner = 0;      // width of the MLP
+  bool gated = false;          // the MLP multiplies two of its projections
+  double embedding_scale = 1;  // times a token's embedding, or 1 / initializer_range before a norm
+  double norm_weight = 1;      // of a norm that only normalises
+  bool norms_results = false;  // of attention and MLP, before they are added (as Gemma)
   // What may stand before the names of the weights in a checkpoint ("transformer."), tried in order;
   // the first is the usual one. That of a head is usually "".
   std::vector<std::string> prefixes;

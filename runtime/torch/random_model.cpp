@@ -40,9 +40,14 @@ float nearly_normal(Rng& rng) {
 // add about 2 sqrt(hidden) times what the embedding puts into the residual stream.
 double mlp_gain(const FamilyModel& model) {
   const auto hidden = static_cast<double>(model.hidden);
+  const double share = model.embedding_scale * model.initializer_range;  // of the embedding
+  const double widening = static_cast<double>(model.inner) / hidden;
   const double inner = hidden * model.initializer_range * model.initializer_range;
-  const double gelu = 0.25 * inner + 0.48 * inner * inner / (1 + inner);  // mean square, about
-  return 2 * std::sqrt(hidden / (static_cast<double>(model.layers) * 4 * inner * gelu));
+  // Mean square of what comes out of GELU or SiLU, about.
+  const double activated = 0.25 * inner + 0.48 * inner * inner / (1 + inner);
+  const double product = model.gated ? activated * inner : activated;
+  return 2 * std::sqrt(hidden * share * share /
+                       (static_cast<double>(model.layers) * widening * inner * product));
 }
 
 constexpr double kAttentionShare = 0.1;
@@ -53,13 +58,25 @@ struct Distribution {
   float deviation = 0;
 };
 
+bool ends_with_any(const std::string& name, std::initializer_list<const char*> ends) {
+  return std::any_of(ends.begin(), ends.end(),
+                     [&](const char* end) { return name.ends_with(end); });
+}
+
 Distribution distribution(const FamilyModel& model, const WeightSpec& weight) {
   const std::string& name = weight.name;
-  const bool layer_norm = name.find("layernorm") != std::string::npos || name.starts_with("ln_f.");
-  if (layer_norm && name.ends_with(".weight")) return {1, 0};
+  const bool norm = name.find("norm") != std::string::npos || name.starts_with("ln_f.");
+  if (norm && name.ends_with(".weight")) {
+    // Where results are normalised, how wide their matrices are drawn changes nothing.
+    const bool of_attention = name.ends_with("post_attention_layernorm.weight");
+    const double gain = model.norms_results && of_attention ? kAttentionShare : 1;
+    return {static_cast<float>(model.norm_weight + gain - 1), 0};
+  }
   double deviation = model.initializer_range;
-  if (name.ends_with("mlp.dense_4h_to_h.weight")) deviation *= mlp_gain(model);
-  if (name.ends_with("self_attention.dense.weight")) {
+  if (ends_with_any(name, {"mlp.dense_4h_to_h.weight", "mlp.down_proj.weight"})) {
+    deviation *= mlp_gain(model);
+  }
+  if (ends_with_any(name, {"self_attention.dense.weight", "self_attn.o_proj.weight"})) {
     deviation *= mlp_gain(model) * kAttentionShare;
   }
   return {0, static_cast<float>(deviation)};

@@ -2,11 +2,12 @@
 // Seeded random models in published or custom sizes: real shapes without a download.
 //
 // Determinism: the same name, dtype and seed give the same files, byte for byte.
-// Distribution: layer-norm weights are 1, all else is close to normal with mean 0 and the family's
+// Distribution: norms only normalise, all else is close to normal with mean 0 and the family's
 // initializer_range, but for the two matrices of a block that write to the residual stream. Drawn
 // like the rest they would leave the embedding of the last token in charge, and greedy decoding
 // would repeat that token for ever; drawn wide in the MLP and narrow in the attention (a wide one
-// averages all positions to much the same) they make tokens that vary with position and prompt.
+// averages all positions to much the same) they make tokens that vary with position and prompt. In
+// Gemma a norm follows both: there the one after the attention is narrow.
 // Source: BLOOM configurations, huggingface.co/bigscience/bloom-* config.json.
 
 #include <cstdint>

@@ -101,6 +101,23 @@ TEST_F(RandomModel, MakesTokensThatVaryWithPositionAndPrompt) {
   EXPECT_EQ(answers.size(), 3U);
 }
 
+TEST_F(RandomModel, ComesInCustomSizesOfEveryFamilyAndMakesVariedTokens) {
+  int number = 0;
+  for (const std::string& example : custom_examples()) {
+    const std::string folder = make(std::to_string(number++), 1, DType::kFloat32, example).string();
+    std::set<std::vector<std::int64_t>> answers;
+    for (const std::vector<std::int64_t>& prompt :
+         {std::vector<std::int64_t>{5, 17, 3}, {5, 17, 4}, {200}}) {
+      const std::vector<std::int64_t> tokens =
+          generate_reference(folder, {}, {prompt}, 16, 1, false)[0].tokens;
+      EXPECT_GE(std::set(tokens.begin(), tokens.end()).size(), 6U) << example;
+      answers.insert(tokens);
+    }
+    EXPECT_EQ(answers.size(), 3U) << example;
+  }
+  EXPECT_EQ(number, 6);
+}
+
 TEST_F(RandomModel, IsNotWrittenOverAnother) {
   make("a", 1, DType::kBFloat16);
   EXPECT_THROW(make("a", 1, DType::kBFloat16), InputError);
@@ -113,7 +130,9 @@ TEST_F(RandomModel, IsRefusedWithANameOrSizeThatIsNone) {
                            "bloom:hidden=64,hidden=64,layers=4,heads=4,vocabulary=256",
                            "bloom:hidden=64,layers=4,heads=5,vocabulary=256",
                            "bloom:hidden=64,layers=0,heads=4,vocabulary=256",
-                           "bloom:hidden=64,layers=99999999999999999999,heads=4,vocabulary=256"}) {
+                           "bloom:hidden=64,layers=99999999999999999999,heads=4,vocabulary=256",
+                           "llama:hidden=64,layers=4,heads=4,kv_heads=3,vocabulary=256",
+                           "qwen3:hidden=64,layers=4,heads=4,head_dim=7,vocabulary=256"}) {
     EXPECT_THROW(make("a", 1, DType::kBFloat16, name), UsageError) << name;
   }
   EXPECT_THROW(make("a", 1, DType::kInt8), UsageError);

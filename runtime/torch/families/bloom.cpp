@@ -89,6 +89,8 @@ FamilyModel read_bloom(const ConfigFields& fields) {
   c.labels = static_cast<std::int64_t>(model.labels.size());
   model.hidden = c.hidden;
   model.layers = c.layers;
+  model.inner = 4 * c.hidden;
+  model.embedding_scale = 1 / model.initializer_range;
   model.prefixes = {"", "transformer."};
   model.write = [c](ScriptWriter& writer) { write_bloom(writer, c); };
   return model;

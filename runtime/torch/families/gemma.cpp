@@ -65,6 +65,9 @@ FamilyModel read_text(const ConfigFields& given) {
   decoder.gemma_norms = true;
   decoder.scale = 1 / std::sqrt(fields.number("query_pre_attn_scalar", 0, kMaxScalar, 256));
   decoder.embedding_scale = std::sqrt(static_cast<double>(decoder.hidden));
+  model.embedding_scale = decoder.embedding_scale;
+  model.norm_weight = 0;
+  model.norms_results = true;
   decoder.softcap = fields.number("final_logit_softcapping", 0, kMaxScalar, 0);
   decoder.rotaries = read_rotaries(fields, decoder.head_dim);
   read_layers(fields, &decoder);

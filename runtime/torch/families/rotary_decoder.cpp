@@ -226,6 +226,8 @@ RotaryDecoder read_rotary_decoder(const ConfigFields& fields, const DecoderDefau
   d.each_layer.resize(static_cast<std::size_t>(d.layers));
   model->hidden = d.hidden;
   model->layers = d.layers;
+  model->inner = d.inner;
+  model->gated = true;
   model->prefixes = {"model.", ""};
   return d;
 }

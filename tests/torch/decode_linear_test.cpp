@@ -1,0 +1,126 @@
+#include "runtime/torch/decode_linear.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/ops/linear_native.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+namespace lingua {
+namespace {
+
+RowMatrix matrix_of(const at::Tensor& weight, std::int64_t width) {
+  RowType type = RowType::kFloat32;
+  if (weight.scalar_type() == at::kBFloat16) type = RowType::kBFloat16;
+  if (weight.scalar_type() == at::kChar) type = RowType::kInt8;
+  return {static_cast<const std::byte*>(weight.data_ptr()),
+          weight.stride(0) * static_cast<std::int64_t>(weight.element_size()), width, type};
+}
+
+at::Tensor random_matrix(at::ScalarType type, std::int64_t rows, std::int64_t width) {
+  return type == at::kChar ? at::randint(-127, 128, {rows, width}, at::kChar)
+                           : at::randn({rows, width}).to(type);
+}
+
+TEST(RowProducts, AreThoseOfDoublePrecisionForEveryTypeAndSize) {
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kChar}) {
+    for (const std::int64_t width : {1, 2, 7, 15, 16, 31, 33, 64, 100, 127, 160}) {
+      for (const std::int64_t rows : {1, 3, 4, 9}) {
+        for (const std::int64_t count : {1, 2, 3}) {
+          // One more column, so that rows are not aligned.
+          const at::Tensor matrix = random_matrix(type, rows, width + 1);
+          const at::Tensor x = at::randn({count, width});
+          const at::Tensor result = at::empty({count, rows});
+          row_products(matrix_of(matrix, width), 0, rows, x.data_ptr<float>(), count,
+                       result.data_ptr<float>());
+          const at::Tensor w = matrix.narrow(1, 0, width).to(at::kDouble);
+          const at::Tensor error = (result - at::matmul(x.to(at::kDouble), w.t())).abs();
+          const at::Tensor size = at::matmul(x.abs().to(at::kDouble), w.abs().t());
+          ASSERT_LE((error - 1e-6 * size).max().item<double>(), 0)
+              << c10::toString(type) << " " << rows << " x " << width << " by " << count;
+        }
+      }
+    }
+  }
+}
+
+TEST(RowProducts, DoNotDependOnTheRangeOfRowsOrOnOtherVectors) {
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kChar}) {
+    const at::Tensor matrix = random_matrix(type, 11, 75);
+    const at::Tensor x = at::randn({5, 75});
+    const RowMatrix rows = matrix_of(matrix, 75);
+    std::vector<float> all(5 * 11);
+    row_products(rows, 0, 11, x.data_ptr<float>(), 5, all.data());
+    for (int begin = 0; begin < 11; ++begin) {
+      for (int v = 0; v < 5; ++v) {
+        float one = 0;
+        row_products(rows, begin, begin + 1, x.data_ptr<float>() + v * 75, 1, &one);
+        EXPECT_EQ(one, all[v * 11 + begin]) << c10::toString(type) << begin << " " << v;
+      }
+    }
+  }
+}
+
+class DecodeLinear : public ::testing::Test {
+ protected:
+  DecodeLinear() { register_decode_linear(); }
+
+  static double difference(const at::Tensor& a, const at::Tensor& b) {
+    EXPECT_EQ(a.sizes(), b.sizes());
+    EXPECT_EQ(a.scalar_type(), b.scalar_type());
+    return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+  }
+};
+
+TEST_F(DecodeLinear, IsLibTorchsLinearWithinRounding) {
+  for (const auto& [type, tolerance] : {std::pair{at::kFloat, 1e-5}, {at::kBFloat16, 0.016}}) {
+    for (const std::int64_t n : {1, 2, 4, 5, 32, 33}) {
+      const at::Tensor weight = (at::randn({300, 65}) / 8).to(type);
+      const at::Tensor bias = at::randn({300}).to(type);
+      const at::Tensor x = at::randn({n, 65}).to(type);
+      EXPECT_LE(difference(at::linear(x, weight), at::native::linear(x, weight)), tolerance);
+      EXPECT_LE(difference(at::linear(x, weight, bias), at::native::linear(x, weight, bias)),
+                tolerance);
+    }
+  }
+}
+
+TEST_F(DecodeLinear, GivesTheSameBitsOnAnyNumberOfThreads) {
+  const int threads = at::get_num_threads();
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const at::Tensor weight = at::randn({3001, 130}).to(type);
+    const at::Tensor x = at::randn({2, 130}).to(type);
+    at::set_num_threads(1);
+    const at::Tensor alone = at::linear(x, weight);
+    for (const int more : {2, 3}) {
+      at::set_num_threads(more);
+      EXPECT_TRUE(at::equal(at::linear(x, weight), alone)) << more;
+    }
+  }
+  at::set_num_threads(threads);
+}
+
+TEST_F(DecodeLinear, TakesStridesAndMoreDimensions) {
+  const at::Tensor wide = at::randn({40, 64});
+  const at::Tensor weight = wide.narrow(1, 3, 20);                // rows further apart than long
+  const at::Tensor x = at::randn({20, 2, 1}).permute({1, 2, 0});  // columns apart
+  EXPECT_LE(difference(at::linear(x, weight), at::native::linear(x, weight)), 1e-4);
+  const at::Tensor turned = at::randn({20, 40}).t();
+  EXPECT_LE(difference(at::linear(x, turned), at::native::linear(x, turned)), 1e-4);
+  EXPECT_EQ(at::linear(at::randn({20}), weight).sizes(), at::IntArrayRef({40}));
+}
+
+TEST_F(DecodeLinear, LeavesEverythingElseToLibTorch) {
+  const at::Tensor weight = at::randn({3, 4}, at::kDouble);
+  const at::Tensor x = at::randn({1, 4}, at::kDouble);
+  EXPECT_TRUE(at::equal(at::linear(x, weight), at::native::linear(x, weight)));
+  EXPECT_EQ(at::linear(at::randn({0, 4}), at::randn({3, 4})).sizes(), at::IntArrayRef({0, 3}));
+  EXPECT_THROW(at::linear(at::randn({1, 5}), at::randn({3, 4})), c10::Error);
+  EXPECT_THROW(at::linear(at::randn({1, 4}), at::randn({3, 4}).to(at::kBFloat16)), std::exception);
+  EXPECT_THROW(at::linear(at::randn({1, 4}), at::randn({3, 4}), at::randn({2})), c10::Error);
+}
+
+}  // namespace
+}  // namespace lingua
