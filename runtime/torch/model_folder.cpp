@@ -10,6 +10,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/checkpoint/gguf_model.h"
 #include "runtime/checkpoint/safetensors.h"
+#include "runtime/torch/decoder_ops.h"
 #include "runtime/torch/family.h"
 #include "runtime/torch/int8_ops.h"
 #include "runtime/torch/quantise.h"
@@ -155,6 +156,7 @@ ScriptModel build(const std::string& name, const ConfigFields& fields, Stored st
     model.module.register_parameter(weight.attribute, at::empty(weight.spec.shape, meta), false);
     model.weight_names[weight.attribute] = weight.spec.name;
   }
+  register_decoder_ops();
   register_int8_ops();
   model.module.define(writer.source(), std::make_shared<ScriptResolver>());
   model.arguments = arguments_of(writer, options.dtype);

@@ -40,10 +40,8 @@ void ScriptWriter::finish_mask(const std::string& name, std::int64_t group) {
 void ScriptWriter::rotary_tables(const Rotary& rotary) {
   line("angles = torch.outer(torch.arange({}, total, dtype={}), torch.tensor([{:#.9g}]))", past(),
        kFloat32, fmt::join(rotary.frequencies, ", "));
-  line("sines = torch.sin(angles)");
-  const char* dtype = is_bfloat16() ? ".to(dtype=15)" : "";
-  line("{}_cos = torch.cos(torch.cat([angles, angles], -1)){}", rotary.name, dtype);
-  line("{}_sin = torch.cat([torch.neg(sines), sines], -1){}", rotary.name, dtype);
+  line("{}_cos = torch.cos(angles)", rotary.name);
+  line("{}_sin = torch.sin(angles)", rotary.name);
 }
 
 std::string ScriptWriter::weight(const std::string& name, const std::vector<std::int64_t>& shape) {
@@ -97,26 +95,14 @@ std::string ScriptWriter::layer_norm(const std::string& in, const std::string& m
 
 void ScriptWriter::rms_norm(const std::string& out, const std::string& in,
                             const std::string& module, const RmsNorm& norm) {
-  const bool widen = is_bfloat16();
-  const std::string wide = widen ? "wide" : in;
-  if (widen) line("wide = {}.to(dtype={})", in, kFloat32);
-  line("{} = {} * torch.rsqrt(torch.mean(torch.square({}), [-1], True) + {:.9g})", out, wide, wide,
-       norm.epsilon);
-  const std::string name = module + ".weight";
-  if (norm.plus_one) {
-    line("{} = torch.addcmul({}, {}, {})", out, out, out,
-         weight(name, {norm.size}, DType::kFloat32));
-    if (widen) line("{} = {}.to(dtype={})", out, out, kBFloat16);
-  } else {
-    if (widen) line("{} = {}.to(dtype={})", out, out, kBFloat16);
-    line("{} = {} * {}", out, out, weight(name, {norm.size}));
-  }
+  const DType dtype = norm.plus_one ? DType::kFloat32 : options_.dtype;
+  line("{} = lingua.rms_norm({}, {}, {:#.9g}, {})", out, in,
+       weight(module + ".weight", {norm.size}, dtype), norm.epsilon,
+       norm.plus_one ? "True" : "False");
 }
 
-void ScriptWriter::rotate(const std::string& name, const std::string& tables,
-                          std::int64_t head_dim) {
-  line("{} = torch.addcmul({} * {}_cos, torch.roll({}, [{}], [-1]), {}_sin)", name, name, tables,
-       name, head_dim / 2, tables);
+void ScriptWriter::rotate(const std::string& name, const std::string& tables) {
+  line("{} = lingua.rotate({}, {}_cos, {}_sin)", name, name, tables, tables);
 }
 
 std::string ScriptWriter::state(const std::string& name, const std::vector<std::int64_t>& shape) {

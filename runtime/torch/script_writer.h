@@ -89,7 +89,7 @@ class ScriptWriter {
   void causal_mask(const std::string& name, std::int64_t window);
   // `name` in the model's dtype and with a row for every query of a group, as attention() wants it.
   void finish_mask(const std::string& name, std::int64_t group);
-  // The tables of a set of frequencies: {name}_cos and {name}_sin [n, head_dim].
+  // The tables of a set of frequencies: {name}_cos and {name}_sin [n, head_dim / 2], in fp32.
   void rotary_tables(const Rotary& rotary);
 
   // A parameter, as an expression. The first use declares it.
@@ -103,7 +103,7 @@ class ScriptWriter {
   void rms_norm(const std::string& out, const std::string& in, const std::string& module,
                 const RmsNorm& norm);
   // Turns a tensor [heads, n, head_dim] by its positions, in place of the variable.
-  void rotate(const std::string& name, const std::string& tables, std::int64_t head_dim);
+  void rotate(const std::string& name, const std::string& tables);
   // context [n, heads * head_dim] from a query [heads, n, head_dim], keys and values [kv_heads, n,
   // head_dim] and a mask from finish_mask() (or [heads, n, total] where each head has its own). The
   // layer's states are written and read when there is a cache.

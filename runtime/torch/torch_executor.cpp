@@ -21,6 +21,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/torch/decode_linear.h"
+#include "runtime/torch/decoder_ops.h"
 #include "runtime/torch/int8_ops.h"
 #include "runtime/torch/program_bytes.h"
 #include "runtime/torch/tensor_convert.h"
@@ -216,6 +217,7 @@ std::vector<Tensor> TorchExecutor::take_outputs(const LoadedSegment& loaded,
 }  // namespace
 
 std::unique_ptr<Executor> make_torch_executor() {
+  register_decoder_ops();
   register_int8_ops();
   register_decode_linear();
   return std::make_unique<TorchExecutor>();

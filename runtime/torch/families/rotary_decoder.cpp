@@ -124,7 +124,7 @@ class DecoderWriter {
               w_.linear("norm", module + what + "_proj", shape), heads, d_.head_dim);
       if (what == "v") continue;
       if (d_.query_key_norms) norm(what, what, module + what + "_norm", d_.head_dim);
-      w_.rotate(what, tables, d_.head_dim);
+      w_.rotate(what, tables);
     }
     w_.attention({layer, d_.heads, d_.kv_heads, d_.head_dim, d_.scale}, "q", "k", "v",
                  mask_name(kind.window));
