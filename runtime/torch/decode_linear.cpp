@@ -6,6 +6,7 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <type_traits>
 #include <vector>
@@ -17,6 +18,14 @@ constexpr std::int64_t kBlockBytes = 256 << 10;  // of weights that stay in the 
 constexpr std::int64_t kBlockRows = 256;         // at most
 constexpr std::int64_t kBlockVectors = 16;       // rows of x that do
 constexpr std::int64_t kThreadBytes = 64 << 10;  // of weights: less is not worth a thread
+constexpr std::int64_t kChunksPerThread = 8;
+
+// Threads take the next rows when they are done with theirs: cores differ in speed, on phones always.
+std::int64_t chunk_rows(std::int64_t out, std::int64_t stride_bytes) {
+  const std::int64_t chunks = kChunksPerThread * at::get_num_threads();
+  const std::int64_t least = std::max<std::int64_t>(1, kThreadBytes / stride_bytes);
+  return std::max(least, (out + chunks - 1) / chunks);
+}
 
 std::vector<float> widened(const at::Tensor& x) {
   std::vector<float> values(static_cast<std::size_t>(x.numel()));
@@ -113,11 +122,17 @@ at::Tensor row_linear(const at::Tensor& x, const RowMatrix& rows, std::int64_t o
   std::vector<std::int64_t> shape = x.sizes().vec();
   shape.back() = out;
   at::Tensor result = at::empty(shape, x.options());
-  const std::int64_t grain = std::max<std::int64_t>(1, kThreadBytes / rows.stride_bytes);
+  const std::int64_t chunk = chunk_rows(out, rows.stride_bytes);
+  const std::int64_t workers =
+      std::min<std::int64_t>(at::get_num_threads(), (out + chunk - 1) / chunk);
   const auto run = [&](auto element) {
     const Product<decltype(element)> product(x, rows, bias, result);
-    at::parallel_for(0, out, grain,
-                     [&](std::int64_t begin, std::int64_t end) { product.run(begin, end); });
+    std::atomic<std::int64_t> next{0};
+    at::parallel_for(0, workers, 1, [&](std::int64_t, std::int64_t) {
+      for (std::int64_t begin; (begin = next.fetch_add(chunk)) < out;) {
+        product.run(begin, std::min(begin + chunk, out));
+      }
+    });
   };
   if (x.scalar_type() == at::kFloat) {
     run(float());

@@ -4,7 +4,7 @@
 //
 // Internal to torch/; builds with LibTorch's mobile part alone.
 // LibTorch's own kernels are made for many rows of x. For one row, with LibTorch 1.13 and matrices in
-// the cache, they take 4 (bfloat16) to 20 times (float32) as long (experiments/bench/linear_bench).
+// the cache, they take 2 to 20 times as long, by machine (experiments/bench/linear_bench).
 // Precision: sums in float32, rounded once to the dtype of x, the bias included.
 // Determinism: as row_products.h; the number of threads does not matter.
 
