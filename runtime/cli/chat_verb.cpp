@@ -42,7 +42,7 @@ class Conversation {
         study_(study),
         template_(std::move(chat_template)),
         context_(context),
-        streams_(*study.tokenizer, options.study.text.stop,
+        streams_(*study.tokenizer, study.stop_strings,
                  [this](RequestId, const std::string& text) { show(text); }) {
     start_anew();
   }
@@ -68,8 +68,8 @@ class Conversation {
   void finish(const Done& done) {
     streams_.finish(done.request);
     show("\n");
-    const AnswerText answer = answer_text(study_.tokenizer.get(), options_.study.text.stop,
-                                          study_.stop_tokens, done.tokens);
+    const AnswerText answer =
+        answer_text(study_.tokenizer.get(), study_.stop_strings, study_.stop_tokens, done.tokens);
     messages_.push_back({"assistant", answer.text});
     turns_.push_back({{"user", messages_[messages_.size() - 2].text},
                       {"assistant", answer.text},
@@ -165,10 +165,6 @@ Study open_study(const Options& options) {
     throw InputError(fmt::format("{}: is no language model; it cannot chat", model));
   }
   check_sampling(options.study.text.sampling);
-  for (const std::string& stop : options.study.text.stop) {
-    if (stop.empty()) throw UsageError("--stop '': an empty text stands everywhere; write another");
-    check_utf8(stop, "--stop");
-  }
   open_tokenizer(model, study);
   return study;
 }
@@ -194,10 +190,7 @@ void run(const Options& options) {
   std::string chat_template = options.study.text.chat_template;
   if (chat_template == "auto") chat_template = recognise_chat_template(*study.tokenizer);
   study.stop_tokens = study.model.stop_tokens;
-  for (const auto& more :
-       {study.tokenizer->stop_tokens(), turn_end_tokens(chat_template, *study.tokenizer)}) {
-    study.stop_tokens.insert(study.stop_tokens.end(), more.begin(), more.end());
-  }
+  add_stops(options.study.text, chat_template, study);
   const std::int64_t context = context_of(options, study);
   study.cluster = real_cluster(options.real, options.study.plan.cluster);
   study.workload.max_tokens = options.study.workload.max_tokens;

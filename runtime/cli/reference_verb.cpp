@@ -28,10 +28,11 @@ struct Options {
 // Chooses tokens as a tailer does, and ends an answer as a header and a coordinator do.
 class Chooser {
  public:
-  Chooser(const TextOptions& text, const Study& study, const std::vector<Submit>& submits,
+  Chooser(const Study& study, const std::vector<Submit>& submits,
           std::vector<std::vector<TokenId>> prompts)
       : submits_(submits), known_(std::move(prompts)) {
-    if (study.tokenizer) streams_.emplace(*study.tokenizer, text.stop, [](auto, const auto&) {});
+    if (study.tokenizer)
+      streams_.emplace(*study.tokenizer, study.stop_strings, [](auto, const auto&) {});
   }
 
   Choice operator()(std::size_t prompt, const Tensor& logits) {
@@ -81,7 +82,7 @@ void run(const Options& options) {
   }
   const auto results = generate_reference(options.model.model, import_options(options.model, head),
                                           prompts, study.workload.max_tokens, options.threads,
-                                          false, Chooser(options.text, study, submits, prompts));
+                                          false, Chooser(study, submits, prompts));
   nlohmann::json requests = nlohmann::json::array();
   double prefill_s = 0;
   double decode_s = 0;
@@ -90,8 +91,7 @@ void run(const Options& options) {
     prefill_s += results[i].prefill_s;
     decode_s += results[i].decode_s;
     tokens += static_cast<std::int64_t>(results[i].tokens.size());
-    nlohmann::json request =
-        answer_json({submits[i].request, results[i].tokens, {}}, options.text.stop, study);
+    nlohmann::json request = answer_json({submits[i].request, results[i].tokens, {}}, study);
     request["request"] = submits[i].request;
     requests.push_back(std::move(request));
   }

@@ -62,7 +62,7 @@ nlohmann::json run_json(const RunReport& report, const StudyOptions& options, co
   if (report.deterministic) json["digest"] = result.log.digest();
   if (!report.configuration.empty()) json["simulator"] = report.configuration;
   for (std::size_t i = 0; i < result.answers.size() && i < json["requests"].size(); ++i) {
-    json["requests"][i].update(answer_json(result.answers[i], options.text.stop, study));
+    json["requests"][i].update(answer_json(result.answers[i], study));
   }
   if (!extra.is_null()) json.update(extra);
   return json;
@@ -83,12 +83,11 @@ void print_tokens(const RunResult& result) {
 
 }  // namespace
 
-nlohmann::json answer_json(const Done& answer, const std::vector<std::string>& stop_strings,
-                           const Study& study) {
+nlohmann::json answer_json(const Done& answer, const Study& study) {
   nlohmann::json json = nlohmann::json::object();
   if (study.workload.max_tokens == 0) json = pass_json(answer, study);
   const AnswerText made =
-      answer_text(study.tokenizer.get(), stop_strings, study.stop_tokens, answer.tokens);
+      answer_text(study.tokenizer.get(), study.stop_strings, study.stop_tokens, answer.tokens);
   json["tokens"] = nlohmann::json::array();
   for (TokenId token : made.tokens) {
     json["tokens"].push_back(token == kNoToken ? nlohmann::json() : nlohmann::json(token));

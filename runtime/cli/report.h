@@ -24,8 +24,7 @@ void report_run(const RunReport& report, const StudyOptions& options, const Stud
 
 // What came of one request: "tokens", "finish" ("stop" or "length") and with a tokenizer "prompt"
 // and "text"; or of a single pass "outputs" and what a classifier says by them.
-nlohmann::json answer_json(const Done& answer, const std::vector<std::string>& stop_strings,
-                           const Study& study);
+nlohmann::json answer_json(const Done& answer, const Study& study);
 
 // {"label": the likeliest, "scores": {label: probability}}.
 nlohmann::json class_json(const std::vector<double>& probabilities,

@@ -66,24 +66,11 @@ std::vector<TokenId> encode_prompt(const PromptText& prompt, const std::string& 
   return ids;
 }
 
-void add_stop_tokens(const std::vector<TokenId>& more, std::vector<TokenId>& all) {
-  for (const TokenId token : more) {
-    if (std::find(all.begin(), all.end(), token) == all.end()) all.push_back(token);
-  }
-}
-
 void read_text(const TextOptions& options, const std::string& model, Study& study) {
-  for (const std::string& stop : options.stop) {
-    check_utf8(stop, "--stop");
-    if (stop.empty()) throw UsageError("--stop '': an empty text stands everywhere; write another");
-  }
   open_tokenizer(model, study);
-  add_stop_tokens(study.tokenizer->stop_tokens(), study.stop_tokens);
   std::string chat_template = options.chat_template;
   if (chat_template == "auto") chat_template = recognise_chat_template(*study.tokenizer);
-  if (!chat_template.empty()) {
-    add_stop_tokens(turn_end_tokens(chat_template, *study.tokenizer), study.stop_tokens);
-  }
+  add_stops(options, chat_template, study);
   for (const PromptText& prompt : prompt_texts(options)) {
     study.prompts.push_back(encode_prompt(prompt, chat_template, options.system, study));
   }
@@ -163,6 +150,25 @@ void read_prompts(const TextOptions& text, const WorkloadOptions& workload,
   }
   if (text.needs_tokenizer()) read_text(text, model, study);
   if (workload.ignore_eos) study.stop_tokens.clear();
+}
+
+void add_stops(const TextOptions& text, const std::string& chat_template, Study& study) {
+  study.stop_strings = text.stop;
+  for (const std::string& stop : text.stop) {
+    check_utf8(stop, "--stop");
+    if (stop.empty()) throw UsageError("--stop '': an empty text stands everywhere; write another");
+  }
+  std::vector<TokenId> more = study.tokenizer->stop_tokens();
+  if (!chat_template.empty()) {
+    for (const TokenId token : turn_end_tokens(chat_template, *study.tokenizer))
+      more.push_back(token);
+    for (const std::string& text_end : turn_end_strings(chat_template))
+      study.stop_strings.push_back(text_end);
+  }
+  auto& all = study.stop_tokens;
+  for (const TokenId token : more) {
+    if (std::find(all.begin(), all.end(), token) == all.end()) all.push_back(token);
+  }
 }
 
 Workload workload_by(const WorkloadOptions& options, const Study& study) {

@@ -15,6 +15,10 @@ namespace lingua {
 void read_prompts(const TextOptions& text, const WorkloadOptions& workload,
                   const std::string& model, Study& study);
 
+// Takes the stop strings of the options and what ends a turn of the template ("": none).
+// REQUIRES: the tokenizer is open.
+void add_stops(const TextOptions& text, const std::string& chat_template, Study& study);
+
 Workload workload_by(const WorkloadOptions& options, const Study& study);
 
 // How many requests: --requests, or as many as there are prompts if that is more. Request r takes

@@ -25,25 +25,25 @@ void write_out(const std::string& text) {
 
 // Shows answers as text on standard output: as it is made where one request runs at a time, whole
 // answers otherwise. A stop string ends its request.
-void print_text(const StudyOptions& options, const Study& study, CoordinatorJob& job) {
+void print_text(const Study& study, CoordinatorJob& job) {
   const bool streaming = job.in_flight == 1;
   const auto begin = [&study](RequestId request) {
     if (study.prompts.size() > 1) fmt::print(stderr, "request {}:\n", request);
   };
   const auto streams = std::make_shared<AnswerStreams>(
-      *study.tokenizer, options.text.stop, [streaming](RequestId, const std::string& text) {
+      *study.tokenizer, study.stop_strings, [streaming](RequestId, const std::string& text) {
         if (streaming) write_out(text);
       });
   job.on_token = [=](const TokenMade& token) {
     if (streaming && token.index == 0) begin(token.request);
     return streams->take(token);
   };
-  job.on_done = [=, &options, &study](const Done& done) {
+  job.on_done = [=, &study](const Done& done) {
     streams->finish(done.request);
     if (!streaming) {
       begin(done.request);
       write_out(
-          answer_text(study.tokenizer.get(), options.text.stop, study.stop_tokens, done.tokens)
+          answer_text(study.tokenizer.get(), study.stop_strings, study.stop_tokens, done.tokens)
               .text);
     }
     write_out("\n");
@@ -51,11 +51,10 @@ void print_text(const StudyOptions& options, const Study& study, CoordinatorJob&
 }
 
 // Shows how far all requests are.
-void print_progress(const StudyOptions& options, const Study& study, Progress& progress,
-                    CoordinatorJob& job) {
+void print_progress(const Study& study, Progress& progress, CoordinatorJob& job) {
   const double all = static_cast<double>(job.requests.size()) *
                      static_cast<double>(std::max<std::int64_t>(study.workload.max_tokens, 1));
-  end_at_stop_strings(options.text.stop, study.tokenizer.get(), job);
+  end_at_stop_strings(study.stop_strings, study.tokenizer.get(), job);
   job.on_token = [ends = job.on_token, &progress, all, made = 0.0](const TokenMade& token) mutable {
     made += 1;
     progress.update(made, all, fmt::format("{} tokens", made));
@@ -74,11 +73,11 @@ void run(const Options& options) {
   RunResult result;
   const bool text = study.tokenizer && study.model.is_language_model && !options.study.output.json;
   if (text) {
-    print_text(options.study, study, job);
+    print_text(study, job);
     result = real.run(job);
   } else {
     Progress progress("answering");
-    print_progress(options.study, study, progress, job);
+    print_progress(study, progress, job);
     result = real.run(job);
   }
   report_run({"real", "", false}, options.study, study, result, real.extra());

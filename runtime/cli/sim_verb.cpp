@@ -30,7 +30,7 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
   job.deployment.threads = options.threads;
   job.requests = make_requests(options.workload, options.text.sampling, study, numerics);
   job.in_flight = study.workload.in_flight;
-  end_at_stop_strings(options.text.stop, study.tokenizer.get(), job);
+  end_at_stop_strings(study.stop_strings, study.tokenizer.get(), job);
   Progress progress(numerics ? "emulating" : "simulating");
   const double all = static_cast<double>(job.requests.size());
   double done = 0;

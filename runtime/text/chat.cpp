@@ -183,33 +183,51 @@ void mistral(const Messages& messages, Prompt& prompt) {
   }
 }
 
+void plain(const Messages& messages, Prompt& prompt) {
+  std::string system;
+  const std::size_t first = check_turns(messages, true, &system);
+  prompt.begin();
+  if (first == 1) prompt.text(trimmed(system) + "\n\n");
+  for (std::size_t i = first; i < messages.size(); ++i) {
+    const char* const who = messages[i].role == "user" ? "User" : "Assistant";
+    prompt.text(fmt::format("{}: {}\n", who, trimmed(messages[i].text)));
+  }
+  prompt.text("Assistant:");
+}
+
 struct Template {
   std::string name;
   void (*write)(const Messages& messages, Prompt& prompt);
-  std::vector<std::string> ends;  // of the assistant's turn
+  std::vector<std::string> ends;     // tokens that end the assistant's turn
+  std::vector<std::string> strings;  // text that does
 };
 
 const std::vector<Template>& templates() {
   static const std::vector<std::string> kImEnd = {"<|im_end|>"};
   static const std::vector<Template> kTemplates = {
-      {"gemma", gemma, {"<end_of_turn>"}},
-      {"chatml", [](const Messages& m, Prompt& p) { chatml(m, "", p); }, kImEnd},
-      {"qwen2", [](const Messages& m, Prompt& p) { chatml(m, "You are a helpful assistant.", p); },
-       kImEnd},
+      {"gemma", gemma, {"<end_of_turn>"}, {}},
+      {"chatml", [](const Messages& m, Prompt& p) { chatml(m, "", p); }, kImEnd, {}},
+      {"qwen2",
+       [](const Messages& m, Prompt& p) { chatml(m, "You are a helpful assistant.", p); },
+       kImEnd,
+       {}},
       {"qwen2.5",
        [](const Messages& m, Prompt& p) {
          chatml(m, "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.", p);
        },
-       kImEnd},
+       kImEnd,
+       {}},
       {"smollm2",
        [](const Messages& m, Prompt& p) {
          chatml(m, "You are a helpful AI assistant named SmolLM, trained by Hugging Face", p);
        },
-       kImEnd},
-      {"llama2", llama2, {"</s>"}},
-      {"llama3", llama3, {"<|eot_id|>", "<|end_of_text|>"}},
-      {"zephyr", zephyr, {"</s>"}},
-      {"mistral", mistral, {"</s>"}}};
+       kImEnd,
+       {}},
+      {"llama2", llama2, {"</s>"}, {}},
+      {"llama3", llama3, {"<|eot_id|>", "<|end_of_text|>"}, {}},
+      {"zephyr", zephyr, {"</s>"}, {}},
+      {"mistral", mistral, {"</s>"}, {}},
+      {"plain", plain, {}, {"\nUser:"}}};
   return kTemplates;
 }
 
@@ -274,6 +292,10 @@ std::vector<TokenId> turn_end_tokens(const std::string& chat_template, const Tok
     if (const auto id = tokenizer.special(name)) ids.push_back(*id);
   }
   return ids;
+}
+
+std::vector<std::string> turn_end_strings(const std::string& chat_template) {
+  return template_of(chat_template).strings;
 }
 
 }  // namespace lingua

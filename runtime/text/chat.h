@@ -5,7 +5,8 @@
 // ChatML of Qwen and SmolLM2, Mistral). A model's own template, Jinja source, is recognised by its
 // marks; Jinja itself is not interpreted: tools, images, thoughts and dates that some templates
 // write are left out. The templates "qwen2", "qwen2.5" and "smollm2" are "chatml" with the system
-// message that these models expect when a conversation has none.
+// message that these models expect when a conversation has none. "plain" is for models that were not
+// trained to chat: a dialogue as it is written down, "User: ...", "Assistant: ...".
 
 #include <string>
 #include <vector>
@@ -35,5 +36,7 @@ std::vector<TokenId> chat_prompt(const std::string& chat_template,
 
 // Tokens that end the assistant's turn.
 std::vector<TokenId> turn_end_tokens(const std::string& chat_template, const Tokenizer& tokenizer);
+// Text that does, and is no part of it.
+std::vector<std::string> turn_end_strings(const std::string& chat_template);
 
 }  // namespace lingua

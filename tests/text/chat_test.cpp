@@ -59,7 +59,20 @@ std::vector<ChatMessage> messages_of(const json& field) {
 TEST(Chat, HasATestForEachTemplate) {
   std::vector<std::string> tested;
   for (const auto& [name, family] : families()) tested.push_back(name);
+  tested.emplace_back("plain");
   EXPECT_THAT(chat_templates(), ::testing::UnorderedElementsAreArray(tested));
+}
+
+TEST(Chat, WritesADialogueForModelsThatDoNotChat) {
+  const auto tokenizer = tokenizer_of("gpt2");
+  const std::vector<TokenId> ids = chat_prompt(
+      "plain", {{"system", "A talk."}, {"user", " Hi! "}, {"assistant", "Hello."}, {"user", "Bye"}},
+      *tokenizer);
+  EXPECT_EQ(tokenizer->decode(ids),
+            "A talk.\n\nUser: Hi!\nAssistant: Hello.\nUser: Bye\nAssistant:");
+  EXPECT_EQ(turn_end_strings("plain"), std::vector<std::string>{"\nUser:"});
+  EXPECT_THAT(turn_end_tokens("plain", *tokenizer), IsEmpty());
+  EXPECT_THAT(turn_end_strings("gemma"), IsEmpty());
 }
 
 TEST(Chat, WritesWhatTheTemplatesOfTheFamiliesWrite) {
