@@ -37,6 +37,7 @@ std::vector<std::vector<std::string>> parse(const std::string& text, const std::
   csv_parser parser;
   if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI) != 0) throw WorldError("out of memory");
   const std::unique_ptr<csv_parser, void (*)(csv_parser*)> guard(&parser, csv_free);
+  csv_set_space_func(&parser, [](unsigned char) { return 0; });  // cells keep theirs
   Rows rows;
   const std::size_t read =
       csv_parse(&parser, text.data(), text.size(), Rows::take_cell, Rows::end_row, &rows);
@@ -55,6 +56,7 @@ CsvTable::CsvTable(const std::string& file) : file_(file) {
   std::string text = read_file(file, kMaxBytes);
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
+  check_utf8(text, file);
   rows_ = parse(text, file);
   if (rows_.empty()) {
     throw InputError(fmt::format("{}: is empty; a row of column names is needed", file));
@@ -69,9 +71,6 @@ CsvTable::CsvTable(const std::string& file) : file_(file) {
     if (rows_[r].size() != columns_.size()) {
       throw InputError(fmt::format("{}: row {} has {} cells; the table has {} columns", file, r + 1,
                                    rows_[r].size(), columns_.size()));
-    }
-    for (std::size_t c = 0; c < columns_.size(); ++c) {
-      check_utf8(rows_[r][c], fmt::format("{}: row {}, column '{}'", file, r + 1, columns_[c]));
     }
   }
 }
