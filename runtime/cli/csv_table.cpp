@@ -56,13 +56,13 @@ CsvTable::CsvTable(const std::string& file) : file_(file) {
   std::string text = read_file(file, kMaxBytes);
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
-  check_utf8(text, file);
   rows_ = parse(text, file);
   if (rows_.empty()) {
     throw InputError(fmt::format("{}: is empty; a row of column names is needed", file));
   }
   columns_ = std::move(rows_.front());
   rows_.erase(rows_.begin());
+  for (const std::string& name : columns_) check_utf8(name, file + ": a column's name");
   if (std::set(columns_.begin(), columns_.end()).size() != columns_.size()) {
     throw InputError(
         fmt::format("{}: two columns have one name: {}", file, fmt::join(columns_, ", ")));
@@ -71,6 +71,9 @@ CsvTable::CsvTable(const std::string& file) : file_(file) {
     if (rows_[r].size() != columns_.size()) {
       throw InputError(fmt::format("{}: row {} has {} cells; the table has {} columns", file, r + 1,
                                    rows_[r].size(), columns_.size()));
+    }
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      check_utf8(rows_[r][c], fmt::format("{}: row {}, column '{}'", file, r + 1, columns_[c]));
     }
   }
 }

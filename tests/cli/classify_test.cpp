@@ -63,7 +63,7 @@ TEST_P(Sentences, GetTheLabelsOfTransformersOnOneAndThreeWorkers) {
   EXPECT_EQ(three.at("plan").at("stages").size(), 3U);
   EXPECT_EQ(three.at("devices").size(), 3U);
   EXPECT_GE(three.at("links").size(), 3U);
-  EXPECT_TRUE(three.contains("tokens_per_s"));
+  EXPECT_TRUE(three.contains("rows_per_s"));
 }
 
 // As prompts: a table is for real workers only.

@@ -70,7 +70,8 @@ TEST_F(CsvTableTest, NamesTheRowThatIsWrong) {
   EXPECT_THAT(refusal("a,b\n1\n"), ::testing::HasSubstr("row 1 has 1 cells"));
   EXPECT_THAT(refusal("a,b\n\"1,2\n"), ::testing::HasSubstr("row 1"));
   EXPECT_THAT(refusal("a,b\n1,x\"y\n"), ::testing::HasSubstr("row 1"));
-  EXPECT_THAT(refusal("a,b\n1,\xFF\n"), ::testing::HasSubstr("is not UTF-8"));
+  EXPECT_THAT(refusal("a,b\n1,\xFF\n"), ::testing::HasSubstr("row 1, column 'b'"));
+  EXPECT_THAT(refusal("\xFF\xFE,b\n1,2\n"), ::testing::HasSubstr("a column's name"));
   EXPECT_THAT(refusal("a,a\n1,2\n"), ::testing::HasSubstr("two columns have one name"));
 }
 
