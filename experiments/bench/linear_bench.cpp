@@ -92,9 +92,10 @@ void add_cases() {
           Case c{"linear/", types.x, types.weights, out, rows, is_ours};
           c.name += is_ours ? "ours/" : "LibTorch/";
           c.name += std::string(types.name) + "/" + matrix + "/" + std::to_string(rows);
-          benchmark::RegisterBenchmark(c.name.c_str(), [c](benchmark::State& state) {
-            run(state, c);
-          })->UseRealTime()->Unit(benchmark::kMicrosecond);
+          benchmark::RegisterBenchmark(c.name.c_str(),
+                                       [c](benchmark::State& state) { run(state, c); })
+              ->UseRealTime()
+              ->Unit(benchmark::kMicrosecond);
         }
       }
     }
