@@ -38,6 +38,7 @@ struct Study {
   std::unique_ptr<Tokenizer> tokenizer;       // null unless text is asked for
   std::vector<std::vector<TokenId>> prompts;  // given as text or tokens; empty: seeded ones
   std::vector<TokenId> stop_tokens;           // that end an answer
+  std::vector<std::string> stop_strings;      // before which an answer ends
   Segmentation segmentation;
   ClusterSpec cluster;
   Workload workload;
