@@ -53,9 +53,9 @@ const std::vector<PlannerEntry>& planners() {
       {"cbc",
        "integer program over contiguous runs, as LinguaLinked's assignment but exact and without a "
        "licensed solver (CBC)",
-       plan_cbc},
+       plan_cbc, true},
 #endif
-      {"dp", "exact dynamic program over device subsets", plan_dp},
+      {"dp", "exact dynamic program over device subsets", plan_dp, true},
       {"even", "as many segments on each device: LinguaLinked's baseline without optimisation",
        plan_even},
       {"memory", "equal shares of each device's free memory (as llama.cpp RPC, exo)", plan_memory},
@@ -71,7 +71,7 @@ const std::vector<PlannerEntry>& planners() {
       {"random", "random devices and cuts that fit, from the seed", plan_random},
       {"bruteforce",
        "every order of devices and every cut, by the estimate itself; small cases only",
-       plan_bruteforce},
+       plan_bruteforce, true},
   };
   return entries;
 }
