@@ -195,7 +195,8 @@ Workload workload_by(const WorkloadOptions& options, const Study& study) {
   }
   workload.max_tokens = study.model.is_language_model ? options.max_tokens : 0;
   workload.kv_cache = study.model.kv_cache;
-  workload.in_flight = std::min(options.in_flight, request_count(options, study));
+  workload.requests = request_count(options, study);
+  workload.in_flight = std::min(options.in_flight, workload.requests);
   return workload;
 }
 

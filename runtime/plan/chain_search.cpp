@@ -143,7 +143,7 @@ class Search {
 
 double chain_value(const PlanCosts& costs, double latency, double medium) {
   if (costs.request().objective == Objective::kLatency) return latency;
-  return std::max(latency / costs.request().workload.in_flight, medium);
+  return std::max(latency / costs.request().workload.overlap(), medium);
 }
 
 double chain_value(const PlanCosts& costs, const std::vector<Run>& runs) {

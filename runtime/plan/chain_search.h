@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/plan/estimate.h"
 #include "runtime/plan/plan_costs.h"
 
 namespace lingua {
@@ -27,7 +28,7 @@ struct ChainLimits {
 // Values closer than this, relatively, are the same.
 inline constexpr double kSameValue = 1e-9;
 
-// The value of a chain: its latency; for throughput max(latency / in flight, time on the medium).
+// The value of a chain: its latency; for throughput max(latency / overlap, time on the medium).
 struct ChainResult {
   std::optional<std::vector<Run>> runs;
   bool exact = true;  // the best within the limits, or proof that there is none
@@ -81,7 +82,8 @@ ChainOptimum optimise_chain(const PlanCosts& costs, const ChainSolver& solver,
 std::vector<Run> quick_chain(const PlanCosts& costs);
 
 // What the estimate says of a chain, in the units of chain_value: residual transfers included.
-double estimated_value(const PlanCosts& costs, const std::vector<Run>& runs);
+double estimated_value(const PlanCosts& costs, const std::vector<Run>& runs,
+                       const PlayLimits& limits = {});
 
 // Where residual transfers make the best chain dearer than its bound: tries the other chains that could
 // be better by the estimate, as many as a fixed effort allows. REQUIRES: optimum.runs is not empty.

@@ -1,11 +1,13 @@
 #include "runtime/plan/estimate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/device/roofline.h"
+#include "runtime/plan/replay.h"
 #include "runtime/plan/run_memory.h"
 #include "runtime/plan/step_sum.h"
 
@@ -81,6 +83,82 @@ double step_time(const Pipeline& pipeline, const Step& step) {
   return finish.back() + message_time_at(pipeline.answer, step);
 }
 
+// Which steps are played for a request, each standing for `stretch` of them: all where that is not
+// too much work.
+struct PlayedStep {
+  Step step;
+  double stretch = 1;
+};
+
+std::vector<PlayedStep> played_steps(const std::vector<Step>& steps, double most) {
+  const auto group =
+      static_cast<std::size_t>(std::ceil(static_cast<double>(steps.size()) / std::max(most, 8.0)));
+  std::vector<PlayedStep> played = {{steps.front(), 1}};
+  for (std::size_t first = 1; first < steps.size(); first += group) {
+    const std::size_t count = std::min(group, steps.size() - first);
+    played.push_back({steps[first + count / 2], static_cast<double>(count)});
+  }
+  return played;
+}
+
+// The numbers of all requests, or of so many that the rest would go on like them.
+PipelineWork pipeline_work(const Pipeline& pipeline, const std::vector<Step>& steps,
+                           const Workload& workload, const PlayLimits& limits) {
+  PipelineWork work;
+  work.in_flight = workload.in_flight;
+  work.requests =
+      std::min(workload.total_requests(), std::max(4 * workload.in_flight, limits.requests));
+  const double stages = static_cast<double>(pipeline.devices.size());
+  const auto played = played_steps(steps, limits.stage_steps / (stages * work.requests));
+  for (const Stage& stage : pipeline.plan.stages) work.devices.push_back(stage.device);
+  for (const StageMessage& message : pipeline.messages) {
+    work.messages.push_back({message.from, message.to, {}});
+  }
+  for (const auto& [step, stretch] : played) {
+    work.stretch.push_back(stretch);
+    work.answer_bytes.push_back(stretch * pipeline.answer.bytes.at(step));
+    std::vector<double>& compute_s = work.compute_s.emplace_back();
+    for (std::size_t s = 0; s < pipeline.devices.size(); ++s) {
+      compute_s.push_back(stretch * compute_at(pipeline, s, step));
+    }
+    for (std::size_t m = 0; m < pipeline.messages.size(); ++m) {
+      work.messages[m].bytes.push_back(stretch * pipeline.messages[m].bytes.at(step));
+    }
+  }
+  for (const TensorSpec& input : pipeline.segmentation.model_inputs) {
+    work.submit_bytes += input.bytes.at(steps.front());
+  }
+  work.submit_bytes += kMessageBytes;
+  return work;
+}
+
+void add_latency(const Pipeline& pipeline, const std::vector<Step>& steps, const Workload& workload,
+                 const PlayLimits& limits, Estimate* estimate) {
+  estimate->ttft_s = step_time(pipeline, steps.front());
+  estimate->latency_s =
+      sum_over_steps(steps, [&](const Step& step) { return step_time(pipeline, step); });
+  if (pipeline.messages.size() < pipeline.devices.size()) return;
+  Workload alone = workload;
+  alone.in_flight = 1;
+  alone.requests = 1;
+  const Replay played = replay(pipeline_work(pipeline, steps, alone, limits), pipeline.cluster);
+  if (!played.complete) return;
+  estimate->ttft_s = std::max(estimate->ttft_s, played.first_step_s);
+  estimate->latency_s = std::max(estimate->latency_s, played.makespan_s);
+}
+
+// Seconds per request, all of them together; never below what the bottleneck and the latency allow.
+double seconds_per_request(const Pipeline& pipeline, const std::vector<Step>& steps,
+                           const Workload& workload, const Estimate& alone,
+                           const PlayLimits& limits) {
+  constexpr int kMostInFlight = 10'000;
+  const double bound = std::max(alone.bottleneck_s, alone.latency_s / workload.overlap());
+  if (workload.total_requests() == 1 || workload.in_flight > kMostInFlight) return bound;
+  const PipelineWork work = pipeline_work(pipeline, steps, workload, limits);
+  const Replay played = replay(work, pipeline.cluster);
+  return played.complete ? std::max(bound, played.makespan_s / work.requests) : bound;
+}
+
 StageEstimate stage_memory(const Pipeline& pipeline, const Stage& stage, const Workload& workload) {
   RunMemory memory(workload);
   for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id) {
@@ -147,7 +225,7 @@ StepFunction return_bytes(const Segmentation& segmentation, const Workload& work
 }
 
 Estimate estimate(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
-                  const Workload& workload) {
+                  const Workload& workload, const PlayLimits& limits) {
   const Pipeline pipeline = make_pipeline(plan, segmentation, cluster, workload);
   const std::vector<Step> steps = steps_of(workload);
   Estimate result;
@@ -159,13 +237,10 @@ Estimate estimate(const Plan& plan, const Segmentation& segmentation, const Clus
     result.stages.push_back(std::move(row));
   }
   add_transfers(pipeline, steps, &result);
-  result.ttft_s = step_time(pipeline, steps.front());
-  result.latency_s =
-      sum_over_steps(steps, [&](const Step& step) { return step_time(pipeline, step); });
+  add_latency(pipeline, steps, workload, limits, &result);
   const auto count = static_cast<double>(steps.size());
   if (steps.size() > 1) result.tpot_s = (result.latency_s - result.ttft_s) / (count - 1);
-  result.tokens_per_s =
-      count / std::max(result.bottleneck_s, result.latency_s / workload.in_flight);
+  result.tokens_per_s = count / seconds_per_request(pipeline, steps, workload, result, limits);
   return result;
 }
 

@@ -6,6 +6,9 @@
 // A step's finish is the longest path over the stages: a stage starts when the last of its messages
 // is there, and sends one message to each other device when it has run all of its segments. Links
 // are busy for bytes / bandwidth; latency delays a message and does not occupy the link.
+// Requests in flight together are played through the pipeline (replay.h): waiting, its filling and
+// emptying, and shares of links count. So is one request alone where residual transfers share links
+// with others.
 // Units: seconds.
 
 #include "runtime/model/segment.h"
@@ -28,9 +31,16 @@ LinkSpec link_alone(const ClusterSpec& cluster, const DeviceName& from, const De
 // Bytes of what the tailer sends the header after a step: a token, or the outputs of a single pass.
 StepFunction return_bytes(const Segmentation& segmentation, const Workload& workload);
 
+// How much of a workload is played: beyond so many steps on stages several decode steps are played as
+// one long one, and beyond so many requests (and four rounds of those in flight) some stand for all.
+struct PlayLimits {
+  double stage_steps = 300'000;
+  int requests = 500;
+};
+
 // REQUIRES: plan.stages and plan.transfers are set and consistent.
 Estimate estimate(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
-                  const Workload& workload);
+                  const Workload& workload, const PlayLimits& limits = {});
 
 // The value of an objective, smaller is better: latency_s, or seconds per token.
 double objective_value(const Estimate& estimate, Objective objective);

@@ -20,8 +20,15 @@ struct Workload {
   std::int64_t max_tokens = 16;  // generated per request; 0: a single pass
   bool kv_cache = true;
   int in_flight = 1;  // requests inside the pipeline at once
+  int requests = 1;   // to answer in all; fewer than in_flight: as many
 
   std::int64_t capacity() const { return prompt_tokens + max_tokens; }
+  int total_requests() const { return requests > in_flight ? requests : in_flight; }
+  // No plan answers all requests in less than their number times the latency of one over this: some
+  // request is the last of at least total / in flight, rounded up, that follow each other.
+  double overlap() const {
+    return static_cast<double>(total_requests()) / ((total_requests() + in_flight - 1) / in_flight);
+  }
 };
 
 // The steps of one request of the workload, in order.
@@ -65,10 +72,11 @@ struct StageEstimate {
   double memory_bytes = 0;  // of the device
 };
 struct Estimate {
-  double latency_s = 0;     // of one request alone, from its prompt to its last token
-  double ttft_s = 0;        // to its first token
-  double tpot_s = 0;        // per further token, mean
-  double tokens_per_s = 0;  // with in_flight requests, at most: when nothing waits in a queue
+  double latency_s = 0;  // of one request alone, from its prompt to its last token
+  double ttft_s = 0;     // to its first token
+  double tpot_s = 0;     // per further token, mean
+  double tokens_per_s =
+      0;  // of all requests, in_flight at once, from the first start to the last end
   double bottleneck_s = 0;  // busiest device or link, per request
   std::string bottleneck;   // "phone2 computing", "phone1 -> phone2"
   std::vector<StageEstimate> stages;

@@ -180,7 +180,7 @@ double PlanCosts::bottleneck(const std::vector<Run>& runs) const {
 
 double PlanCosts::objective(const std::vector<Run>& runs) const {
   if (request_->objective == Objective::kLatency) return latency(runs);
-  return std::max(bottleneck(runs), latency(runs) / request_->workload.in_flight);
+  return std::max(bottleneck(runs), latency(runs) / request_->workload.overlap());
 }
 
 }  // namespace lingua

@@ -61,7 +61,7 @@ class PlanCosts {
   // Latency and the busiest resource of a chain.
   double latency(const std::vector<Run>& runs) const;
   double bottleneck(const std::vector<Run>& runs) const;
-  // What is minimised: latency, or max(bottleneck, latency / in flight).
+  // What is minimised: latency, or max(bottleneck, latency / overlap), per request.
   double objective(const std::vector<Run>& runs) const;
 
   // Ends with InfeasibleError that says which limit binds.

@@ -60,8 +60,8 @@ std::string plan_table(const Plan& plan, const Segmentation& segmentation) {
                      objective_name(plan.objective), proof(plan)) +
          align(rows) +
          fmt::format(
-             "alone, a request takes {}: first token {}, then {} per token; many at once, at "
-             "most {:.4g} tokens/s\n",
+             "alone, a request takes {}: first token {}, then {} per token; in flight together, {:.4g} "
+             "tokens/s\n",
              seconds(estimate.latency_s), seconds(estimate.ttft_s), seconds(estimate.tpot_s),
              estimate.tokens_per_s) +
          fmt::format("bottleneck: {}, {} per request; {} transfers per step, {} of them residual\n",

@@ -53,15 +53,25 @@ const std::vector<PlannerEntry>& planners() {
       {"cbc",
        "integer program over contiguous runs, as LinguaLinked's assignment but exact and without a "
        "licensed solver (CBC)",
-       plan_cbc},
+       plan_cbc, true},
 #endif
-      {"dp", "dynamic program over device subsets (after EdgeShard, arXiv 2405.14371)", plan_dp},
+      {"dp", "exact dynamic program over device subsets", plan_dp, true},
       {"even", "as many segments on each device: LinguaLinked's baseline without optimisation",
        plan_even},
-      {"memory", "equal shares of each device's free memory (as llama.cpp RPC)", plan_memory},
+      {"memory", "equal shares of each device's free memory (as llama.cpp RPC, exo)", plan_memory},
+      {"compute", "shares in proportion to FLOP/s, within memory", plan_compute},
+      {"greedy", "fills the fastest device, then the next fastest", plan_greedy},
+      {"lingualinked",
+       "LinguaLinked's published objective, solved exactly, its units repaired (arXiv 2312.00388)",
+       plan_lingualinked},
+      {"lingualinked-published",
+       "the same with its published units, in which transfers weigh a thousandth",
+       plan_lingualinked_published},
+      {"edgeshard", "EdgeShard's dynamic programs (arXiv 2405.14371)", plan_edgeshard},
+      {"random", "random devices and cuts that fit, from the seed", plan_random},
       {"bruteforce",
        "every order of devices and every cut, by the estimate itself; small cases only",
-       plan_bruteforce},
+       plan_bruteforce, true},
   };
   return entries;
 }

@@ -33,6 +33,7 @@ struct PlannerEntry {
   const char* name;
   const char* summary;  // one line, with its source
   PlannerResult (*run)(const PlanRequest& request);
+  bool proves = false;  // that nothing is better, where it can
 };
 
 const std::vector<PlannerEntry>& planners();

@@ -7,6 +7,12 @@ namespace lingua {
 
 PlannerResult plan_even(const PlanRequest& request);
 PlannerResult plan_memory(const PlanRequest& request);
+PlannerResult plan_compute(const PlanRequest& request);
+PlannerResult plan_greedy(const PlanRequest& request);
+PlannerResult plan_random(const PlanRequest& request);
+PlannerResult plan_lingualinked(const PlanRequest& request);
+PlannerResult plan_lingualinked_published(const PlanRequest& request);
+PlannerResult plan_edgeshard(const PlanRequest& request);
 PlannerResult plan_dp(const PlanRequest& request);
 PlannerResult plan_bruteforce(const PlanRequest& request);
 #ifdef LINGUA_HAS_CBC

@@ -3,20 +3,37 @@
 
 #include "runtime/plan/chain_search.h"
 #include "runtime/plan/estimate.h"
+#include "runtime/plan/improve_chain.h"
 
 namespace lingua {
 namespace {
 
 constexpr int kMostVisits = 400'000;
 constexpr int kMostEstimates = 4'000;
+constexpr int kMostPlayedSteps = 4'000'000;
 
 // Walks through all chains whose value is below the best estimate so far, cheapest device first.
+// Where there are too many of them, some for a latency and none for throughput: playing requests takes
+// its time, and an order by what bounds them promises little.
 class Refinement {
  public:
   Refinement(const PlanCosts& costs, std::vector<Run> runs)
       : costs_(costs), best_(std::move(runs)), best_value_(estimated_value(costs, best_)) {}
 
   ChainOptimum run(double bound) {
+    if (throughput()) {
+      counting_ = true;
+      walk();
+      counting_ = false;
+      visits_ = 0;
+      estimates_ = 0;
+    }
+    if (complete_) walk();
+    return {std::move(best_), complete_ ? best_value_ : bound, complete_};
+  }
+
+ private:
+  void walk() {
     for (int header : possible_headers(costs_)) {
       const ChainBounds rest(costs_, header, busiest());
       rest_ = &rest;
@@ -25,18 +42,22 @@ class Refinement {
       used_[header] = true;
       if (rest.value() < target()) extend(0, 0);
     }
-    return {std::move(best_), complete_ ? best_value_ : bound, complete_};
   }
 
- private:
+  bool throughput() const { return costs_.request().objective == Objective::kThroughput; }
   double target() const { return best_value_ * (1 - kSameValue); }
-  double busiest() const {
-    return costs_.request().objective == Objective::kThroughput ? best_value_ : kNoLimit;
-  }
+  double busiest() const { return throughput() ? best_value_ : kNoLimit; }
 
   bool within_limits() {
-    if (++visits_ > kMostVisits || estimates_ > kMostEstimates) complete_ = false;
+    if (++visits_ > kMostVisits || estimates_ > most_estimates()) complete_ = false;
     return complete_;
+  }
+
+  double most_estimates() const {
+    if (!throughput()) return kMostEstimates;
+    const Workload& workload = costs_.request().workload;
+    return kMostPlayedSteps / (static_cast<double>(steps_of(workload).size()) *
+                               workload.total_requests() * costs_.devices());
   }
 
   // Tries all ends of the last run of the chain and what can follow.
@@ -88,6 +109,7 @@ class Refinement {
                                      medium + costs_.answer_medium(tailer, header));
     if (value >= target() || costs_.answer_busy(tailer, header) > busiest()) return;
     ++estimates_;
+    if (counting_) return;
     const double truth = estimated_value(costs_, chain_);
     if (truth >= best_value_) return;
     best_value_ = truth;
@@ -103,23 +125,29 @@ class Refinement {
   int visits_ = 0;
   int estimates_ = 0;
   bool complete_ = true;
+  bool counting_ = false;
 };
 
 }  // namespace
 
-double estimated_value(const PlanCosts& costs, const std::vector<Run>& runs) {
+double estimated_value(const PlanCosts& costs, const std::vector<Run>& runs,
+                       const PlayLimits& limits) {
   const PlanRequest& request = costs.request();
   Plan plan;
   plan.stages = costs.stages(runs);
   plan.transfers = transfers_of(*request.segmentation, plan.stages);
-  const Estimate truth = estimate(plan, *request.segmentation, *request.cluster, request.workload);
+  const Estimate truth =
+      estimate(plan, *request.segmentation, *request.cluster, request.workload, limits);
   if (request.objective == Objective::kLatency) return truth.latency_s;
-  return std::max(truth.bottleneck_s, truth.latency_s / request.workload.in_flight);
+  return static_cast<double>(steps_of(request.workload).size()) / truth.tokens_per_s;
 }
 
 ChainOptimum refine_chain(const PlanCosts& costs, ChainOptimum optimum) {
   const double value = estimated_value(costs, optimum.runs);
   if (!costs.chained() || value * (1 - kSameValue) <= optimum.bound) return optimum;
+  if (costs.request().objective == Objective::kThroughput) {
+    optimum.runs = improve_chain(costs, optimum.runs);
+  }
   return Refinement(costs, std::move(optimum.runs)).run(optimum.bound);
 }
 

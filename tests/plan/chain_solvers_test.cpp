@@ -4,6 +4,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/plan/chain_candidates.h"
 #include "runtime/plan/chain_search.h"
+#include "tests/plan/all_chains.h"
 #include "tests/plan/random_instance.h"
 #ifdef LINGUA_WITH_CBC
 #include "runtime/plan/chain_cbc.h"
@@ -18,52 +19,23 @@ using testing::random_instance;
 
 constexpr std::size_t kNoWidth = 1'000'000;
 
-// Every chain, for the cheapest value within a limit: the plain meaning of what the solvers search.
-class AllChains {
- public:
-  AllChains(const PlanCosts& costs, const ChainLimits& limits) : costs_(costs), limits_(limits) {
-    used_.assign(costs.devices(), false);
-    place(0);
-  }
-  double best() const { return best_; }
-
- private:
-  void place(int first) {
-    if (first == costs_.segments()) {
-      if (within_limits()) best_ = std::min(best_, chain_value(costs_, runs_));
-      return;
-    }
-    for (int device = 0; device < costs_.devices(); ++device) {
-      if (used_[device] || (first == 0 && costs_.header() >= 0 && device != costs_.header()))
-        continue;
-      used_[device] = true;
-      for (int last = first; last < costs_.segments(); ++last) {
-        if (!costs_.fits({device, first, last})) break;
-        runs_.push_back({device, first, last});
-        place(last + 1);
-        runs_.pop_back();
-      }
-      used_[device] = false;
+bool within(const PlanCosts& costs, const ChainLimits& limits,
+            const std::vector<lingua::Run>& runs) {
+  for (std::size_t r = 0; r < runs.size(); ++r) {
+    if (costs.compute(runs[r]) > limits.busiest) return false;
+    if (r > 0 && costs.busy(runs[r - 1].device, runs[r].device, runs[r - 1].first, runs[r].first) >
+                     limits.busiest) {
+      return false;
     }
   }
+  return costs.answer_busy(runs.back().device, runs.front().device) <= limits.busiest;
+}
 
-  bool within_limits() const {
-    for (std::size_t r = 0; r < runs_.size(); ++r) {
-      if (costs_.compute(runs_[r]) > limits_.busiest) return false;
-      if (r > 0 && costs_.busy(runs_[r - 1].device, runs_[r].device, runs_[r - 1].first,
-                               runs_[r].first) > limits_.busiest) {
-        return false;
-      }
-    }
-    return costs_.answer_busy(runs_.back().device, runs_.front().device) <= limits_.busiest;
-  }
-
-  const PlanCosts& costs_;
-  const ChainLimits& limits_;
-  std::vector<bool> used_;
-  std::vector<Run> runs_;
-  double best_ = kNoLimit;
-};
+double best_of_all(const PlanCosts& costs, const ChainLimits& limits) {
+  return testing::least_of_all_chains(costs, [&](const std::vector<lingua::Run>& runs) {
+    return within(costs, limits, runs) ? chain_value(costs, runs) : kNoLimit;
+  });
+}
 
 // Tries a solver with and without limits on random problems.
 template <typename Solver>
@@ -74,14 +46,14 @@ void expect_optimal(const Solver& solver, Objective objective, Paths paths) {
     const Instance instance = random_instance(1000 + seed, paths);
     const PlanRequest request = instance.request(objective);
     const PlanCosts costs(request);
-    const double free_best = AllChains(costs, {}).best();
+    const double free_best = best_of_all(costs, {});
     const double limit = free_best * (0.2 + 0.01 * seed);
     for (const ChainLimits& limits :
          {ChainLimits{}, ChainLimits{limit, kNoLimit}, ChainLimits{limit, free_best * 1.1},
           ChainLimits{kNoLimit, free_best * 0.999}}) {
       SCOPED_TRACE(
           fmt::format("seed {}, busiest {}, cutoff {}", seed, limits.busiest, limits.cutoff));
-      const double best = AllChains(costs, limits).best();
+      const double best = best_of_all(costs, limits);
       const ChainResult result = solver(costs, limits);
       ASSERT_TRUE(result.exact);
       ASSERT_EQ(result.runs.has_value(), best < limits.cutoff);

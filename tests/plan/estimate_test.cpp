@@ -16,10 +16,8 @@ using testing::hand_model;
 using testing::hand_plan;
 using testing::hand_workload;
 
-Estimate hand_estimate(int in_flight = 1, const ClusterSpec& cluster = hand_cluster()) {
-  Workload workload = hand_workload();
-  workload.in_flight = in_flight;
-  return estimate(hand_plan(), hand_model(), cluster, workload);
+Estimate hand_estimate(const ClusterSpec& cluster = hand_cluster()) {
+  return estimate(hand_plan(), hand_model(), cluster, hand_workload());
 }
 
 // Prefill of 10 tokens. A computes 2 s; B has its 10,100 B 0.0201 s later and computes 2 s; C would
@@ -36,7 +34,7 @@ TEST(Estimate, FollowsTheLongestPathOfEachStep) {
 TEST(Estimate, LetsAFastResidualPathCostNothing) {
   ClusterSpec cluster = hand_cluster();
   cluster.links[{"A", "C"}] = {1e6, Seconds(0.03)};
-  EXPECT_NEAR(hand_estimate(1, cluster).ttft_s, 2 + 0.0201 + 2 + 0.031 + 1 + 0.0401, 1e-9);
+  EXPECT_NEAR(hand_estimate(cluster).ttft_s, 2 + 0.0201 + 2 + 0.031 + 1 + 0.0401, 1e-9);
 }
 
 TEST(Estimate, NamesTheBusiestDeviceOrLink) {
@@ -46,20 +44,57 @@ TEST(Estimate, NamesTheBusiestDeviceOrLink) {
   ClusterSpec cluster = hand_cluster();
   cluster.links[{"A", "C"}] = {1e6, Seconds(0.03)};
   cluster.devices[1].flops_per_s = 1e9;
-  EXPECT_EQ(hand_estimate(1, cluster).bottleneck, "B computing");
+  EXPECT_EQ(hand_estimate(cluster).bottleneck, "B computing");
   cluster.shared_bytes_per_s = 2e3;
-  EXPECT_EQ(hand_estimate(1, cluster).bottleneck, "the shared medium");
+  EXPECT_EQ(hand_estimate(cluster).bottleneck, "the shared medium");
   // 11,200 B from A to B, 5,700 from A to C, 1,300 from B to C, 200 from C to A.
-  EXPECT_NEAR(hand_estimate(1, cluster).bottleneck_s, 18'400 / 2e3, 1e-9);
+  EXPECT_NEAR(hand_estimate(cluster).bottleneck_s, 18'400 / 2e3, 1e-9);
 }
 
+Estimate many_requests(int in_flight, int requests, std::int64_t max_tokens = 2) {
+  Workload workload = hand_workload();
+  workload.max_tokens = max_tokens;
+  workload.in_flight = in_flight;
+  workload.requests = requests;
+  return estimate(hand_plan(), hand_model(), hand_cluster(), workload);
+}
+
+TEST(Estimate, OfOneRequestAfterTheOtherIsItsLatencyAndTheWayOverTheCoordinator) {
+  EXPECT_NEAR(many_requests(1, 1).tokens_per_s, 2 / 6.2902, 1e-9);
+  EXPECT_NEAR(objective_value(many_requests(1, 1), Objective::kThroughput), 3.1451, 1e-9);
+  EXPECT_NEAR(objective_value(many_requests(1, 1), Objective::kLatency), 6.2902, 1e-9);
+  EXPECT_NEAR(many_requests(1, 50).tokens_per_s, 2 / (6.2902 + 0.08), 1e-3);
+}
+
+// Prefills alone: 5.6201 s each, of which the link from A to C is busy for 2.55 s.
 TEST(Estimate, FillsThePipelineUntilTheBottleneckBinds) {
-  EXPECT_NEAR(hand_estimate(1).tokens_per_s, 2 / 6.2902, 1e-9);
-  EXPECT_NEAR(hand_estimate(2).tokens_per_s, 2 / 3.1451, 1e-9);
-  EXPECT_NEAR(hand_estimate(3).tokens_per_s, 2 / 2.85, 1e-9);
-  EXPECT_NEAR(hand_estimate(9).tokens_per_s, 2 / 2.85, 1e-9);
-  EXPECT_NEAR(objective_value(hand_estimate(2), Objective::kThroughput), 3.1451 / 2, 1e-9);
-  EXPECT_NEAR(objective_value(hand_estimate(2), Objective::kLatency), 6.2902, 1e-9);
+  EXPECT_NEAR(many_requests(1, 300, 1).tokens_per_s, 1 / (5.6201 + 0.08), 1e-3);
+  EXPECT_NEAR(many_requests(2, 300, 1).tokens_per_s, 2 / (5.6201 + 0.08), 1e-2);
+  EXPECT_NEAR(many_requests(3, 300, 1).tokens_per_s, 1 / 2.55, 1e-2);
+  EXPECT_NEAR(many_requests(9, 300, 1).tokens_per_s, 1 / 2.55, 1e-2);
+  EXPECT_NEAR(many_requests(9, 9, 1).tokens_per_s, 9 / (5.6201 + 8 * 2.55), 1e-2);
+}
+
+// A first and a second step of a request load the stages differently, so that requests wait for each
+// other though no resource is busy all the time.
+TEST(Estimate, CountsTheWaitingOfPrefillsAndDecodesForEachOther) {
+  const double tokens_per_s = many_requests(6, 300).tokens_per_s;
+  EXPECT_LT(tokens_per_s, 0.95 * 2 / 2.85);
+  EXPECT_GT(tokens_per_s, 0.7 * 2 / 2.85);
+}
+
+TEST(Estimate, PlaysAPartOfAVeryLongWorkload) {
+  Workload workload = hand_workload();
+  workload.in_flight = 4;
+  workload.requests = 40;
+  workload.max_tokens = 300;
+  const double all = estimate(hand_plan(), hand_model(), hand_cluster(), workload).tokens_per_s;
+  const double part =
+      estimate(hand_plan(), hand_model(), hand_cluster(), workload, {2'000, 20}).tokens_per_s;
+  EXPECT_NEAR(part / all, 1, 0.05);
+  workload.requests = 1'000'000;
+  workload.max_tokens = 1'000'000;
+  EXPECT_GT(estimate(hand_plan(), hand_model(), hand_cluster(), workload).tokens_per_s, 0);
 }
 
 TEST(Estimate, SplitsTimeAndMemoryByStage) {

@@ -110,6 +110,7 @@ inline Instance random_instance(std::uint64_t seed, Paths paths, int most_segmen
   }
   instance.cluster =
       random_cluster(2 + static_cast<int>(rng.below(3)), need, rng.uniform(0.2, 1), rng);
+  instance.workload.requests = static_cast<int>(rng.below(9));
   return instance;
 }
 

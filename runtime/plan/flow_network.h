@@ -1,0 +1,65 @@
+#pragma once
+// How transfers that are under way at once share a cluster's radios, links and medium.
+//
+// A device's uplink and downlink are as fast as its fastest link and shared by its flows; a pair's
+// own link and the medium bound them besides; the rates are max-min fair. The simulated cluster
+// (sim/cluster/) lays out the same network.
+// Units: bytes, seconds. Determinism: rates depend on the set of flows alone.
+// Source: max-min fairness by progressive filling, Bertsekas and Gallager, Data Networks, 6.5.2.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runtime/device/spec.h"
+
+namespace lingua {
+
+class FlowNetwork {
+ public:
+  explicit FlowNetwork(const ClusterSpec& cluster);
+
+  // A way from one device (or the coordinator) to another, on which at most one flow runs at a time.
+  // REQUIRES: from != to.
+  int add_way(const DeviceName& from, const DeviceName& to);
+
+  // Ways whose flow got another rate in the last begin() or end(), with when each will be done.
+  struct Change {
+    int way = 0;
+    double done_s = 0;
+  };
+  const std::vector<Change>& begin(int way, double bytes, double now_s);
+  const std::vector<Change>& end(int way, double now_s);
+
+ private:
+  struct Link {
+    double bytes_per_s = 0;
+    int flows = 0;
+    double free_bytes_per_s = 0;  // while shares are found
+    int open_flows = 0;
+  };
+  struct Way {
+    std::vector<int> links;
+    bool active = false;
+    bool settled = false;
+    double rate = 0;
+    double left_bytes = 0;
+    double since_s = 0;
+  };
+
+  int link(const std::string& name, double bytes_per_s);
+  int radio(const DeviceName& name, bool up);
+  void share(double now_s);
+  void settle(Way& way, double rate, double now_s, int index);
+
+  const ClusterSpec& cluster_;
+  std::map<DeviceName, double> fastest_up_;  // of the links that differ from the default
+  std::map<DeviceName, double> fastest_down_;
+  std::map<std::string, int> link_by_name_;
+  std::vector<Link> links_;
+  std::vector<Way> ways_;
+  std::vector<int> active_;
+  std::vector<Change> changes_;
+};
+
+}  // namespace lingua

@@ -1,0 +1,130 @@
+// EdgeShard's joint device selection and partition, by dynamic programming.
+//
+// Source: Zhang et al., "EdgeShard", arXiv 2405.14371. Layer 0 stays on the source device (the header).
+// Latency (its algorithm 1): DP(i, j), the least time until layer i has run on device j, keeps one
+// value for each i and j, so that memory taken by a costlier way there is not considered. Throughput
+// (its algorithm 2): g(m, S, j), the least slowest stage when the devices S run the first m layers and
+// j the last of them; a transfer is a stage of its own, with its latency.
+// The paper lets a device return in the latency version; plans here have one run for each device.
+// Beyond 9 devices only the best of the sets S are kept for each m and j.
+
+#include <algorithm>
+#include <map>
+
+#include "runtime/base/errors.h"
+#include "runtime/plan/chain_search.h"
+#include "runtime/plan/planners.h"
+
+namespace lingua {
+namespace {
+
+struct Label {
+  double slowest = 0;
+  int segment = 0;  // the next to run
+  int device = 0;   // that will run it
+  int parent = -1;
+};
+
+class SlowestStage {
+ public:
+  explicit SlowestStage(const PlanCosts& costs) : costs_(costs) {}
+
+  std::vector<Run> run() {
+    const int header = costs_.header();
+    frontier_.assign(costs_.segments(), {});
+    labels_.push_back({0, 0, header, -1});
+    frontier_[0][{header, std::uint64_t{1} << header}] = 0;
+    for (int segment = 0; segment < costs_.segments(); ++segment) {
+      for (const auto& [state, label] : best_of(segment)) extend(label, state.second);
+    }
+    std::vector<Run> runs;
+    int last = costs_.segments() - 1;
+    for (int label = end_; label >= 0; label = labels_[label].parent) {
+      runs.push_back({labels_[label].device, labels_[label].segment, last});
+      last = labels_[label].segment - 1;
+    }
+    std::reverse(runs.begin(), runs.end());
+    return runs;
+  }
+
+ private:
+  using State = std::pair<int, std::uint64_t>;  // device, set of used devices
+
+  std::vector<std::pair<State, int>> best_of(int segment) {
+    constexpr std::size_t kWidth = 256;  // for each device
+    std::vector<std::pair<State, int>> all(frontier_[segment].begin(), frontier_[segment].end());
+    std::stable_sort(all.begin(), all.end(), [&](const auto& a, const auto& b) {
+      return labels_[a.second].slowest < labels_[b.second].slowest;
+    });
+    all.resize(std::min(all.size(), kWidth * static_cast<std::size_t>(costs_.devices())));
+    return all;
+  }
+
+  void extend(int index, std::uint64_t used) {
+    const Label from = labels_[index];
+    for (int last = from.segment; last < costs_.segments(); ++last) {
+      const Run run{from.device, from.segment, last};
+      if (!costs_.fits(run)) return;
+      const double slowest = std::max(from.slowest, costs_.compute(run));
+      if (slowest >= best_) return;
+      if (last + 1 == costs_.segments()) {
+        const double value = std::max(slowest, costs_.answer(run.device, costs_.header()));
+        if (value < best_) end_ = index;
+        best_ = std::min(best_, value);
+        return;
+      }
+      for (int device = 0; device < costs_.devices(); ++device) {
+        const std::uint64_t bit = std::uint64_t{1} << device;
+        if ((used & bit) != 0) continue;
+        const double transfer = costs_.transfer(run.device, device, run.first, last + 1);
+        offer({std::max(slowest, transfer), last + 1, device, index}, used | bit);
+      }
+    }
+  }
+
+  void offer(const Label& label, std::uint64_t used) {
+    if (label.slowest >= best_) return;
+    const auto [place, is_new] = frontier_[label.segment].try_emplace(
+        {label.device, used}, static_cast<int>(labels_.size()));
+    if (is_new) {
+      labels_.push_back(label);
+    } else if (label.slowest < labels_[place->second].slowest) {
+      labels_[place->second] = label;  // nothing was built on it: its segment is still to come
+    }
+  }
+
+  const PlanCosts& costs_;
+  std::vector<Label> labels_;
+  std::vector<std::map<State, int>> frontier_;  // by segment
+  double best_ = kNoLimit;
+  int end_ = -1;
+};
+
+}  // namespace
+
+PlannerResult plan_edgeshard(const PlanRequest& request) {
+  ClusterSpec cluster = *request.cluster;
+  cluster.header = cluster.devices[pipeline_order(request).front()].name;
+  PlanRequest pinned = request;
+  pinned.cluster = &cluster;
+  const PlanCosts costs(pinned);
+  if (costs.devices() > kMaxChainDevices) {
+    throw UsageError(fmt::format("planner 'edgeshard' takes at most {} devices; here are {}",
+                                 kMaxChainDevices, costs.devices()));
+  }
+  std::vector<Run> runs;
+  if (request.objective == Objective::kLatency) {
+    runs = search_chain(costs, {}, 1).runs.value_or(std::vector<Run>{});
+  } else {
+    runs = SlowestStage(costs).run();
+  }
+  if (runs.empty()) {
+    throw InfeasibleError(
+        fmt::format("planner 'edgeshard' finds no plan that starts with device '{}'. Another "
+                    "planner may find one that fits",
+                    cluster.header));
+  }
+  return {costs.stages(runs), Optimality::kHeuristic, 0};
+}
+
+}  // namespace lingua

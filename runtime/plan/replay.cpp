@@ -1,0 +1,256 @@
+#include "runtime/plan/replay.h"
+
+#include <algorithm>
+#include <deque>
+#include <queue>
+
+#include "runtime/plan/flow_network.h"
+
+namespace lingua {
+namespace {
+
+constexpr double kControlBytes = 24;  // TokenMade, Done, Release
+
+enum class Kind { kSubmit, kActivations, kAnswer, kDone, kOther };
+
+struct Packet {
+  Kind kind = Kind::kOther;
+  int request = 0;
+  double bytes = 0;
+};
+
+// Messages from one device to another: a stream whose latencies overlap.
+struct Channel {
+  int from = 0;  // stage, or the number of stages for the coordinator
+  int to = 0;
+  int way = -1;
+  double latency_s = 0;
+  std::deque<Packet> stream;
+  int ready = 0;  // of the stream, those whose latency has passed
+  bool flowing = false;
+  int version = 0;  // of the time at which the first of the stream will have arrived
+};
+
+enum class What { kDue, kArrived, kComputed };
+
+struct Event {
+  double time_s = 0;
+  int number = 0;
+  What what = What::kDue;
+  int index = 0;                              // channel or stage
+  int version = 0;                            // of kArrived
+  bool operator<(const Event& other) const {  // the greatest is the next
+    return time_s != other.time_s ? time_s > other.time_s : number > other.number;
+  }
+};
+
+struct ReadyStep {
+  double since_s = 0;
+  int request = 0;
+  bool operator<(const ReadyStep& other) const {
+    return since_s != other.since_s ? since_s < other.since_s : request < other.request;
+  }
+};
+
+struct StageState {
+  bool computing = false;
+  int request = 0;  // that it computes
+  int incoming = 0;
+  std::vector<int> missing;                                            // by request
+  std::vector<Packet> inbox;                                           // arrived while it computes
+  std::vector<ReadyStep> ready;                                        // few
+  std::vector<std::pair<int, const PipelineWork::Message*>> outgoing;  // channel and what
+};
+
+class Player {
+ public:
+  Player(const PipelineWork& work, const ClusterSpec& cluster)
+      : work_(work), cluster_(cluster), network_(cluster), stages_(work.devices.size()) {
+    header_to_coordinator_ = add_channel(0, coordinator());
+    for (int s = 0; s < coordinator(); ++s)
+      from_coordinator_.push_back(add_channel(coordinator(), s));
+    for (const PipelineWork::Message& message : work.messages) {
+      ++stages_[message.to].incoming;
+      stages_[message.from].outgoing.emplace_back(add_channel(message.from, message.to), &message);
+    }
+    if (tailer() > 0) answer_ = add_channel(tailer(), 0);
+    for (StageState& stage : stages_) stage.missing.assign(work.requests, stage.incoming);
+    step_.assign(work.requests, 0);
+  }
+
+  Replay play() {
+    for (int i = 0; i < std::min(work_.in_flight, work_.requests); ++i) submit();
+    while (!events_.empty()) {
+      const Event event = events_.top();
+      events_.pop();
+      now_ = event.time_s;
+      switch (event.what) {
+        case What::kDue: due(event.index); break;
+        case What::kArrived:
+          if (event.version == channels_[event.index].version) arrived(event.index);
+          break;
+        case What::kComputed: computed(event.index); break;
+      }
+    }
+    return {ended_ == work_.requests, first_answer_ - first_start_, last_end_ - first_start_};
+  }
+
+ private:
+  int coordinator() const { return static_cast<int>(stages_.size()); }
+  int tailer() const { return coordinator() - 1; }
+  const DeviceName& name(int end) const {
+    return end == coordinator() ? kCoordinator : work_.devices[end];
+  }
+
+  int add_channel(int from, int to) {
+    Channel channel;
+    channel.from = from;
+    channel.to = to;
+    channel.way = network_.add_way(name(from), name(to));
+    channel.latency_s = cluster_.link(name(from), name(to)).latency.count();
+    channels_.push_back(std::move(channel));
+    return static_cast<int>(channels_.size()) - 1;
+  }
+
+  void at(double time_s, What what, int index, int version = 0) {
+    events_.push({time_s, next_number_++, what, index, version});
+  }
+
+  void send(int index, const Packet& packet, double stretch = 1) {
+    channels_[index].stream.push_back(packet);
+    at(now_ + stretch * channels_[index].latency_s, What::kDue, index);
+  }
+
+  void due(int index) {
+    ++channels_[index].ready;
+    if (!channels_[index].flowing) flow(index);
+  }
+
+  void flow(int index) {
+    Channel& channel = channels_[index];
+    if (channel.ready == 0) return;
+    channel.flowing = true;
+    note(network_.begin(channel.way, channel.stream.front().bytes, now_));
+  }
+
+  // Channels and ways have the same numbers.
+  void note(const std::vector<FlowNetwork::Change>& changes) {
+    for (const FlowNetwork::Change& change : changes) {
+      at(change.done_s, What::kArrived, change.way, ++channels_[change.way].version);
+    }
+  }
+
+  void arrived(int index) {
+    Channel& channel = channels_[index];
+    const Packet packet = channel.stream.front();
+    channel.stream.pop_front();
+    --channel.ready;
+    channel.flowing = false;
+    ++channel.version;
+    note(network_.end(channel.way, now_));
+    if (channel.to == coordinator()) {
+      if (packet.kind == Kind::kDone) release();
+    } else if (stages_[channel.to].computing) {
+      if (packet.kind == Kind::kSubmit) note_start();
+      stages_[channel.to].inbox.push_back(packet);
+    } else {
+      if (packet.kind == Kind::kSubmit) note_start();
+      take(channel.to, packet);
+      run_next(channel.to);
+    }
+    flow(index);
+  }
+
+  void note_start() {
+    if (first_start_ < 0) first_start_ = now_;
+  }
+
+  void take(int index, const Packet& packet) {
+    StageState& stage = stages_[index];
+    switch (packet.kind) {
+      case Kind::kSubmit: stage.ready.push_back({now_, packet.request}); break;
+      case Kind::kActivations:
+        if (--stage.missing[packet.request] > 0) break;
+        stage.missing[packet.request] = stage.incoming;
+        stage.ready.push_back({now_, packet.request});
+        break;
+      case Kind::kAnswer: take_answer(packet.request); break;
+      case Kind::kDone:
+      case Kind::kOther: break;
+    }
+  }
+
+  void take_answer(int request) {
+    if (first_answer_ < 0) first_answer_ = now_;
+    send(header_to_coordinator_, {Kind::kOther, request, kControlBytes});
+    if (++step_[request] < static_cast<int>(work_.compute_s.size())) {
+      stages_[0].ready.push_back({now_, request});
+      return;
+    }
+    last_end_ = now_;
+    ++ended_;
+    const double tokens = static_cast<double>(work_.compute_s.size());
+    send(header_to_coordinator_, {Kind::kDone, request, kControlBytes + 8 * tokens});
+  }
+
+  void run_next(int index) {
+    StageState& stage = stages_[index];
+    if (stage.ready.empty()) return;
+    const auto next = std::min_element(stage.ready.begin(), stage.ready.end());
+    stage.request = next->request;
+    stage.ready.erase(next);
+    stage.computing = true;
+    at(now_ + work_.compute_s[step_[stage.request]][index], What::kComputed, index);
+  }
+
+  void computed(int index) {
+    StageState& stage = stages_[index];
+    stage.computing = false;
+    const int request = stage.request;
+    const int step = step_[request];
+    for (const auto& [channel, message] : stage.outgoing) {
+      send(channel, {Kind::kActivations, request, message->bytes[step]}, work_.stretch[step]);
+    }
+    if (index == tailer() && index == 0) {
+      take_answer(request);
+    } else if (index == tailer()) {
+      send(answer_, {Kind::kAnswer, request, work_.answer_bytes[step]}, work_.stretch[step]);
+    }
+    for (const Packet& packet : stage.inbox) take(index, packet);
+    stage.inbox.clear();
+    run_next(index);
+  }
+
+  void release() {
+    for (int channel : from_coordinator_) send(channel, {Kind::kOther, 0, kControlBytes});
+    if (submitted_ < work_.requests) submit();
+  }
+
+  void submit() { send(from_coordinator_[0], {Kind::kSubmit, submitted_++, work_.submit_bytes}); }
+
+  const PipelineWork& work_;
+  const ClusterSpec& cluster_;
+  FlowNetwork network_;
+  std::vector<StageState> stages_;
+  std::vector<Channel> channels_;
+  std::vector<int> from_coordinator_;  // by stage
+  int header_to_coordinator_ = -1;
+  int answer_ = -1;
+  std::vector<int> step_;  // that each request is at
+  std::priority_queue<Event> events_;
+  int next_number_ = 0;
+  int submitted_ = 0;
+  int ended_ = 0;
+  double now_ = 0;
+  double first_start_ = -1;
+  double first_answer_ = -1;
+  double last_end_ = 0;
+};
+
+}  // namespace
+
+Replay replay(const PipelineWork& work, const ClusterSpec& cluster) {
+  return Player(work, cluster).play();
+}
+
+}  // namespace lingua

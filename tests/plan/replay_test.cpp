@@ -1,0 +1,168 @@
+// A pipeline's timing by hand; tests/sim/estimate_test.cpp compares it with the simulator.
+
+#include "runtime/plan/replay.h"
+
+#include <gtest/gtest.h>
+
+#include "runtime/plan/flow_network.h"
+
+namespace lingua {
+namespace {
+
+constexpr double kTiny = 1e-3;  // what control messages take here in all
+
+ClusterSpec instant_cluster() {
+  ClusterSpec cluster;
+  cluster.default_link = {1e9, Seconds(0)};
+  return cluster;
+}
+
+// One step of a request takes 1 s on each of A and B; between them go 1000 bytes.
+PipelineWork two_stages(int requests, int in_flight) {
+  PipelineWork work;
+  work.devices = {"A", "B"};
+  work.compute_s = {{1, 1}};
+  work.messages = {{0, 1, {1000}}};
+  work.answer_bytes = {1};
+  work.stretch = {1};
+  work.submit_bytes = 1;
+  work.requests = requests;
+  work.in_flight = in_flight;
+  return work;
+}
+
+TEST(Replay, RequestsOnOneDeviceTakeTurnsAndTheOlderGoesFirst) {
+  PipelineWork work;
+  work.devices = {"A"};
+  work.compute_s = {{2}, {1}};
+  work.answer_bytes = {1, 1};
+  work.stretch = {1, 1};
+  work.requests = 2;
+  work.in_flight = 2;
+  const Replay played = replay(work, instant_cluster());
+  EXPECT_TRUE(played.complete);
+  EXPECT_NEAR(played.first_step_s, 2, kTiny);
+  EXPECT_NEAR(played.makespan_s, 6, kTiny);
+}
+
+TEST(Replay, StagesWorkAtOnceWhenRequestsAreInFlight) {
+  EXPECT_NEAR(replay(two_stages(3, 1), instant_cluster()).makespan_s, 6, kTiny);
+  EXPECT_NEAR(replay(two_stages(3, 2), instant_cluster()).makespan_s, 4, kTiny);
+  EXPECT_NEAR(replay(two_stages(30, 3), instant_cluster()).makespan_s, 31, kTiny);
+}
+
+TEST(Replay, TransfersGoOnWhileTheirSenderComputes) {
+  ClusterSpec cluster = instant_cluster();
+  cluster.links[{"A", "B"}] = {2000, Seconds(0.25)};  // 0.25 + 0.5 s for a message
+  EXPECT_NEAR(replay(two_stages(3, 3), cluster).makespan_s, 1 + 0.75 + 3, kTiny);
+  cluster.links[{"A", "B"}] = {500, Seconds(0.25)};  // the link is the bottleneck: 2 s each
+  EXPECT_NEAR(replay(two_stages(3, 3), cluster).makespan_s, 1 + 0.25 + 3 * 2 + 1, kTiny);
+}
+
+TEST(Replay, ARequestFollowsWhenTheCoordinatorHasHeardOfAnothersEnd) {
+  ClusterSpec cluster = instant_cluster();
+  cluster.links[{"A", kCoordinator}] = {1e9, Seconds(0.3)};
+  cluster.links[{kCoordinator, "A"}] = {1e9, Seconds(0.2)};
+  EXPECT_NEAR(replay(two_stages(2, 1), cluster).makespan_s, 2 + 0.5 + 2, kTiny);
+  EXPECT_NEAR(replay(two_stages(2, 2), cluster).makespan_s, 3, kTiny);
+}
+
+TEST(Replay, AStageWaitsForEveryMessageOfAStep) {
+  PipelineWork work = two_stages(1, 1);
+  work.devices = {"A", "B", "C"};
+  work.compute_s = {{1, 1, 1}};
+  work.messages = {{0, 1, {1000}}, {0, 2, {1000}}, {1, 2, {1000}}};
+  ClusterSpec cluster = instant_cluster();
+  cluster.links[{"A", "C"}] = {200, Seconds(0)};
+  EXPECT_NEAR(replay(work, cluster).makespan_s, 1 + 5 + 1, kTiny);
+}
+
+TEST(Replay, MessagesOutOfOneDeviceShareItsRadio) {
+  PipelineWork work = two_stages(1, 1);
+  work.devices = {"A", "B", "C"};
+  work.compute_s = {{1, 1, 1}};
+  work.messages = {{0, 1, {1000}}, {0, 2, {500}}, {1, 2, {0.001}}};
+  ClusterSpec cluster = instant_cluster();
+  cluster.default_link = {1000, Seconds(0)};
+  // Half a radio each until the 500 bytes are there, 1 s after A; B has its 1000 after 1.5 s.
+  EXPECT_NEAR(replay(work, cluster).makespan_s, 1 + 1.5 + 1 + 1, 0.2);
+}
+
+TEST(Replay, LongStepsStandForSeveral) {
+  PipelineWork work = two_stages(4, 2);
+  work.compute_s = {{1, 1}, {0.1, 0.1}, {0.1, 0.1}, {0.1, 0.1}};
+  work.messages[0].bytes = {1000, 10, 10, 10};
+  work.answer_bytes = {1, 1, 1, 1};
+  work.stretch = {1, 1, 1, 1};
+  const double all = replay(work, instant_cluster()).makespan_s;
+  work.compute_s = {{1, 1}, {0.3, 0.3}};
+  work.messages[0].bytes = {1000, 30};
+  work.answer_bytes = {1, 3};
+  work.stretch = {1, 3};
+  EXPECT_NEAR(replay(work, instant_cluster()).makespan_s / all, 1, 0.05);
+}
+
+TEST(Replay, SaysWhenAStageNeverGetsAnInput) {
+  PipelineWork work = two_stages(1, 1);
+  work.messages.clear();
+  EXPECT_FALSE(replay(work, instant_cluster()).complete);
+}
+
+// Starts flows of these sizes at once, each on its way, and gives when each is done.
+std::vector<double> done_times(const ClusterSpec& cluster,
+                               const std::vector<std::pair<DeviceName, DeviceName>>& ends,
+                               const std::vector<double>& bytes) {
+  FlowNetwork network(cluster);
+  std::vector<double> done(ends.size(), -1);
+  std::vector<bool> over(ends.size(), false);
+  const auto note = [&](const std::vector<FlowNetwork::Change>& changes) {
+    for (const auto& change : changes) done[change.way] = change.done_s;
+  };
+  for (const auto& [from, to] : ends) network.add_way(from, to);
+  for (std::size_t i = 0; i < ends.size(); ++i)
+    note(network.begin(static_cast<int>(i), bytes[i], 0));
+  for (std::size_t k = 0; k < ends.size(); ++k) {
+    std::size_t next = ends.size();
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      if (!over[i] && (next == ends.size() || done[i] < done[next])) next = i;
+    }
+    over[next] = true;
+    note(network.end(static_cast<int>(next), done[next]));
+  }
+  return done;
+}
+
+void expect_times(const std::vector<double>& got, const std::vector<double>& expected) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-9) << i;
+}
+
+// The cases of tests/sim/network_test.cpp, without latency.
+TEST(FlowNetwork, SharesRadiosAndTheMediumAsTheSimulatedClusterDoes) {
+  ClusterSpec cluster;
+  cluster.default_link = {1e6, Seconds(0)};
+  expect_times(done_times(cluster, {{"a", "c"}, {"b", "c"}}, {1e6, 5e5}), {1.5, 1.0});
+  expect_times(done_times(cluster, {{"a", "b"}, {"a", "c"}}, {1e6, 5e5}), {1.5, 1.0});
+  expect_times(done_times(cluster, {{"a", "b"}, {"b", "a"}}, {5e5, 5e5}), {0.5, 0.5});
+  expect_times(done_times(cluster, {{"a", "b"}, {"c", "d"}}, {5e5, 5e5}), {0.5, 0.5});
+  cluster.shared_bytes_per_s = 1e6;
+  expect_times(done_times(cluster, {{"a", "b"}, {"c", "d"}}, {5e5, 5e5}), {1.0, 1.0});
+}
+
+TEST(FlowNetwork, KeepsWhatGoesByDefaultAtTheDefaultBesideAFasterLink) {
+  ClusterSpec cluster;
+  cluster.default_link = {1e6, Seconds(0)};
+  cluster.links[{"a", "b"}] = {1e7, Seconds(0)};
+  expect_times(done_times(cluster, {{"a", "c"}}, {1e6}), {1.0});
+  expect_times(done_times(cluster, {{"a", "b"}, {"a", "c"}}, {9e6, 1e6}), {1.0, 1.0});
+}
+
+TEST(FlowNetwork, GivesWhatATightLinkLeavesToTheOthers) {
+  ClusterSpec cluster;
+  cluster.default_link = {1e6, Seconds(0)};
+  cluster.links[{"a", "b"}] = {2e5, Seconds(0)};
+  expect_times(done_times(cluster, {{"a", "b"}, {"a", "c"}}, {2e5, 8e5}), {1.0, 1.0});
+}
+
+}  // namespace
+}  // namespace lingua

@@ -1,0 +1,130 @@
+// The estimate of a plan against the simulated run of it: the same model of time, so the same numbers.
+
+#include "runtime/plan/estimate.h"
+
+#include <gtest/gtest.h>
+
+#include "runtime/base/random.h"
+#include "runtime/engine/coordinator.h"
+#include "runtime/engine/worker.h"
+#include "runtime/events/metrics.h"
+#include "sim/cluster/sim_cluster.h"
+#include "tests/support/toy_model.h"
+
+namespace lingua {
+namespace {
+
+// The sizes that the estimate assumes, so that nothing but time can differ.
+double assumed_bytes(const MessageBody& body) {
+  if (const auto* values = std::get_if<Activations>(&body)) {
+    double bytes = kMessageBytes;
+    for (const Tensor& tensor : values->tensors) bytes += static_cast<double>(tensor.bytes());
+    return bytes;
+  }
+  if (const auto* submit = std::get_if<Submit>(&body)) {
+    return kMessageBytes + static_cast<double>(submit->inputs[0].bytes());
+  }
+  if (std::holds_alternative<StepResult>(body)) return kMessageBytes;
+  if (const auto* done = std::get_if<Done>(&body)) {
+    return 24 + 8 * static_cast<double>(done->tokens.size());
+  }
+  return 24;
+}
+
+struct Scene {
+  Segmentation segmentation;
+  ClusterSpec cluster;
+  Workload workload;
+  Plan plan;
+};
+
+// Six segments with residual values on 2 to 5 devices, with links, media and speeds from good to poor.
+Scene random_scene(std::uint64_t seed) {
+  Rng rng(seed);
+  Scene scene;
+  scene.segmentation = testing::toy_segmentation(6, true);
+  for (Segment& segment : scene.segmentation.segments) {
+    segment.flops = StepFunction({rng.uniform(1e6, 5e7), rng.uniform(1e5, 1e7), 1e4, 0, 0, 0});
+    segment.bytes_moved = StepFunction({rng.uniform(1e6, 5e7), 0, rng.uniform(0, 1e5), 0, 0, 0});
+  }
+  const int devices = 2 + static_cast<int>(rng.below(4));
+  scene.cluster.name = "random";
+  scene.cluster.default_link = {rng.uniform(2e3, 1e5), Seconds(rng.uniform(0, 0.05))};
+  for (int d = 0; d < devices; ++d) {
+    scene.cluster.devices.push_back({fmt::format("d{}", d), rng.uniform(1e8, 1e9),
+                                     rng.uniform(1e9, 1e10), 1e12, 1,
+                                     Seconds(rng.uniform(0, 1e-3))});
+  }
+  for (int from = 0; from < devices; ++from) {
+    for (int to = 0; to < devices; ++to) {
+      if (from == to || rng.below(2) == 0) continue;
+      scene.cluster.links[{fmt::format("d{}", from), fmt::format("d{}", to)}] = {
+          rng.uniform(2e3, 1e6), Seconds(rng.uniform(0, 0.1))};
+    }
+  }
+  if (rng.below(3) == 0) scene.cluster.shared_bytes_per_s = rng.uniform(5e3, 5e4);
+  scene.workload = {.prompt_tokens = 1 + static_cast<std::int64_t>(rng.below(40)),
+                    .max_tokens = 1 + static_cast<std::int64_t>(rng.below(8)),
+                    .kv_cache = rng.below(4) != 0,
+                    .in_flight = 1 + static_cast<int>(rng.below(6))};
+  scene.workload.requests = scene.workload.in_flight + static_cast<int>(rng.below(12));
+  for (int d = 0; d < devices; ++d) {
+    scene.plan.stages.push_back(
+        {fmt::format("d{}", d), 6 * d / devices, 6 * (d + 1) / devices - 1, {}});
+  }
+  scene.plan.transfers = transfers_of(scene.segmentation, scene.plan.stages);
+  scene.plan.estimate = estimate(scene.plan, scene.segmentation, scene.cluster, scene.workload);
+  return scene;
+}
+
+Metrics simulate(const Scene& scene) {
+  testing::ToySource source;
+  CoordinatorJob job;
+  job.deployment.segmentation = &scene.segmentation;
+  job.deployment.source = &source;
+  job.deployment.plan = scene.plan;
+  job.in_flight = scene.workload.in_flight;
+  for (int r = 0; r < scene.workload.requests; ++r) {
+    Submit submit;
+    submit.request = r;
+    submit.inputs = {make_int64_tensor(std::vector<std::int64_t>(scene.workload.prompt_tokens, 1))};
+    submit.max_tokens = scene.workload.max_tokens;
+    submit.capacity = scene.workload.capacity();
+    submit.kv_cache = scene.workload.kv_cache;
+    job.requests.push_back(submit);
+  }
+  SimOptions options;
+  options.wire_bytes = assumed_bytes;
+  options.make_executor = [](const DeviceSpec&) { return make_shape_executor(); };
+  RunResult result;
+  SimCluster sim(scene.cluster, options);
+  for (const Stage& stage : scene.plan.stages) {
+    sim.start(stage.device, [](Device& device) { run_worker(device, {}); });
+  }
+  sim.start(kCoordinator, [&](Device& device) { result = run_coordinator(device, job); });
+  sim.run();
+  return compute_metrics(result.log);
+}
+
+class EstimateAgainstSimulation : public ::testing::TestWithParam<int> {};
+
+TEST_P(EstimateAgainstSimulation, AgreesOnTheThroughputOfRequestsInFlight) {
+  const Scene scene = random_scene(GetParam());
+  const Metrics simulated = simulate(scene);
+  EXPECT_NEAR(scene.plan.estimate.tokens_per_s / simulated.tokens_per_s, 1, 1e-6);
+}
+
+TEST_P(EstimateAgainstSimulation, AgreesOnTheLatencyOfOneRequestAlone) {
+  Scene scene = random_scene(GetParam());
+  scene.workload.requests = scene.workload.in_flight = 1;
+  const RequestMetrics simulated = simulate(scene).requests.at(0);
+  EXPECT_NEAR(scene.plan.estimate.latency_s / (simulated.end - simulated.start).count(), 1, 1e-6);
+  EXPECT_NEAR(scene.plan.estimate.ttft_s / simulated.ttft_s, 1, 1e-6);
+  if (scene.workload.max_tokens == 1) return;
+  EXPECT_NEAR(scene.plan.estimate.tpot_s / simulated.tpot_s, 1, 1e-6);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, EstimateAgainstSimulation, ::testing::Range(1, 41));
+
+}  // namespace
+}  // namespace lingua
