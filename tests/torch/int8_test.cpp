@@ -210,7 +210,8 @@ class Int8Model : public ::testing::TestWithParam<const char*> {
  protected:
   static constexpr StepContext kPrefill{1, {5, 0}, 9};
 
-  Int8Model() : folder_(fs::path(::testing::TempDir()) / ("int8_model" + std::to_string(getpid()))) {
+  Int8Model()
+      : folder_(fs::path(::testing::TempDir()) / ("int8_model_" + std::to_string(getpid()))) {
     fs::remove_all(folder_);
     write_random_model({GetParam(), 3, DType::kFloat32, folder_}, [](double) {});
   }
