@@ -60,7 +60,8 @@ std::string plan_table(const Plan& plan, const Segmentation& segmentation) {
                      objective_name(plan.objective), proof(plan)) +
          align(rows) +
          fmt::format(
-             "alone, a request takes {}: first token {}, then {} per token; in flight together, {:.4g} "
+             "alone, a request takes {}: first token {}, then {} per token; in flight together, "
+             "{:.4g} "
              "tokens/s\n",
              seconds(estimate.latency_s), seconds(estimate.ttft_s), seconds(estimate.tpot_s),
              estimate.tokens_per_s) +
