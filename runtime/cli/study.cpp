@@ -56,14 +56,7 @@ std::vector<NodeId> cuts_of(const Segmentation& segmentation) {
 
 Plan plan_by(const StudyOptions& options, const Study& study) {
   if (!options.plan.plan_file.empty()) return read_plan(options.plan.plan_file, study);
-  PlanRequest request;
-  request.segmentation = &study.segmentation;
-  request.cluster = &study.cluster;
-  request.workload = study.workload;
-  request.objective = parse_objective(options.plan.objective);
-  request.time_limit_s = options.plan.time_limit_s;
-  request.seed = options.workload.seed;
-  return make_plan(options.plan.planner, request);
+  return make_plan(options.plan.planner, plan_request(options, study));
 }
 
 // Chooses the segments that are held in int8, and plans for them.
@@ -174,6 +167,17 @@ void plan_study(const StudyOptions& options, Study& study) {
       out << plan_to_json(study.plan).dump(2) << '\n';
     });
   }
+}
+
+PlanRequest plan_request(const StudyOptions& options, const Study& study) {
+  PlanRequest request;
+  request.segmentation = &study.segmentation;
+  request.cluster = &study.cluster;
+  request.workload = study.workload;
+  request.objective = parse_objective(options.plan.objective);
+  request.time_limit_s = options.plan.time_limit_s;
+  request.seed = options.workload.seed;
+  return request;
 }
 
 Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster) {

@@ -11,7 +11,7 @@
 
 #include "runtime/cli/options.h"
 #include "runtime/partition/partition.h"
-#include "runtime/plan/plan.h"
+#include "runtime/plan/planner.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/torch/import.h"
 
@@ -56,6 +56,8 @@ Segmentation partition_by(const Graph& graph, const PartitionFlags& flags,
 Study open_model(const ModelOptions& options, Head default_head);
 // Loads the tokenizer and checks that it fits the model.
 void open_tokenizer(const std::string& model, Study& study);
+// What its planner is asked. It refers to the study.
+PlanRequest plan_request(const StudyOptions& options, const Study& study);
 // Cuts, plans and checks, for the study's workload on its cluster.
 void plan_study(const StudyOptions& options, Study& study);
 

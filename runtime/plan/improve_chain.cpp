@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/random.h"
 #include "runtime/plan/chain_search.h"
 #include "runtime/plan/estimate.h"
 
@@ -113,15 +114,37 @@ class Improvement {
  public:
   explicit Improvement(const PlanCosts& costs) : costs_(costs) {}
 
+  bool has_effort() const { return estimates_ < kMostEstimates && !costs_.out_of_time(); }
+
   double quick_value(const Chain& chain) {
     ++estimates_;
     return estimated_value(costs_, chain, kQuickPlay);
   }
 
+  // Climbs again and again from the best chain with some changes by chance.
+  Chain wander(Chain best) {
+    Rng rng(1);
+    double value = quick_value(best);
+    for (int tries = 0; has_effort() && tries < kMostTries; ++tries) {
+      Chain chain = best;
+      for (auto changes = 2 + rng.below(3); changes > 0; --changes) {
+        const std::vector<Chain> near = Neighbours(costs_, chain).hopeful(kNoLimit);
+        if (!near.empty()) chain = near[rng.below(near.size())];
+      }
+      chain = climb(std::move(chain));
+      const double next_value = quick_value(chain);
+      if (next_value >= value * (1 - kSameValue)) continue;
+      best = std::move(chain);
+      value = next_value;
+      tries = 0;
+    }
+    return best;
+  }
+
   // Takes the first better neighbour, until there is none.
   Chain climb(Chain chain) {
     double value = quick_value(chain);
-    for (bool better = true; better && estimates_ < kMostEstimates;) {
+    for (bool better = true; better && has_effort();) {
       better = false;
       for (const Chain& next : Neighbours(costs_, chain).hopeful(value)) {
         const double next_value = quick_value(next);
@@ -131,7 +154,7 @@ class Improvement {
           better = true;
           break;
         }
-        if (estimates_ >= kMostEstimates) break;
+        if (!has_effort()) break;
       }
     }
     return chain;
@@ -139,7 +162,8 @@ class Improvement {
 
  private:
   static constexpr PlayLimits kQuickPlay{6'000, 32};
-  static constexpr int kMostEstimates = 2'000;
+  static constexpr int kMostEstimates = 5'000;
+  static constexpr int kMostTries = 40;  // without success
 
   const PlanCosts& costs_;
   int estimates_ = 0;
@@ -162,21 +186,48 @@ std::vector<Chain> plans_of_others(const PlanCosts& costs) {
   return chains;
 }
 
+// Between the least latency and the least bottleneck, whatever the requests in flight: for some limits
+// on what is busiest, a chain of little latency.
+std::vector<Chain> compromises(const PlanCosts& costs, const Chain& least_busy) {
+  constexpr std::size_t kWidth = 8;
+  std::vector<Chain> chains;
+  for (double slack : {1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0}) {
+    const double busiest = slack * costs.bottleneck(least_busy) * (1 + kSameValue);
+    if (auto runs = search_chain(costs, {busiest, kNoLimit}, kWidth).runs) {
+      chains.push_back(std::move(*runs));
+    }
+  }
+  return chains;
+}
+
 }  // namespace
 
 std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& runs) {
+  constexpr std::size_t kStarts = 4;
+  if (costs.out_of_time()) return runs;
+  std::vector<Chain> starts = plans_of_others(costs);
+  if (costs.devices() <= kMaxChainDevices) {
+    for (Chain& chain : compromises(costs, runs)) starts.push_back(std::move(chain));
+  }
+  starts.push_back(runs);
   Improvement improvement(costs);
-  std::vector<Chain> chains = plans_of_others(costs);
-  chains.push_back(runs);
-  const auto best = [&] {
-    std::vector<double> values;
-    for (const Chain& chain : chains) values.push_back(estimated_value(costs, chain));
-    return std::min_element(values.begin(), values.end()) - values.begin();
+  std::vector<std::pair<double, Chain>> chains;  // by their value when played in full
+  const auto note = [&](const Chain& chain) {
+    chains.emplace_back(estimated_value(costs, chain), chain);
   };
-  const Chain start = chains[static_cast<std::size_t>(best())];
-  chains.push_back(improvement.climb(start));
-  if (start != runs) chains.push_back(improvement.climb(runs));
-  return chains[static_cast<std::size_t>(best())];
+  const auto best_first = [&] {
+    std::stable_sort(chains.begin(), chains.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    chains.erase(std::unique(chains.begin(), chains.end()), chains.end());
+  };
+  for (const Chain& chain : starts) note(chain);
+  best_first();
+  const std::size_t count = std::min(kStarts, chains.size());
+  for (std::size_t i = 0; i < count; ++i) note(improvement.climb(chains[i].second));
+  best_first();
+  note(improvement.wander(chains.front().second));
+  best_first();
+  return chains.front().second;
 }
 
 }  // namespace lingua

@@ -10,6 +10,7 @@
 // critical path. Units: seconds per request. Ownership: refers to the request, which must outlive
 // it.
 
+#include <chrono>
 #include <limits>
 #include <vector>
 
@@ -64,6 +65,11 @@ class PlanCosts {
   // What is minimised: latency, or max(bottleneck, latency / overlap), per request.
   double objective(const std::vector<Run>& runs) const;
 
+  // The request's time limit, counted from the making of these tables, is over.
+  bool out_of_time() const {
+    return Seconds(std::chrono::steady_clock::now() - began_).count() > request_->time_limit_s;
+  }
+
   // Ends with InfeasibleError that says which limit binds.
   [[noreturn]] void explain_infeasible() const;
 
@@ -81,6 +87,7 @@ class PlanCosts {
   void explain_contiguity() const;
 
   const PlanRequest* request_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   int segments_ = 0;
   int devices_ = 0;
   int header_ = -1;

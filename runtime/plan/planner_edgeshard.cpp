@@ -29,13 +29,26 @@ class SlowestStage {
  public:
   explicit SlowestStage(const PlanCosts& costs) : costs_(costs) {}
 
+  // A narrow pass bounds the wide one.
   std::vector<Run> run() {
+    const std::vector<Run> narrow = pass(2);
+    const std::vector<Run> wide = pass(256);
+    return wide.empty() ? narrow : wide;
+  }
+
+ private:
+  using State = std::pair<int, std::uint64_t>;  // device, set of used devices
+
+  // With so many sets for each device; empty when it finds nothing better than the pass before.
+  std::vector<Run> pass(std::size_t width) {
     const int header = costs_.header();
+    labels_.clear();
+    end_ = -1;
     frontier_.assign(costs_.segments(), {});
     labels_.push_back({0, 0, header, -1});
     frontier_[0][{header, std::uint64_t{1} << header}] = 0;
     for (int segment = 0; segment < costs_.segments(); ++segment) {
-      for (const auto& [state, label] : best_of(segment)) extend(label, state.second);
+      for (const auto& [state, label] : best_of(segment, width)) extend(label, state.second);
     }
     std::vector<Run> runs;
     int last = costs_.segments() - 1;
@@ -47,16 +60,12 @@ class SlowestStage {
     return runs;
   }
 
- private:
-  using State = std::pair<int, std::uint64_t>;  // device, set of used devices
-
-  std::vector<std::pair<State, int>> best_of(int segment) {
-    constexpr std::size_t kWidth = 256;  // for each device
+  std::vector<std::pair<State, int>> best_of(int segment, std::size_t width) {
     std::vector<std::pair<State, int>> all(frontier_[segment].begin(), frontier_[segment].end());
     std::stable_sort(all.begin(), all.end(), [&](const auto& a, const auto& b) {
       return labels_[a.second].slowest < labels_[b.second].slowest;
     });
-    all.resize(std::min(all.size(), kWidth * static_cast<std::size_t>(costs_.devices())));
+    all.resize(std::min(all.size(), width * static_cast<std::size_t>(costs_.devices())));
     return all;
   }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "runtime/plan/chain_search.h"
 #include "runtime/plan/estimate.h"
@@ -20,14 +21,18 @@ class Refinement {
   Refinement(const PlanCosts& costs, std::vector<Run> runs)
       : costs_(costs), best_(std::move(runs)), best_value_(estimated_value(costs, best_)) {}
 
+  // Few enough chains to try them all.
+  bool can_finish() {
+    counting_ = true;
+    walk();
+    counting_ = false;
+    visits_ = 0;
+    estimates_ = 0;
+    return std::exchange(complete_, true);
+  }
+
   ChainOptimum run(double bound) {
-    if (throughput()) {
-      counting_ = true;
-      walk();
-      counting_ = false;
-      visits_ = 0;
-      estimates_ = 0;
-    }
+    if (throughput()) complete_ = can_finish();
     if (complete_) walk();
     return {std::move(best_), complete_ ? best_value_ : bound, complete_};
   }
@@ -50,6 +55,7 @@ class Refinement {
 
   bool within_limits() {
     if (++visits_ > kMostVisits || estimates_ > most_estimates()) complete_ = false;
+    if (visits_ % 1024 == 0 && costs_.out_of_time()) complete_ = false;
     return complete_;
   }
 
@@ -145,7 +151,8 @@ double estimated_value(const PlanCosts& costs, const std::vector<Run>& runs,
 ChainOptimum refine_chain(const PlanCosts& costs, ChainOptimum optimum) {
   const double value = estimated_value(costs, optimum.runs);
   if (!costs.chained() || value * (1 - kSameValue) <= optimum.bound) return optimum;
-  if (costs.request().objective == Objective::kThroughput) {
+  const bool throughput = costs.request().objective == Objective::kThroughput;
+  if (throughput && !Refinement(costs, optimum.runs).can_finish()) {
     optimum.runs = improve_chain(costs, optimum.runs);
   }
   return Refinement(costs, std::move(optimum.runs)).run(optimum.bound);

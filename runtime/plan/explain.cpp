@@ -1,0 +1,323 @@
+#include "runtime/plan/explain.h"
+
+#include <algorithm>
+
+#include "runtime/base/errors.h"
+#include "runtime/plan/chain_search.h"
+#include "runtime/plan/estimate.h"
+
+namespace lingua {
+namespace {
+
+constexpr double kBusy = 0.95;       // of the time: a resource that works as good as always
+constexpr double kSmallGain = 1e-3;  // relative; less is no gain
+
+std::string seconds(double value) { return format_quantity(value, Unit::kSeconds); }
+std::string bytes(double value) { return format_quantity(value, Unit::kBytes); }
+
+std::string segments_text(const Run& run) {
+  if (run.first == run.last) return fmt::format("segment {}", run.first);
+  return fmt::format("segments {} to {}", run.first, run.last);
+}
+
+class Explainer {
+ public:
+  Explainer(const Plan& plan, const PlanRequest& request)
+      : plan_(plan), request_(request), costs_(request) {
+    for (const Stage& stage : plan.stages) {
+      runs_.push_back(
+          {request.cluster->index_of(stage.device), stage.first_segment, stage.last_segment});
+    }
+  }
+
+  Explanation explain() {
+    result_.value = objective_value(plan_.estimate, request_.objective);
+    for (std::size_t s = 0; s < runs_.size(); ++s) add_stage(s);
+    for (int d = 0; d < costs_.devices(); ++d) {
+      if (!runs_anything(d)) add_idle(d);
+    }
+    result_.binds = what_binds();
+    add_other_plans();
+    add_other_clusters();
+    return std::move(result_);
+  }
+
+ private:
+  const DeviceSpec& device(int index) const { return request_.cluster->devices[index]; }
+  bool runs_anything(int index) const {
+    return std::any_of(runs_.begin(), runs_.end(),
+                       [&](const Run& run) { return run.device == index; });
+  }
+
+  void add_stage(std::size_t s) {
+    const StageEstimate& estimate = plan_.estimate.stages[s];
+    const double steps = static_cast<double>(steps_of(request_.workload).size());
+    StageReason row;
+    row.device = estimate.device;
+    row.compute_s = estimate.compute_s;
+    row.transfer_s = estimate.transfer_s;
+    row.busy_share = estimate.compute_s * plan_.estimate.tokens_per_s / steps;
+    row.slack_s = std::max(0.0, plan_.estimate.bottleneck_s - estimate.compute_s);
+    row.used_bytes = estimate.weights_bytes + estimate.state_bytes + estimate.activation_bytes;
+    row.free_bytes = estimate.memory_bytes - row.used_bytes;
+    const Run& run = runs_[s];
+    row.memory_binds =
+        (s > 0 && !costs_.fits({run.device, run.first - 1, run.last})) ||
+        (s + 1 < runs_.size() && !costs_.fits({run.device, run.first, run.last + 1}));
+    result_.stages.push_back(row);
+  }
+
+  // Every chain in which an idle device takes what lies around a cut or all of a stage.
+  std::vector<std::vector<Run>> chains_with(int idle) const {
+    std::vector<std::vector<Run>> chains;
+    const auto add = [&](std::size_t left, int first, int last) {
+      // `left` stages stand before it, cut off at `first`; the others begin after `last`.
+      if (first > last || !costs_.fits({idle, first, last})) return;
+      std::vector<Run> chain;
+      for (std::size_t s = 0; s < runs_.size(); ++s) {
+        Run run = runs_[s];
+        if (s == left) chain.push_back({idle, first, last});
+        if (s < left) run.last = std::min(run.last, first - 1);
+        if (s >= left) run.first = std::max(run.first, last + 1);
+        if (run.first <= run.last) chain.push_back(run);
+      }
+      if (left == runs_.size()) chain.push_back({idle, first, last});
+      const bool holds =
+          std::all_of(chain.begin(), chain.end(), [&](const Run& run) { return costs_.fits(run); });
+      const bool right_header = costs_.header() < 0 || chain.front().device == costs_.header();
+      if (holds && right_header) chains.push_back(std::move(chain));
+    };
+    for (std::size_t left = 0; left <= runs_.size(); ++left) {
+      const int cut = left == runs_.size() ? costs_.segments() : runs_[left].first;
+      const int lowest = left == 0 ? cut : runs_[left - 1].first;
+      const int highest = left == runs_.size() ? cut - 1 : runs_[left].last;
+      for (int first = lowest; first <= cut; ++first) {
+        for (int last = cut - 1; last <= highest; ++last) add(left, first, last);
+      }
+    }
+    return chains;
+  }
+
+  void add_idle(int index) {
+    IdleReason idle;
+    idle.device = device(index).name;
+    std::vector<std::pair<double, std::vector<Run>>> hopeful;  // by what bounds them
+    for (std::vector<Run>& chain : chains_with(index)) {
+      hopeful.emplace_back(costs_.objective(chain), std::move(chain));
+    }
+    std::stable_sort(hopeful.begin(), hopeful.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    constexpr std::size_t kTried = 40;
+    hopeful.resize(std::min(hopeful.size(), kTried));
+    const std::vector<Run>* best = nullptr;
+    for (const auto& [bound, chain] : hopeful) {
+      const double value = value_of(chain);
+      if (idle.value && value >= *idle.value) continue;
+      idle.value = value;
+      best = &chain;
+    }
+    idle.why = best == nullptr ? why_it_cannot(index) : why_it_does_not_help(index, *best);
+    result_.idle.push_back(std::move(idle));
+  }
+
+  double value_of(const std::vector<Run>& chain) const {
+    const double value = estimated_value(costs_, chain);
+    if (request_.objective == Objective::kLatency) return value;
+    return value / static_cast<double>(steps_of(request_.workload).size());
+  }
+
+  std::string why_it_cannot(int index) const {
+    double least = kNoLimit;
+    for (int s = 0; s < costs_.segments(); ++s) least = std::min(least, costs_.memory(s, s));
+    if (least > device(index).memory_bytes) {
+      return fmt::format("no segment fits its {} (the smallest needs {})",
+                         bytes(device(index).memory_bytes), bytes(least));
+    }
+    return fmt::format("nothing that it could take over fits its {}",
+                       bytes(device(index).memory_bytes));
+  }
+
+  std::string why_it_does_not_help(int index, const std::vector<Run>& chain) const {
+    const auto at = std::find_if(chain.begin(), chain.end(),
+                                 [&](const Run& run) { return run.device == index; });
+    double before = 0;  // the same segments where they run now
+    for (const Run& run : runs_) {
+      const Run common{run.device, std::max(run.first, at->first), std::min(run.last, at->last)};
+      if (common.first <= common.last) before += costs_.compute(common);
+    }
+    const double transfers = transfers_s(chain) - transfers_s(runs_);
+    return fmt::format(
+        "at best it would run {}: computing that takes {} there and {} where it runs now, and "
+        "transfers per request {} by {}",
+        segments_text(*at), seconds(costs_.compute(*at)), seconds(before),
+        transfers >= 0 ? "grow" : "shrink", seconds(std::abs(transfers)));
+  }
+
+  double transfers_s(const std::vector<Run>& runs) const {
+    double sum = costs_.latency(runs);
+    for (const Run& run : runs) sum -= costs_.compute(run);
+    return sum;
+  }
+
+  std::string what_binds() const {
+    const auto busiest = std::max_element(
+        result_.stages.begin(), result_.stages.end(),
+        [](const StageReason& a, const StageReason& b) { return a.busy_share < b.busy_share; });
+    std::string memory;
+    for (const StageReason& stage : result_.stages) {
+      if (stage.memory_binds) memory += (memory.empty() ? "" : ", ") + stage.device;
+    }
+    if (!memory.empty()) memory = fmt::format("; the memory of {} is full", memory);
+    if (request_.objective == Objective::kLatency) {
+      const double transfers = transfers_s(runs_) / plan_.estimate.latency_s;
+      return fmt::format("{:.0f}% of a request's time is computing and {:.0f}% transfers{}",
+                         100 * (1 - transfers), 100 * transfers, memory);
+    }
+    if (busiest->busy_share >= kBusy) {
+      return fmt::format("{} computes {:.0f}% of the time{}", busiest->device,
+                         100 * busiest->busy_share, memory);
+    }
+    const double steps = static_cast<double>(steps_of(request_.workload).size());
+    const double used = plan_.estimate.bottleneck_s * plan_.estimate.tokens_per_s / steps;
+    if (used >= kBusy)
+      return fmt::format("{}, {:.0f}% of the time{}", plan_.estimate.bottleneck, 100 * used,
+                         memory);
+    return fmt::format(
+        "nobody is busy all the time ({} most, {:.0f}%): requests wait for each other and for "
+        "transfers; more than {} in flight may help{}",
+        busiest->device, 100 * busiest->busy_share, request_.workload.in_flight, memory);
+  }
+
+  std::optional<double> plan_again(const std::string& planner, const PlanRequest& request) const {
+    try {
+      return objective_value(make_plan(planner, request).estimate, request.objective);
+    } catch (const InfeasibleError&) {
+      return std::nullopt;
+    }
+  }
+
+  void add_other_plans() {
+    result_.other_plans.push_back({"planner even", plan_again("even", request_)});
+    Alternative single{"one device alone", std::nullopt};
+    for (int d : possible_headers(costs_)) {
+      const Run all{d, 0, costs_.segments() - 1};
+      if (!costs_.fits(all)) continue;
+      const double value = value_of({all});
+      if (single.value && *single.value <= value) continue;
+      single = {fmt::format("{} alone", device(d).name), value};
+    }
+    result_.other_plans.push_back(std::move(single));
+  }
+
+  std::string planner() const {
+    for (const PlannerEntry& entry : planners()) {
+      if (plan_.planner == entry.name) return entry.name;
+    }
+    return "dp";  // the plan came from elsewhere
+  }
+
+  void try_cluster(const std::string& what, const ClusterSpec& cluster) {
+    PlanRequest request = request_;
+    request.cluster = &cluster;
+    result_.other_clusters.push_back({what, plan_again(planner(), request)});
+  }
+
+  // A cluster in which this plan can stay as it is.
+  void try_better_cluster(const std::string& what, const ClusterSpec& cluster) {
+    try_cluster(what, cluster);
+    const double kept = objective_value(
+        estimate(plan_, *request_.segmentation, cluster, request_.workload), request_.objective);
+    std::optional<double>& value = result_.other_clusters.back().value;
+    value = std::min(value.value_or(kept), kept);
+  }
+
+  void add_other_clusters() {
+    constexpr double kMore = 1e9;
+    for (const StageReason& stage : result_.stages) {
+      if (!stage.memory_binds) continue;
+      ClusterSpec cluster = *request_.cluster;
+      cluster.devices[cluster.index_of(stage.device)].memory_bytes += kMore;
+      try_better_cluster(fmt::format("1 GB more on {}", stage.device), cluster);
+    }
+    for (std::size_t r = 0; runs_.size() > 1 && r < runs_.size(); ++r) {
+      const DeviceName& from = plan_.stages[r].device;
+      const DeviceName& to = plan_.stages[(r + 1) % runs_.size()].device;
+      ClusterSpec cluster = *request_.cluster;
+      LinkSpec link = cluster.link(from, to);
+      link.bytes_per_s *= 2;
+      link.latency /= 2;
+      cluster.links[{from, to}] = link;
+      try_better_cluster(fmt::format("a link twice as fast from {} to {}", from, to), cluster);
+    }
+    for (const Stage& stage : plan_.stages) {
+      if (request_.cluster->devices.size() == 1 || stage.device == request_.cluster->header)
+        continue;
+      ClusterSpec cluster = *request_.cluster;
+      cluster.devices.erase(cluster.devices.begin() + cluster.index_of(stage.device));
+      std::erase_if(cluster.links, [&](const auto& item) {
+        return item.first.first == stage.device || item.first.second == stage.device;
+      });
+      try_cluster(fmt::format("without {}", stage.device), cluster);
+    }
+  }
+
+  const Plan& plan_;
+  const PlanRequest& request_;
+  PlanCosts costs_;
+  std::vector<Run> runs_;
+  Explanation result_;
+};
+
+// "1.20 s", or "12.3 tokens/s", of a value of the objective.
+std::string value_text(double value, Objective objective) {
+  if (objective == Objective::kLatency) return seconds(value);
+  return fmt::format("{:.4g} tokens/s", 1 / value);
+}
+
+std::string change_text(const std::optional<double>& value, const Explanation& explanation,
+                        Objective objective) {
+  if (!value) return "no plan fits";
+  const double change = *value / explanation.value - 1;
+  const std::string text = value_text(*value, objective);
+  if (std::abs(change) < kSmallGain) return text + ", the same";
+  const double share = objective == Objective::kLatency ? change : 1 / (1 + change) - 1;
+  return fmt::format("{}, {:+.1f}%", text, 100 * share);
+}
+
+}  // namespace
+
+Explanation explain(const Plan& plan, const PlanRequest& request) {
+  LINGUA_CHECK(plan.estimate.stages.size() == plan.stages.size(), "the plan has no estimate");
+  return Explainer(plan, request).explain();
+}
+
+std::string explanation_text(const Explanation& explanation, const PlanRequest& request) {
+  const Objective objective = request.objective;
+  std::string text = fmt::format("\nwhat binds: {}\n", explanation.binds);
+  for (const StageReason& stage : explanation.stages) {
+    text += fmt::format(
+        "  {}: computes {} and sends for {} per request, busy {:.0f}%, slack {}; {} of memory "
+        "used, {} "
+        "free{}\n",
+        stage.device, seconds(stage.compute_s), seconds(stage.transfer_s), 100 * stage.busy_share,
+        seconds(stage.slack_s), bytes(stage.used_bytes), bytes(stage.free_bytes),
+        stage.memory_binds ? " (too little for its neighbours' next segment)" : "");
+  }
+  if (!explanation.idle.empty()) text += "devices that get nothing, and why:\n";
+  for (const IdleReason& idle : explanation.idle) {
+    text += fmt::format("  {}: {}", idle.device, idle.why);
+    if (idle.value) text += "; in all " + change_text(idle.value, explanation, objective);
+    text += "\n";
+  }
+  text += fmt::format("this plan: {}; others:\n", value_text(explanation.value, objective));
+  for (const Alternative& other : explanation.other_plans) {
+    text += fmt::format("  {}: {}\n", other.what, change_text(other.value, explanation, objective));
+  }
+  text += "planned again with another cluster:\n";
+  for (const Alternative& other : explanation.other_clusters) {
+    text += fmt::format("  {}: {}\n", other.what, change_text(other.value, explanation, objective));
+  }
+  return text;
+}
+
+}  // namespace lingua

@@ -1,0 +1,145 @@
+#include "runtime/plan/explain.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "runtime/plan/plan_costs.h"
+#include "runtime/plan/plan_picture.h"
+#include "tests/plan/problem.h"
+#include "tests/plan/random_instance.h"
+
+namespace lingua {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::Instance;
+using testing::Paths;
+using testing::Problem;
+
+Explanation explained(const std::string& planner, const PlanRequest& request) {
+  return explain(make_plan(planner, request), request);
+}
+
+const IdleReason* idle_of(const Explanation& explanation, const DeviceName& device) {
+  for (const IdleReason& idle : explanation.idle) {
+    if (idle.device == device) return &idle;
+  }
+  return nullptr;
+}
+
+// B does it all in 4.2 s at 2 GFLOP/s; each second device would wait for slow links.
+Problem one_is_enough() {
+  Problem problem;
+  problem.cluster.default_link = {1e4, Seconds(1)};
+  problem.cluster.links.clear();
+  return problem;
+}
+
+TEST(Explain, SaysWhatADeviceWithoutWorkWouldCost) {
+  const Problem problem = one_is_enough();
+  const PlanRequest request = problem.request();
+  const Explanation explanation = explained("dp", request);
+  const IdleReason* idle = idle_of(explanation, "A");
+  ASSERT_NE(idle, nullptr);
+  // In the place of B, whose speed is twice its own; any second device would add seconds of latency.
+  EXPECT_EQ(
+      idle->why,
+      "at best it would run segments 0 to 2: computing that takes 7.70 s there and 3.85 s where "
+      "it runs now, and transfers per request grow by 0.00 s");
+  EXPECT_NEAR(idle->value.value_or(0), 2 * explanation.value, 1e-9);
+  EXPECT_THAT(explanation_text(explanation, request), HasSubstr("  A: at best it would run"));
+}
+
+TEST(Explain, SaysWhenNoSegmentFitsADevice) {
+  Problem problem = one_is_enough();
+  problem.cluster.devices[2].memory_bytes = 1000;
+  const Explanation explanation = explained("dp", problem.request());
+  ASSERT_NE(idle_of(explanation, "C"), nullptr);
+  EXPECT_THAT(idle_of(explanation, "C")->why, HasSubstr("no segment fits its 1.00 kB"));
+  EXPECT_FALSE(idle_of(explanation, "C")->value);
+}
+
+TEST(Explain, NamesTheDeviceWhoseMemoryIsFull) {
+  Problem problem = one_is_enough();
+  for (DeviceSpec& device : problem.cluster.devices) device.memory_bytes = 60'000;  // one segment
+  const Explanation explanation = explained("dp", problem.request());
+  EXPECT_THAT(explanation.binds, HasSubstr("the memory of"));
+  bool tried = false;
+  for (const Alternative& other : explanation.other_clusters) {
+    tried = tried || other.what.rfind("1 GB more on", 0) == 0;
+  }
+  EXPECT_TRUE(tried);
+}
+
+TEST(Explain, NamesTheDeviceThatComputesAllTheTime) {
+  Problem problem;
+  problem.cluster.default_link = {1e9, Seconds(0)};
+  problem.cluster.links.clear();
+  problem.workload = {.prompt_tokens = 10, .max_tokens = 1, .in_flight = 8, .requests = 200};
+  const Explanation explanation = explained("dp", problem.request(Objective::kThroughput));
+  EXPECT_THAT(explanation.binds, HasSubstr(" computes 99% of the time"));
+}
+
+TEST(Explain, ComparesWithEvenAndWithTheBestDeviceAlone) {
+  const Problem problem = one_is_enough();
+  const Explanation explanation = explained("dp", problem.request());
+  ASSERT_EQ(explanation.other_plans.size(), 2U);
+  EXPECT_EQ(explanation.other_plans[0].what, "planner even");
+  EXPECT_GT(explanation.other_plans[0].value, explanation.value);
+  EXPECT_EQ(explanation.other_plans[1].what, "B alone");
+  EXPECT_NEAR(explanation.other_plans[1].value.value_or(0), explanation.value, 1e-9);
+}
+
+// Nothing that takes a device in beats a plan that is the best, and no better cluster is worse.
+TEST(Explain, OfTheBestPlanFindsNothingBetterWithoutABetterCluster) {
+  int explanations = 0;
+  int idle = 0;
+  for (int seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(seed);
+    const Instance instance = testing::random_instance(seed, Paths::kResidual, 5);
+    for (Objective objective : {Objective::kLatency, Objective::kThroughput}) {
+      const PlanRequest request = instance.request(objective);
+      std::optional<Explanation> found;
+      try {
+        found = explained("bruteforce", request);
+      } catch (const InfeasibleError&) {
+        continue;
+      }
+      ++explanations;
+      const double value = found->value * (1 - 1e-9);
+      for (const IdleReason& reason : found->idle) {
+        if (reason.value) ++idle;
+        EXPECT_GE(reason.value.value_or(kNoLimit), value);
+      }
+      for (const Alternative& other : found->other_plans)
+        EXPECT_GE(other.value.value_or(kNoLimit), value);
+      for (const Alternative& other : found->other_clusters) {
+        if (other.what.rfind("without", 0) == 0) {
+          EXPECT_GE(other.value.value_or(kNoLimit), value) << other.what;
+        } else {
+          EXPECT_LE(other.value.value_or(0), found->value * (1 + 1e-9)) << other.what;
+        }
+      }
+    }
+  }
+  EXPECT_GT(explanations, 60);
+  EXPECT_GT(idle, 20);
+}
+
+TEST(PlanPicture, ShowsEveryDeviceAndWhyOneHasNothing) {
+  Problem problem = one_is_enough();
+  problem.segmentation.model = "a <small> model & more";
+  const PlanRequest request = problem.request();
+  const Plan plan = make_plan("dp", request);
+  const Explanation explanation = explain(plan, request);
+  const std::string svg = plan_picture(plan, request, explanation);
+  for (const char* text :
+       {">A</text>", ">B</text>", ">C</text>", ">nothing</text>", "at best it would",
+        "everything would be", "a &lt;small&gt; model &amp; more", "</svg>"}) {
+    EXPECT_THAT(svg, HasSubstr(text));
+  }
+  EXPECT_EQ(plan_picture(plan, request, explanation), svg);
+}
+
+}  // namespace
+}  // namespace lingua
