@@ -470,9 +470,12 @@ TEST_F(ModelFolder, NamesTheFieldOfItsConfigurationThatIsWrong) {
   }
 }
 
-TEST_F(ModelFolder, ListsTheSupportedArchitecturesWhenItsOwnIsNot) {
+TEST_F(ModelFolder, ListsWhatIsSupportedWhenItsOwnIsNot) {
   edit_config([](auto& config) { config["model_type"] = "gpt2"; });
-  EXPECT_THAT(refusal(), AllOf(HasSubstr("\"gpt2\""), HasSubstr("BloomForCausalLM")));
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("\"gpt2\""), HasSubstr("supported are bloom, llama,")));
+  edit_config([](auto& config) { config["architectures"] = {"GPT2LMHeadModel"}; });
+  edit_config([](auto& config) { config["model_type"] = "bloom"; });
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("GPT2LMHeadModel"), HasSubstr("BloomForCausalLM")));
 }
 
 TEST_F(ModelFolder, IsRefusedWithoutAConfigurationOrWithOneThatIsNoJson) {
