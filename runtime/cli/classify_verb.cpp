@@ -72,7 +72,9 @@ std::string expected_label(const Options& options, const CsvTable& table, std::s
 json result_json(const Options& options, const CsvTable& table, const Study& study,
                  const std::vector<std::string>& expected, const RunResult& result) {
   json whole = summary_json(compute_metrics(result.log));
-  whole.erase("requests");
+  for (const char* of_tokens : {"requests", "tokens_per_s", "ttft_s", "tpot_s"}) {
+    whole.erase(of_tokens);
+  }
   whole["model"] = study.segmentation.model;
   whole["plan"] = plan_to_json(study.plan);
   if (!study.int8_segments.empty()) whole["int8_segments"] = study.int8_segments;

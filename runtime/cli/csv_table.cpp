@@ -37,6 +37,7 @@ std::vector<std::vector<std::string>> parse(const std::string& text, const std::
   csv_parser parser;
   if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI) != 0) throw WorldError("out of memory");
   const std::unique_ptr<csv_parser, void (*)(csv_parser*)> guard(&parser, csv_free);
+  csv_set_space_func(&parser, [](unsigned char) { return 0; });  // cells keep theirs
   Rows rows;
   const std::size_t read =
       csv_parse(&parser, text.data(), text.size(), Rows::take_cell, Rows::end_row, &rows);
@@ -61,6 +62,7 @@ CsvTable::CsvTable(const std::string& file) : file_(file) {
   }
   columns_ = std::move(rows_.front());
   rows_.erase(rows_.begin());
+  for (const std::string& name : columns_) check_utf8(name, file + ": a column's name");
   if (std::set(columns_.begin(), columns_.end()).size() != columns_.size()) {
     throw InputError(
         fmt::format("{}: two columns have one name: {}", file, fmt::join(columns_, ", ")));

@@ -131,11 +131,8 @@ RunResult RealWorld::coordinate(Device& device, const CoordinatorJob& given) {
   } catch (const WorldError& error) {
     // The transport saw a connection break; a local process may have left a better reason.
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    try {
-      processes_.check();
-    } catch (const WorldError& process) {
-      throw WorldError(fmt::format("{}; {}", process.what(), error.what()));
-    }
+    const std::string failure = processes_.failure();
+    if (!failure.empty()) throw WorldError(fmt::format("{}; {}", failure, error.what()));
     throw;
   }
 }

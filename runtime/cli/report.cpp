@@ -93,9 +93,9 @@ nlohmann::json answer_json(const Done& answer, const Study& study) {
     json["tokens"].push_back(token == kNoToken ? nlohmann::json() : nlohmann::json(token));
   }
   if (study.workload.max_tokens > 0) json["finish"] = made.stopped ? "stop" : "length";
-  if (study.tokenizer && !study.prompts.empty()) {
-    const auto index = static_cast<std::size_t>(answer.request) % study.prompts.size();
-    json["prompt"] = study.tokenizer->decode(study.prompts[index], true);
+  if (!study.prompt_texts.empty()) {
+    const auto index = static_cast<std::size_t>(answer.request) % study.prompt_texts.size();
+    json["prompt"] = study.prompt_texts[index];
   }
   if (study.tokenizer && study.workload.max_tokens > 0) json["text"] = made.text;
   return json;

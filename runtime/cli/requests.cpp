@@ -66,13 +66,28 @@ std::vector<TokenId> encode_prompt(const PromptText& prompt, const std::string& 
   return ids;
 }
 
-void read_text(const TextOptions& options, const std::string& model, Study& study) {
+// A text that is longer than what the model was trained on gets no sensible answer.
+void check_length(const std::string& where, std::size_t prompt, std::int64_t answer,
+                  const Study& study, const std::string& model) {
+  const std::int64_t most = study.model.max_positions;
+  const auto tokens = static_cast<std::int64_t>(prompt);
+  if (most == 0 || tokens + answer <= most) return;
+  throw InputError(
+      fmt::format("{}: has {} tokens and may get {} more; {} was trained on at most {}", where,
+                  tokens, answer, model, most));
+}
+
+void read_text(const TextOptions& options, std::int64_t max_tokens, const std::string& model,
+               Study& study) {
   open_tokenizer(model, study);
   std::string chat_template = options.chat_template;
   if (chat_template == "auto") chat_template = recognise_chat_template(*study.tokenizer);
   add_stops(options, chat_template, study);
   for (const PromptText& prompt : prompt_texts(options)) {
     study.prompts.push_back(encode_prompt(prompt, chat_template, options.system, study));
+    study.prompt_texts.push_back(prompt.text);
+    check_length(prompt.where, study.prompts.back().size(),
+                 study.model.is_language_model ? max_tokens : 0, study, model);
   }
 }
 
@@ -148,7 +163,7 @@ void read_prompts(const TextOptions& text, const WorkloadOptions& workload,
   if (!text.system.empty() && text.chat_template.empty()) {
     throw UsageError("--system needs a --chat-template (auto: the model's own)");
   }
-  if (text.needs_tokenizer()) read_text(text, model, study);
+  if (text.needs_tokenizer()) read_text(text, workload.max_tokens, model, study);
   if (workload.ignore_eos) study.stop_tokens.clear();
 }
 

@@ -37,8 +37,9 @@ struct Study {
   std::unique_ptr<ModelSource> mixed_source;  // of both; null when one has all
   std::unique_ptr<Tokenizer> tokenizer;       // null unless text is asked for
   std::vector<std::vector<TokenId>> prompts;  // given as text or tokens; empty: seeded ones
+  std::vector<std::string> prompt_texts;      // of the prompts given as text
   std::vector<TokenId> stop_tokens;           // that end an answer
-  std::vector<std::string> stop_strings;      // before which an answer ends
+  std::vector<std::string> stop_strings;      // and texts that do
   Segmentation segmentation;
   ClusterSpec cluster;
   Workload workload;

@@ -139,13 +139,20 @@ bool LocalProcesses::reap() {
 }
 
 void LocalProcesses::check() {
-  reap();
   // When one is killed the others are told to stop: the one that did not end in order is the news.
-  for (const bool in_order : {false, true}) {
-    for (const auto& child : children_) {
-      if (!child->running && (child->status == 0) == in_order) throw WorldError(child->end());
-    }
+  const std::string news = failure();
+  if (!news.empty()) throw WorldError(news);
+  for (const auto& child : children_) {
+    if (!child->running) throw WorldError(child->end());
   }
+}
+
+std::string LocalProcesses::failure() {
+  reap();
+  for (const auto& child : children_) {
+    if (!child->running && child->status != 0) return child->end();
+  }
+  return "";
 }
 
 bool LocalProcesses::wait(Seconds timeout) {

@@ -39,6 +39,9 @@ class LocalProcesses {
   // "worker phone2 (pid 123) ended with code 3: <last line of its stderr>".
   void check();
 
+  // How one ended that did not end in order, in the words of check(); empty when none did.
+  std::string failure();
+
   // Waits until all have ended by themselves. False when the time was over first.
   bool wait(Seconds timeout);
 

@@ -20,13 +20,13 @@ namespace {
 
 constexpr std::int64_t kMaxLabels = 10000;
 
-std::string supported() {
+// The names in one of a family's lists, of all families.
+std::string supported(std::vector<std::string> Family::*names) {
   std::vector<std::string> all;
   for (const Family* family : families()) {
-    all.push_back(fmt::format("{} (model_type {})", fmt::join(family->architectures, ", "),
-                              fmt::join(family->model_types, ", ")));
+    all.insert(all.end(), (family->*names).begin(), (family->*names).end());
   }
-  return fmt::format("supported are {}", fmt::join(all, "; "));
+  return fmt::format("supported are {}", fmt::join(all, ", "));
 }
 
 // The architecture, or "" when the config names none.
@@ -34,8 +34,9 @@ std::string architecture_of(const ConfigFields& fields) {
   const json* value = fields.find("architectures");
   if (value == nullptr) return "";
   if (!value->is_array() || value->size() != 1 || !(*value)[0].is_string()) {
-    fields.refuse("architectures", fmt::format("{} is not a list of one name; {}",
-                                               ConfigFields::shown(*value), supported()));
+    fields.refuse("architectures",
+                  fmt::format("{} is not a list of one name; {}", ConfigFields::shown(*value),
+                              supported(&Family::architectures)));
   }
   return (*value)[0].get<std::string>();
 }
@@ -48,8 +49,8 @@ const Family& find_family(const ConfigFields& fields) {
   const std::string type = fields.text("model_type", "");
   const std::string architecture = architecture_of(fields);
   if (type.empty() && architecture.empty()) {
-    fields.refuse("model_type",
-                  fmt::format("is missing, and 'architectures' too; {}", supported()));
+    fields.refuse("model_type", fmt::format("is missing, and 'architectures' too; {}",
+                                            supported(&Family::model_types)));
   }
   for (const Family* family : families()) {
     if (!type.empty() && !contains(family->model_types, type)) continue;
@@ -63,10 +64,10 @@ const Family& find_family(const ConfigFields& fields) {
     const std::string with = known_type ? fmt::format(" with model_type \"{}\"", type) : "";
     fields.refuse("architectures",
                   fmt::format("[{}] is not supported{}; {}", ConfigFields::shown(architecture),
-                              with, supported()));
+                              with, supported(&Family::architectures)));
   }
-  fields.refuse("model_type",
-                fmt::format("{} is not supported; {}", ConfigFields::shown(type), supported()));
+  fields.refuse("model_type", fmt::format("{} is not supported; {}", ConfigFields::shown(type),
+                                          supported(&Family::model_types)));
 }
 
 // id2label, or LABEL_0 and so on as transformers would call them.

@@ -33,7 +33,7 @@ enum class Head {
 
 struct ImportOptions {
   DType dtype = DType::kFloat32;  // of weights and activations; for a folder or name
-  bool kv_cache = true;           // for a folder or name; a TorchScript file has none
+  bool kv_cache = true;           // of a language model's folder or name; else there is none
   Head head = Head::kLast;        // for a folder or name
   // Every matrix of weights in int8, one scale per output channel: for a folder or name. The graph is
   // the same, node for node and value for value, as without (see quantise.h).

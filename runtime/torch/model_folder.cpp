@@ -141,12 +141,14 @@ ScriptWriter write_script(const FamilyModel& model, const ImportOptions& options
 }
 
 ScriptModel build(const std::string& name, const ConfigFields& fields, Stored stored,
-                  const ImportOptions& options) {
+                  ImportOptions options) {
   if (options.dtype != DType::kFloat32 && options.dtype != DType::kBFloat16) {
     throw UsageError(fmt::format("model '{}': dtype {} is not supported; write float32 or bfloat16",
                                  name, dtype_name(options.dtype)));
   }
   const FamilyModel family = read_family_model(fields);
+  options.kv_cache =
+      options.kv_cache && family.task == Task::kLanguageModel;  // else one pass is all
   const ScriptWriter writer = write_script(family, options);
   ScriptModel model;
   model.name = name;

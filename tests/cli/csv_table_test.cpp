@@ -46,6 +46,12 @@ TEST_F(CsvTableTest, TakesCarriageReturnsAByteOrderMarkAndALastRowWithoutAnEnd) 
   EXPECT_EQ(read.cell(1, "label"), "y");
 }
 
+TEST_F(CsvTableTest, KeepsTheSpacesAroundACell) {
+  const CsvTable read = table("text,label\n  a ,\tb\n");
+  EXPECT_EQ(read.cell(0, "text"), "  a ");
+  EXPECT_EQ(read.cell(0, "label"), "\tb");
+}
+
 TEST_F(CsvTableTest, NamesTheColumnsWhenOneIsMissing) {
   const CsvTable read = table("text,label\na,x\n");
   EXPECT_TRUE(read.has_column("label"));
@@ -65,6 +71,7 @@ TEST_F(CsvTableTest, NamesTheRowThatIsWrong) {
   EXPECT_THAT(refusal("a,b\n\"1,2\n"), ::testing::HasSubstr("row 1"));
   EXPECT_THAT(refusal("a,b\n1,x\"y\n"), ::testing::HasSubstr("row 1"));
   EXPECT_THAT(refusal("a,b\n1,\xFF\n"), ::testing::HasSubstr("row 1, column 'b'"));
+  EXPECT_THAT(refusal("\xFF\xFE,b\n1,2\n"), ::testing::HasSubstr("a column's name"));
   EXPECT_THAT(refusal("a,a\n1,2\n"), ::testing::HasSubstr("two columns have one name"));
 }
 

@@ -43,6 +43,25 @@ inline void expect_refused(const Outcome& outcome, int code,
 
 inline const std::string kThreePhones = std::string(LINGUA_SOURCE) + "/platforms/three-phones.yaml";
 
+// The commands of the README that call the program, without those that need a file of the reader's
+// own ("my-").
+inline std::vector<std::string> readme_commands() {
+  std::ifstream readme(std::string(LINGUA_SOURCE) + "/README.md");
+  std::vector<std::string> commands;
+  for (std::string line; std::getline(readme, line);) {
+    if (line.starts_with("$lingua ") && line.find("my-") == std::string::npos)
+      commands.push_back(line);
+  }
+  return commands;
+}
+
+// As a reader would, in the repository, with one line to say on standard input.
+inline Outcome run_readme_command(const std::string& command, const std::string& model) {
+  return run_program({"sh", "-c",
+                      "cd '" LINGUA_SOURCE "' && lingua='" LINGUA_PROGRAM "' && model='" + model +
+                          "' && echo Hello | " + command});
+}
+
 class LinguaTest : public ::testing::Test {
  protected:
   // A random model, made once per process.

@@ -184,15 +184,13 @@ TEST_F(LinguaTest, InspectShowsTheOriginalsSegmentsAndThePublishedFlops) {
   EXPECT_NEAR(larger["flops"].get<double>(), 66.07e9, 0.05e9);
 }
 
-// All but those that need a model, a cluster or a file of the reader's own ("my-").
+// All but those that need a model to be fetched, or a file of the reader's own ("my-").
 TEST_F(LinguaTest, TheCommandsOfTheReadmeRun) {
-  std::ifstream readme(std::string(LINGUA_SOURCE) + "/README.md");
   int commands = 0;
-  for (std::string line; std::getline(readme, line);) {
-    if (!line.starts_with("$lingua ") || line.find("my-") != std::string::npos) continue;
+  for (const std::string& line : readme_commands()) {
+    if (line.find("$model") != std::string::npos) continue;
     ++commands;
-    const std::string script = "cd '" LINGUA_SOURCE "' && lingua='" LINGUA_PROGRAM "' && " + line;
-    const Outcome outcome = run_program({"sh", "-c", script});
+    const Outcome outcome = run_readme_command(line, "");
     EXPECT_EQ(outcome.exit_code, 0) << line << "\n" << outcome.err;
   }
   EXPECT_GE(commands, 3);

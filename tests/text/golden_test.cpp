@@ -31,7 +31,7 @@ void expect_golden(const Tokenizer& tokenizer, const std::string& name) {
     if (!expected[i].contains("text")) {
       EXPECT_EQ(decoded, text);
     } else if (expected[i]["text"] != golden::fnv(decoded)) {
-      EXPECT_EQ(decoded, expected[i]["text"]);
+      EXPECT_EQ(decoded, expected[i]["text"].get<std::string>());
     }
   }
 }

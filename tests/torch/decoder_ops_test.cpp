@@ -29,8 +29,9 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilo
 }
 
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
-  static const auto op = operation<at::Tensor(const at::Tensor&, const at::Tensor&,
-                                              const at::Tensor&)>("lingua::rotate");
+  static const auto op =
+      operation<at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&)>(
+          "lingua::rotate");
   return op.call(x, cos, sin);
 }
 
@@ -91,13 +92,15 @@ TEST(RmsNorm, GivesARowTheSameWhateverThreadsAndRowsStandBesideIt) {
 TEST(RmsNorm, TakesStrides) {
   const at::Tensor x = at::randn({4, 3, 8}).transpose(0, 1);
   const at::Tensor weight = at::randn({8});
-  EXPECT_TRUE(at::equal(rms_norm(x, weight, 1e-6, false),
-                        rms_norm(x.contiguous(), weight, 1e-6, false)));
+  EXPECT_TRUE(
+      at::equal(rms_norm(x, weight, 1e-6, false), rms_norm(x.contiguous(), weight, 1e-6, false)));
 }
 
 TEST(RmsNorm, RefusesOperandsThatDoNotFit) {
   const at::Tensor weight = at::randn({8});
-  EXPECT_THAT(refusal([&] { rms_norm(at::randn({2, 9}), weight, 1e-6, false); }),
+  EXPECT_THAT(refusal([&] {
+                rms_norm(at::randn({2, 9}), weight, 1e-6, false);
+              }),
               HasSubstr("does not fit"));
   EXPECT_THAT(refusal([&] { rms_norm(at::randn({8}, at::kDouble), weight, 1e-6, false); }),
               HasSubstr("float32 or bfloat16"));
@@ -124,12 +127,18 @@ TEST(Rotate, TurnsPairsByTheAngles) {
 
 TEST(Rotate, RefusesTablesThatDoNotFit) {
   const at::Tensor table = at::randn({3, 4});
-  EXPECT_THAT(refusal([&] { rotate(at::randn({2, 3, 6}), table, table); }),
+  EXPECT_THAT(refusal([&] {
+                rotate(at::randn({2, 3, 6}), table, table);
+              }),
               HasSubstr("does not fit"));
-  EXPECT_THAT(refusal([&] { rotate(at::randn({2, 2, 8}), table, table); }),
+  EXPECT_THAT(refusal([&] {
+                rotate(at::randn({2, 2, 8}), table, table);
+              }),
               HasSubstr("does not fit"));
   const at::Tensor narrow = table.to(at::kBFloat16);
-  EXPECT_THAT(refusal([&] { rotate(at::randn({2, 3, 8}), narrow, narrow); }),
+  EXPECT_THAT(refusal([&] {
+                rotate(at::randn({2, 3, 8}), narrow, narrow);
+              }),
               HasSubstr("float32 tables"));
 }
 

@@ -273,13 +273,21 @@ std::string refusal(const std::string& golden, const Edit& edit) {
   return testing::message_of<InputError>([&] { read_family_model({config, "config.json"}); });
 }
 
+struct Refused {
+  const char* golden;
+  const char* says;
+  Edit edit;
+};
+void expect_refused(const std::vector<Refused>& cases) {
+  for (const Refused& wrong : cases) {
+    EXPECT_THAT(refusal(wrong.golden, wrong.edit), HasSubstr(wrong.says)) << wrong.golden;
+    EXPECT_THAT(refusal(wrong.golden, wrong.edit), HasSubstr("config.json: field '"));
+    EXPECT_EQ(refusal(wrong.golden, [](auto&) {}), "");
+  }
+}
+
 TEST(Config, IsRefusedByTheFieldThatIsNotSupported) {
-  struct Case {
-    const char* golden;
-    const char* says;
-    Edit edit;
-  };
-  const std::vector<Case> cases = {
+  expect_refused({
       {"llama", "'hidden_act': \"gelu\" is not supported; \"silu\" is",
        [](auto& c) { c["hidden_act"] = "gelu"; }},
       {"llama", "'rope_scaling.rope_type': \"yarn\" is not supported; \"default\", \"linear\"",
@@ -313,6 +321,11 @@ TEST(Config, IsRefusedByTheFieldThatIsNotSupported) {
          c.erase("model_type");
          c["architectures"] = {"GPT2LMHeadModel"};
        }},
+  });
+}
+
+TEST(Config, IsRefusedByTheFieldOfItsFamilyThatIsNotSupported) {
+  expect_refused({
       {"llama-classification", "'id2label': has 3 labels, but none of \"2\"",
        [](auto& c) {
          c["id2label"]["7"] = c["id2label"]["2"];
@@ -339,12 +352,7 @@ TEST(Config, IsRefusedByTheFieldThatIsNotSupported) {
          c["model_type"] = "gemma3";
          c["architectures"] = {"Gemma3ForConditionalGeneration"};
        }},
-  };
-  for (const Case& wrong : cases) {
-    EXPECT_THAT(refusal(wrong.golden, wrong.edit), HasSubstr(wrong.says)) << wrong.golden;
-    EXPECT_THAT(refusal(wrong.golden, wrong.edit), HasSubstr("config.json: field '"));
-    EXPECT_EQ(refusal(wrong.golden, [](auto&) {}), "");
-  }
+  });
 }
 
 TEST(Config, WithoutLabelsNamesThemAsTransformersDoes) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/library.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include <functional>
 #include <limits>
 #include <set>
+#include <string>
 
 #include "runtime/base/errors.h"
 #include "runtime/partition/partition.h"
@@ -208,7 +210,8 @@ class Int8Model : public ::testing::TestWithParam<const char*> {
  protected:
   static constexpr StepContext kPrefill{1, {5, 0}, 9};
 
-  Int8Model() : folder_(fs::path(::testing::TempDir()) / "int8_model") {
+  Int8Model()
+      : folder_(fs::path(::testing::TempDir()) / ("int8_model_" + std::to_string(getpid()))) {
     fs::remove_all(folder_);
     write_random_model({GetParam(), 3, DType::kFloat32, folder_}, [](double) {});
   }
