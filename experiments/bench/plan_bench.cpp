@@ -114,6 +114,8 @@ ClusterSpec phones(int count) {
                                              Seconds(rng.uniform(9e-3, 50e-3))};
     }
   }
+  cluster.default_link = {1.21e6,
+                          Seconds(17.4e-3)};  // the coordinator's: the median of the measured
   cluster.header = cluster.devices[0].name;
   return cluster;
 }
@@ -135,7 +137,8 @@ void plan(benchmark::State& state, const std::string& planner, Objective objecti
   PlanRequest request;
   request.segmentation = &segmentation;
   request.cluster = &cluster;
-  request.workload = {.prompt_tokens = 16, .max_tokens = 32, .kv_cache = true, .in_flight = 4};
+  request.workload = {
+      .prompt_tokens = 16, .max_tokens = 32, .kv_cache = true, .in_flight = 4, .requests = 16};
   request.objective = objective;
   if (state.range(2) != 0) {
     tighten(segmentation, request.workload, static_cast<double>(state.range(2)) / 100, &cluster);

@@ -128,6 +128,17 @@ void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required
   app.add_option("--plan-time-limit", options.time_limit_s, "seconds that the planner may take")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
+  app.add_option("--exclude", options.rules.excluded,
+                 "a device that runs nothing (repeat for more)")
+      ->allow_extra_args(false);
+  app.add_option(
+      "--header", options.rules.header,
+      "the device that runs the first segment and has the prompts (default: the cluster's)");
+  app.add_option("--tailer", options.rules.tailer,
+                 "the device that runs the last segment and chooses the tokens");
+  app.add_option("--header-keeps", options.rules.header_keeps,
+                 "so many first segments stay on the header, so that nobody else sees the prompt")
+      ->capture_default_str();
   app.add_option("--plan", options.plan_file,
                  "use this plan (JSON, as --save-plan writes) instead of making one");
 }

@@ -10,7 +10,7 @@
 
 #include "runtime/device/message.h"
 #include "runtime/model/graph.h"
-#include "runtime/plan/plan.h"
+#include "runtime/plan/planner.h"
 
 namespace lingua {
 
@@ -57,6 +57,7 @@ struct PlanOptions {
   std::string planner;
   std::string objective = "latency";
   double time_limit_s = 60;
+  PlanRules rules;
   std::string plan_file;  // a plan to use instead of making one
 };
 

@@ -175,6 +175,7 @@ PlanRequest plan_request(const StudyOptions& options, const Study& study) {
   request.cluster = &study.cluster;
   request.workload = study.workload;
   request.objective = parse_objective(options.plan.objective);
+  request.rules = options.plan.rules;
   request.time_limit_s = options.plan.time_limit_s;
   request.seed = options.workload.seed;
   return request;

@@ -38,6 +38,7 @@ class Finder {
     for (int last = first; last < costs_.segments(); ++last) {
       const Run run{device, first, last};
       if (!costs_.fits(run) || costs_.compute(run) > limits_.busiest) return;
+      if (!costs_.allowed(run)) continue;
       const double end = reach(first, device) + costs_.compute(run);
       if (last + 1 < costs_.segments()) {
         add_handovers(run, end, rest);

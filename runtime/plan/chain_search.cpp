@@ -82,6 +82,7 @@ class Search {
       const Run run{label.device, label.segment, last};
       const double compute = costs_.compute(run);
       if (!costs_.fits(run) || compute > limits_.busiest) return;
+      if (!costs_.allowed(run)) continue;
       Label next = label;
       next.latency += compute;
       next.parent = index;
@@ -170,6 +171,7 @@ void ChainBounds::fill(int segment, int device, double busiest) {
     const Run run{device, segment, last};
     const double compute = costs_->compute(run);
     if (!costs_->fits(run) || compute > busiest) return;
+    if (!costs_->allowed(run)) continue;
     const int cut = last + 1;
     if (cut == costs_->segments()) {
       if (costs_->answer_busy(device, header_) > busiest) return;

@@ -82,8 +82,9 @@ class Explainer {
         if (run.first <= run.last) chain.push_back(run);
       }
       if (left == runs_.size()) chain.push_back({idle, first, last});
-      const bool holds =
-          std::all_of(chain.begin(), chain.end(), [&](const Run& run) { return costs_.fits(run); });
+      const bool holds = std::all_of(chain.begin(), chain.end(), [&](const Run& run) {
+        return costs_.fits(run) && costs_.allowed(run);
+      });
       const bool right_header = costs_.header() < 0 || chain.front().device == costs_.header();
       if (holds && right_header) chains.push_back(std::move(chain));
     };
@@ -101,6 +102,12 @@ class Explainer {
   void add_idle(int index) {
     IdleReason idle;
     idle.device = device(index).name;
+    const auto& excluded = request_.rules.excluded;
+    if (std::count(excluded.begin(), excluded.end(), idle.device) > 0) {
+      idle.why = "it is excluded";
+      result_.idle.push_back(std::move(idle));
+      return;
+    }
     std::vector<std::pair<double, std::vector<Run>>> hopeful;  // by what bounds them
     for (std::vector<Run>& chain : chains_with(index)) {
       hopeful.emplace_back(costs_.objective(chain), std::move(chain));
@@ -201,7 +208,7 @@ class Explainer {
     Alternative single{"one device alone", std::nullopt};
     for (int d : possible_headers(costs_)) {
       const Run all{d, 0, costs_.segments() - 1};
-      if (!costs_.fits(all)) continue;
+      if (!costs_.fits(all) || !costs_.allowed(all)) continue;
       const double value = value_of({all});
       if (single.value && *single.value <= value) continue;
       single = {fmt::format("{} alone", device(d).name), value};
@@ -250,14 +257,14 @@ class Explainer {
       try_better_cluster(fmt::format("a link twice as fast from {} to {}", from, to), cluster);
     }
     for (const Stage& stage : plan_.stages) {
-      if (request_.cluster->devices.size() == 1 || stage.device == request_.cluster->header)
+      const bool pinned = costs_.header() == request_.cluster->index_of(stage.device) ||
+                          stage.device == request_.rules.tailer;
+      if (pinned || request_.cluster->devices.size() == request_.rules.excluded.size() + 1)
         continue;
-      ClusterSpec cluster = *request_.cluster;
-      cluster.devices.erase(cluster.devices.begin() + cluster.index_of(stage.device));
-      std::erase_if(cluster.links, [&](const auto& item) {
-        return item.first.first == stage.device || item.first.second == stage.device;
-      });
-      try_cluster(fmt::format("without {}", stage.device), cluster);
+      PlanRequest request = request_;
+      request.rules.excluded.push_back(stage.device);
+      result_.other_clusters.push_back(
+          {fmt::format("without {}", stage.device), plan_again(planner(), request)});
     }
   }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "runtime/base/errors.h"
+
 namespace lingua {
 
 FlowNetwork::FlowNetwork(const ClusterSpec& cluster) : cluster_(cluster) {
@@ -46,6 +48,9 @@ int FlowNetwork::add_way(const DeviceName& from, const DeviceName& to) {
   }
   if (cluster_.shared_bytes_per_s > 0) {
     way.links.push_back(link("medium", cluster_.shared_bytes_per_s));
+  }
+  for (int l : way.links) {
+    LINGUA_CHECK(links_[l].bytes_per_s > 0, "no link from {} to {}", from, to);
   }
   ways_.push_back(std::move(way));
   return static_cast<int>(ways_.size()) - 1;

@@ -20,7 +20,7 @@ class FlowNetwork {
   explicit FlowNetwork(const ClusterSpec& cluster);
 
   // A way from one device (or the coordinator) to another, on which at most one flow runs at a time.
-  // REQUIRES: from != to.
+  // REQUIRES: from != to; the cluster has a link from one to the other.
   int add_way(const DeviceName& from, const DeviceName& to);
 
   // Ways whose flow got another rate in the last begin() or end(), with when each will be done.

@@ -32,7 +32,8 @@ class Neighbours {
     for (std::size_t i = 0; i < all_.size(); ++i) {
       const Chain& chain = all_[i];
       if (costs_.header() >= 0 && chain.front().device != costs_.header()) continue;
-      if (!std::all_of(chain.begin(), chain.end(), [&](const Run& r) { return costs_.fits(r); }))
+      if (!std::all_of(chain.begin(), chain.end(),
+                       [&](const Run& r) { return costs_.fits(r) && costs_.allowed(r); }))
         continue;
       const double bound = costs_.objective(chain);
       if (bound < value * (1 - kSameValue)) order.emplace_back(bound, i);

@@ -54,6 +54,23 @@ void explain_total(const PlanRequest& request) {
 
 }  // namespace
 
+void PlanCosts::explain_rules() const {
+  const PlanRules& rules = request_->rules;
+  const auto check = [&](const DeviceSpec& device, const char* role, int first, int last) {
+    const RunMemory need = memory_of(*request_, first, last);
+    if (need.total_bytes() <= device.memory_bytes) return;
+    throw InfeasibleError(fmt::format(
+        "no plan fits: the {} '{}' must run segments {} to {}, which need {} ({}); it has {}", role,
+        device.name, first, last, bytes(need.total_bytes()), need.to_string(),
+        bytes(device.memory_bytes)));
+  };
+  if (rules.header_keeps > 1 && header_ >= 0)
+    check(request_->cluster->devices[header_], "header", 0, rules.header_keeps - 1);
+  if (tailer_ < 0) return;
+  const DeviceSpec& tailer = request_->cluster->devices[tailer_];
+  check(tailer, "tailer", tailer_ == header_ ? 0 : segments_ - 1, segments_ - 1);
+}
+
 void PlanCosts::explain_contiguity() const {
   // Devices with the most memory first reach as far as any order when all are alike; the message
   // says how far that is.
@@ -84,6 +101,7 @@ void PlanCosts::explain_infeasible() const {
   const auto largest = std::max_element(
       devices.begin(), devices.end(),
       [](const DeviceSpec& a, const DeviceSpec& b) { return a.memory_bytes < b.memory_bytes; });
+  explain_rules();
   explain_single(*request_, *largest);
   explain_header(*request_);
   explain_total(*request_);

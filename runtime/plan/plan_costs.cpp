@@ -15,13 +15,18 @@ PlanCosts::PlanCosts(const PlanRequest& request)
     : request_(&request),
       segments_(static_cast<int>(request.segmentation->segments.size())),
       devices_(static_cast<int>(request.cluster->devices.size())),
-      header_(request.cluster->header.empty() ? -1
-                                              : request.cluster->index_of(request.cluster->header)),
+      header_(
+          index_of(request.rules.header.empty() ? request.cluster->header : request.rules.header)),
+      tailer_(index_of(request.rules.tailer)),
       medium_bytes_per_s_(request.cluster->shared_bytes_per_s) {
   fill_compute();
   fill_memory();
   fill_messages();
   fill_links();
+}
+
+int PlanCosts::index_of(const DeviceName& name) const {
+  return name.empty() ? -1 : request_->cluster->index_of(name);
 }
 
 void PlanCosts::fill_compute() {
@@ -104,6 +109,13 @@ void PlanCosts::fill_links() {
 
 bool PlanCosts::fits(const Run& run) const {
   return memory(run.first, run.last) <= request_->cluster->devices[run.device].memory_bytes;
+}
+
+bool PlanCosts::allowed(const Run& run) const {
+  const bool keeps =
+      run.first > 0 || run.last + 1 >= request_->rules.header_keeps || run.last + 1 == segments_;
+  const bool last = run.last + 1 == segments_;
+  return keeps && (tailer_ < 0 || last == (run.device == tailer_));
 }
 
 double PlanCosts::compute(const Run& run) const {

@@ -44,6 +44,8 @@ class PlanCosts {
 
   double memory(int first, int last) const { return memory_[cell(first, last)]; }
   bool fits(const Run& run) const;
+  // By the rules: the header keeps what it must, the tailer runs the last segment and others do not.
+  bool allowed(const Run& run) const;
   double compute(const Run& run) const;
 
   // The message from the run that begins at `start` and ends before `cut`. REQUIRES: start < cut.
@@ -80,10 +82,12 @@ class PlanCosts {
   std::size_t pair(int from, int to) const {
     return static_cast<std::size_t>(from) * devices_ + to;
   }
+  int index_of(const DeviceName& name) const;  // -1 for an empty name
   void fill_compute();
   void fill_memory();
   void fill_messages();
   void fill_links();
+  void explain_rules() const;
   void explain_contiguity() const;
 
   const PlanRequest* request_;
@@ -91,6 +95,7 @@ class PlanCosts {
   int segments_ = 0;
   int devices_ = 0;
   int header_ = -1;
+  int tailer_ = -1;
   double steps_ = 0;
   double answer_bytes_ = 0;
   double medium_bytes_per_s_ = 0;

@@ -36,6 +36,50 @@ void check_request(const PlanRequest& request) {
   }
 }
 
+void check_rules(const PlanRequest& request) {
+  const ClusterSpec& cluster = *request.cluster;
+  const PlanRules& rules = request.rules;
+  const auto check_device = [&](const DeviceName& name, const char* what) {
+    if (name.empty()) return;
+    if (cluster.index_of(name) < 0) {
+      std::string names;
+      for (const DeviceSpec& device : cluster.devices) names += " " + device.name;
+      throw UsageError(fmt::format("{} '{}' is no device of cluster '{}'; write one of{}", what,
+                                   name, cluster.name, names));
+    }
+    if (std::count(rules.excluded.begin(), rules.excluded.end(), name) == 0) return;
+    throw UsageError(
+        fmt::format("device '{}' is to be {} and excluded; write one of the two", name, what));
+  };
+  for (const DeviceName& name : rules.excluded) {
+    if (cluster.index_of(name) < 0) {
+      throw UsageError(
+          fmt::format("excluded device '{}' is no device of cluster '{}'", name, cluster.name));
+    }
+  }
+  check_device(rules.header.empty() ? cluster.header : rules.header, "header");
+  check_device(rules.tailer, "tailer");
+  const auto segments = static_cast<int>(request.segmentation->segments.size());
+  if (rules.header_keeps < 1 || rules.header_keeps > segments) {
+    throw UsageError(
+        fmt::format("the header is to keep {} segments; the model has {}; write 1 to {}",
+                    rules.header_keeps, segments, segments));
+  }
+}
+
+// The cluster with the devices that the rules leave, and the header that they want. Links of the others
+// stay: they say how fast a radio is.
+ClusterSpec ruled_cluster(const PlanRequest& request) {
+  ClusterSpec cluster = *request.cluster;
+  const PlanRules& rules = request.rules;
+  std::erase_if(cluster.devices, [&](const DeviceSpec& device) {
+    return std::count(rules.excluded.begin(), rules.excluded.end(), device.name) > 0;
+  });
+  if (cluster.devices.empty()) throw UsageError("every device is excluded; leave one at least");
+  if (!rules.header.empty()) cluster.header = rules.header;
+  return cluster;
+}
+
 const PlannerEntry& find_planner(const std::string& name) {
   std::string names;
   for (const PlannerEntry& entry : planners()) {
@@ -84,11 +128,36 @@ std::vector<int> pipeline_order(const PlanRequest& request) {
   return order;
 }
 
-Plan make_plan(const std::string& planner, const PlanRequest& request) {
+std::string broken_rule(const std::vector<Stage>& stages, const PlanRules& rules) {
+  for (const Stage& stage : stages) {
+    if (std::count(rules.excluded.begin(), rules.excluded.end(), stage.device) > 0)
+      return fmt::format("'{}' is excluded and runs segments", stage.device);
+  }
+  if (!rules.header.empty() && stages.front().device != rules.header)
+    return fmt::format("the header is '{}', not '{}'", stages.front().device, rules.header);
+  if (!rules.tailer.empty() && stages.back().device != rules.tailer)
+    return fmt::format("the tailer is '{}', not '{}'", stages.back().device, rules.tailer);
+  if (stages.size() > 1 && stages.front().last_segment + 1 < rules.header_keeps) {
+    return fmt::format("the header keeps {} segments, not {}", stages.front().last_segment + 1,
+                       rules.header_keeps);
+  }
+  return "";
+}
+
+Plan make_plan(const std::string& planner, const PlanRequest& asked) {
   const PlannerEntry& entry = find_planner(planner);
-  check_request(request);
+  check_request(asked);
+  check_rules(asked);
+  const ClusterSpec cluster = ruled_cluster(asked);
+  PlanRequest request = asked;
+  request.cluster = &cluster;
   const auto begin = std::chrono::steady_clock::now();
   PlannerResult result = entry.run(request);
+  const std::string broken = broken_rule(result.stages, request.rules);
+  if (!broken.empty()) {
+    throw InfeasibleError(fmt::format(
+        "planner '{}' does not keep to the rules: {}. Another planner may", entry.name, broken));
+  }
   Plan plan;
   plan.model = request.segmentation->model;
   plan.cluster = request.cluster->name;

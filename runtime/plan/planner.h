@@ -2,7 +2,8 @@
 // Planners: from segments, cluster and workload to a plan, by name.
 //
 // Determinism: the same input gives the same plan (random planners take their seed from options).
-// Errors: InfeasibleError says which limit binds, in numbers; UsageError for an unknown name.
+// Errors: InfeasibleError says which limit binds, in numbers; UsageError for an unknown name and for
+// rules that name no device or contradict each other.
 // A new planner is one file that defines a function and registers it in planner.cpp.
 
 #include <cstdint>
@@ -13,11 +14,24 @@
 
 namespace lingua {
 
+// What a plan must keep besides memory.
+struct PlanRules {
+  std::vector<DeviceName> excluded = {};  // run nothing
+  DeviceName header = {};                 // runs the first segment; empty: as the cluster says
+  DeviceName tailer = {};                 // runs the last segment; empty: any
+  int header_keeps = 1;                   // so many first segments stay on the header (privacy)
+
+  bool empty() const {
+    return excluded.empty() && header.empty() && tailer.empty() && header_keeps <= 1;
+  }
+};
+
 struct PlanRequest {
   const Segmentation* segmentation = nullptr;
   const ClusterSpec* cluster = nullptr;
   Workload workload;
   Objective objective = Objective::kLatency;
+  PlanRules rules;
   double time_limit_s = 60;
   std::uint64_t seed = 1;
 };
@@ -38,7 +52,11 @@ struct PlannerEntry {
 
 const std::vector<PlannerEntry>& planners();
 
-// Runs the named planner, derives the transfers, estimates and checks the plan.
+// What a plan breaks of the rules, in words; empty when it keeps them all.
+std::string broken_rule(const std::vector<Stage>& stages, const PlanRules& rules);
+
+// Runs the named planner on the devices that the rules leave, derives the transfers, estimates and
+// checks the plan. A planner that does not know the rules and breaks them ends with InfeasibleError.
 Plan make_plan(const std::string& planner, const PlanRequest& request);
 
 }  // namespace lingua

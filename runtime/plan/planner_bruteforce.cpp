@@ -49,6 +49,7 @@ class Enumeration {
   }
 
   void judge() {
+    if (!broken_rule(plan_.stages, request_.rules).empty()) return;
     plan_.transfers = transfers_of(*request_.segmentation, plan_.stages);
     const double value = objective_value(
         estimate(plan_, *request_.segmentation, *request_.cluster, request_.workload),

@@ -73,6 +73,7 @@ class Refinement {
     for (Run run = start; run.last < costs_.segments(); ++run.last) {
       const double compute = costs_.compute(run);
       if (!costs_.fits(run) || compute > busiest()) break;
+      if (!costs_.allowed(run)) continue;
       chain_.back() = run;
       if (run.last + 1 == costs_.segments()) {
         finish(latency + compute, medium);

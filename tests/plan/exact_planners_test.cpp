@@ -32,11 +32,14 @@ struct Tally {
 };
 
 // Compares a planner with the enumeration of all plans; what must hold whatever the paths are.
-Tally compare(const std::string& planner, Objective objective, Paths paths, int instances) {
+Tally compare(const std::string& planner, Objective objective, Paths paths, int instances,
+              bool with_rules = false) {
   Tally tally;
   for (int seed = 1; seed <= instances; ++seed) {
     SCOPED_TRACE(fmt::format("{}, seed {}", planner, seed));
-    const Instance instance = random_instance(seed, paths);
+    Instance instance = random_instance(seed, paths);
+    Rng rng(seed);
+    if (with_rules) instance.rules = testing::random_rules(instance, rng);
     const PlanRequest request = instance.request(objective);
     const std::optional<Plan> truth = plan_or_nothing("bruteforce", request);
     const std::optional<Plan> plan = plan_or_nothing(planner, request);
@@ -85,6 +88,15 @@ TEST_P(ExactPlanner, FindsTheOptimumWhereResidualTransfersCount) {
   const Tally tally = compare(planner, objective, Paths::kResidual, 100);
   EXPECT_EQ(tally.proven, tally.planned);
   EXPECT_GT(tally.planned, 60);
+  EXPECT_GT(tally.several_stages, 30);
+}
+
+TEST_P(ExactPlanner, FindsTheOptimumThatKeepsTheRules) {
+  const auto& [planner, objective] = GetParam();
+  const Tally tally = compare(planner, objective, Paths::kResidual, 150, true);
+  EXPECT_EQ(tally.proven, tally.planned);
+  EXPECT_GT(tally.planned, 50);
+  EXPECT_GT(tally.infeasible, 20);
   EXPECT_GT(tally.several_stages, 30);
 }
 

@@ -20,6 +20,7 @@ struct Instance {
   Segmentation segmentation;
   ClusterSpec cluster;
   Workload workload;
+  PlanRules rules;
 
   PlanRequest request(Objective objective) const {
     PlanRequest request;
@@ -27,6 +28,7 @@ struct Instance {
     request.cluster = &cluster;
     request.workload = workload;
     request.objective = objective;
+    request.rules = rules;
     return request;
   }
 };
@@ -92,6 +94,21 @@ inline ClusterSpec random_cluster(int devices, double need_bytes, double tightne
   if (rng.below(2) == 0) cluster.header = fmt::format("phone{}", rng.below(devices));
   if (rng.below(3) == 0) cluster.shared_bytes_per_s = rng.uniform(1e6, 4e6);
   return cluster;
+}
+
+// Rules that do not contradict each other, each there or not.
+inline PlanRules random_rules(const Instance& instance, Rng& rng) {
+  PlanRules rules;
+  const auto& devices = instance.cluster.devices;
+  const auto any = [&] { return devices[rng.below(devices.size())].name; };
+  rules.header = rng.below(2) == 0 ? any() : instance.cluster.header;
+  if (rng.below(2) == 0) rules.tailer = any();
+  rules.header_keeps =
+      1 +
+      static_cast<int>(rng.below(std::min<std::size_t>(3, instance.segmentation.segments.size())));
+  const DeviceName excluded = any();
+  if (excluded != rules.header && excluded != rules.tailer) rules.excluded = {excluded};
+  return rules;
 }
 
 inline Instance random_instance(std::uint64_t seed, Paths paths, int most_segments = 7) {
