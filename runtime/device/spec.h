@@ -1,7 +1,7 @@
 #pragma once
 // Devices, links and clusters as values: what never changes during a run.
 //
-// Units: FLOP/s, bytes, bytes/s, seconds. Every number in a cluster file carries its unit.
+// Units: FLOP/s, bytes, bytes/s, seconds, watts, joules. Every number in a cluster file carries its unit.
 // Errors: load_cluster throws InputError "FILE: field: 'value' ...; write ..." for anything unknown,
 // missing, twice or out of range.
 
@@ -27,7 +27,10 @@ struct DeviceSpec {
   double memory_bytes_per_s = 0;  // sustained, for reading weights
   double memory_bytes = 0;        // available to weights, states and activations
   int cores = 1;
-  Seconds overhead{0};  // per segment and step, besides compute and memory traffic
+  Seconds overhead{0};   // per segment and step, besides compute and memory traffic
+  double power_w = 0;    // drawn by computing, on top of what the idle device draws; 0: not known
+  double battery_j = 0;  // a full charge; 0: not known, or on mains
+  double charge = 1;     // share of a full charge that the battery holds now
 };
 
 struct LinkSpec {
@@ -44,6 +47,9 @@ struct ClusterSpec {
   std::map<std::pair<DeviceName, DeviceName>, LinkSpec> links;  // directed, where not the default
   // A medium that all transfers between devices share (an access point): bytes/s, 0 for none.
   double shared_bytes_per_s = 0;
+  // Drawn by the two radios of a link together while it carries bytes, on top of what they draw idle;
+  // 0: not known.
+  double radio_power_w = 0;
 
   // REQUIRES: the device exists.
   const DeviceSpec& device(const DeviceName& name) const;
