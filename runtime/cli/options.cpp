@@ -122,9 +122,11 @@ void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required
   options.planner = default_planner();
   app.add_option("--planner", options.planner, "how segments are assigned: " + names)
       ->capture_default_str();
-  app.add_option("--objective", options.objective, "what the plan is best for")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"latency", "throughput"}));
+  app.add_option(
+         "--objective", options.objective,
+         "what the plan is best for: latency, ttft, tpot, throughput, energy, or a weighted "
+         "sum (latency=1,energy=0.5; in s, s per token, J per token)")
+      ->capture_default_str();
   app.add_option("--plan-time-limit", options.time_limit_s, "seconds that the planner may take")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
@@ -139,6 +141,8 @@ void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required
   app.add_option("--header-keeps", options.rules.header_keeps,
                  "so many first segments stay on the header, so that nobody else sees the prompt")
       ->capture_default_str();
+  app.add_option("--battery-floor", options.battery_floor,
+                 "what computing all requests must leave of each battery: 20%");
   app.add_option("--plan", options.plan_file,
                  "use this plan (JSON, as --save-plan writes) instead of making one");
 }

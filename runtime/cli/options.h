@@ -58,6 +58,7 @@ struct PlanOptions {
   std::string objective = "latency";
   double time_limit_s = 60;
   PlanRules rules;
+  std::string battery_floor;
   std::string plan_file;  // a plan to use instead of making one
 };
 

@@ -8,6 +8,7 @@
 #include "runtime/cli/study.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/plan/explain.h"
+#include "runtime/plan/pareto.h"
 #include "runtime/plan/plan_picture.h"
 
 namespace lingua {
@@ -16,6 +17,7 @@ namespace {
 struct PlanVerbOptions {
   StudyOptions study;
   bool explain = false;
+  bool pareto = false;
   std::string picture;
 };
 
@@ -29,14 +31,29 @@ void print_plan(const PlanVerbOptions& options, const Study& study) {
   fmt::print(stderr, "{}{}", plan_table(study.plan, study.segmentation), int8_line(study));
 }
 
+void write_picture(const std::string& file, const std::string& picture) {
+  write_file_atomically(file, [&](std::ostream& out) { out << picture; });
+}
+
 void explain_plan(const PlanVerbOptions& options, const Study& study) {
   const PlanRequest request = plan_request(options.study, study);
   const Explanation explanation = explain(study.plan, request);
   if (options.explain) fmt::print(stderr, "{}", explanation_text(explanation, request));
   if (options.picture.empty()) return;
-  write_file_atomically(options.picture, [&](std::ostream& out) {
-    out << plan_picture(study.plan, request, explanation);
-  });
+  write_picture(options.picture, plan_picture(study.plan, request, explanation));
+}
+
+// The plans between the objective's goals, for a study that has its model, cluster and workload.
+void plan_front(const PlanVerbOptions& options, const Study& study) {
+  const PlanRequest request = plan_request(options.study, study);
+  const ParetoFront front =
+      pareto_front(options.study.plan.planner, request, goals_of(request.objective, study.cluster));
+  if (options.study.output.json) {
+    fmt::print("{}\n", pareto_to_json(front).dump(2));
+  } else {
+    fmt::print(stderr, "{}", pareto_table(front));
+  }
+  if (!options.picture.empty()) write_picture(options.picture, pareto_picture(front));
 }
 
 }  // namespace
@@ -48,9 +65,18 @@ void add_plan(CLI::App& app) {
   add_study_options(*verb, options->study, true);
   verb->add_flag("--explain", options->explain,
                  "say what binds, why devices got nothing, and what would change the plan");
+  auto* pareto =
+      verb->add_flag("--pareto", options->pareto,
+                     "plans between the goals of --objective (latency,energy), or between latency, "
+                     "throughput and energy when it names one");
+  pareto->excludes("--explain")->excludes("--plan")->excludes("--save-plan");
   verb->add_option("--picture", options->picture, "draw the plan to this file (SVG)");
   verb->callback([options] {
     const Study study = prepare_study(options->study, load_cluster(options->study.plan.cluster));
+    if (options->pareto) {
+      plan_front(*options, study);
+      return;
+    }
     print_plan(*options, study);
     if (options->explain || !options->picture.empty()) explain_plan(*options, study);
   });

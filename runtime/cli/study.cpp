@@ -176,6 +176,13 @@ PlanRequest plan_request(const StudyOptions& options, const Study& study) {
   request.workload = study.workload;
   request.objective = parse_objective(options.plan.objective);
   request.rules = options.plan.rules;
+  if (!options.plan.battery_floor.empty()) {
+    try {
+      request.rules.battery_floor = parse_quantity(options.plan.battery_floor, Unit::kShare);
+    } catch (const InputError& error) {
+      throw UsageError(fmt::format("--battery-floor: {}", error.what()));
+    }
+  }
   request.time_limit_s = options.plan.time_limit_s;
   request.seed = options.workload.seed;
   return request;

@@ -39,11 +39,11 @@ class Finder {
       const Run run{device, first, last};
       if (!costs_.fits(run) || costs_.compute(run) > limits_.busiest) return;
       if (!costs_.allowed(run)) continue;
-      const double end = reach(first, device) + costs_.compute(run);
+      const double end = reach(first, device) + costs_.price(run).cost;
       if (last + 1 < costs_.segments()) {
         add_handovers(run, end, rest);
       } else if (costs_.answer_busy(device, header_) <= limits_.busiest &&
-                 hopeful(end + costs_.answer(device, header_))) {
+                 hopeful(end + costs_.answer_price(device, header_).cost)) {
         keep(run);
       }
     }
@@ -55,15 +55,15 @@ class Finder {
     for (int next = 0; next < costs_.devices(); ++next) {
       if (next == run.device || next == header_) continue;
       if (costs_.busy(run.device, next, start, cut) > limits_.busiest) continue;
-      const double arrival = end + costs_.transfer(run.device, next, start, cut);
+      const double arrival = end + costs_.transfer_price(run.device, next, start, cut).cost;
       reach(cut, next) = std::min(reach(cut, next), arrival);
-      if (!hopeful(arrival + rest.latency(cut, next))) continue;
+      if (!hopeful(arrival + rest.price(cut, next).cost)) continue;
       keep(run);
       handovers_.insert({cut, start, run.device, next});
     }
   }
 
-  bool hopeful(double latency) const { return chain_value(costs_, latency, 0) < limits_.cutoff; }
+  bool hopeful(double cost) const { return cost < limits_.cutoff; }
   void keep(const Run& run) { runs_.insert({run.device, run.first, run.last}); }
   double& reach(int segment, int device) {
     return reach_[static_cast<std::size_t>(segment) * costs_.devices() + device];

@@ -10,8 +10,7 @@ namespace {
 
 // A chain up to where `device` starts with `segment`.
 struct Label {
-  double latency = 0;
-  double medium = 0;
+  Price price;
   std::uint64_t used = 0;
   int segment = 0;
   int device = 0;
@@ -19,7 +18,8 @@ struct Label {
 };
 
 bool dominates(const Label& a, const Label& b) {
-  return a.latency <= b.latency && a.medium <= b.medium && (a.used & ~b.used) == 0;
+  return a.price.cost <= b.price.cost && a.price.medium <= b.price.medium &&
+         (a.used & ~b.used) == 0;
 }
 
 class Search {
@@ -49,7 +49,7 @@ class Search {
   void search_from(int header, const ChainBounds& bounds) {
     labels_.clear();
     waiting_.assign(static_cast<std::size_t>(costs_.segments()) * costs_.devices(), {});
-    labels_.push_back({0, 0, std::uint64_t{1} << header, 0, header, -1});
+    labels_.push_back({{}, std::uint64_t{1} << header, 0, header, -1});
     waiting(0, header).push_back(0);
     for (int segment = 0; segment < costs_.segments(); ++segment) {
       for (int device = 0; device < costs_.devices(); ++device) {
@@ -60,7 +60,7 @@ class Search {
 
   std::vector<int> undominated(std::vector<int>& candidates) {
     std::stable_sort(candidates.begin(), candidates.end(),
-                     [&](int a, int b) { return labels_[a].latency < labels_[b].latency; });
+                     [&](int a, int b) { return labels_[a].price.cost < labels_[b].price.cost; });
     std::vector<int> kept;
     for (int candidate : candidates) {
       const bool dominated = std::any_of(kept.begin(), kept.end(), [&](int other) {
@@ -80,11 +80,10 @@ class Search {
     const Label label = labels_[index];
     for (int last = label.segment; last < costs_.segments(); ++last) {
       const Run run{label.device, label.segment, last};
-      const double compute = costs_.compute(run);
-      if (!costs_.fits(run) || compute > limits_.busiest) return;
+      if (!costs_.fits(run) || costs_.compute(run) > limits_.busiest) return;
       if (!costs_.allowed(run)) continue;
       Label next = label;
-      next.latency += compute;
+      next.price = label.price + costs_.price(run);
       next.parent = index;
       next.segment = last + 1;
       if (last + 1 == costs_.segments()) {
@@ -104,11 +103,8 @@ class Search {
       Label next = at;
       next.device = device;
       next.used |= bit;
-      next.latency += costs_.transfer(from.device, device, from.segment, at.segment);
-      next.medium += costs_.medium(from.segment, at.segment);
-      const double value = chain_value(costs_, next.latency + bounds.latency(at.segment, device),
-                                       next.medium + bounds.medium(at.segment, device));
-      if (value >= best_value_) continue;
+      next.price = at.price + costs_.transfer_price(from.device, device, from.segment, at.segment);
+      if ((next.price + bounds.price(at.segment, device)).value() >= best_value_) continue;
       waiting(at.segment, device).push_back(static_cast<int>(labels_.size()));
       labels_.push_back(next);
     }
@@ -116,8 +112,7 @@ class Search {
 
   void finish(const Label& end, int header) {
     if (costs_.answer_busy(end.device, header) > limits_.busiest) return;
-    const double value = chain_value(costs_, end.latency + costs_.answer(end.device, header),
-                                     end.medium + costs_.answer_medium(end.device, header));
+    const double value = (end.price + costs_.answer_price(end.device, header)).value();
     if (value >= best_value_) return;
     best_value_ = value;
     std::vector<Run> runs;
@@ -142,56 +137,38 @@ class Search {
 
 }  // namespace
 
-double chain_value(const PlanCosts& costs, double latency, double medium) {
-  if (costs.request().objective == Objective::kLatency) return latency;
-  return std::max(latency / costs.request().workload.overlap(), medium);
-}
-
-double chain_value(const PlanCosts& costs, const std::vector<Run>& runs) {
-  double medium = costs.answer_medium(runs.back().device, runs.front().device);
-  for (std::size_t r = 1; r < runs.size(); ++r) {
-    medium += costs.medium(runs[r - 1].first, runs[r].first);
-  }
-  return chain_value(costs, costs.latency(runs), medium);
-}
-
 ChainBounds::ChainBounds(const PlanCosts& costs, int header, double busiest)
     : costs_(&costs), header_(header) {
-  latency_.assign(static_cast<std::size_t>(costs.segments()) * costs.devices(), kNoLimit);
-  medium_ = latency_;
+  price_.assign(static_cast<std::size_t>(costs.segments()) * costs.devices(),
+                {kNoLimit, costs.weighs_medium() ? kNoLimit : 0});
   for (int segment = costs.segments() - 1; segment >= 0; --segment) {
     for (int device = 0; device < costs.devices(); ++device) fill(segment, device, busiest);
   }
 }
 
 void ChainBounds::fill(int segment, int device, double busiest) {
-  double& latency = latency_[at(segment, device)];
-  double& medium = medium_[at(segment, device)];
+  Price& best = price_[at(segment, device)];
+  const auto offer = [&](const Price& price) {
+    best.cost = std::min(best.cost, price.cost);
+    best.medium = std::min(best.medium, price.medium);
+  };
   for (int last = segment; last < costs_->segments(); ++last) {
     const Run run{device, segment, last};
-    const double compute = costs_->compute(run);
-    if (!costs_->fits(run) || compute > busiest) return;
+    if (!costs_->fits(run) || costs_->compute(run) > busiest) return;
     if (!costs_->allowed(run)) continue;
     const int cut = last + 1;
+    const Price price = costs_->price(run);
     if (cut == costs_->segments()) {
       if (costs_->answer_busy(device, header_) > busiest) return;
-      latency = std::min(latency, compute + costs_->answer(device, header_));
-      medium = std::min(medium, costs_->answer_medium(device, header_));
+      offer(price + costs_->answer_price(device, header_));
       return;
     }
-    const double cut_medium = costs_->medium(segment, cut);
     for (int next = 0; next < costs_->devices(); ++next) {
       if (next == device || next == header_) continue;
       if (costs_->busy(device, next, segment, cut) > busiest) continue;
-      latency = std::min(latency, compute + costs_->transfer(device, next, segment, cut) +
-                                      latency_[at(cut, next)]);
-      medium = std::min(medium, cut_medium + medium_[at(cut, next)]);
+      offer(price + costs_->transfer_price(device, next, segment, cut) + price_[at(cut, next)]);
     }
   }
-}
-
-double ChainBounds::value() const {
-  return chain_value(*costs_, latency(0, header_), medium(0, header_));
 }
 
 std::vector<int> possible_headers(const PlanCosts& costs) {

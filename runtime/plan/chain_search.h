@@ -28,7 +28,7 @@ struct ChainLimits {
 // Values closer than this, relatively, are the same.
 inline constexpr double kSameValue = 1e-9;
 
-// The value of a chain: its latency; for throughput max(latency / overlap, time on the medium).
+// The value of a chain here is that of its price: whatever is not bound by its busiest device or link.
 struct ChainResult {
   std::optional<std::vector<Run>> runs;
   bool exact = true;  // the best within the limits, or proof that there is none
@@ -36,18 +36,14 @@ struct ChainResult {
 };
 using ChainSolver = std::function<ChainResult(const ChainLimits&)>;
 
-double chain_value(const PlanCosts& costs, double latency, double medium);
-double chain_value(const PlanCosts& costs, const std::vector<Run>& runs);
-
 // Lower bounds on what remains from a segment that starts on a device, with devices used freely.
 class ChainBounds {
  public:
   ChainBounds(const PlanCosts& costs, int header, double busiest);
 
-  double latency(int segment, int device) const { return latency_[at(segment, device)]; }
-  double medium(int segment, int device) const { return medium_[at(segment, device)]; }
+  const Price& price(int segment, int device) const { return price_[at(segment, device)]; }
   // Of a whole chain that begins on the header.
-  double value() const;
+  double value() const { return price(0, header_).value(); }
 
  private:
   std::size_t at(int segment, int device) const {
@@ -57,8 +53,7 @@ class ChainBounds {
 
   const PlanCosts* costs_;
   int header_;
-  std::vector<double> latency_;
-  std::vector<double> medium_;
+  std::vector<Price> price_;
 };
 
 // The headers that a plan may have.
@@ -81,7 +76,10 @@ ChainOptimum optimise_chain(const PlanCosts& costs, const ChainSolver& solver,
 // that nothing is; empty when it finds none.
 std::vector<Run> quick_chain(const PlanCosts& costs);
 
-// What the estimate says of a chain, in the units of chain_value: residual transfers included.
+// What an exact solver begins with: the plan that runs, where it still keeps all limits, else a quick chain.
+std::vector<Run> first_chain(const PlanCosts& costs);
+
+// What the estimate says of a chain: residual transfers included.
 double estimated_value(const PlanCosts& costs, const std::vector<Run>& runs,
                        const PlayLimits& limits = {});
 

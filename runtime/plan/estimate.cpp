@@ -137,6 +137,8 @@ void add_latency(const Pipeline& pipeline, const std::vector<Step>& steps, const
   estimate->ttft_s = step_time(pipeline, steps.front());
   estimate->latency_s =
       sum_over_steps(steps, [&](const Step& step) { return step_time(pipeline, step); });
+  const double later = std::max(1.0, static_cast<double>(steps.size()) - 1);
+  estimate->tpot_s = (estimate->latency_s - estimate->ttft_s) / later;
   if (pipeline.messages.size() < pipeline.devices.size()) return;
   Workload alone = workload;
   alone.in_flight = 1;
@@ -145,6 +147,7 @@ void add_latency(const Pipeline& pipeline, const std::vector<Step>& steps, const
   if (!played.complete) return;
   estimate->ttft_s = std::max(estimate->ttft_s, played.first_step_s);
   estimate->latency_s = std::max(estimate->latency_s, played.makespan_s);
+  estimate->tpot_s = std::max(estimate->tpot_s, (estimate->latency_s - estimate->ttft_s) / later);
 }
 
 // Seconds per request, all of them together; never below what the bottleneck and the latency allow.
@@ -191,6 +194,10 @@ void add_transfers(const Pipeline& pipeline, const std::vector<Step>& steps, Est
         sum_over_steps(steps, [&](const Step& step) { return message.bytes.at(step); });
     estimate->stages[message.from].transfer_s +=
         sum_over_steps(steps, [&](const Step& step) { return message_time_at(message, step); });
+    const double energy_j =
+        transfer_energy(pipeline.cluster, pipeline.cluster.link(from, to), bytes);
+    estimate->stages[message.from].energy_j += energy_j / 2;
+    estimate->stages[message.to].energy_j += energy_j / 2;
     offer(estimate, bytes / message.link.bytes_per_s, from + " -> " + to);
     shared_bytes += bytes;
   };
@@ -233,19 +240,25 @@ Estimate estimate(const Plan& plan, const Segmentation& segmentation, const Clus
     StageEstimate row = stage_memory(pipeline, plan.stages[s], workload);
     row.compute_s =
         sum_over_steps(steps, [&](const Step& step) { return compute_at(pipeline, s, step); });
+    row.energy_j = compute_energy(*pipeline.devices[s], Seconds(row.compute_s));
     offer(&result, row.compute_s, row.device + " computing");
     result.stages.push_back(std::move(row));
   }
   add_transfers(pipeline, steps, &result);
   add_latency(pipeline, steps, workload, limits, &result);
   const auto count = static_cast<double>(steps.size());
-  if (steps.size() > 1) result.tpot_s = (result.latency_s - result.ttft_s) / (count - 1);
+  for (const StageEstimate& stage : result.stages) {
+    result.energy_per_token_j += stage.energy_j / count;
+  }
   result.tokens_per_s = count / seconds_per_request(pipeline, steps, workload, result, limits);
   return result;
 }
 
-double objective_value(const Estimate& estimate, Objective objective) {
-  return objective == Objective::kLatency ? estimate.latency_s : 1 / estimate.tokens_per_s;
+double objective_value(const Estimate& estimate, const Objective& objective) {
+  double value = objective.latency * estimate.latency_s + objective.ttft * estimate.ttft_s +
+                 objective.tpot * estimate.tpot_s + objective.energy * estimate.energy_per_token_j;
+  if (objective.throughput > 0) value += objective.throughput / estimate.tokens_per_s;
+  return value;
 }
 
 }  // namespace lingua

@@ -9,7 +9,7 @@
 // Requests in flight together are played through the pipeline (replay.h): waiting, its filling and
 // emptying, and shares of links count. So is one request alone where residual transfers share links
 // with others.
-// Units: seconds.
+// Units: seconds, joules.
 
 #include "runtime/model/segment.h"
 #include "runtime/plan/plan.h"
@@ -42,7 +42,7 @@ struct PlayLimits {
 Estimate estimate(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
                   const Workload& workload, const PlayLimits& limits = {});
 
-// The value of an objective, smaller is better: latency_s, or seconds per token.
-double objective_value(const Estimate& estimate, Objective objective);
+// The value of an objective, smaller is better.
+double objective_value(const Estimate& estimate, const Objective& objective);
 
 }  // namespace lingua

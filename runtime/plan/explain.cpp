@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/base/errors.h"
+#include "runtime/device/roofline.h"
 #include "runtime/plan/chain_search.h"
 #include "runtime/plan/estimate.h"
 
@@ -118,7 +119,7 @@ class Explainer {
     hopeful.resize(std::min(hopeful.size(), kTried));
     const std::vector<Run>* best = nullptr;
     for (const auto& [bound, chain] : hopeful) {
-      const double value = value_of(chain);
+      const double value = estimated_value(costs_, chain);
       if (idle.value && value >= *idle.value) continue;
       idle.value = value;
       best = &chain;
@@ -127,18 +128,17 @@ class Explainer {
     result_.idle.push_back(std::move(idle));
   }
 
-  double value_of(const std::vector<Run>& chain) const {
-    const double value = estimated_value(costs_, chain);
-    if (request_.objective == Objective::kLatency) return value;
-    return value / static_cast<double>(steps_of(request_.workload).size());
-  }
-
   std::string why_it_cannot(int index) const {
     double least = kNoLimit;
     for (int s = 0; s < costs_.segments(); ++s) least = std::min(least, costs_.memory(s, s));
     if (least > device(index).memory_bytes) {
       return fmt::format("no segment fits its {} (the smallest needs {})",
                          bytes(device(index).memory_bytes), bytes(least));
+    }
+    if (request_.rules.battery_floor > 0) {
+      return fmt::format(
+          "nothing that it could take over fits its {} and keeps {:.0f}% of its battery",
+          bytes(device(index).memory_bytes), 100 * request_.rules.battery_floor);
     }
     return fmt::format("nothing that it could take over fits its {}",
                        bytes(device(index).memory_bytes));
@@ -153,11 +153,30 @@ class Explainer {
       if (common.first <= common.last) before += costs_.compute(common);
     }
     const double transfers = transfers_s(chain) - transfers_s(runs_);
+    if (request_.objective == Objective::kEnergy) {
+      return fmt::format(
+                 "at best it would run {}: computing that draws {} there", segments_text(*at),
+                 format_quantity(compute_energy(device(index), Seconds(costs_.compute(*at))),
+                                 Unit::kJoules)) +
+             fmt::format(" and {} where it runs now",
+                         format_quantity(energy_now(at->first, at->last), Unit::kJoules));
+    }
     return fmt::format(
         "at best it would run {}: computing that takes {} there and {} where it runs now, and "
         "transfers per request {} by {}",
         segments_text(*at), seconds(costs_.compute(*at)), seconds(before),
         transfers >= 0 ? "grow" : "shrink", seconds(std::abs(transfers)));
+  }
+
+  // What computing these segments draws, where they run in the plan.
+  double energy_now(int first, int last) const {
+    double joules = 0;
+    for (const Run& run : runs_) {
+      const Run common{run.device, std::max(run.first, first), std::min(run.last, last)};
+      if (common.first > common.last) continue;
+      joules += compute_energy(device(run.device), Seconds(costs_.compute(common)));
+    }
+    return joules;
   }
 
   double transfers_s(const std::vector<Run>& runs) const {
@@ -175,7 +194,8 @@ class Explainer {
       if (stage.memory_binds) memory += (memory.empty() ? "" : ", ") + stage.device;
     }
     if (!memory.empty()) memory = fmt::format("; the memory of {} is full", memory);
-    if (request_.objective == Objective::kLatency) {
+    if (request_.objective == Objective::kEnergy) return what_draws() + memory;
+    if (costs_.busy_price() == 0) {
       const double transfers = transfers_s(runs_) / plan_.estimate.latency_s;
       return fmt::format("{:.0f}% of a request's time is computing and {:.0f}% transfers{}",
                          100 * (1 - transfers), 100 * transfers, memory);
@@ -195,6 +215,22 @@ class Explainer {
         busiest->device, 100 * busiest->busy_share, request_.workload.in_flight, memory);
   }
 
+  // Of the energy, which device's computing draws most, and what the radios do.
+  std::string what_draws() const {
+    const double steps = static_cast<double>(steps_of(request_.workload).size());
+    const double all = plan_.estimate.energy_per_token_j * steps;
+    double computing = 0;
+    std::pair<double, DeviceName> most;
+    for (const Run& run : runs_) {
+      const double joules = compute_energy(device(run.device), Seconds(costs_.compute(run)));
+      computing += joules;
+      most = std::max(most, {joules, device(run.device).name});
+    }
+    return fmt::format(
+        "{:.0f}% of the energy is computing ({} draws most, {:.0f}%) and {:.0f}% radios",
+        100 * computing / all, most.second, 100 * most.first / all, 100 * (1 - computing / all));
+  }
+
   std::optional<double> plan_again(const std::string& planner, const PlanRequest& request) const {
     try {
       return objective_value(make_plan(planner, request).estimate, request.objective);
@@ -209,7 +245,7 @@ class Explainer {
     for (int d : possible_headers(costs_)) {
       const Run all{d, 0, costs_.segments() - 1};
       if (!costs_.fits(all) || !costs_.allowed(all)) continue;
-      const double value = value_of({all});
+      const double value = estimated_value(costs_, {all});
       if (single.value && *single.value <= value) continue;
       single = {fmt::format("{} alone", device(d).name), value};
     }
@@ -275,19 +311,13 @@ class Explainer {
   Explanation result_;
 };
 
-// "1.20 s", or "12.3 tokens/s", of a value of the objective.
-std::string value_text(double value, Objective objective) {
-  if (objective == Objective::kLatency) return seconds(value);
-  return fmt::format("{:.4g} tokens/s", 1 / value);
-}
-
 std::string change_text(const std::optional<double>& value, const Explanation& explanation,
-                        Objective objective) {
+                        const Objective& objective) {
   if (!value) return "no plan fits";
   const double change = *value / explanation.value - 1;
-  const std::string text = value_text(*value, objective);
+  const std::string text = objective_text(*value, objective);
   if (std::abs(change) < kSmallGain) return text + ", the same";
-  const double share = objective == Objective::kLatency ? change : 1 / (1 + change) - 1;
+  const double share = objective.is_throughput() ? 1 / (1 + change) - 1 : change;
   return fmt::format("{}, {:+.1f}%", text, 100 * share);
 }
 
@@ -299,7 +329,7 @@ Explanation explain(const Plan& plan, const PlanRequest& request) {
 }
 
 std::string explanation_text(const Explanation& explanation, const PlanRequest& request) {
-  const Objective objective = request.objective;
+  const Objective& objective = request.objective;
   std::string text = fmt::format("\nwhat binds: {}\n", explanation.binds);
   for (const StageReason& stage : explanation.stages) {
     text += fmt::format(
@@ -316,7 +346,7 @@ std::string explanation_text(const Explanation& explanation, const PlanRequest& 
     if (idle.value) text += "; in all " + change_text(idle.value, explanation, objective);
     text += "\n";
   }
-  text += fmt::format("this plan: {}; others:\n", value_text(explanation.value, objective));
+  text += fmt::format("this plan: {}; others:\n", objective_text(explanation.value, objective));
   for (const Alternative& other : explanation.other_plans) {
     text += fmt::format("  {}: {}\n", other.what, change_text(other.value, explanation, objective));
   }

@@ -47,11 +47,9 @@ std::vector<Run> fill_to_least_level(const PlanCosts& costs, const std::vector<i
 void refuse_run(const PlanCosts& costs, const char* planner, const Run& run) {
   const DeviceSpec& device = costs.request().cluster->devices[run.device];
   throw InfeasibleError(fmt::format(
-      "planner '{}' gives device '{}' segments {} to {}, which need {}; it has {}. Another planner "
-      "may find a plan that fits",
-      planner, device.name, run.first, run.last,
-      format_quantity(costs.memory(run.first, run.last), Unit::kBytes),
-      format_quantity(device.memory_bytes, Unit::kBytes)));
+      "planner '{}' gives device '{}' segments {} to {}, {}. Another planner may find a plan that "
+      "fits",
+      planner, device.name, run.first, run.last, costs.misfit(run)));
 }
 
 void refuse_order(const PlanCosts& costs, const char* planner, const char* order) {

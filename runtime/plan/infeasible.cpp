@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "runtime/base/errors.h"
+#include "runtime/plan/chain_search.h"
 #include "runtime/plan/plan_costs.h"
 #include "runtime/plan/run_memory.h"
 
@@ -71,6 +72,31 @@ void PlanCosts::explain_rules() const {
   check(tailer, "tailer", tailer_ == header_ ? 0 : segments_ - 1, segments_ - 1);
 }
 
+// Where a plan could do without the floor: how far each device may go.
+void PlanCosts::explain_battery() const {
+  if (request_->rules.battery_floor == 0) return;
+  PlanRequest without = *request_;
+  without.rules.battery_floor = 0;
+  const PlanCosts free(without);
+  if (quick_chain(free).empty()) return;
+  constexpr int kNamed = 8;
+  std::string reach;
+  for (int d = 0; d < std::min(devices_, kNamed); ++d) {
+    int most = 0;
+    for (int first = 0; first < segments_; ++first) {
+      int last = first;
+      while (last < segments_ && compute({d, first, last}) <= battery_s_[d]) ++last;
+      most = std::max(most, last - first);
+    }
+    reach += fmt::format("{}{} {}", d == 0 ? "" : ", ", request_->cluster->devices[d].name, most);
+  }
+  throw InfeasibleError(fmt::format(
+      "no plan leaves every battery at {:.1f}% or more; of {} segments could run at most: {}{}. "
+      "Lower the floor or ask for fewer requests ({})",
+      100 * request_->rules.battery_floor, segments_, reach, devices_ > kNamed ? ", ..." : "",
+      request_->workload.total_requests()));
+}
+
 void PlanCosts::explain_contiguity() const {
   // Devices with the most memory first reach as far as any order when all are alike; the message
   // says how far that is.
@@ -101,6 +127,7 @@ void PlanCosts::explain_infeasible() const {
   const auto largest = std::max_element(
       devices.begin(), devices.end(),
       [](const DeviceSpec& a, const DeviceSpec& b) { return a.memory_bytes < b.memory_bytes; });
+  explain_battery();
   explain_rules();
   explain_single(*request_, *largest);
   explain_header(*request_);

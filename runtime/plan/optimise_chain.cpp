@@ -44,15 +44,15 @@ double relaxed_value(const PlanCosts& costs, double busiest) {
   return value;
 }
 
-// Finds the least T for which some chain within T has a value of at most T. Chains within
-// times[k] are chains within times[k + 1], so each answer closes one side.
+// For throughput alone: finds the least T for which some chain within T has a value of at most T, worth
+// as much. Chains within times[k] are chains within times[k + 1], so each answer closes one side.
 class BottleneckSearch {
  public:
   BottleneckSearch(const PlanCosts& costs, const ChainSolver& solver, std::vector<Run> runs)
       : costs_(costs), solver_(solver), runs_(std::move(runs)), best_(costs.objective(runs_)) {}
 
   ChainOptimum run(double low) {
-    times_ = busy_times(costs_, low, best_);
+    times_ = busy_times(costs_, low / costs_.busy_price(), best_ / costs_.busy_price());
     bool reached_before = false;
     std::size_t probe = first_hopeful();
     for (std::size_t step = 1; open() > 0; step *= 2) {
@@ -69,7 +69,8 @@ class BottleneckSearch {
       }
       reached_before = reached_before || reached;
     }
-    const double bound = open() > 0 ? std::min(best_, times_[closed_]) : best_;
+    const double bound =
+        open() > 0 ? std::min(best_, costs_.busy_price() * times_[closed_]) : best_;
     return {std::move(runs_), bound, !stopped_};
   }
 
@@ -78,15 +79,18 @@ class BottleneckSearch {
   std::size_t open() const {
     const auto begin = times_.begin() + static_cast<std::ptrdiff_t>(closed_);
     return static_cast<std::size_t>(
-        std::lower_bound(begin, times_.end(), best_ * (1 - kSameValue)) - begin);
+        std::lower_bound(begin, times_.end(), best_ / costs_.busy_price() * (1 - kSameValue)) -
+        begin);
   }
 
   // The first T at which even the relaxation stays within T; most often the answer is near it.
   std::size_t first_hopeful() const {
-    return static_cast<std::size_t>(
-        std::partition_point(times_.begin(), times_.end(),
-                             [&](double time) { return relaxed_value(costs_, time) > time; }) -
-        times_.begin());
+    return static_cast<std::size_t>(std::partition_point(times_.begin(), times_.end(),
+                                                         [&](double time) {
+                                                           return relaxed_value(costs_, time) >
+                                                                  costs_.busy_price() * time;
+                                                         }) -
+                                    times_.begin());
   }
 
   // Returns true when a chain within `time` has a value of at most `time`: better ones have less.
@@ -99,7 +103,7 @@ class BottleneckSearch {
       best_ = objective;
       runs_ = std::move(*result.runs);
     }
-    return objective <= time;
+    return objective <= costs_.busy_price() * time;
   }
 
   const PlanCosts& costs_;
@@ -111,6 +115,24 @@ class BottleneckSearch {
   bool stopped_ = false;
 };
 
+// For throughput weighed against other goals: from the cheapest chain on, ever less busy ones, until none
+// is cheaper than the best so far. Good, not proven: `bound` stays that of the price.
+ChainOptimum less_and_less_busy(const PlanCosts& costs, const ChainSolver& solver,
+                                ChainOptimum best) {
+  std::vector<Run> runs = best.runs;
+  double value = costs.objective(runs);
+  while (true) {
+    const double busiest = costs.busiest(runs) * (1 - kSameValue);
+    const ChainResult result = solver({busiest, value * (1 - kSameValue)});
+    if (!result.runs) return best;
+    runs = *result.runs;
+    const double next = costs.objective(runs);
+    if (next >= value) continue;
+    value = next;
+    best.runs = runs;
+  }
+}
+
 }  // namespace
 
 ChainOptimum optimise_chain(const PlanCosts& costs, const ChainSolver& solver,
@@ -118,17 +140,18 @@ ChainOptimum optimise_chain(const PlanCosts& costs, const ChainSolver& solver,
   ChainOptimum best{incumbent, relaxed_value(costs, kNoLimit), true};
   if (best.bound == kNoLimit) return {{}, kNoLimit, true};
   const double cutoff =
-      incumbent.empty() ? kNoLimit : chain_value(costs, incumbent) * (1 - kSameValue);
-  const bool throughput = costs.request().objective == Objective::kThroughput;
-  if (!throughput || incumbent.empty()) {
+      incumbent.empty() ? kNoLimit : costs.price(incumbent).value() * (1 - kSameValue);
+  const bool only_throughput = costs.request().objective.is_throughput();
+  if (!only_throughput || incumbent.empty()) {
     ChainResult result = solver({kNoLimit, cutoff});
     if (result.runs) best.runs = std::move(*result.runs);
     best.exact = result.exact;
     if (!result.exact) best.bound = std::max(best.bound, result.bound);
     if (best.runs.empty() || !result.exact) return best;
-    best.bound = chain_value(costs, best.runs);
+    best.bound = costs.price(best.runs).value();
   }
-  if (!throughput) return best;
+  if (costs.busy_price() == 0) return best;
+  if (!only_throughput) return less_and_less_busy(costs, solver, std::move(best));
   return BottleneckSearch(costs, solver, std::move(best.runs)).run(best.bound);
 }
 
@@ -141,6 +164,22 @@ std::vector<Run> quick_chain(const PlanCosts& costs) {
     return result;
   };
   return optimise_chain(costs, beam, {}).runs;
+}
+
+std::vector<Run> first_chain(const PlanCosts& costs) {
+  if (costs.request().running == nullptr) return quick_chain(costs);
+  std::vector<Run> runs;
+  for (const Stage& stage : *costs.request().running) {
+    const int device = costs.request().cluster->index_of(stage.device);
+    if (device < 0) return quick_chain(costs);
+    runs.push_back({device, stage.first_segment, stage.last_segment});
+  }
+  const bool holds =
+      !runs.empty() && runs.front().first == 0 && runs.back().last + 1 == costs.segments() &&
+      (costs.header() < 0 || runs.front().device == costs.header()) &&
+      std::all_of(runs.begin(), runs.end(),
+                  [&](const Run& run) { return costs.fits(run) && costs.allowed(run); });
+  return holds ? runs : quick_chain(costs);
 }
 
 PlannerResult planner_result(const PlanCosts& costs, const ChainOptimum& optimum) {

@@ -175,16 +175,6 @@ std::vector<Step> steps_of(const Workload& workload) {
   return steps;
 }
 
-const char* objective_name(Objective objective) {
-  return objective == Objective::kLatency ? "latency" : "throughput";
-}
-
-Objective parse_objective(const std::string& name) {
-  if (name == "latency") return Objective::kLatency;
-  if (name == "throughput") return Objective::kThroughput;
-  throw UsageError(fmt::format("objective '{}' is not known; write latency or throughput", name));
-}
-
 const char* optimality_name(Optimality optimality) {
   switch (optimality) {
     case Optimality::kOptimal: return "optimal";

@@ -1,7 +1,7 @@
 #pragma once
 // A plan: which device runs which run of segments, and which tensor goes from whom to whom.
 //
-// Units: seconds, bytes. Ownership: a plain value; plan_to_json and plan_from_json keep all of it.
+// Units: seconds, bytes, joules. Ownership: a plain value; plan_to_json and plan_from_json keep all of it.
 // Errors: check_plan throws InputError that names the device or segment at fault.
 
 #include <nlohmann/json_fwd.hpp>
@@ -11,6 +11,7 @@
 #include "runtime/device/message.h"
 #include "runtime/device/spec.h"
 #include "runtime/model/segment.h"
+#include "runtime/plan/objective.h"
 
 namespace lingua {
 
@@ -33,10 +34,6 @@ struct Workload {
 
 // The steps of one request of the workload, in order.
 std::vector<Step> steps_of(const Workload& workload);
-
-enum class Objective { kLatency, kThroughput };
-const char* objective_name(Objective objective);
-Objective parse_objective(const std::string& name);  // UsageError
 
 struct Stage {
   DeviceName device;
@@ -66,6 +63,7 @@ struct StageEstimate {
   DeviceName device;
   double compute_s = 0;   // per request, over all its steps
   double transfer_s = 0;  // per request, on its outgoing links
+  double energy_j = 0;    // per request: computing and half of its links; 0 where no power is known
   double weights_bytes = 0;
   double state_bytes = 0;  // for the requests in flight
   double activation_bytes = 0;
@@ -77,6 +75,7 @@ struct Estimate {
   double tpot_s = 0;     // per further token, mean
   double tokens_per_s =
       0;  // of all requests, in_flight at once, from the first start to the last end
+  double energy_per_token_j = 0;
   double bottleneck_s = 0;  // busiest device or link, per request
   std::string bottleneck;   // "phone2 computing", "phone1 -> phone2"
   std::vector<StageEstimate> stages;

@@ -19,8 +19,10 @@ PlanCosts::PlanCosts(const PlanRequest& request)
           index_of(request.rules.header.empty() ? request.cluster->header : request.rules.header)),
       tailer_(index_of(request.rules.tailer)),
       medium_bytes_per_s_(request.cluster->shared_bytes_per_s) {
+  weigh_goals();
   fill_compute();
   fill_memory();
+  fill_batteries();
   fill_messages();
   fill_links();
 }
@@ -29,19 +31,29 @@ int PlanCosts::index_of(const DeviceName& name) const {
   return name.empty() ? -1 : request_->cluster->index_of(name);
 }
 
+void PlanCosts::weigh_goals() {
+  const Objective& goal = request_->objective;
+  steps_ = static_cast<double>(steps_of(request_->workload).size());
+  first_price_ = goal.latency + goal.ttft;
+  later_price_ = goal.latency + (steps_ > 1 ? goal.tpot / (steps_ - 1) : 0);
+  joule_price_ = goal.energy / steps_;
+  busy_price_ = goal.throughput / steps_;
+}
+
 void PlanCosts::fill_compute() {
   const std::vector<Step> steps = steps_of(request_->workload);
-  steps_ = static_cast<double>(steps.size());
   compute_before_.assign(static_cast<std::size_t>(devices_) * (segments_ + 1), 0);
+  compute_first_before_ = compute_before_;
   for (int d = 0; d < devices_; ++d) {
     for (int s = 0; s < segments_; ++s) {
-      const double time = sum_over_steps(steps, [&](const Step& step) {
+      const auto time = [&](const Step& step) {
         return compute_time(request_->segmentation->segments[s], request_->cluster->devices[d],
                             step)
             .count();
-      });
+      };
       const std::size_t at = static_cast<std::size_t>(d) * (segments_ + 1) + s;
-      compute_before_[at + 1] = compute_before_[at] + time;
+      compute_before_[at + 1] = compute_before_[at] + sum_over_steps(steps, time);
+      compute_first_before_[at + 1] = compute_first_before_[at] + time(steps.front());
     }
   }
 }
@@ -57,18 +69,32 @@ void PlanCosts::fill_memory() {
   }
 }
 
+void PlanCosts::fill_batteries() {
+  const double floor = request_->rules.battery_floor;
+  for (const DeviceSpec& device : request_->cluster->devices) {
+    const bool limited = floor > 0 && device.battery_j > 0 && device.power_w > 0;
+    const double joules = std::max(0.0, device.charge - floor) * device.battery_j;
+    battery_s_.push_back(limited ? joules / device.power_w / request_->workload.total_requests()
+                                 : kNoLimit);
+  }
+}
+
 void PlanCosts::fill_messages() {
   const Segmentation& segmentation = *request_->segmentation;
   const std::vector<Step> steps = steps_of(request_->workload);
   struct Life {
     int made = 0;
     double bytes = 0;
-    std::vector<int> used;  // segments, ascending
+    double first_bytes = 0;  // in the first step
+    std::vector<int> used;   // segments, ascending
   };
   std::map<ValueId, Life> lives;
   const auto make = [&](const TensorSpec& spec, int segment) {
     lives[spec.value] = {
-        segment, sum_over_steps(steps, [&](const Step& step) { return spec.bytes.at(step); }), {}};
+        segment,
+        sum_over_steps(steps, [&](const Step& step) { return spec.bytes.at(step); }),
+        spec.bytes.at(steps.front()),
+        {}};
   };
   for (const TensorSpec& spec : segmentation.model_inputs) make(spec, 0);
   for (int s = 0; s < segments_; ++s) {
@@ -83,18 +109,22 @@ void PlanCosts::fill_messages() {
     if (used.empty() || used.back() < segments_ - 1) used.push_back(segments_ - 1);
   }
   message_bytes_.assign(static_cast<std::size_t>(segments_) * (segments_ + 1), 0);
+  message_first_bytes_ = message_bytes_;
   std::vector<bool> fed(segments_, false);
   for (const auto& [value, life] : lives) {
     for (int cut : life.used) {
       if (cut <= life.made) continue;
       if (cut == life.made + 1) fed[cut] = true;
-      for (int start = 0; start <= life.made; ++start)
+      for (int start = 0; start <= life.made; ++start) {
         message_bytes_[cell(start, cut)] += life.bytes;
+        message_first_bytes_[cell(start, cut)] += life.first_bytes;
+      }
     }
   }
   chained_ = std::all_of(fed.begin() + 1, fed.end(), [](bool is_fed) { return is_fed; });
-  answer_bytes_ = sum_over_steps(steps, [bytes = return_bytes(segmentation, request_->workload)](
-                                            const Step& step) { return bytes.at(step); });
+  const StepFunction answer = return_bytes(segmentation, request_->workload);
+  answer_bytes_ = sum_over_steps(steps, [&](const Step& step) { return answer.at(step); });
+  answer_first_bytes_ = answer.at(steps.front());
 }
 
 void PlanCosts::fill_links() {
@@ -103,12 +133,30 @@ void PlanCosts::fill_links() {
       const LinkSpec link = link_alone(*request_->cluster, from.name, to.name);
       latency_s_.push_back(link.latency.count());
       bytes_per_s_.push_back(link.bytes_per_s);
+      const LinkSpec radio = request_->cluster->link(from.name, to.name);
+      joules_per_byte_.push_back(transfer_energy(*request_->cluster, radio, 1));
     }
   }
 }
 
 bool PlanCosts::fits(const Run& run) const {
-  return memory(run.first, run.last) <= request_->cluster->devices[run.device].memory_bytes;
+  return memory(run.first, run.last) <= request_->cluster->devices[run.device].memory_bytes &&
+         compute(run) <= battery_s_[run.device];
+}
+
+std::string PlanCosts::misfit(const Run& run) const {
+  const DeviceSpec& device = request_->cluster->devices[run.device];
+  const double need = memory(run.first, run.last);
+  if (need > device.memory_bytes) {
+    return fmt::format("which need {}; it has {}", format_quantity(need, Unit::kBytes),
+                       format_quantity(device.memory_bytes, Unit::kBytes));
+  }
+  const int requests = request_->workload.total_requests();
+  const double left =
+      device.charge - requests * compute_energy(device, Seconds(compute(run))) / device.battery_j;
+  return fmt::format("which leave its battery at {:.1f}% after {} {}; the floor is {:.1f}%",
+                     100 * std::max(0.0, left), requests, requests == 1 ? "request" : "requests",
+                     100 * request_->rules.battery_floor);
 }
 
 bool PlanCosts::allowed(const Run& run) const {
@@ -176,23 +224,72 @@ double PlanCosts::latency(const std::vector<Run>& runs) const {
   return sum;
 }
 
-double PlanCosts::bottleneck(const std::vector<Run>& runs) const {
+double PlanCosts::busiest(const std::vector<Run>& runs) const {
   double busiest = answer_busy(runs.back().device, runs.front().device);
-  double medium_s = answer_medium(runs.back().device, runs.front().device);
   for (std::size_t r = 0; r < runs.size(); ++r) {
     busiest = std::max(busiest, compute(runs[r]));
-    if (r > 0) {
-      const Run& sender = runs[r - 1];
-      busiest = std::max(busiest, busy(sender.device, runs[r].device, sender.first, runs[r].first));
-      medium_s += medium(sender.first, runs[r].first);
-    }
+    if (r == 0) continue;
+    const Run& sender = runs[r - 1];
+    busiest = std::max(busiest, busy(sender.device, runs[r].device, sender.first, runs[r].first));
   }
-  return std::max(busiest, medium_s);
+  return busiest;
+}
+
+double PlanCosts::bottleneck(const std::vector<Run>& runs) const {
+  double medium_s = answer_medium(runs.back().device, runs.front().device);
+  for (std::size_t r = 1; r < runs.size(); ++r)
+    medium_s += medium(runs[r - 1].first, runs[r].first);
+  return std::max(busiest(runs), medium_s);
+}
+
+// Of seconds on the way of a request (in its first step and in all), joules, and seconds on the medium.
+Price PlanCosts::priced(double first_s, double all_s, double joules, double medium_s) const {
+  const double sum =
+      first_price_ * first_s + later_price_ * (all_s - first_s) + joule_price_ * joules;
+  return {sum + busy_price_ * all_s / request_->workload.overlap(),
+          weighs_medium() ? sum + busy_price_ * medium_s : 0};
+}
+
+Price PlanCosts::price(const Run& run) const {
+  const double* before =
+      &compute_first_before_[static_cast<std::size_t>(run.device) * (segments_ + 1)];
+  const double all_s = compute(run);
+  const DeviceSpec& device = request_->cluster->devices[run.device];
+  return priced(before[run.last + 1] - before[run.first], all_s,
+                compute_energy(device, Seconds(all_s)), 0);
+}
+
+Price PlanCosts::transfer_price(int from, int to, int start, int cut) const {
+  const std::size_t ends = pair(from, to);
+  const double first_bytes = message_first_bytes_[cell(start, cut)] + kMessageBytes;
+  const double bytes = message_bytes_[cell(start, cut)] + steps_ * kMessageBytes;
+  return priced(latency_s_[ends] + first_bytes / bytes_per_s_[ends], transfer(from, to, start, cut),
+                joules_per_byte_[ends] * bytes, medium(start, cut));
+}
+
+Price PlanCosts::answer_price(int tailer, int header) const {
+  if (tailer == header) return {};
+  const std::size_t ends = pair(tailer, header);
+  return priced(latency_s_[ends] + answer_first_bytes_ / bytes_per_s_[ends], answer(tailer, header),
+                joules_per_byte_[ends] * answer_bytes_, answer_medium(tailer, header));
+}
+
+Price PlanCosts::price(const std::vector<Run>& runs) const {
+  Price sum = answer_price(runs.back().device, runs.front().device);
+  for (std::size_t r = 0; r < runs.size(); ++r) {
+    sum = sum + price(runs[r]);
+    if (r == 0) continue;
+    const Run& sender = runs[r - 1];
+    sum = sum + transfer_price(sender.device, runs[r].device, sender.first, runs[r].first);
+  }
+  return sum;
 }
 
 double PlanCosts::objective(const std::vector<Run>& runs) const {
-  if (request_->objective == Objective::kLatency) return latency(runs);
-  return std::max(bottleneck(runs), latency(runs) / request_->workload.overlap());
+  const Price sum = price(runs);
+  if (busy_price_ == 0) return sum.value();
+  const double others = sum.cost - busy_price_ * latency(runs) / request_->workload.overlap();
+  return std::max(sum.value(), others + busy_price_ * busiest(runs));
 }
 
 }  // namespace lingua

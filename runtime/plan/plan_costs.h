@@ -7,9 +7,13 @@
 // in the sender's run and used first, from there on, by the segment after the cut. What goes to a
 // stage that is not the next (residual transfers) is left out: it travels beside the chain. So a
 // chain costs no more than estimate() says, and as much where no residual transfer is on the
-// critical path. Units: seconds per request. Ownership: refers to the request, which must outlive
-// it.
+// critical path.
+// The price of a chain is what it is worth to the objective: what adds up along it (seconds, joules),
+// weighed, and for throughput the larger of latency / overlap and the time on the shared medium.
+// Units: seconds per request; prices and values are in the objective's unit. Ownership: refers to the
+// request, which must outlive it.
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <vector>
@@ -29,6 +33,17 @@ struct Run {
   bool operator==(const Run&) const = default;
 };
 
+// Sums along a chain, in the objective's unit.
+struct Price {
+  double cost = 0;    // with throughput bound by latency / overlap
+  double medium = 0;  // with throughput bound by the shared medium; 0 where that cannot be
+
+  double value() const { return std::max(cost, medium); }
+  friend Price operator+(const Price& a, const Price& b) {
+    return {a.cost + b.cost, a.medium + b.medium};
+  }
+};
+
 class PlanCosts {
  public:
   explicit PlanCosts(const PlanRequest& request);
@@ -43,7 +58,10 @@ class PlanCosts {
   bool chained() const { return chained_; }
 
   double memory(int first, int last) const { return memory_[cell(first, last)]; }
+  // Its memory holds the run, and its battery keeps the floor.
   bool fits(const Run& run) const;
+  // Why a run does not fit, with numbers. REQUIRES: !fits(run).
+  std::string misfit(const Run& run) const;
   // By the rules: the header keeps what it must, the tailer runs the last segment and others do not.
   bool allowed(const Run& run) const;
   double compute(const Run& run) const;
@@ -61,11 +79,22 @@ class PlanCosts {
   double answer_medium(int tailer, int header) const;
 
   std::vector<Stage> stages(const std::vector<Run>& runs) const;
-  // Latency and the busiest resource of a chain.
+  // Latency, the busiest device or link, and the busiest resource of a chain, the medium included.
   double latency(const std::vector<Run>& runs) const;
+  double busiest(const std::vector<Run>& runs) const;
   double bottleneck(const std::vector<Run>& runs) const;
-  // What is minimised: latency, or max(bottleneck, latency / overlap), per request.
+
+  // What the parts of a chain add to its price, and the whole.
+  Price price(const Run& run) const;
+  Price transfer_price(int from, int to, int start, int cut) const;
+  Price answer_price(int tailer, int header) const;
+  Price price(const std::vector<Run>& runs) const;
+  // The same with what the busiest device or link bounds: what is minimised, and no more than the
+  // objective's value by estimate().
   double objective(const std::vector<Run>& runs) const;
+  // What a second of the busiest resource, per request, is worth; 0 when throughput is no goal.
+  double busy_price() const { return busy_price_; }
+  bool weighs_medium() const { return busy_price_ > 0 && has_medium(); }
 
   // The request's time limit, counted from the making of these tables, is over.
   bool out_of_time() const {
@@ -83,11 +112,15 @@ class PlanCosts {
     return static_cast<std::size_t>(from) * devices_ + to;
   }
   int index_of(const DeviceName& name) const;  // -1 for an empty name
+  void weigh_goals();
+  Price priced(double first_s, double all_s, double joules, double medium_s) const;
   void fill_compute();
   void fill_memory();
+  void fill_batteries();
   void fill_messages();
   void fill_links();
   void explain_rules() const;
+  void explain_battery() const;
   void explain_contiguity() const;
 
   const PlanRequest* request_;
@@ -97,14 +130,25 @@ class PlanCosts {
   int header_ = -1;
   int tailer_ = -1;
   double steps_ = 0;
+  double first_price_ = 0;  // of a second in the first step
+  double later_price_ = 0;  // of a second in the others
+  double joule_price_ = 0;
+  double busy_price_ = 0;
   double answer_bytes_ = 0;
+  double answer_first_bytes_ = 0;  // in the first step
   double medium_bytes_per_s_ = 0;
   bool chained_ = true;
-  std::vector<double> compute_before_;  // [device][segment]: sum over the segments before it
-  std::vector<double> memory_;          // [first][last]
-  std::vector<double> message_bytes_;   // [start][cut], over all steps
-  std::vector<double> latency_s_;       // [from][to]
-  std::vector<double> bytes_per_s_;     // [from][to]
+  // [device][segment]: sums over the segments before it, over all steps and in the first.
+  std::vector<double> compute_before_;
+  std::vector<double> compute_first_before_;
+  std::vector<double> battery_s_;  // of computing per request, by device
+  std::vector<double> memory_;     // [first][last]
+  // [start][cut]: over all steps and in the first.
+  std::vector<double> message_bytes_;
+  std::vector<double> message_first_bytes_;
+  std::vector<double> latency_s_;        // [from][to]
+  std::vector<double> bytes_per_s_;      // [from][to]
+  std::vector<double> joules_per_byte_;  // [from][to]
 };
 
 }  // namespace lingua

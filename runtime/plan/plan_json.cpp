@@ -105,6 +105,7 @@ json to_json(const StageEstimate& row) {
   return {{"device", row.device},
           {"compute_s", row.compute_s},
           {"transfer_s", row.transfer_s},
+          {"energy_j", row.energy_j},
           {"weights_bytes", row.weights_bytes},
           {"state_bytes", row.state_bytes},
           {"activation_bytes", row.activation_bytes},
@@ -118,6 +119,7 @@ json to_json(const Estimate& estimate) {
           {"ttft_s", estimate.ttft_s},
           {"tpot_s", estimate.tpot_s},
           {"tokens_per_s", estimate.tokens_per_s},
+          {"energy_per_token_j", estimate.energy_per_token_j},
           {"bottleneck_s", estimate.bottleneck_s},
           {"bottleneck", estimate.bottleneck},
           {"stages", std::move(stages)}};
@@ -150,6 +152,7 @@ Estimate read_estimate(const Field& field) {
   estimate.ttft_s = field.at("ttft_s").non_negative();
   estimate.tpot_s = field.at("tpot_s").non_negative();
   estimate.tokens_per_s = field.at("tokens_per_s").non_negative();
+  estimate.energy_per_token_j = field.at("energy_per_token_j").non_negative();
   estimate.bottleneck_s = field.at("bottleneck_s").non_negative();
   estimate.bottleneck = field.at("bottleneck").text();
   for (const Field& row : field.at("stages").items()) {
@@ -157,6 +160,7 @@ Estimate read_estimate(const Field& field) {
     stage.device = row.at("device").text();
     stage.compute_s = row.at("compute_s").non_negative();
     stage.transfer_s = row.at("transfer_s").non_negative();
+    stage.energy_j = row.at("energy_j").non_negative();
     stage.weights_bytes = row.at("weights_bytes").non_negative();
     stage.state_bytes = row.at("state_bytes").non_negative();
     stage.activation_bytes = row.at("activation_bytes").non_negative();
@@ -167,11 +171,11 @@ Estimate read_estimate(const Field& field) {
 }
 
 Objective read_objective(const Field& field) {
-  const std::string name = field.text();
-  for (Objective objective : {Objective::kLatency, Objective::kThroughput}) {
-    if (name == objective_name(objective)) return objective;
+  try {
+    return parse_objective(field.text());
+  } catch (const UsageError&) {
+    field.fail("latency, ttft, tpot, throughput, energy or a weighted sum of them");
   }
-  field.fail("latency or throughput");
 }
 
 Optimality read_optimality(const Field& field) {

@@ -2,6 +2,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/plan/plan.h"
+#include "runtime/plan/text_table.h"
 
 namespace lingua {
 namespace {
@@ -15,24 +16,21 @@ std::string segments_text(const Stage& stage) {
   return text;
 }
 
-// Rows of cells, the first column left-aligned and the others right-aligned.
-std::string align(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths(rows.front().size(), 0);
-  for (const auto& row : rows) {
-    for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line = fmt::format("{:<{}}", row[0], widths[0]);
-    for (std::size_t c = 1; c < row.size(); ++c) line += fmt::format("  {:>{}}", row[c], widths[c]);
-    text += line + "\n";
-  }
-  return text;
-}
-
 std::string proof(const Plan& plan) {
   if (plan.optimality != Optimality::kFeasible) return optimality_name(plan.optimality);
   return fmt::format("feasible, within {:.2g}% of the proven bound", 100 * plan.gap);
+}
+
+// What the devices draw, where the cluster says so.
+std::string energy_line(const Estimate& estimate) {
+  if (estimate.energy_per_token_j == 0) return "";
+  std::string text = fmt::format("energy: {:.3g} J per token", estimate.energy_per_token_j);
+  double sum = 0;
+  for (const StageEstimate& stage : estimate.stages) sum += stage.energy_j;
+  for (const StageEstimate& stage : estimate.stages) {
+    text += fmt::format(", {} {:.0f}%", stage.device, 100 * stage.energy_j / sum);
+  }
+  return text + "\n";
 }
 
 }  // namespace
@@ -58,13 +56,14 @@ std::string plan_table(const Plan& plan, const Segmentation& segmentation) {
   return fmt::format("{} ({} segments) on {}: planner {}, objective {}, {}\n", plan.model,
                      segmentation.segments.size(), plan.cluster, plan.planner,
                      objective_name(plan.objective), proof(plan)) +
-         align(rows) +
+         text_table(rows) +
          fmt::format(
              "alone, a request takes {}: first token {}, then {} per token; in flight together, "
              "{:.4g} "
              "tokens/s\n",
              seconds(estimate.latency_s), seconds(estimate.ttft_s), seconds(estimate.tpot_s),
              estimate.tokens_per_s) +
+         energy_line(estimate) +
          fmt::format("bottleneck: {}, {} per request; {} transfers per step, {} of them residual\n",
                      estimate.bottleneck, seconds(estimate.bottleneck_s), plan.transfers.size(),
                      residual);

@@ -5,6 +5,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/plan/estimate.h"
+#include "runtime/plan/plan_costs.h"
 #include "runtime/plan/planners.h"
 
 namespace lingua {
@@ -25,6 +26,12 @@ void check_request(const PlanRequest& request) {
   };
   within("prompt tokens", workload.prompt_tokens, 1, kMostTokens);
   within("max tokens", workload.max_tokens, 0, kMostTokens);
+  if (request.objective.tpot > 0 && steps_of(workload).size() < 2) {
+    throw UsageError(
+        fmt::format("objective '{}': no further token follows the first when {} are generated; "
+                    "generate 2 at least",
+                    objective_name(request.objective), workload.max_tokens));
+  }
   within("requests in flight", workload.in_flight, 1, 1'000'000);
   if (request.cluster->devices.empty()) {
     throw InputError(fmt::format("cluster '{}' has no devices", request.cluster->name));
@@ -33,6 +40,32 @@ void check_request(const PlanRequest& request) {
   if (!header.empty() && request.cluster->index_of(header) < 0) {
     throw InputError(fmt::format("cluster '{}': header: '{}' is not one of its devices",
                                  request.cluster->name, header));
+  }
+}
+
+// What the objective and the battery floor must know of the cluster.
+void check_power(const PlanRequest& request) {
+  const ClusterSpec& cluster = *request.cluster;
+  const PlanRules& rules = request.rules;
+  const auto left_out = [&](const DeviceSpec& device) {
+    return std::count(rules.excluded.begin(), rules.excluded.end(), device.name) > 0;
+  };
+  for (const DeviceSpec& device : cluster.devices) {
+    if (request.objective.energy == 0 || device.power_w > 0 || left_out(device)) continue;
+    throw InputError(fmt::format(
+        "cluster '{}': device '{}' has no power, which the energy objective needs; write what "
+        "computing draws, such as power: 3 W",
+        cluster.name, device.name));
+  }
+  const double floor = rules.battery_floor;
+  if (!(floor >= 0 && floor < 1))
+    throw UsageError(fmt::format("battery floor {} is out of range; write 0 to 0.99", floor));
+  if (floor > 0 && std::none_of(cluster.devices.begin(), cluster.devices.end(),
+                                [](const auto& d) { return d.battery_j > 0 && d.power_w > 0; })) {
+    throw InputError(
+        fmt::format("cluster '{}': no device says its battery and its power, which a battery floor "
+                    "needs; write such as battery: 17 Wh and power: 3 W",
+                    cluster.name));
   }
 }
 
@@ -87,6 +120,18 @@ const PlannerEntry& find_planner(const std::string& name) {
     names += (names.empty() ? "" : ", ") + std::string(entry.name);
   }
   throw UsageError(fmt::format("planner '{}' is not known; write one of {}", name, names));
+}
+
+// Which battery a plan takes below the floor, in words; empty when none.
+std::string empty_battery(const std::vector<Stage>& stages, const PlanRequest& request) {
+  const PlanCosts costs(request);
+  for (const Stage& stage : stages) {
+    const Run run{request.cluster->index_of(stage.device), stage.first_segment, stage.last_segment};
+    if (!costs.fits(run))
+      return fmt::format("'{}' runs segments {} to {}, {}", stage.device, run.first, run.last,
+                         costs.misfit(run));
+  }
+  return "";
 }
 
 }  // namespace
@@ -148,12 +193,15 @@ Plan make_plan(const std::string& planner, const PlanRequest& asked) {
   const PlannerEntry& entry = find_planner(planner);
   check_request(asked);
   check_rules(asked);
+  check_power(asked);
   const ClusterSpec cluster = ruled_cluster(asked);
   PlanRequest request = asked;
   request.cluster = &cluster;
   const auto begin = std::chrono::steady_clock::now();
   PlannerResult result = entry.run(request);
-  const std::string broken = broken_rule(result.stages, request.rules);
+  std::string broken = broken_rule(result.stages, request.rules);
+  if (request.rules.battery_floor > 0 && broken.empty())
+    broken = empty_battery(result.stages, request);
   if (!broken.empty()) {
     throw InfeasibleError(fmt::format(
         "planner '{}' does not keep to the rules: {}. Another planner may", entry.name, broken));

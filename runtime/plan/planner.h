@@ -20,9 +20,12 @@ struct PlanRules {
   DeviceName header = {};                 // runs the first segment; empty: as the cluster says
   DeviceName tailer = {};                 // runs the last segment; empty: any
   int header_keeps = 1;                   // so many first segments stay on the header (privacy)
+  // Computing all requests leaves each battery with this share of a full charge, at least.
+  double battery_floor = 0;
 
   bool empty() const {
-    return excluded.empty() && header.empty() && tailer.empty() && header_keeps <= 1;
+    return excluded.empty() && header.empty() && tailer.empty() && header_keeps <= 1 &&
+           battery_floor == 0;
   }
 };
 
@@ -34,6 +37,8 @@ struct PlanRequest {
   PlanRules rules;
   double time_limit_s = 60;
   std::uint64_t seed = 1;
+  // The plan that runs now, to begin the search with; planners that prove nothing ignore it.
+  const std::vector<Stage>* running = nullptr;
 };
 
 // The stages only; make_plan adds the rest. Empty optimality fields mean a heuristic.

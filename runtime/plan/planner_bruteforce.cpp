@@ -11,7 +11,7 @@ constexpr int kMostDevices = 4;
 
 class Enumeration {
  public:
-  explicit Enumeration(const PlanRequest& request) : request_(request) {}
+  explicit Enumeration(const PlanRequest& request) : request_(request), costs_(request) {}
 
   // All ways to place the segments from `first` on devices that are not used yet.
   void place(SegmentId first) {
@@ -27,10 +27,7 @@ class Enumeration {
       }
       if (used(device.name)) continue;
       for (SegmentId last = first; last < count; ++last) {
-        if (run_memory_bytes(*request_.segmentation, first, last, request_.workload) >
-            device.memory_bytes) {
-          break;
-        }
+        if (!costs_.fits({request_.cluster->index_of(device.name), first, last})) break;
         plan_.stages.push_back({device.name, first, last, {}});
         place(last + 1);
         plan_.stages.pop_back();
@@ -60,6 +57,7 @@ class Enumeration {
   }
 
   const PlanRequest& request_;
+  PlanCosts costs_;
   Plan plan_;
   std::vector<Stage> best_;
   double best_value_ = 0;

@@ -81,8 +81,8 @@ class Formulation {
     first_run_ = program_.add_row(1, 1);
     for (int d = 0; d < costs.devices(); ++d)
       device_rows_.push_back(program_.add_row(-kNoLimit, 1));
-    if (weighs_medium()) {
-      latency_row_ = program_.add_row(0, kNoLimit);
+    if (costs.weighs_medium()) {
+      cost_row_ = program_.add_row(0, kNoLimit);
       medium_row_ = program_.add_row(0, kNoLimit);
     }
     add_handover_rows();
@@ -90,9 +90,9 @@ class Formulation {
     for (const Run& run : candidates_.runs) add_run(run);
     for (const Handover& handover : candidates_.handovers) add_handover(handover);
     add_answers(limits.busiest);
-    if (weighs_medium()) {
+    if (costs.weighs_medium()) {
       program_.add_column(1, false, kNoLimit);
-      program_.entry(latency_row_, 1);
+      program_.entry(cost_row_, 1);
       program_.entry(medium_row_, 1);
     }
   }
@@ -118,17 +118,13 @@ class Formulation {
   }
 
  private:
-  bool weighs_medium() const {
-    return costs_.has_medium() && costs_.request().objective == Objective::kThroughput;
-  }
-
-  // A column of a latency and a time on the medium, in the units of the objective.
-  void add_priced(double latency, double medium, bool integer) {
-    const double value = scale_ * chain_value(costs_, latency, 0);
-    program_.add_column(weighs_medium() ? 0 : value, integer, 1);
-    if (!weighs_medium()) return;
-    program_.entry(latency_row_, -value);
-    if (medium > 0) program_.entry(medium_row_, -scale_ * medium);
+  // A column that adds to the price: to what is minimised, or to the two that bound it.
+  void add_priced(const Price& price, bool integer) {
+    const double cost = scale_ * price.cost;
+    program_.add_column(costs_.weighs_medium() ? 0 : cost, integer, 1);
+    if (!costs_.weighs_medium()) return;
+    program_.entry(cost_row_, -cost);
+    if (price.medium > 0) program_.entry(medium_row_, -scale_ * price.medium);
   }
 
   void add_handover_rows() {
@@ -156,8 +152,8 @@ class Formulation {
     const bool last = run.last + 1 == costs_.segments();
     const bool pinned = costs_.header() >= 0;
     const bool answers = last && pinned;
-    add_priced(costs_.compute(run) + (answers ? costs_.answer(run.device, costs_.header()) : 0),
-               answers ? costs_.answer_medium(run.device, costs_.header()) : 0, true);
+    const Price answer = answers ? costs_.answer_price(run.device, costs_.header()) : Price{};
+    add_priced(costs_.price(run) + answer, true);
     program_.entry(device_rows_[run.device], 1);
     if (first) program_.entry(first_run_, 1);
     if (!first) program_.entry(receivers_.at({run.first, run.device}), -1);
@@ -173,8 +169,8 @@ class Formulation {
   void add_handover(const Handover& handover) {
     const auto receiver = receivers_.find({handover.cut, handover.to});
     if (receiver == receivers_.end()) return;
-    add_priced(costs_.transfer(handover.from, handover.to, handover.start, handover.cut),
-               costs_.medium(handover.start, handover.cut), false);
+    add_priced(costs_.transfer_price(handover.from, handover.to, handover.start, handover.cut),
+               false);
     program_.entry(senders_.at({handover.cut, handover.start, handover.from}), 1);
     program_.entry(receiver->second, 1);
   }
@@ -184,7 +180,7 @@ class Formulation {
     for (int tailer = 0; tailer < costs_.devices(); ++tailer) {
       for (int header = 0; header < costs_.devices(); ++header) {
         if (tailer == header || costs_.answer_busy(tailer, header) > busiest) continue;
-        add_priced(costs_.answer(tailer, header), costs_.answer_medium(tailer, header), false);
+        add_priced(costs_.answer_price(tailer, header), false);
         program_.entry(tailer_rows_[tailer], 1);
         program_.entry(header_rows_[header], 1);
       }
@@ -196,7 +192,7 @@ class Formulation {
   ChainCandidates candidates_;
   Program program_;
   int first_run_ = 0;
-  int latency_row_ = 0;
+  int cost_row_ = 0;
   int medium_row_ = 0;
   std::vector<int> device_rows_;
   std::vector<int> tailer_rows_;
@@ -215,7 +211,8 @@ ChainResult solve_chain_with_cbc(const PlanCosts& costs, const ChainLimits& limi
     bound = std::min(bound, ChainBounds(costs, header, limits.busiest).value());
   }
   if (!(bound < limits.cutoff)) return {};
-  const double scale = kScale / (limits.cutoff < kNoLimit ? limits.cutoff : bound);
+  const double typical = limits.cutoff < kNoLimit ? limits.cutoff : bound;
+  const double scale = typical > 0 ? kScale / typical : 1;
   Formulation formulation(costs, limits, scale);
   if (formulation.empty()) return {};
   const ModelPointer model = formulation.make_model();
@@ -233,7 +230,7 @@ ChainResult solve_chain_with_cbc(const PlanCosts& costs, const ChainLimits& limi
     result.bound = std::max(bound, Cbc_getBestPossibleObjValue(model.get()) / scale);
   if (const double* solution = Cbc_bestSolution(model.get())) {
     std::vector<Run> runs = formulation.chain(solution);
-    if (chain_value(costs, runs) < limits.cutoff) result.runs = std::move(runs);
+    if (costs.price(runs).value() < limits.cutoff) result.runs = std::move(runs);
   }
   return result;
 }
@@ -245,7 +242,7 @@ PlannerResult plan_cbc(const PlanRequest& request) {
   const ChainSolver solver = [&](const ChainLimits& limits) {
     return solve_chain_with_cbc(costs, limits, deadline - Clock::now());
   };
-  return planner_result(costs, optimise_chain(costs, solver, quick_chain(costs)));
+  return planner_result(costs, optimise_chain(costs, solver, first_chain(costs)));
 }
 
 }  // namespace lingua

@@ -13,7 +13,7 @@ PlannerResult plan_dp(const PlanRequest& request) {
   }
   const ChainOptimum optimum = optimise_chain(
       costs, [&](const ChainLimits& limits) { return search_chain(costs, limits, kWidth); },
-      quick_chain(costs));
+      first_chain(costs));
   return planner_result(costs, optimum);
 }
 

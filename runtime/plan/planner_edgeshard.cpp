@@ -5,7 +5,7 @@
 // value for each i and j, so that memory taken by a costlier way there is not considered. Throughput
 // (its algorithm 2): g(m, S, j), the least slowest stage when the devices S run the first m layers and
 // j the last of them; a transfer is a stage of its own, with its latency.
-// The paper lets a device return in the latency version; plans here have one run for each device.
+// Of other objectives, those without throughput count as latency. The paper lets a device return in the latency version; plans here have one run for each device.
 // Beyond 9 devices only the best of the sets S are kept for each m and j.
 
 #include <algorithm>
@@ -116,13 +116,14 @@ PlannerResult plan_edgeshard(const PlanRequest& request) {
   cluster.header = cluster.devices[pipeline_order(request).front()].name;
   PlanRequest pinned = request;
   pinned.cluster = &cluster;
+  if (request.objective.throughput == 0) pinned.objective = Objective::kLatency;
   const PlanCosts costs(pinned);
   if (costs.devices() > kMaxChainDevices) {
     throw UsageError(fmt::format("planner 'edgeshard' takes at most {} devices; here are {}",
                                  kMaxChainDevices, costs.devices()));
   }
   std::vector<Run> runs;
-  if (request.objective == Objective::kLatency) {
+  if (pinned.objective == Objective::kLatency) {
     runs = search_chain(costs, {}, 1).runs.value_or(std::vector<Run>{});
   } else {
     runs = SlowestStage(costs).run();

@@ -14,7 +14,7 @@ constexpr int kMostEstimates = 4'000;
 constexpr int kMostPlayedSteps = 4'000'000;
 
 // Walks through all chains whose value is below the best estimate so far, cheapest device first.
-// Where there are too many of them, some for a latency and none for throughput: playing requests takes
+// Where there are too many of them, some for other goals and none for throughput: playing requests takes
 // its time, and an order by what bounds them promises little.
 class Refinement {
  public:
@@ -32,7 +32,7 @@ class Refinement {
   }
 
   ChainOptimum run(double bound) {
-    if (throughput()) complete_ = can_finish();
+    if (plays_requests()) complete_ = can_finish();
     if (complete_) walk();
     return {std::move(best_), complete_ ? best_value_ : bound, complete_};
   }
@@ -45,13 +45,13 @@ class Refinement {
       chain_ = {{header, 0, 0}};
       used_.assign(costs_.devices(), false);
       used_[header] = true;
-      if (rest.value() < target()) extend(0, 0);
+      if (rest.value() < target()) extend({});
     }
   }
 
-  bool throughput() const { return costs_.request().objective == Objective::kThroughput; }
+  bool plays_requests() const { return costs_.busy_price() > 0; }
   double target() const { return best_value_ * (1 - kSameValue); }
-  double busiest() const { return throughput() ? best_value_ : kNoLimit; }
+  double busiest() const { return plays_requests() ? best_value_ / costs_.busy_price() : kNoLimit; }
 
   bool within_limits() {
     if (++visits_ > kMostVisits || estimates_ > most_estimates()) complete_ = false;
@@ -60,41 +60,39 @@ class Refinement {
   }
 
   double most_estimates() const {
-    if (!throughput()) return kMostEstimates;
+    if (!plays_requests()) return kMostEstimates;
     const Workload& workload = costs_.request().workload;
     return kMostPlayedSteps / (static_cast<double>(steps_of(workload).size()) *
                                workload.total_requests() * costs_.devices());
   }
 
   // Tries all ends of the last run of the chain and what can follow.
-  void extend(double latency, double medium) {
+  void extend(const Price& before) {
     if (!within_limits()) return;
     const Run start = chain_.back();
     for (Run run = start; run.last < costs_.segments(); ++run.last) {
-      const double compute = costs_.compute(run);
-      if (!costs_.fits(run) || compute > busiest()) break;
+      if (!costs_.fits(run) || costs_.compute(run) > busiest()) break;
       if (!costs_.allowed(run)) continue;
       chain_.back() = run;
+      const Price price = before + costs_.price(run);
       if (run.last + 1 == costs_.segments()) {
-        finish(latency + compute, medium);
+        finish(price);
       } else {
-        hand_over(run, latency + compute, medium);
+        hand_over(run, price);
       }
       if (!complete_) break;
     }
     chain_.back() = start;
   }
 
-  void hand_over(const Run& run, double latency, double medium) {
+  void hand_over(const Run& run, const Price& before) {
     const int cut = run.last + 1;
     std::vector<std::pair<double, int>> next;  // by the bound on the whole chain
     for (int device = 0; device < costs_.devices(); ++device) {
       if (used_[device] || costs_.busy(run.device, device, run.first, cut) > busiest()) continue;
-      const double value =
-          chain_value(costs_,
-                      latency + costs_.transfer(run.device, device, run.first, cut) +
-                          rest_->latency(cut, device),
-                      medium + costs_.medium(run.first, cut) + rest_->medium(cut, device));
+      const double value = (before + costs_.transfer_price(run.device, device, run.first, cut) +
+                            rest_->price(cut, device))
+                               .value();
       if (value < target()) next.emplace_back(value, device);
     }
     std::sort(next.begin(), next.end());
@@ -102,18 +100,16 @@ class Refinement {
       if (value >= target()) return;
       used_[device] = true;
       chain_.push_back({device, cut, cut});
-      extend(latency + costs_.transfer(run.device, device, run.first, cut),
-             medium + costs_.medium(run.first, cut));
+      extend(before + costs_.transfer_price(run.device, device, run.first, cut));
       chain_.pop_back();
       used_[device] = false;
     }
   }
 
-  void finish(double latency, double medium) {
+  void finish(const Price& before) {
     const int header = chain_.front().device;
     const int tailer = chain_.back().device;
-    const double value = chain_value(costs_, latency + costs_.answer(tailer, header),
-                                     medium + costs_.answer_medium(tailer, header));
+    const double value = (before + costs_.answer_price(tailer, header)).value();
     if (value >= target() || costs_.answer_busy(tailer, header) > busiest()) return;
     ++estimates_;
     if (counting_) return;
@@ -143,17 +139,15 @@ double estimated_value(const PlanCosts& costs, const std::vector<Run>& runs,
   Plan plan;
   plan.stages = costs.stages(runs);
   plan.transfers = transfers_of(*request.segmentation, plan.stages);
-  const Estimate truth =
-      estimate(plan, *request.segmentation, *request.cluster, request.workload, limits);
-  if (request.objective == Objective::kLatency) return truth.latency_s;
-  return static_cast<double>(steps_of(request.workload).size()) / truth.tokens_per_s;
+  return objective_value(
+      estimate(plan, *request.segmentation, *request.cluster, request.workload, limits),
+      request.objective);
 }
 
 ChainOptimum refine_chain(const PlanCosts& costs, ChainOptimum optimum) {
   const double value = estimated_value(costs, optimum.runs);
   if (!costs.chained() || value * (1 - kSameValue) <= optimum.bound) return optimum;
-  const bool throughput = costs.request().objective == Objective::kThroughput;
-  if (throughput && !Refinement(costs, optimum.runs).can_finish()) {
+  if (costs.busy_price() > 0 && !Refinement(costs, optimum.runs).can_finish()) {
     optimum.runs = improve_chain(costs, optimum.runs);
   }
   return Refinement(costs, std::move(optimum.runs)).run(optimum.bound);

@@ -32,7 +32,7 @@ struct Tally {
 };
 
 // Compares a planner with the enumeration of all plans; what must hold whatever the paths are.
-Tally compare(const std::string& planner, Objective objective, Paths paths, int instances,
+Tally compare(const std::string& planner, const Objective& objective, Paths paths, int instances,
               bool with_rules = false) {
   Tally tally;
   for (int seed = 1; seed <= instances; ++seed) {
@@ -40,6 +40,7 @@ Tally compare(const std::string& planner, Objective objective, Paths paths, int 
     Instance instance = random_instance(seed, paths);
     Rng rng(seed);
     if (with_rules) instance.rules = testing::random_rules(instance, rng);
+    if (objective.tpot > 0) instance.workload.max_tokens += 2;
     const PlanRequest request = instance.request(objective);
     const std::optional<Plan> truth = plan_or_nothing("bruteforce", request);
     const std::optional<Plan> plan = plan_or_nothing(planner, request);
@@ -102,11 +103,10 @@ TEST_P(ExactPlanner, FindsTheOptimumThatKeepsTheRules) {
 
 INSTANTIATE_TEST_SUITE_P(All, ExactPlanner,
                          ::testing::Combine(::testing::ValuesIn(exact_planners()),
-                                            ::testing::Values(Objective::kLatency,
-                                                              Objective::kThroughput)),
+                                            ::testing::ValuesIn(testing::objectives())),
                          [](const auto& info) {
                            return std::get<0>(info.param) + "_" +
-                                  objective_name(std::get<1>(info.param));
+                                  testing::test_name(std::get<1>(info.param));
                          });
 
 }  // namespace

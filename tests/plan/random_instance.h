@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ struct Instance {
   Workload workload;
   PlanRules rules;
 
-  PlanRequest request(Objective objective) const {
+  PlanRequest request(const Objective& objective) const {
     PlanRequest request;
     request.segmentation = &segmentation;
     request.cluster = &cluster;
@@ -32,6 +33,26 @@ struct Instance {
     return request;
   }
 };
+
+// Each goal alone, sums that add up along a chain, and a sum in which requests in flight count.
+inline std::vector<Objective> objectives() {
+  return {Objective::kLatency,
+          Objective::kTtft,
+          Objective::kTpot,
+          Objective::kThroughput,
+          Objective::kEnergy,
+          {.latency = 1, .energy = 0.3},
+          {.ttft = 2, .throughput = 10, .energy = 0.1}};
+}
+
+// As a part of a test's name.
+inline std::string test_name(const Objective& objective) {
+  std::string name = objective_name(objective);
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  }
+  return name;
+}
 
 inline TensorSpec random_tensor(ValueId id, Rng& rng, double scale) {
   const auto width = static_cast<double>(1 + rng.below(static_cast<std::uint64_t>(scale)));
@@ -96,6 +117,11 @@ inline ClusterSpec random_cluster(int devices, double need_bytes, double tightne
   return cluster;
 }
 
+inline void give_power(ClusterSpec& cluster, Rng& rng) {
+  for (DeviceSpec& device : cluster.devices) device.power_w = rng.uniform(0.5, 6);
+  cluster.radio_power_w = rng.uniform(0.1, 2);
+}
+
 // Rules that do not contradict each other, each there or not.
 inline PlanRules random_rules(const Instance& instance, Rng& rng) {
   PlanRules rules;
@@ -128,6 +154,7 @@ inline Instance random_instance(std::uint64_t seed, Paths paths, int most_segmen
   instance.cluster =
       random_cluster(2 + static_cast<int>(rng.below(3)), need, rng.uniform(0.2, 1), rng);
   instance.workload.requests = static_cast<int>(rng.below(9));
+  give_power(instance.cluster, rng);
   return instance;
 }
 

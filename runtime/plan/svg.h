@@ -1,0 +1,34 @@
+#pragma once
+// A picture as text: the few shapes that the pictures of plans are made of.
+//
+// Determinism: the same calls give the same text. It stands alone: no fonts, scripts or links.
+// Units: pixels, y downwards. Styles are SVG attributes: fill="#666666".
+
+#include <array>
+#include <string>
+
+namespace lingua {
+
+// Told apart by the colour-blind; Paul Tol's bright and muted schemes.
+inline constexpr std::array kColours = {"#4477aa", "#ee8866", "#44aa77", "#bb5588",
+                                        "#ccaa33", "#66aacc", "#997744", "#8866bb"};
+
+class Svg {
+ public:
+  void text(double x, double y, const std::string& what, const std::string& style = "");
+  // The hint is shown where the pointer rests.
+  void box(double x, double y, double width, double height, const std::string& fill,
+           const std::string& hint = "");
+  void circle(double x, double y, double radius, const std::string& fill,
+              const std::string& hint = "");
+  // As the attribute d of SVG's path.
+  void path(const std::string& d, const std::string& style);
+
+  // The whole picture, on white.
+  std::string picture(double width, double height) const;
+
+ private:
+  std::string body_;
+};
+
+}  // namespace lingua
