@@ -37,6 +37,12 @@ constexpr std::array kFlopScales = {
 constexpr std::array kTimeScales = {
     Scale{"s", 1}, Scale{"ms", 1e-3}, Scale{"us", 1e-6}, Scale{"min", 60}, Scale{"h", 3600},
 };
+constexpr std::array kPowerScales = {Scale{"W", 1}, Scale{"mW", 1e-3}, Scale{"kW", 1e3}};
+constexpr std::array kEnergyScales = {
+    Scale{"J", 1},    Scale{"uJ", 1e-6}, Scale{"mJ", 1e-3}, Scale{"kJ", 1e3},    Scale{"MJ", 1e6},
+    Scale{"GJ", 1e9}, Scale{"mWh", 3.6}, Scale{"Wh", 3600}, Scale{"kWh", 3.6e6},
+};
+constexpr std::array kShareScales = {Scale{"%", 0.01}};
 
 std::span<const Scale> scales_of(Unit unit) {
   switch (unit) {
@@ -44,18 +50,22 @@ std::span<const Scale> scales_of(Unit unit) {
     case Unit::kBytesPerSecond: return kByteRateScales;
     case Unit::kFlopsPerSecond: return kFlopScales;
     case Unit::kSeconds: return kTimeScales;
+    case Unit::kWatts: return kPowerScales;
+    case Unit::kJoules: return kEnergyScales;
+    case Unit::kShare: return kShareScales;
     case Unit::kPlain: return {};
   }
   return {};
 }
 
-std::string accepted_units(Unit unit) {
+std::string accepted(Unit unit) {
+  if (unit == Unit::kShare) return "0 % to 100 %";
   std::string names;
   for (const Scale& scale : scales_of(unit)) {
     names += names.empty() ? "" : ", ";
     names += scale.name;
   }
-  return names.empty() ? "a plain number" : "a number and one of " + names;
+  return (names.empty() ? "a plain number" : "a number and one of " + names) + ", not negative";
 }
 
 std::string_view trim(std::string_view text) {
@@ -76,11 +86,11 @@ double parse_quantity(std::string_view text, Unit unit) {
     if (unit == Unit::kPlain && suffix.empty()) return number;
     for (const Scale& scale : scales_of(unit)) {
       const double value = number * scale.factor;
+      if (unit == Unit::kShare && value > 1) break;
       if (suffix == scale.name && std::isfinite(value)) return value;
     }
   }
-  throw InputError(
-      fmt::format("'{}' is not accepted; write {}, not negative", text, accepted_units(unit)));
+  throw InputError(fmt::format("'{}' is not accepted; write {}", text, accepted(unit)));
 }
 
 std::string format_quantity(double value, Unit unit) {
@@ -89,7 +99,7 @@ std::string format_quantity(double value, Unit unit) {
   Scale best{"", 0};
   for (const Scale& scale : scales_of(unit)) {
     const bool readable =
-        scale.name.find_first_of("ibn") == std::string_view::npos && scale.name != "h";
+        scale.name.find_first_of("ibn") == std::string_view::npos && !scale.name.ends_with('h');
     if (!readable && scale.factor != 1) continue;
     const bool fits = std::abs(value) >= kRoundsUp * scale.factor;
     const bool better = best.factor == 0 || (fits && scale.factor > best.factor) ||
