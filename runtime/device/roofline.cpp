@@ -14,4 +14,12 @@ Seconds transfer_time(const LinkSpec& link, double bytes) {
   return link.latency + Seconds(bytes / link.bytes_per_s);
 }
 
+double compute_energy(const DeviceSpec& device, Seconds busy) {
+  return device.power_w * busy.count();
+}
+
+double transfer_energy(const ClusterSpec& cluster, const LinkSpec& link, double bytes) {
+  return cluster.radio_power_w * bytes / link.bytes_per_s;
+}
+
 }  // namespace lingua
