@@ -17,10 +17,12 @@ Seconds compute_time(const Segment& segment, const DeviceSpec& device, const Ste
 // The time of moving bytes over a link: latency + bytes / bandwidth.
 Seconds transfer_time(const LinkSpec& link, double bytes);
 
-// What computing draws, in joules.
+// What computing for so long draws, on top of what the idle device draws: power_w x busy.
 double compute_energy(const DeviceSpec& device, Seconds busy);
 
-// What the two radios of a link of the cluster draw to move bytes, in joules.
+// What the two radios of a link draw for these bytes, on top of what they draw idle:
+// radio_power_w x bytes / bandwidth. Nothing from a device to itself. One half is the sender's, the
+// other the receiver's.
 double transfer_energy(const ClusterSpec& cluster, const LinkSpec& link, double bytes);
 
 }  // namespace lingua

@@ -25,6 +25,11 @@ constexpr int kMaxCores = 1024;
 // Speeds and sizes beyond this are typing errors, and would not fit an int64.
 constexpr double kMaxQuantity = 1e18;
 constexpr double kMaxSeconds = 3600;
+constexpr double kMinPowerW = 1e-3;
+constexpr double kMaxPowerW = 1e4;
+constexpr double kMaxBatteryJ = 1e9;
+// What a link is like when nothing is said: only a lone device's, to and from the coordinator.
+constexpr LinkSpec kLoneLink{1e9, Seconds(1e-4)};
 
 // A value from the file for an error message: one line, printable, short.
 std::string shown(const std::string& text) {
@@ -115,17 +120,24 @@ class Fields {
     return value;
   }
 
-  // A speed or a size: at least 1 of its unit.
-  double amount(const std::string& name, Unit unit, const char* example) const {
+  // A speed or a size.
+  double amount(const std::string& name, Unit unit, const char* example, double least = 1,
+                double most = kMaxQuantity) const {
     const double value = quantity(name, unit, example);
-    if (!(value >= 1 && value <= kMaxQuantity)) {
+    if (!(value >= least && value <= most)) {
       place_.at(name).refuse(
           text(name, example),
-          fmt::format("a value between {} and {}, as in {}", format_quantity(1, unit),
-                      format_quantity(kMaxQuantity, unit), example));
+          fmt::format("a value between {} and {}, as in {}", format_quantity(least, unit),
+                      format_quantity(most, unit), example));
     }
     return value;
   }
+
+  double power(const std::string& name, const char* example) const {
+    return amount(name, Unit::kWatts, example, kMinPowerW, kMaxPowerW);
+  }
+
+  double share(const std::string& name) const { return quantity(name, Unit::kShare, "65 %"); }
 
   Seconds seconds(const std::string& name, const char* example) const {
     const double value = quantity(name, Unit::kSeconds, example);
@@ -162,6 +174,20 @@ class Fields {
   std::map<std::string, YAML::Node> values_;
 };
 
+void read_energy(const Fields& fields, DeviceSpec& device) {
+  if (fields.has("power")) device.power_w = fields.power("power", "3 W");
+  if (fields.has("battery")) {
+    device.battery_j = fields.amount("battery", Unit::kJoules, "17 Wh", 1, kMaxBatteryJ);
+  }
+  if (!fields.has("charge")) return;
+  device.charge = fields.share("charge");
+  if (!fields.has("battery")) {
+    fields.place().at("charge").fail(
+        "is the charge of a battery that is not given; write battery: 17 Wh beside it, or leave it "
+        "out");
+  }
+}
+
 void read_device(const Fields& fields, ClusterSpec& cluster, std::set<DeviceName>& names) {
   DeviceSpec device;
   const std::string name = fields.identifier("name");
@@ -170,6 +196,7 @@ void read_device(const Fields& fields, ClusterSpec& cluster, std::set<DeviceName
   device.memory_bytes = fields.amount("memory", Unit::kBytes, "8 GB");
   if (fields.has("cores")) device.cores = static_cast<int>(fields.whole("cores", kMaxCores));
   if (fields.has("overhead")) device.overhead = fields.seconds("overhead", "20 us");
+  read_energy(fields, device);
   if (fields.has("source")) fields.text("source", "where the numbers come from");
 
   const std::size_t room = kMaxDevices - cluster.devices.size();
@@ -204,7 +231,7 @@ void read_devices(const Fields& top, ClusterSpec& cluster, std::set<DeviceName>&
   for (const auto& entry : list) {
     read_device(Fields(entry, place.at(index++),
                        {"name", "compute", "memory_bandwidth", "memory", "cores", "overhead",
-                        "count", "source"}),
+                        "power", "battery", "charge", "count", "source"}),
                 cluster, names);
   }
 }
@@ -245,10 +272,28 @@ void read_between(const Fields& fields, const std::set<DeviceName>& names, Clust
   if (both) add(to, from);
 }
 
+// Without a default link, a device that `between` joins to no other.
+void refuse_isolated(const Place& place, const ClusterSpec& cluster) {
+  std::set<DeviceName> linked;
+  for (const auto& [ends, link] : cluster.links) {
+    if (ends.first == kCoordinator || ends.second == kCoordinator) continue;
+    linked.insert({ends.first, ends.second});
+  }
+  for (const DeviceSpec& device : cluster.devices) {
+    if (linked.count(device.name) > 0) continue;
+    place.at("between").fail(
+        fmt::format("has no link between '{}' and any other device, and there is no default; write "
+                    "its links, or default: {{bandwidth: 40 MB/s, latency: 2 ms}}",
+                    device.name));
+  }
+}
+
 // Without a default link, every device must have a link to and from all others and the coordinator.
 void require_all_links(const Place& place, const ClusterSpec& cluster) {
-  std::vector<DeviceName> ends{kCoordinator};
+  refuse_isolated(place, cluster);
+  std::vector<DeviceName> ends;
   for (const DeviceSpec& device : cluster.devices) ends.push_back(device.name);
+  ends.push_back(kCoordinator);
   for (const DeviceName& from : ends) {
     for (const DeviceName& to : ends) {
       if (from == to || cluster.links.count({from, to}) > 0) continue;
@@ -261,8 +306,12 @@ void require_all_links(const Place& place, const ClusterSpec& cluster) {
 }
 
 void read_links(const Fields& top, const std::set<DeviceName>& names, ClusterSpec& cluster) {
+  const bool lone = cluster.devices.size() == 1;
+  if (lone) cluster.default_link = kLoneLink;
+  if (lone && !top.has("links")) return;
   const Fields links(top.get("links", "{default: {bandwidth: 40 MB/s, latency: 2 ms}}"),
-                     top.place().at("links"), {"default", "between"});
+                     top.place().at("links"), {"power", "default", "between"});
+  if (links.has("power")) cluster.radio_power_w = links.power("power", "440 mW");
   if (links.has("default")) {
     cluster.default_link = read_link(
         Fields(links.get("default", ""), links.place().at("default"), {"bandwidth", "latency"}));
@@ -279,7 +328,13 @@ void read_links(const Fields& top, const std::set<DeviceName>& names, ClusterSpe
                    names, cluster);
     }
   }
-  if (!links.has("default")) require_all_links(links.place(), cluster);
+  if (links.has("default") || lone) return;
+  if (!links.has("between")) {
+    links.place().at("default").fail(
+        "is missing; write {bandwidth: 40 MB/s, latency: 2 ms}, or the link of each pair in "
+        "'between'");
+  }
+  require_all_links(links.place(), cluster);
 }
 
 ClusterSpec read_cluster(const YAML::Node& root, const std::string& origin) {

@@ -46,6 +46,21 @@ TEST(ParseQuantity, ReadsEveryUnit) {
       {"2 us", Unit::kSeconds, 2e-6},
       {"2 min", Unit::kSeconds, 120},
       {"2 h", Unit::kSeconds, 7200},
+      {"5 W", Unit::kWatts, 5},
+      {"440 mW", Unit::kWatts, 0.44},
+      {"1.5 kW", Unit::kWatts, 1500},
+      {"5 J", Unit::kJoules, 5},
+      {"5 uJ", Unit::kJoules, 5e-6},
+      {"5 mJ", Unit::kJoules, 5e-3},
+      {"60 kJ", Unit::kJoules, 6e4},
+      {"2 MJ", Unit::kJoules, 2e6},
+      {"10 mWh", Unit::kJoules, 36},
+      {"17 Wh", Unit::kJoules, 61200},
+      {"0.5 kWh", Unit::kJoules, 1.8e6},
+      {"65 %", Unit::kShare, 0.65},
+      {"65%", Unit::kShare, 0.65},
+      {"0 %", Unit::kShare, 0},
+      {"100 %", Unit::kShare, 1},
       {"0.25", Unit::kPlain, 0.25},
       {"0 B", Unit::kBytes, 0},
       {"1e3 B", Unit::kBytes, 1000},
@@ -65,7 +80,11 @@ TEST(ParseQuantity, RefusesWhatItDoesNotKnow) {
       {"1,5 GB", Unit::kBytes, 0},     {"0x10 B", Unit::kBytes, 0},
       {"1 s", Unit::kPlain, 0},        {"-1", Unit::kPlain, 0},
       {"5 m", Unit::kSeconds, 0},      {"5 FLOPS", Unit::kFlopsPerSecond, 0},
-      {"1e300 TB", Unit::kBytes, 0},
+      {"1e300 TB", Unit::kBytes, 0},   {"5 Wh", Unit::kWatts, 0},
+      {"5", Unit::kWatts, 0},          {"-1 W", Unit::kWatts, 0},
+      {"5 W", Unit::kJoules, 0},       {"4610 mAh", Unit::kJoules, 0},
+      {"101 %", Unit::kShare, 0},      {"100.01 %", Unit::kShare, 0},
+      {"-1 %", Unit::kShare, 0},       {"0.65", Unit::kShare, 0},
   };
   for (const Case& c : cases) EXPECT_THROW(parse_quantity(c.text, c.unit), InputError) << c.text;
 }
@@ -80,6 +99,15 @@ TEST(ParseQuantity, NamesTheTextAndWhatItWouldAccept) {
   }
 }
 
+TEST(ParseQuantity, SaysWhichSharesItAccepts) {
+  try {
+    parse_quantity("120 %", Unit::kShare);
+    FAIL() << "'120 %' was accepted";
+  } catch (const InputError& error) {
+    EXPECT_STREQ(error.what(), "'120 %' is not accepted; write 0 % to 100 %");
+  }
+}
+
 TEST(FormatQuantity, ShowsThreeDigitsInTheUnitThatFits) {
   EXPECT_EQ(format_quantity(8e9, Unit::kBytes), "8.00 GB");
   EXPECT_EQ(format_quantity(1.25e6, Unit::kBytesPerSecond), "1.25 MB/s");
@@ -90,8 +118,21 @@ TEST(FormatQuantity, ShowsThreeDigitsInTheUnitThatFits) {
   EXPECT_EQ(format_quantity(999, Unit::kBytes), "999 B");
   EXPECT_EQ(format_quantity(1000, Unit::kBytes), "1.00 kB");
   EXPECT_EQ(format_quantity(5.32, Unit::kPlain), "5.32");
+  EXPECT_EQ(format_quantity(3, Unit::kWatts), "3.00 W");
+  EXPECT_EQ(format_quantity(0.44, Unit::kWatts), "440 mW");
+  EXPECT_EQ(format_quantity(1e4, Unit::kWatts), "10.0 kW");
+  EXPECT_EQ(format_quantity(61200, Unit::kJoules), "61.2 kJ");
+  EXPECT_EQ(format_quantity(2.5, Unit::kJoules), "2.50 J");
+  EXPECT_EQ(format_quantity(0.0123, Unit::kJoules), "12.3 mJ");
+  EXPECT_EQ(format_quantity(4.2e-6, Unit::kJoules), "4.20 uJ");
+  EXPECT_EQ(format_quantity(1e9, Unit::kJoules), "1.00 GJ");
+  EXPECT_EQ(format_quantity(0.65, Unit::kShare), "65.0 %");
+  EXPECT_EQ(format_quantity(1, Unit::kShare), "100 %");
+  EXPECT_EQ(format_quantity(0.004, Unit::kShare), "0.40 %");
   EXPECT_EQ(format_quantity(0, Unit::kBytes), "0.00 B");
   EXPECT_EQ(format_quantity(0, Unit::kSeconds), "0.00 s");
+  EXPECT_EQ(format_quantity(0, Unit::kJoules), "0.00 J");
+  EXPECT_EQ(format_quantity(0, Unit::kShare), "0.00 %");
 }
 
 TEST(FormatQuantity, MovesToTheNextUnitWhenRoundingReachesIt) {
@@ -102,9 +143,17 @@ TEST(FormatQuantity, MovesToTheNextUnitWhenRoundingReachesIt) {
 
 TEST(FormatQuantity, IsReadBackWithinItsThreeDigits) {
   Rng rng(5);
-  for (Unit unit : {Unit::kBytes, Unit::kBytesPerSecond, Unit::kFlopsPerSecond, Unit::kSeconds}) {
+  struct Range {
+    Unit unit;
+    double low, high;  // powers of ten
+  };
+  const Range ranges[] = {{Unit::kBytes, 0, 12},    {Unit::kBytesPerSecond, 0, 12},
+                          {Unit::kSeconds, -5, 12}, {Unit::kFlopsPerSecond, 0, 12},
+                          {Unit::kWatts, -3, 6},    {Unit::kJoules, -6, 9},
+                          {Unit::kShare, -2, 0}};
+  for (const auto& [unit, low, high] : ranges) {
     for (int i = 0; i < 200; ++i) {
-      const double value = std::pow(10.0, rng.uniform(unit == Unit::kSeconds ? -5 : 0, 12));
+      const double value = std::pow(10.0, rng.uniform(low, high));
       EXPECT_NEAR(parse_quantity(format_quantity(value, unit), unit), value, 0.0051 * value);
     }
   }

@@ -78,6 +78,37 @@ TEST(ClusterFile, GivesEveryNumberInBaseUnits) {
   EXPECT_DOUBLE_EQ(spec.shared_bytes_per_s, 100e6);
 }
 
+TEST(ClusterFile, GivesPowerBatteryAndCharge) {
+  const ClusterSpec spec = parse_cluster(
+      cluster(device("name: a, power: 3 W, battery: 17 Wh, charge: 65 %, " + kDevice) +
+                  device("name: b, count: 2, power: 900 mW, battery: 60 kJ, " + kDevice),
+              "links: {power: 440 mW, default: {bandwidth: 1 MB/s, latency: 1 ms}}\n"),
+      "x.yaml");
+  EXPECT_DOUBLE_EQ(spec.device("a").power_w, 3);
+  EXPECT_DOUBLE_EQ(spec.device("a").battery_j, 61200);
+  EXPECT_DOUBLE_EQ(spec.device("a").charge, 0.65);
+  EXPECT_DOUBLE_EQ(spec.device("b-2").power_w, 0.9);
+  EXPECT_DOUBLE_EQ(spec.device("b-2").battery_j, 60e3);
+  EXPECT_EQ(spec.device("b-2").charge, 1);
+  EXPECT_DOUBLE_EQ(spec.radio_power_w, 0.44);
+}
+
+TEST(ClusterFile, PowerAndBatteryAreNotKnownWhenNotGiven) {
+  const ClusterSpec spec = parse_cluster(cluster(kTwo), "x.yaml");
+  EXPECT_EQ(spec.device("a").power_w, 0);
+  EXPECT_EQ(spec.device("a").battery_j, 0);
+  EXPECT_EQ(spec.device("a").charge, 1);
+  EXPECT_EQ(spec.radio_power_w, 0);
+}
+
+TEST(ClusterFile, OfOneDeviceNeedsNoLinks) {
+  const std::string one = device("name: a, " + kDevice);
+  for (const char* links : {"", "links: {}", "links: {power: 440 mW}", "links: {between: []}"}) {
+    const ClusterSpec spec = parse_cluster(cluster(one, links), "x.yaml");
+    EXPECT_GT(spec.link(kCoordinator, "a").bytes_per_s, 0) << links;
+  }
+}
+
 TEST(ClusterFile, ADeviceReachesItselfAtOnce) {
   const LinkSpec link = parse_cluster(cluster(kTwo), "x.yaml").link("a", "a");
   EXPECT_EQ(link.latency.count() + 1e12 / link.bytes_per_s, 0);
@@ -114,7 +145,26 @@ TEST(ClusterFileErrors, NameThePairWithoutALinkWhenThereIsNoDefault) {
   EXPECT_THAT(refusal(cluster(kTwo,
                               "links: {between: [{from: a, to: b, bandwidth: 1 MB/s, "
                               "latency: 1 ms, both: true}]}")),
-              AllOf(HasSubstr("links.default: is missing"), HasSubstr("'coordinator' to 'a'")));
+              AllOf(HasSubstr("links.default: is missing"), HasSubstr("'a' to 'coordinator'")));
+}
+
+const std::string kPair = ", bandwidth: 1 MB/s, latency: 1 ms, both: true}";
+
+TEST(ClusterFileErrors, NameAPairOfDevicesBeforeThoseOfTheCoordinator) {
+  EXPECT_THAT(refusal(cluster(kTwo + device("name: c, " + kDevice),
+                              "links: {between: [{from: a, to: b" + kPair + ", {from: b, to: c" +
+                                  kPair + "]}")),
+              AllOf(HasSubstr("links.default: is missing"), HasSubstr("'a' to 'c'")));
+}
+
+TEST(ClusterFileErrors, NameAnIsolatedDevice) {
+  const std::string yaml =
+      cluster(device("name: a, " + kDevice) + device("name: lost, " + kDevice) +
+                  device("name: c, " + kDevice),
+              "links: {between: [{from: a, to: c" + kPair + ", {from: coordinator, to: lost" +
+                  kPair + "]}");
+  EXPECT_THAT(refusal(yaml), AllOf(StartsWith("x.yaml: links.between: has no link between 'lost'"),
+                                   HasSubstr("default: {bandwidth")));
 }
 
 TEST(ClusterFileErrors, NameFieldValueAndUnits) {
@@ -233,6 +283,49 @@ INSTANTIATE_TEST_SUITE_P(
              "'a\\x0a\\x1b[31m'"}),
     [](const auto& info) { return info.param.name; });
 
+INSTANTIATE_TEST_SUITE_P(
+    Power, ClusterFileRefuses,
+    ::testing::Values(
+        Case{"NoPower", cluster(device("name: a, power: 0 W, " + kDevice)),
+             "devices[0].power: '0 W' is not accepted; write a value between 1.00 mW and 10.0 kW"},
+        Case{"NegativePower", cluster(device("name: a, power: -3 W, " + kDevice)),
+             "devices[0].power: '-3 W' is not accepted; write a number and one of W, mW, kW"},
+        Case{"PowerOfAHouse", cluster(device("name: a, power: 11 kW, " + kDevice)), "'11 kW'"},
+        Case{"PowerWithoutUnit", cluster(device("name: a, power: 3, " + kDevice)), "power: '3'"},
+        Case{"EmptyBattery", cluster(device("name: a, battery: 0 Wh, " + kDevice)),
+             "battery: '0 Wh' is not accepted; write a value between 1.00 J and 1.00 GJ"},
+        Case{"BatteryOfATown", cluster(device("name: a, battery: 300 kWh, " + kDevice)),
+             "battery: '300 kWh'"},
+        Case{"BatteryInAmpereHours", cluster(device("name: a, battery: 4610 mAh, " + kDevice)),
+             "battery: '4610 mAh' is not accepted; write a number and one of J"},
+        Case{"Overcharged", cluster(device("name: a, battery: 17 Wh, charge: 120 %, " + kDevice)),
+             "devices[0].charge: '120 %' is not accepted; write 0 % to 100 %"},
+        Case{"ChargeWithoutPercent",
+             cluster(device("name: a, battery: 17 Wh, charge: 0.65, " + kDevice)),
+             "charge: '0.65' is not accepted; write 0 % to 100 %"},
+        Case{"ChargeWithoutBattery", cluster(device("name: a, charge: 65 %, " + kDevice)),
+             "devices[0].charge: is the charge of a battery that is not given; write battery"},
+        Case{
+            "RadiosWithoutPower", cluster(kTwo, "links: {power: 0 mW, default: {}}"),
+            "links.power: '0 mW' is not accepted; write a value between 1.00 mW and 10.0 kW, as in "
+            "440 mW"},
+        Case{"NoDefaultAndNoPairs", cluster(kTwo, "links: {power: 440 mW}"),
+             "links.default: is missing; write {bandwidth"}),
+    [](const auto& info) { return info.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    Speed, ClusterFileRefuses,
+    ::testing::Values(
+        Case{"NegativeBandwidth",
+             cluster(kTwo, "links: {default: {bandwidth: -1 MB/s, latency: 1 ms}}"),
+             "links.default.bandwidth: '-1 MB/s'"},
+        Case{"ZeroBandwidthBetween", between("{from: a, to: b, bandwidth: 0 B/s, latency: 1 ms}"),
+             "links.between[0].bandwidth: '0 B/s' is not accepted; write a value between 1.00 B/s"},
+        Case{"ZeroMemoryBandwidth",
+             cluster(device("name: a, compute: 1 GFLOP/s, memory_bandwidth: 0 GB/s, memory: 1 GB")),
+             "devices[0].memory_bandwidth: '0 GB/s' is not accepted; write a value between"}),
+    [](const auto& info) { return info.param.name; });
+
 TEST(ClusterFileErrors, GiveTheLineOfASyntaxError) {
   EXPECT_THAT(refusal("name: n\nsource: s\ndevices: }\n"),
               StartsWith("x.yaml: line 3: is not YAML"));
@@ -304,7 +397,11 @@ TEST_P(CommittedPlatform, LoadsAndIsNamedAsItsFile) {
     EXPECT_GT(one.flops_per_s, 1e9);
     EXPECT_GT(one.memory_bytes_per_s, 1e9);
     EXPECT_GT(one.memory_bytes, 1e9);
+    EXPECT_GE(one.power_w, 2);
+    EXPECT_LE(one.power_w, 3);
+    EXPECT_EQ(one.charge, 1);
   }
+  EXPECT_DOUBLE_EQ(spec.radio_power_w, 0.44);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CommittedPlatform,

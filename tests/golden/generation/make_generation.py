@@ -21,8 +21,8 @@ TOKENIZERS = HERE.parents[1] / "text" / "golden"
 PROMPTS = ["Grüße aus Köln 🎉", "The capital of France is", "3 + 4 =",
            "Once upon a time,\nin a land"]
 ANSWER = 12  # tokens
-SCORED = ("It was a bright cold day in April; the clocks, all of them, were late. "
-          "Über den Dächern ging die Sonne auf. 'We are late too,' she said.\n\n"
+SCORED = ("The ferry had left with half of its cargo; nobody on the pier, not even the clerk, knew why. "
+          "Über dem Hafen zog Nebel auf. 'Count the crates again,' she said.\n\n"
           "1 + 1 = 2, and 2 + 2 = 4: nobody doubted it. — Why would they?\n"
           "for (int i = 0; i < 10; ++i) sum += i * i;\n")
 CONTEXTS = [512, 24]
