@@ -64,6 +64,7 @@ PlannerResult plan_published(const PlanRequest& request, const char* name, doubl
   published.cluster = &cluster;
   published.workload = {.prompt_tokens = kComputeStep.new_tokens, .max_tokens = 1};
   published.objective = Objective::kLatency;
+  published.rules.battery_floor = 0;
   const PlanCosts costs(published);
   const auto search = [&](const ChainLimits& limits) {
     return search_chain(costs, limits, kWidth);

@@ -51,6 +51,20 @@ TEST(Estimate, NamesTheBusiestDeviceOrLink) {
   EXPECT_NEAR(hand_estimate(cluster).bottleneck_s, 18'400 / 2e3, 1e-9);
 }
 
+// A computes 2.2 s, B 2.2 s, C 1.1 s; the bytes above take 0.0112, 2.85, 0.013 and 0.0002 s.
+TEST(Estimate, AddsUpWhatComputingAndRadiosDraw) {
+  ClusterSpec cluster = hand_cluster();
+  EXPECT_EQ(hand_estimate(cluster).energy_per_token_j, 0);
+  for (int d = 0; d < 3; ++d) cluster.devices[d].power_w = 2 + d;
+  cluster.radio_power_w = 0.5;
+  const Estimate hand = hand_estimate(cluster);
+  EXPECT_NEAR(hand.energy_per_token_j, (2 * 2.2 + 3 * 2.2 + 4 * 1.1 + 0.5 * 2.8744) / 2, 1e-9);
+  EXPECT_NEAR(hand.stages[0].energy_j, 2 * 2.2 + 0.25 * (0.0112 + 2.85 + 0.0002), 1e-9);
+  EXPECT_EQ(objective_value(hand, Objective::kEnergy), hand.energy_per_token_j);
+  EXPECT_NEAR(objective_value(hand, {.ttft = 2, .energy = 3}),
+              2 * hand.ttft_s + 3 * hand.energy_per_token_j, 1e-12);
+}
+
 Estimate many_requests(int in_flight, int requests, std::int64_t max_tokens = 2) {
   Workload workload = hand_workload();
   workload.max_tokens = max_tokens;

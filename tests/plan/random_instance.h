@@ -137,6 +137,16 @@ inline PlanRules random_rules(const Instance& instance, Rng& rng) {
   return rules;
 }
 
+// Weights and states of all segments.
+inline double need_bytes(const Instance& instance) {
+  double need = 0;
+  for (const Segment& segment : instance.segmentation.segments) {
+    need += segment.weights_bytes() +
+            instance.workload.in_flight * segment.state_bytes(instance.workload.capacity());
+  }
+  return need;
+}
+
 inline Instance random_instance(std::uint64_t seed, Paths paths, int most_segments = 7) {
   Rng rng(seed);
   Instance instance;
@@ -146,13 +156,8 @@ inline Instance random_instance(std::uint64_t seed, Paths paths, int most_segmen
   instance.workload.in_flight = 1 + static_cast<int>(rng.below(4));
   const int segments = 2 + static_cast<int>(rng.below(most_segments - 1));
   instance.segmentation = random_segmentation(segments, paths, rng);
-  double need = 0;
-  for (const Segment& segment : instance.segmentation.segments) {
-    need += segment.weights_bytes() +
-            instance.workload.in_flight * segment.state_bytes(instance.workload.capacity());
-  }
-  instance.cluster =
-      random_cluster(2 + static_cast<int>(rng.below(3)), need, rng.uniform(0.2, 1), rng);
+  instance.cluster = random_cluster(2 + static_cast<int>(rng.below(3)), need_bytes(instance),
+                                    rng.uniform(0.2, 1), rng);
   instance.workload.requests = static_cast<int>(rng.below(9));
   give_power(instance.cluster, rng);
   return instance;

@@ -96,6 +96,69 @@ TEST(PlanRules, ThatMemoryForbidsAreExplained) {
               HasSubstr("the tailer 'A' must run segments 2 to 2, which need"));
 }
 
+// B computes all of a request in 3.85 s and so draws 11.55 J; 30 of its 100 J are left.
+Problem problem_on_battery() {
+  Problem problem;
+  for (DeviceSpec& device : problem.cluster.devices) device.power_w = 3;
+  problem.cluster.devices[1].battery_j = 100;
+  problem.cluster.devices[1].charge = 0.3;
+  return problem;
+}
+
+TEST(PlanRules, KeepTheBatteryAboveItsFloor) {
+  const Problem problem = problem_on_battery();
+  EXPECT_THAT(stages_of(plan_by_rules(problem, {.battery_floor = 0.18})), ElementsAre("B 0-2"));
+  for (const char* planner : {"dp", "bruteforce", "cbc"}) {
+    const Plan plan = plan_by_rules(problem, {.battery_floor = 0.2}, planner);
+    for (const Stage& stage : plan.stages) {
+      EXPECT_FALSE(stage.device == "B" && stage.last_segment - stage.first_segment == 2) << planner;
+    }
+  }
+  Problem twice = problem;
+  twice.workload.requests = 2;
+  EXPECT_NE(stages_of(plan_by_rules(twice, {.battery_floor = 0.18})),
+            stages_of(plan_by_rules(twice, {})));
+  EXPECT_EQ(plan_by_rules(problem, {.excluded = {"A"}, .battery_floor = 0.35}).stages[0].device,
+            "C");
+}
+
+TEST(PlanRules, SayWhichBatteryForbidsAPlan) {
+  Problem problem = problem_on_battery();
+  for (DeviceSpec& device : problem.cluster.devices) {
+    device.battery_j = 100;
+    device.charge = 0.25;
+  }
+  EXPECT_THAT(why_refused<InfeasibleError>({.battery_floor = 0.2}, problem),
+              HasSubstr("no plan leaves every battery at 20.0% or more; of 3 segments could run at "
+                        "most: A 1, B 1, C 1"));
+  EXPECT_THAT(why_refused<InfeasibleError>({.header = "B", .tailer = "B", .battery_floor = 0.2},
+                                           problem, "lingualinked"),
+              HasSubstr("battery"));
+  EXPECT_THAT(why_refused<InputError>({.battery_floor = 0.2}),
+              HasSubstr("no device says its battery"));
+  for (double floor : {-0.1, 1.0}) {
+    EXPECT_THAT(why_refused<UsageError>({.battery_floor = floor}, problem),
+                HasSubstr("battery floor"));
+  }
+}
+
+TEST(PlanRules, TheEnergyGoalNeedsThePowerOfEveryDevice) {
+  Problem problem = problem_on_battery();
+  problem.cluster.devices[2].power_w = 0;
+  EXPECT_THAT([&] { make_plan("dp", problem.request(Objective::kEnergy)); },
+              ::testing::ThrowsMessage<InputError>(HasSubstr("device 'C' has no power")));
+  PlanRequest request = problem.request(Objective::kEnergy);
+  request.rules.excluded = {"C"};
+  EXPECT_NO_THROW(make_plan("dp", request));
+}
+
+TEST(PlanRules, TheTpotGoalNeedsASecondToken) {
+  Problem problem;
+  problem.workload.max_tokens = 1;
+  EXPECT_THAT([&] { make_plan("dp", problem.request(Objective::kTpot)); },
+              ::testing::ThrowsMessage<UsageError>(HasSubstr("generate 2 at least")));
+}
+
 TEST(PlanRules, APlannerThatDoesNotKnowThemSaysSo) {
   EXPECT_THAT(why_refused<InfeasibleError>({.tailer = "A"}, {}, "even"),
               HasSubstr("planner 'even' does not keep to the rules: the tailer is 'C', not 'A'"));
