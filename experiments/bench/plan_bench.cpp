@@ -15,13 +15,20 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <string>
+#include <vector>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/random.h"
 #include "runtime/plan/estimate.h"
 #include "runtime/plan/planner.h"
+#ifdef LINGUA_HAS_CBC
+#include "experiments/bench/obvious_formulation.h"
+#include "runtime/plan/chain_cbc.h"
+#endif
 
 namespace lingua {
 namespace {
@@ -130,22 +137,34 @@ void tighten(const Segmentation& segmentation, const Workload& workload, double 
   cluster->header.clear();
 }
 
-void plan(benchmark::State& state, const std::string& planner, Objective objective) {
-  const auto layers = static_cast<int>((state.range(0) - 2) / 2);
-  const Segmentation segmentation = bloom(layers, 2560, 32);
-  ClusterSpec cluster = phones(static_cast<int>(state.range(1)));
-  PlanRequest request;
-  request.segmentation = &segmentation;
-  request.cluster = &cluster;
-  request.workload = {
-      .prompt_tokens = 16, .max_tokens = 32, .kv_cache = true, .in_flight = 4, .requests = 16};
-  request.objective = objective;
-  if (state.range(2) != 0) {
-    tighten(segmentation, request.workload, static_cast<double>(state.range(2)) / 100, &cluster);
+// A problem of the benchmarks, by its size and how scarce memory is.
+struct Problem {
+  Problem(int segments, int devices, int memory_percent, const Objective& objective)
+      : segmentation(bloom((segments - 2) / 2, 2560, 32)), cluster(phones(devices)) {
+    request.segmentation = &segmentation;
+    request.cluster = &cluster;
+    request.workload = {
+        .prompt_tokens = 16, .max_tokens = 32, .kv_cache = true, .in_flight = 4, .requests = 16};
+    request.objective = objective;
+    if (memory_percent != 0)
+      tighten(segmentation, request.workload, memory_percent / 100.0, &cluster);
   }
+  Problem(const benchmark::State& state, const Objective& objective)
+      : Problem(static_cast<int>(state.range(0)), static_cast<int>(state.range(1)),
+                static_cast<int>(state.range(2)), objective) {}
+  Problem(const Problem&) = delete;
+  Problem& operator=(const Problem&) = delete;
+
+  Segmentation segmentation;
+  ClusterSpec cluster;
+  PlanRequest request;
+};
+
+void plan(benchmark::State& state, const std::string& planner, const Objective& objective) {
+  const Problem problem(state, objective);
   Plan result;
   try {
-    for (auto _ : state) result = make_plan(planner, request);
+    for (auto _ : state) result = make_plan(planner, problem.request);
   } catch (const InfeasibleError& error) {
     state.SkipWithError(error.what());
     return;
@@ -156,11 +175,96 @@ void plan(benchmark::State& state, const std::string& planner, Objective objecti
   state.counters["stages"] = static_cast<double>(result.stages.size());
 }
 
-void register_all() {
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) { return Seconds(Clock::now() - begin).count(); }
+
+// Plans again from the plan that runs, each time after every device's speed has changed by a factor
+// from 0.4 to 1.2; the limit is what a running system would allow.
+void replan(benchmark::State& state, const std::string& planner, const Objective& objective) {
+  constexpr double kLimit = 0.045;
+  Problem problem(state, objective);
+  const Plan running = make_plan(planner, problem.request);
+  const ClusterSpec before = problem.cluster;
+  Rng rng(2);
+  std::vector<double> times;
+  std::vector<double> losses;  // against planning without a limit
+  for (auto _ : state) {
+    problem.cluster = before;
+    for (DeviceSpec& device : problem.cluster.devices) {
+      const double factor = rng.uniform(0.4, 1.2);
+      device.flops_per_s *= factor;
+      device.memory_bytes_per_s *= factor;
+    }
+    problem.request.running = &running.stages;
+    problem.request.time_limit_s = kLimit;
+    const Clock::time_point begin = Clock::now();
+    const Plan next = make_plan(planner, problem.request);
+    times.push_back(seconds_since(begin));
+    state.SetIterationTime(times.back());
+    problem.request.running = nullptr;
+    problem.request.time_limit_s = 60;
+    const Plan full = make_plan(planner, problem.request);
+    losses.push_back(
+        objective_value(next.estimate, objective) / objective_value(full.estimate, objective) - 1);
+  }
+  std::sort(times.begin(), times.end());
+  std::sort(losses.begin(), losses.end());
+  state.counters["median_ms"] = 1000 * times[times.size() / 2];
+  state.counters["p90_ms"] = 1000 * times[times.size() * 9 / 10];
+  state.counters["median_loss"] = losses[losses.size() / 2];
+  state.counters["p90_loss"] = losses[losses.size() * 9 / 10];
+}
+
+#ifdef LINGUA_HAS_CBC
+// The interval formulation alone, to its proof: what a request costs by its latency, its busiest
+// resource and its overlap with others, without playing the requests in flight.
+ChainOptimum solve_intervals(const PlanCosts& costs) {
+  return optimise_chain(
+      costs,
+      [&](const ChainLimits& limits) { return solve_chain_with_cbc(costs, limits, Seconds(120)); },
+      quick_chain(costs));
+}
+
+void prove(benchmark::State& state, const Objective& objective) {
+  const Problem problem(state, objective);
+  ChainOptimum optimum;
+  for (auto _ : state) optimum = solve_intervals(PlanCosts(problem.request));
+  state.counters["proven"] = optimum.exact ? 1 : 0;
+  state.counters["value"] = PlanCosts(problem.request).objective(optimum.runs);
+}
+
+// The obvious formulation on the same problem, and how much longer it takes than the intervals.
+void prove_obvious(benchmark::State& state, const Objective& objective) {
+  constexpr double kLimit = 50;
+  const Problem problem(state, objective);
+  const PlanCosts costs(problem.request);
+  ObviousResult result;
+  double obvious_s = 0;
+  double intervals_s = 0;
+  for (auto _ : state) {
+    Clock::time_point begin = Clock::now();
+    const ChainOptimum optimum = solve_intervals(PlanCosts(problem.request));
+    intervals_s = seconds_since(begin);
+    state.counters["intervals_value"] = costs.objective(optimum.runs);
+    begin = Clock::now();
+    result = solve_obvious(costs, Seconds(kLimit));
+    obvious_s = seconds_since(begin);
+    state.SetIterationTime(obvious_s);
+  }
+  state.counters["intervals_s"] = intervals_s;
+  state.counters["ratio"] = obvious_s / intervals_s;
+  state.counters["proven"] = result.proven ? 1 : 0;
+  state.counters["value"] = result.value;
+  state.counters["bound"] = result.bound;
+}
+#endif
+
+void register_planners() {
   for (const PlannerEntry& entry : planners()) {
     const std::string name = entry.name;
     if (name == "bruteforce") continue;
-    for (Objective objective : {Objective::kLatency, Objective::kThroughput}) {
+    for (const Objective& objective : {Objective::kLatency, Objective::kThroughput}) {
       auto* bench = benchmark::RegisterBenchmark(
           (name + "/" + objective_name(objective)).c_str(),
           [name, objective](benchmark::State& state) { plan(state, name, objective); });
@@ -173,13 +277,57 @@ void register_all() {
   }
 }
 
+void register_again() {
+  for (const char* name : {"cbc", "dp"}) {
+    for (const Objective& objective : {Objective::kLatency, Objective::kThroughput}) {
+      benchmark::RegisterBenchmark(
+          fmt::format("again/{}/{}", name, objective_name(objective)).c_str(),
+          [name, objective](benchmark::State& state) { replan(state, name, objective); })
+          ->ArgNames({"segments", "devices", "memory"})
+          ->Args({62, 8, 0})
+          ->Args({62, 8, 150})
+          ->Iterations(40)
+          ->UseManualTime()
+          ->Unit(benchmark::kMillisecond);
+    }
+  }
+}
+
+void register_proofs() {
+#ifdef LINGUA_HAS_CBC
+  for (const Objective& objective : {Objective::kLatency, Objective::kThroughput}) {
+    const std::string name = objective_name(objective);
+    benchmark::RegisterBenchmark(("proof/" + name).c_str(),
+                                 [objective](benchmark::State& state) { prove(state, objective); })
+        ->ArgNames({"segments", "devices", "memory"})
+        ->Args({24, 8, 0})
+        ->Args({62, 8, 0})
+        ->Args({62, 8, 150})
+        ->Args({62, 16, 0})
+        ->Args({62, 16, 250})
+        ->Unit(benchmark::kMillisecond)
+        ->UseRealTime();
+    benchmark::RegisterBenchmark(
+        ("obvious/" + name).c_str(),
+        [objective](benchmark::State& state) { prove_obvious(state, objective); })
+        ->ArgNames({"segments", "devices", "memory"})
+        ->Args({24, 8, 0})
+        ->Iterations(1)
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond);
+  }
+#endif
+}
+
 }  // namespace
 }  // namespace lingua
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  lingua::register_all();
+  lingua::register_planners();
+  lingua::register_again();
+  lingua::register_proofs();
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

@@ -53,9 +53,18 @@ class Search {
     waiting(0, header).push_back(0);
     for (int segment = 0; segment < costs_.segments(); ++segment) {
       for (int device = 0; device < costs_.devices(); ++device) {
-        for (int label : undominated(waiting(segment, device))) extend(label, header, bounds);
+        for (int label : undominated(waiting(segment, device))) {
+          if (out_of_time()) return;
+          extend(label, header, bounds);
+        }
       }
     }
+  }
+
+  bool out_of_time() {
+    constexpr int kOften = 256;
+    if (++extended_ % kOften == 0 && costs_.out_of_time()) exact_ = timely_ = false;
+    return !timely_;
   }
 
   std::vector<int> undominated(std::vector<int>& candidates) {
@@ -131,6 +140,8 @@ class Search {
   double best_value_;
   std::optional<std::vector<Run>> best_;
   bool exact_ = true;
+  bool timely_ = true;
+  int extended_ = 0;
   std::vector<Label> labels_;
   std::vector<std::vector<int>> waiting_;
 };

@@ -4,7 +4,7 @@
 //
 // Source: label setting for shortest paths on which no device may stand twice (Feillet et al.,
 // Networks 44(3), 2004), with the path that may use devices twice as the lower bound that prunes.
-// Determinism: no randomness, no clock.
+// Determinism: no randomness, and no clock but for the request's time limit.
 
 #include <cstdint>
 #include <functional>
@@ -60,7 +60,8 @@ class ChainBounds {
 std::vector<int> possible_headers(const PlanCosts& costs);
 
 // The chain of the lowest value within the limits. At most `width` labels are kept for each segment
-// and device; a search that had to drop some is not exact. REQUIRES: devices() <= kMaxChainDevices.
+// and device; a search that had to drop some, or that the request's time limit ended, is not exact.
+// REQUIRES: devices() <= kMaxChainDevices.
 ChainResult search_chain(const PlanCosts& costs, const ChainLimits& limits, std::size_t width);
 
 // The best chain for the request's objective, by calls of a solver; `incumbent` may be empty.
@@ -73,11 +74,8 @@ ChainOptimum optimise_chain(const PlanCosts& costs, const ChainSolver& solver,
                             const std::vector<Run>& incumbent);
 
 // A good chain at once, by a narrow search, so that an exact solver has only to do better or to prove
-// that nothing is; empty when it finds none.
+// that nothing is; the plan that runs with small changes, where there is one. Empty when it finds none.
 std::vector<Run> quick_chain(const PlanCosts& costs);
-
-// What an exact solver begins with: the plan that runs, where it still keeps all limits, else a quick chain.
-std::vector<Run> first_chain(const PlanCosts& costs);
 
 // What the estimate says of a chain: residual transfers included.
 double estimated_value(const PlanCosts& costs, const std::vector<Run>& runs,

@@ -203,11 +203,21 @@ std::vector<Chain> compromises(const PlanCosts& costs, const Chain& least_busy) 
 
 }  // namespace
 
+std::vector<Run> descend(const PlanCosts& costs, std::vector<Run> runs) {
+  while (!costs.out_of_time()) {
+    std::vector<Chain> better = Neighbours(costs, runs).hopeful(costs.objective(runs));
+    if (better.empty()) break;
+    runs = std::move(better.front());
+  }
+  return runs;
+}
+
 std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& runs) {
   constexpr std::size_t kStarts = 4;
   if (costs.out_of_time()) return runs;
-  std::vector<Chain> starts = plans_of_others(costs);
-  if (costs.devices() <= kMaxChainDevices) {
+  std::vector<Chain> starts;
+  if (costs.request().running == nullptr) starts = plans_of_others(costs);
+  if (costs.devices() <= kMaxChainDevices && !costs.out_of_time()) {
     for (Chain& chain : compromises(costs, runs)) starts.push_back(std::move(chain));
   }
   starts.push_back(runs);

@@ -2,6 +2,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/plan/chain_search.h"
+#include "runtime/plan/improve_chain.h"
 
 namespace lingua {
 namespace {
@@ -155,31 +156,39 @@ ChainOptimum optimise_chain(const PlanCosts& costs, const ChainSolver& solver,
   return BottleneckSearch(costs, solver, std::move(best.runs)).run(best.bound);
 }
 
+namespace {
+
+// The plan that runs now as a chain; empty where there is none or it breaks a limit.
+std::vector<Run> running_chain(const PlanCosts& costs) {
+  if (costs.request().running == nullptr) return {};
+  std::vector<Run> runs;
+  for (const Stage& stage : *costs.request().running) {
+    const Run run{costs.request().cluster->index_of(stage.device), stage.first_segment,
+                  stage.last_segment};
+    const bool follows = run.first == (runs.empty() ? 0 : runs.back().last + 1) &&
+                         run.last >= run.first && run.last < costs.segments();
+    if (run.device < 0 || !follows || !costs.fits(run) || !costs.allowed(run)) return {};
+    runs.push_back(run);
+  }
+  const bool whole = !runs.empty() && runs.back().last + 1 == costs.segments();
+  const bool right_header =
+      !runs.empty() && (costs.header() < 0 || runs.front().device == costs.header());
+  return whole && right_header ? runs : std::vector<Run>{};
+}
+
+}  // namespace
+
 std::vector<Run> quick_chain(const PlanCosts& costs) {
-  constexpr std::size_t kBeamWidth = 24;
+  constexpr std::size_t kWidth = 24;
+  const std::vector<Run> running = running_chain(costs);
+  if (!running.empty()) return descend(costs, running);
   if (costs.devices() > kMaxChainDevices) return {};
   const ChainSolver beam = [&](const ChainLimits& limits) {
-    ChainResult result = search_chain(costs, limits, kBeamWidth);
+    ChainResult result = search_chain(costs, limits, kWidth);
     result.exact = true;  // what the beam does not find is not looked for again
     return result;
   };
   return optimise_chain(costs, beam, {}).runs;
-}
-
-std::vector<Run> first_chain(const PlanCosts& costs) {
-  if (costs.request().running == nullptr) return quick_chain(costs);
-  std::vector<Run> runs;
-  for (const Stage& stage : *costs.request().running) {
-    const int device = costs.request().cluster->index_of(stage.device);
-    if (device < 0) return quick_chain(costs);
-    runs.push_back({device, stage.first_segment, stage.last_segment});
-  }
-  const bool holds =
-      !runs.empty() && runs.front().first == 0 && runs.back().last + 1 == costs.segments() &&
-      (costs.header() < 0 || runs.front().device == costs.header()) &&
-      std::all_of(runs.begin(), runs.end(),
-                  [&](const Run& run) { return costs.fits(run) && costs.allowed(run); });
-  return holds ? runs : quick_chain(costs);
 }
 
 PlannerResult planner_result(const PlanCosts& costs, const ChainOptimum& optimum) {

@@ -242,7 +242,7 @@ PlannerResult plan_cbc(const PlanRequest& request) {
   const ChainSolver solver = [&](const ChainLimits& limits) {
     return solve_chain_with_cbc(costs, limits, deadline - Clock::now());
   };
-  return planner_result(costs, optimise_chain(costs, solver, first_chain(costs)));
+  return planner_result(costs, optimise_chain(costs, solver, quick_chain(costs)));
 }
 
 }  // namespace lingua

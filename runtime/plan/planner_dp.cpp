@@ -13,7 +13,7 @@ PlannerResult plan_dp(const PlanRequest& request) {
   }
   const ChainOptimum optimum = optimise_chain(
       costs, [&](const ChainLimits& limits) { return search_chain(costs, limits, kWidth); },
-      first_chain(costs));
+      quick_chain(costs));
   return planner_result(costs, optimum);
 }
 

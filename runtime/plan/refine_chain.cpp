@@ -113,6 +113,10 @@ class Refinement {
     if (value >= target() || costs_.answer_busy(tailer, header) > busiest()) return;
     ++estimates_;
     if (counting_) return;
+    if (costs_.out_of_time()) {
+      complete_ = false;
+      return;
+    }
     const double truth = estimated_value(costs_, chain_);
     if (truth >= best_value_) return;
     best_value_ = truth;
