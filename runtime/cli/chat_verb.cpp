@@ -171,7 +171,7 @@ Study open_study(const Options& options) {
 
 void show_result(const Options& options, const Study& study, const Conversation& conversation,
                  const RunResult& result) {
-  const Metrics metrics = compute_metrics(result.log);
+  const Metrics metrics = compute_metrics(result.log, study.cluster);
   if (options.study.output.json) {
     nlohmann::json json = summary_json(metrics);
     json["model"] = study.segmentation.model;

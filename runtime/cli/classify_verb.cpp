@@ -71,8 +71,9 @@ std::string expected_label(const Options& options, const CsvTable& table, std::s
 
 json result_json(const Options& options, const CsvTable& table, const Study& study,
                  const std::vector<std::string>& expected, const RunResult& result) {
-  json whole = summary_json(compute_metrics(result.log));
-  for (const char* of_tokens : {"requests", "tokens_per_s", "ttft_s", "tpot_s"}) {
+  json whole = summary_json(compute_metrics(result.log, study.cluster));
+  for (const char* of_tokens :
+       {"requests", "tokens_per_s", "ttft_s", "tpot_s", "energy_per_token_j"}) {
     whole.erase(of_tokens);
   }
   whole["model"] = study.segmentation.model;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/cli/time_limit.h"
 #include "runtime/plan/planner.h"
 #include "runtime/text/chat.h"
 
@@ -129,7 +130,7 @@ void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required
       ->capture_default_str();
   app.add_option("--plan-time-limit", options.time_limit_s, "seconds that the planner may take")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(time_limit_check());
   app.add_option("--exclude", options.rules.excluded,
                  "a device that runs nothing (repeat for more)")
       ->allow_extra_args(false);

@@ -11,6 +11,7 @@
 #include "runtime/base/units.h"
 #include "runtime/cli/machine.h"
 #include "runtime/cli/report.h"
+#include "runtime/cli/time_limit.h"
 #include "runtime/net/net_device.h"
 
 namespace lingua {
@@ -46,7 +47,7 @@ void add_real_options(CLI::App& app, RealOptions& options) {
                  "loopback with --local)");
   app.add_option("--join-timeout", options.join_timeout_s, "seconds to wait for the workers")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(time_limit_check());
 }
 
 ClusterSpec real_cluster(const RealOptions& options, const std::string& cluster_file) {

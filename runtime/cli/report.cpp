@@ -46,7 +46,7 @@ nlohmann::json pass_json(const Done& answer, const Study& study) {
 
 nlohmann::json run_json(const RunReport& report, const StudyOptions& options, const Study& study,
                         const RunResult& result, const nlohmann::json& extra) {
-  nlohmann::json json = summary_json(compute_metrics(result.log));
+  nlohmann::json json = summary_json(compute_metrics(result.log, study.cluster));
   json["world"] = report.world;
   json["model"] = study.segmentation.model;
   json["cluster"] = study.cluster.name;
@@ -129,7 +129,7 @@ void report_run(const RunReport& report, const StudyOptions& options, const Stud
     return;
   }
   fmt::print(stderr, "\n{}\n\n{}{}\n{}", title, plan_table(study.plan, study.segmentation),
-             int8_line(study), summary_table(compute_metrics(result.log)));
+             int8_line(study), summary_table(compute_metrics(result.log, study.cluster)));
   if (!study.tokenizer) print_tokens(result);
   if (report.deterministic) fmt::print(stderr, "digest {}\n", result.log.digest());
   if (!options.output.log.empty()) fmt::print(stderr, "event log: {}\n", options.output.log);

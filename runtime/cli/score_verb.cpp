@@ -84,8 +84,8 @@ nlohmann::json result_json(const Options& options, const Study& study, std::size
     nll -= sum_of(answer.outputs.at(0));
     predicted += answer.outputs[0].elements();
   }
-  nlohmann::json json = summary_json(compute_metrics(result.log));
-  json.erase("requests");
+  nlohmann::json json = summary_json(compute_metrics(result.log, study.cluster));
+  for (const char* of_tokens : {"requests", "energy_per_token_j"}) json.erase(of_tokens);
   json["model"] = study.segmentation.model;
   json["tokens"] = tokens;
   json["predicted"] = predicted;

@@ -8,6 +8,7 @@
 #include "runtime/base/units.h"
 #include "runtime/cli/machine.h"
 #include "runtime/cli/sampling_worker.h"
+#include "runtime/cli/time_limit.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/net/net_device.h"
 #include "runtime/torch/torch_executor.h"
@@ -67,7 +68,7 @@ void add_worker(CLI::App& app) {
                    "memory that may be used (default: what is free now)");
   verb->add_option("--join-timeout", options->join_timeout_s, "seconds to wait for the coordinator")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(time_limit_check());
   verb->add_option("--memory-report", options->memory_report,
                    "at the end, write the peak memory in bytes to this file");
   verb->callback([options] { run(*options); });

@@ -124,12 +124,8 @@ class Fields {
   double amount(const std::string& name, Unit unit, const char* example, double least = 1,
                 double most = kMaxQuantity) const {
     const double value = quantity(name, unit, example);
-    if (!(value >= least && value <= most)) {
-      place_.at(name).refuse(
-          text(name, example),
-          fmt::format("a value between {} and {}, as in {}", format_quantity(least, unit),
-                      format_quantity(most, unit), example));
-    }
+    if (value < least) refuse_amount(name, "at least", format_quantity(least, unit), example);
+    if (value > most) refuse_amount(name, "at most", format_quantity(most, unit), example);
     return value;
   }
 
@@ -161,6 +157,12 @@ class Fields {
   }
 
  private:
+  [[noreturn]] void refuse_amount(const std::string& name, const char* bound,
+                                  const std::string& limit, const char* example) const {
+    place_.at(name).refuse(text(name, example),
+                           fmt::format("{} {}, as in {}", bound, limit, example));
+  }
+
   double quantity(const std::string& name, Unit unit, const char* example) const {
     const std::string value = text(name, fmt::format("a number with its unit, as in {}", example));
     try {

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "runtime/device/roofline.h"
+
 namespace lingua {
 namespace {
 
@@ -94,7 +96,7 @@ std::vector<DeviceMetrics> device_metrics(const EventLog& log,
   const double time = span ? (span->second - span->first).count() : 0.0;
   for (auto& [name, intervals] : computing) {
     const double busy = union_s(std::move(intervals));
-    result.push_back({name, busy, time > kShortest ? busy / time : 0.0, count[name]});
+    result.push_back({name, busy, time > kShortest ? busy / time : 0.0, count[name], {}});
   }
   return result;
 }
@@ -122,6 +124,37 @@ std::vector<LinkMetrics> link_metrics(const EventLog& log) {
   return result;
 }
 
+bool states_power(const ClusterSpec& cluster) {
+  return cluster.radio_power_w > 0 ||
+         std::any_of(cluster.devices.begin(), cluster.devices.end(),
+                     [](const DeviceSpec& device) { return device.power_w > 0; });
+}
+
+void add_energy(const ClusterSpec& cluster, Metrics& metrics) {
+  const auto known = [&](const DeviceName& name) { return cluster.index_of(name) >= 0; };
+  std::map<DeviceName, double> radios;
+  double total = 0;
+  for (LinkMetrics& link : metrics.links) {
+    link.energy_j = known(link.from) && known(link.to)
+                        ? transfer_energy(cluster, cluster.link(link.from, link.to), link.bytes)
+                        : 0.0;
+    radios[link.from] += *link.energy_j / 2;
+    radios[link.to] += *link.energy_j / 2;
+    total += *link.energy_j;
+  }
+  for (DeviceMetrics& device : metrics.devices) {
+    const double computing =
+        known(device.device) ? compute_energy(cluster.device(device.device), Seconds(device.busy_s))
+                             : 0.0;
+    device.energy_j = computing + radios[device.device];
+    total += computing;
+  }
+  metrics.energy_j = total;
+  std::int64_t tokens = 0;
+  for (const RequestMetrics& request : metrics.requests) tokens += request.tokens;
+  if (tokens > 0) metrics.energy_per_token_j = total / static_cast<double>(tokens);
+}
+
 }  // namespace
 
 Metrics compute_metrics(const EventLog& log) {
@@ -136,6 +169,12 @@ Metrics compute_metrics(const EventLog& log) {
   if (span) add_request_totals(metrics, span->first, span->second);
   metrics.devices = device_metrics(log, span);
   metrics.links = link_metrics(log);
+  return metrics;
+}
+
+Metrics compute_metrics(const EventLog& log, const ClusterSpec& cluster) {
+  Metrics metrics = compute_metrics(log);
+  if (states_power(cluster)) add_energy(cluster, metrics);
   return metrics;
 }
 

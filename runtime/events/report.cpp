@@ -29,6 +29,26 @@ std::string totals(const Metrics& metrics) {
       time(metrics.tpot_s));
 }
 
+std::string joules(double energy) { return format_quantity(energy, Unit::kJoules); }
+
+std::string energy_line(const Metrics& metrics) {
+  if (!metrics.energy_j) return "";
+  return fmt::format("energy: {} above idle{}, by the powers that the cluster states\n",
+                     joules(*metrics.energy_j),
+                     metrics.energy_per_token_j
+                         ? fmt::format(", {} per token", joules(*metrics.energy_per_token_j))
+                         : "");
+}
+
+// The last cell of a row.
+std::string energy_cell(const std::optional<double>& energy) {
+  return energy ? fmt::format("  {:>8}", joules(*energy)) : "";
+}
+
+void set(nlohmann::json& json, const char* key, const std::optional<double>& value) {
+  if (value) json[key] = *value;
+}
+
 }  // namespace
 
 nlohmann::json summary_json(const Metrics& metrics) {
@@ -39,6 +59,8 @@ nlohmann::json summary_json(const Metrics& metrics) {
                          {"requests", nlohmann::json::array()},
                          {"devices", nlohmann::json::array()},
                          {"links", nlohmann::json::array()}};
+  set(json, "energy_j", metrics.energy_j);
+  set(json, "energy_per_token_j", metrics.energy_per_token_j);
   for (const RequestMetrics& request : metrics.requests) {
     json["requests"].push_back({{"request", request.request},
                                 {"start_s", request.start.count()},
@@ -50,6 +72,7 @@ nlohmann::json summary_json(const Metrics& metrics) {
   for (const DeviceMetrics& device : metrics.devices) {
     json["devices"].push_back(
         {{"name", device.device}, {"busy_s", device.busy_s}, {"busy_share", device.busy_share}});
+    set(json["devices"].back(), "energy_j", device.energy_j);
   }
   for (const LinkMetrics& link : metrics.links) {
     json["links"].push_back({{"from", link.from},
@@ -57,36 +80,39 @@ nlohmann::json summary_json(const Metrics& metrics) {
                              {"bytes", link.bytes},
                              {"messages", link.messages},
                              {"mean_s", link.mean_s}});
+    set(json["links"].back(), "energy_j", link.energy_j);
   }
   return json;
 }
 
 std::string summary_table(const Metrics& metrics) {
-  std::string text = totals(metrics);
+  std::string text = totals(metrics) + energy_line(metrics);
+  const char* energy_head = metrics.energy_j ? "    energy" : "";
   const auto out = std::back_inserter(text);
   std::size_t width = 6;
   for (const DeviceMetrics& device : metrics.devices) width = std::max(width, device.device.size());
   if (!metrics.devices.empty()) {
-    fmt::format_to(out, "\n{:<{}}  {:<20}  {:>6}  {:>10}  {:>8}\n", "device", width, "busy",
-                   "share", "time", "segments");
+    fmt::format_to(out, "\n{:<{}}  {:<20}  {:>6}  {:>10}  {:>8}{}\n", "device", width, "busy",
+                   "share", "time", "segments", energy_head);
   }
   for (const DeviceMetrics& device : metrics.devices) {
-    fmt::format_to(out, "{:<{}}  {}  {:>5.1f}%  {:>10}  {:>8.0f}\n", device.device, width,
+    fmt::format_to(out, "{:<{}}  {}  {:>5.1f}%  {:>10}  {:>8.0f}{}\n", device.device, width,
                    bar(device.busy_share), 100 * device.busy_share,
-                   format_quantity(device.busy_s, Unit::kSeconds), device.computed_segments);
+                   format_quantity(device.busy_s, Unit::kSeconds), device.computed_segments,
+                   energy_cell(device.energy_j));
   }
   std::size_t link_width = 4;
   for (const LinkMetrics& link : metrics.links) {
     link_width = std::max(link_width, link.from.size() + link.to.size() + 4);
   }
   if (!metrics.links.empty()) {
-    fmt::format_to(out, "\n{:<{}}  {:>10}  {:>9}  {:>10}\n", "link", link_width, "bytes",
-                   "messages", "mean time");
+    fmt::format_to(out, "\n{:<{}}  {:>10}  {:>9}  {:>10}{}\n", "link", link_width, "bytes",
+                   "messages", "mean time", energy_head);
   }
   for (const LinkMetrics& link : metrics.links) {
-    fmt::format_to(out, "{:<{}}  {:>10}  {:>9}  {:>10}\n", link.from + " -> " + link.to, link_width,
-                   format_quantity(link.bytes, Unit::kBytes), link.messages,
-                   format_quantity(link.mean_s, Unit::kSeconds));
+    fmt::format_to(out, "{:<{}}  {:>10}  {:>9}  {:>10}{}\n", link.from + " -> " + link.to,
+                   link_width, format_quantity(link.bytes, Unit::kBytes), link.messages,
+                   format_quantity(link.mean_s, Unit::kSeconds), energy_cell(link.energy_j));
   }
   return text;
 }

@@ -12,9 +12,12 @@ namespace lingua {
 //  "requests": [{"request", "start_s", "end_s", "ttft_s", "tpot_s", "token_count"}],
 //  "devices": [{"name", "busy_s", "busy_share"}],
 //  "links": [{"from", "to", "bytes", "messages", "mean_s"}]}; every number is finite.
+// Where energy is known also "energy_j", "energy_per_token_j", and "energy_j" of each device and link;
+// the keys are left out where it is not.
 nlohmann::json summary_json(const Metrics& metrics);
 
-// One line of totals, then a row per device with its busy share as a bar, then a row per link.
+// One line of totals, one of energy where it is known, then a row per device with its busy share as a
+// bar, then a row per link.
 // Lines end in "\n".
 std::string summary_table(const Metrics& metrics);
 

@@ -214,6 +214,63 @@ TEST_F(LinguaTest, RefusesClustersThatMakeNoSense) {
                  {"none.yaml"});
 }
 
+TEST_F(LinguaTest, NamesTheMissingLinkOrTheDeviceWithoutAny) {
+  const auto refused = [&](const std::string& devices, const std::string& between,
+                           const std::vector<std::string>& words) {
+    std::string yaml = "devices:\n";
+    for (const char name : devices) {
+      yaml += std::string("  - {name: ") + name +
+              ", compute: 20 GFLOP/s, memory_bandwidth: 10 GB/s, memory: 8 GB}\n";
+    }
+    write("links.yaml", yaml + "links:\n  between:\n" + between);
+    for (const char* verb : {"plan", "simulate"}) {
+      expect_refused(lingua({verb, "bloom-560m", "--cluster", folder_.file("links.yaml")}), 3,
+                     words);
+    }
+  };
+  const std::string link = ", bandwidth: 10 MB/s, latency: 2 ms, both: true}\n";
+  const std::string chain = "    - {from: a, to: b" + link + "    - {from: b, to: c" + link;
+  refused("abc", chain, {"links.yaml: links.default: is missing", "from 'a' to 'c'"});
+  refused("abcd", chain, {"links.yaml: links.between: has no link between 'd' and any other"});
+}
+
+TEST_F(LinguaTest, ALoneDeviceNeedsNoLinks) {
+  write("lone.yaml",
+        "devices: [{name: a, compute: 20 GFLOP/s, memory_bandwidth: 10 GB/s, memory: 8 GB}]\n");
+  for (const char* verb : {"plan", "simulate"}) {
+    const Outcome outcome = lingua({verb, "bloom-560m", "--cluster", folder_.file("lone.yaml")});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  }
+}
+
+TEST_F(LinguaTest, RefusesNumbersAndPinsThatMakeNoSense) {
+  const auto refused = [](const std::vector<std::string>& options,
+                          const std::vector<std::string>& words) {
+    const std::vector<std::string> plan = {"plan", "bloom-560m", "--cluster", kThreePhones};
+    expect_refused(lingua(plan + options), 2, words);
+  };
+  refused({"--in-flight", "0"}, {"--in-flight", "0", "1 to 100000"});
+  refused({"--in-flight", "-3"}, {"--in-flight", "-3", "1 to 100000"});
+  refused({"--requests", "0"}, {"--requests", "0", "1 to 1000000"});
+  for (const char* limit : {"-1", "0", "nan", "inf", "1e300", "soon"}) {
+    refused({"--plan-time-limit", limit},
+            {"--plan-time-limit: '" + std::string(limit) + "' is not accepted",
+             "seconds: more than 0, at most 1000000"});
+  }
+  expect_refused(lingua({"run", tiny_model(), "--local", "--join-timeout", "-1"}), 2,
+                 {"--join-timeout: '-1' is not accepted", "more than 0"});
+  expect_refused(lingua({"worker", "--coordinator", "tcp://127.0.0.1:1", "--name", "x",
+                         "--join-timeout", "0"}),
+                 2, {"--join-timeout: '0' is not accepted", "more than 0"});
+  for (const char* pin : {"header", "tailer"}) {
+    refused({"--" + std::string(pin), "oneplus-9", "--exclude", "oneplus-9"},
+            {"'oneplus-9'", pin, "excluded", "one of the two"});
+  }
+  refused({"--header", "nobody"}, {"header 'nobody'", "xiaomi-14", "oneplus-6"});
+  refused({"--exclude", "nobody"}, {"'nobody'", "three-phones"});
+  refused({"--header-keeps", "0"}, {"0 segments", "write 1 to"});
+}
+
 TEST_F(LinguaTest, LeavesNoHalfWrittenModel) {
   EXPECT_NE(lingua({"model", "random", "bloom:hidden=63,layers=1,heads=4,vocabulary=16", "-o",
                     folder_.file("odd")})

@@ -162,6 +162,37 @@ TEST_F(LinguaTest, EveryWorldSumsUpWithTheSameKeys) {
   }
 }
 
+TEST_F(LinguaTest, EnergyIsGivenWhereTheClusterStatesPower) {
+  const std::vector<std::string> job = {"simulate", "bloom-560m", "--planner", "even"};
+  const auto powered = lingua(job + std::vector<std::string>{"--cluster", kThreePhones, "--json"});
+  ASSERT_EQ(powered.exit_code, 0) << powered.err;
+  const auto json = powered.json();
+  double devices = 0;
+  for (const auto& device : json.at("devices")) {
+    const double energy = device.at("energy_j").get<double>();
+    EXPECT_GT(energy, 2 * device.at("busy_s").get<double>()) << "2 W or more, and the radios";
+    devices += energy;
+  }
+  EXPECT_NEAR(json.at("energy_j").get<double>(), devices, 1e-9 * devices);
+  EXPECT_NEAR(json.at("energy_per_token_j").get<double>(), devices / 16, 1e-9 * devices);
+  double seconds = 0;
+  for (const auto& link : json.at("links")) {
+    const double bytes = link.at("bytes").get<double>();
+    EXPECT_NEAR(link.at("energy_j").get<double>(), 0.44 * bytes / 40e6, 1e-9);
+    seconds += bytes / 40e6;
+  }
+  EXPECT_GT(seconds, 0);
+
+  write("plain.yaml",
+        "devices: [{name: a, compute: 20 GFLOP/s, memory_bandwidth: 10 GB/s, memory: 8 GB}]\n");
+  const std::vector<std::string> plain = {"--cluster", folder_.file("plain.yaml")};
+  const auto silent = lingua(job + plain + std::vector<std::string>{"--json"});
+  ASSERT_EQ(silent.exit_code, 0) << silent.err;
+  EXPECT_FALSE(silent.json().contains("energy_j"));
+  EXPECT_FALSE(silent.json().at("devices").at(0).contains("energy_j"));
+  EXPECT_THAT(lingua(job + plain).err, ::testing::Not(::testing::HasSubstr("energy")));
+}
+
 TEST_F(LinguaTest, ASavedPlanIsUsedAgain) {
   const std::vector<std::string> job = {"--model", tiny_model(), "--cluster", kThreePhones,
                                         "--json"};

@@ -17,6 +17,20 @@ void add(EventLog& log, const char* who, const char* what, RequestId request, st
   log.add({who, what, 0, request, step, Seconds(start), Seconds(end), bytes});
 }
 
+// 2 W computing on a and 3 W on b, 4 W for the radios of a link, at 1000 B/s.
+ClusterSpec powered_cluster() {
+  ClusterSpec cluster;
+  for (const char* name : {"a", "b", "c"}) {
+    cluster.devices.emplace_back();
+    cluster.devices.back().name = name;
+  }
+  cluster.devices[0].power_w = 2;
+  cluster.devices[1].power_w = 3;
+  cluster.default_link = {1000, Seconds(1)};
+  cluster.radio_power_w = 4;
+  return cluster;
+}
+
 // Two requests: 0 from 1 s with three tokens, 1 from 2 s with one.
 EventLog two_requests() {
   EventLog log;
@@ -118,6 +132,57 @@ TEST(Metrics, OfARequestWithoutTokensDoNotSpoilTheMeans) {
   EXPECT_DOUBLE_EQ(compute_metrics(log).requests[2].ttft_s, 0);
 }
 
+TEST(Metrics, EnergyIsThatOfComputingAndHalfOfEachLink) {
+  const Metrics metrics = compute_metrics(two_requests(), powered_cluster());
+  EXPECT_DOUBLE_EQ(metrics.links[0].energy_j.value(), 4 * 1.5);
+  EXPECT_DOUBLE_EQ(metrics.links[1].energy_j.value(), 4 * 0.05);
+  EXPECT_DOUBLE_EQ(metrics.devices[0].energy_j.value(), 2 * 3 + 3.1);
+  EXPECT_DOUBLE_EQ(metrics.devices[1].energy_j.value(), 3 * 0.5 + 3.1);
+  EXPECT_EQ(metrics.devices[2].energy_j, 0) << "states no power and sends nothing";
+  EXPECT_DOUBLE_EQ(metrics.energy_j.value(), 6 + 1.5 + 6.2);
+  EXPECT_DOUBLE_EQ(metrics.energy_per_token_j.value(), 13.7 / 4);
+}
+
+TEST(Metrics, EnergyIsThatOfEachLinksOwnBandwidth) {
+  ClusterSpec cluster = powered_cluster();
+  cluster.links[{"b", "a"}] = {100, Seconds(0)};
+  const Metrics metrics = compute_metrics(two_requests(), cluster);
+  EXPECT_DOUBLE_EQ(metrics.links[1].energy_j.value(), 4 * 0.5);
+}
+
+TEST(Metrics, LinksOfTheCoordinatorAndToOneselfDrawNothing) {
+  EventLog log = two_requests();
+  add(log, "a->coordinator", event::kTransfer, 0, 0, 3, 4, 1e6);
+  add(log, "a->a", event::kResult, 0, 0, 3, 4, 1e6);
+  const Metrics metrics = compute_metrics(log, powered_cluster());
+  ASSERT_EQ(metrics.links.size(), 4u);
+  EXPECT_DOUBLE_EQ(metrics.energy_j.value(), 13.7);
+}
+
+TEST(Metrics, EnergyIsNotKnownWithoutPower) {
+  ClusterSpec cluster = powered_cluster();
+  cluster.devices[0].power_w = cluster.devices[1].power_w = cluster.radio_power_w = 0;
+  const Metrics metrics = compute_metrics(two_requests(), cluster);
+  EXPECT_FALSE(metrics.energy_j || metrics.energy_per_token_j);
+  EXPECT_FALSE(metrics.devices[0].energy_j || metrics.links[0].energy_j);
+  EXPECT_EQ(summary_json(metrics), summary_json(compute_metrics(two_requests())));
+  EXPECT_EQ(summary_table(metrics), summary_table(compute_metrics(two_requests())));
+}
+
+TEST(Metrics, EnergyPerTokenIsNotKnownWithoutTokens) {
+  const Metrics metrics = compute_metrics(EventLog(), powered_cluster());
+  EXPECT_EQ(metrics.energy_j, 0);
+  EXPECT_FALSE(metrics.energy_per_token_j);
+}
+
+TEST(Report, JsonHasEnergyWhereItIsKnown) {
+  const nlohmann::json json = summary_json(compute_metrics(two_requests(), powered_cluster()));
+  EXPECT_DOUBLE_EQ(json["energy_j"].get<double>(), 13.7);
+  EXPECT_DOUBLE_EQ(json["energy_per_token_j"].get<double>(), 3.425);
+  EXPECT_DOUBLE_EQ(json["devices"][1]["energy_j"].get<double>(), 4.6);
+  EXPECT_DOUBLE_EQ(json["links"][1]["energy_j"].get<double>(), 0.2);
+}
+
 TEST(Report, JsonHasTheDocumentedKeys) {
   const nlohmann::json json = summary_json(compute_metrics(two_requests()));
   EXPECT_DOUBLE_EQ(json["tokens_per_s"].get<double>(), 0.5);
@@ -138,15 +203,33 @@ TEST(Report, JsonHasTheDocumentedKeys) {
                 {"from", "b"}, {"to", "a"}, {"bytes", 50.0}, {"messages", 1}, {"mean_s", 0.25}}));
 }
 
+std::vector<std::size_t> line_widths(const std::string& table) {
+  std::istringstream lines(table);
+  std::vector<std::size_t> widths;
+  for (std::string line; std::getline(lines, line);) widths.push_back(line.size());
+  return widths;
+}
+
+TEST(Report, TableShowsEnergyWhereItIsKnown) {
+  const std::string table = summary_table(compute_metrics(two_requests(), powered_cluster()));
+  EXPECT_THAT(table, HasSubstr("\nenergy: 13.7 J above idle, 3.42 J per token, by the powers"));
+  EXPECT_THAT(table, HasSubstr("9.10 J"));
+  EXPECT_THAT(table, HasSubstr("200 mJ"));
+  const std::vector<std::size_t> widths = line_widths(table);
+  ASSERT_EQ(widths.size(), 11u);  // totals, energy, blank, head, a, b, c, blank, head, two links
+  EXPECT_EQ(widths[3], widths[4]);
+  EXPECT_EQ(widths[4], widths[6]);
+  EXPECT_EQ(widths[8], widths[9]);
+  EXPECT_EQ(widths[9], widths[10]);
+}
+
 TEST(Report, TableAlignsItsColumns) {
   const std::string table = summary_table(compute_metrics(two_requests()));
   EXPECT_THAT(table, HasSubstr("2 requests, 4 tokens in 8.00 s: 0.50 tokens/s"));
   EXPECT_THAT(table, HasSubstr("a -> b"));
   EXPECT_THAT(table, HasSubstr("1.50 kB"));
   EXPECT_THAT(table, HasSubstr("########............   37.5%"));
-  std::istringstream lines(table);
-  std::vector<std::size_t> widths;
-  for (std::string line; std::getline(lines, line);) widths.push_back(line.size());
+  const std::vector<std::size_t> widths = line_widths(table);
   ASSERT_EQ(widths.size(), 10u);  // totals, blank, head, a, b, c, blank, head, two links
   EXPECT_EQ(widths[2], widths[3]);
   EXPECT_EQ(widths[3], widths[5]);
