@@ -58,7 +58,9 @@ struct PlanOptions {
   std::string objective = "latency";
   double time_limit_s = 60;
   PlanRules rules;
-  std::string plan_file;  // a plan to use instead of making one
+  std::string plan_file;                // a plan to use instead of making one
+  std::string overlap = "none";         // or a rule of secondary_plan.h
+  std::vector<std::string> slow_downs;  // what it is for
 };
 
 struct OutputOptions {
