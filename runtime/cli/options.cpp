@@ -146,6 +146,16 @@ void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required
                  "what computing all requests must leave of each battery: 20%");
   app.add_option("--plan", options.plan_file,
                  "use this plan (JSON, as --save-plan writes) instead of making one");
+  app.add_option("--overlap", options.overlap,
+                 "segments that devices store besides those they run, so that boundaries can move "
+                 "later: gain (for the --slow-down given) or bytes (as many as fit)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"none", "gain", "bytes"}));
+  app.add_option(
+         "--slow-down", options.slow_downs,
+         "DEVICE=FACTOR[:PROBABILITY]: what --overlap is for (repeat for more; default: each "
+         "device of the plan, twice as slow)")
+      ->allow_extra_args(false);
 }
 
 void add_output_options(CLI::App& app, OutputOptions& options) {

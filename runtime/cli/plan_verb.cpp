@@ -24,11 +24,11 @@ struct PlanVerbOptions {
 void print_plan(const PlanVerbOptions& options, const Study& study) {
   if (options.study.output.json) {
     nlohmann::json json = plan_to_json(study.plan);
-    if (!study.int8_segments.empty()) json["int8_segments"] = study.int8_segments;
+    json.update(plan_extras_json(study));
     fmt::print("{}\n", json.dump(2));
     return;
   }
-  fmt::print(stderr, "{}{}", plan_table(study.plan, study.segmentation), int8_line(study));
+  fmt::print(stderr, "{}", plan_text(study));
 }
 
 void write_picture(const std::string& file, const std::string& picture) {

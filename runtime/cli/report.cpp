@@ -58,7 +58,7 @@ nlohmann::json run_json(const RunReport& report, const StudyOptions& options, co
                       {"requests", result.answers.size()},
                       {"in_flight", study.workload.in_flight}};
   json["plan"] = plan_to_json(study.plan);
-  if (!study.int8_segments.empty()) json["int8_segments"] = study.int8_segments;
+  json.update(plan_extras_json(study));
   if (report.deterministic) json["digest"] = result.log.digest();
   if (!report.configuration.empty()) json["simulator"] = report.configuration;
   for (std::size_t i = 0; i < result.answers.size() && i < json["requests"].size(); ++i) {
@@ -112,6 +112,19 @@ nlohmann::json class_json(const std::vector<double>& probabilities,
   return json;
 }
 
+std::string plan_text(const Study& study) {
+  std::string text = plan_table(study.plan, study.segmentation) + int8_line(study);
+  if (study.secondary) text += secondary_table(*study.secondary, study.plan);
+  return text;
+}
+
+nlohmann::json plan_extras_json(const Study& study) {
+  nlohmann::json json = nlohmann::json::object();
+  if (!study.int8_segments.empty()) json["int8_segments"] = study.int8_segments;
+  if (study.secondary) json["secondary"] = secondary_to_json(*study.secondary, study.plan);
+  return json;
+}
+
 std::string int8_line(const Study& study) {
   if (study.int8_segments.empty()) return "";
   return fmt::format("int8: segments {} of {}\n", segment_ranges(study.int8_segments),
@@ -128,8 +141,8 @@ void report_run(const RunReport& report, const StudyOptions& options, const Stud
     fmt::print("{}\n", run_json(report, options, study, result, extra).dump(2));
     return;
   }
-  fmt::print(stderr, "\n{}\n\n{}{}\n{}", title, plan_table(study.plan, study.segmentation),
-             int8_line(study), summary_table(compute_metrics(result.log, study.cluster)));
+  fmt::print(stderr, "\n{}\n\n{}\n{}", title, plan_text(study),
+             summary_table(compute_metrics(result.log, study.cluster)));
   if (!study.tokenizer) print_tokens(result);
   if (report.deterministic) fmt::print(stderr, "digest {}\n", result.log.digest());
   if (!options.output.log.empty()) fmt::print(stderr, "event log: {}\n", options.output.log);

@@ -30,6 +30,12 @@ nlohmann::json answer_json(const Done& answer, const Study& study);
 nlohmann::json class_json(const std::vector<double>& probabilities,
                           const std::vector<std::string>& labels);
 
+// The plan and what belongs to it: segments in int8, the secondary plan.
+std::string plan_text(const Study& study);
+
+// The same beside the plan itself: "int8_segments", "secondary", where there are any.
+nlohmann::json plan_extras_json(const Study& study);
+
 // "int8: segments 0-3 of 16\n"; empty when there are none.
 std::string int8_line(const Study& study);
 

@@ -59,6 +59,22 @@ Plan plan_by(const StudyOptions& options, const Study& study) {
   return make_plan(options.plan.planner, plan_request(options, study));
 }
 
+// Nothing without --overlap.
+std::optional<SecondaryOptions> secondary_options(const PlanOptions& options,
+                                                  const ClusterSpec& cluster) {
+  if (options.overlap == "none") {
+    if (options.slow_downs.empty()) return std::nullopt;
+    throw UsageError("--slow-down says what --overlap is for; write --overlap gain or bytes too");
+  }
+  SecondaryOptions secondary;
+  secondary.rule = parse_overlap_rule(options.overlap);
+  for (const std::string& text : options.slow_downs) {
+    secondary.slow_downs.push_back(parse_slow_down(text));
+  }
+  check_slow_downs(secondary.slow_downs, cluster);
+  return secondary;
+}
+
 // Chooses the segments that are held in int8, and plans for them.
 void plan_mixed(const StudyOptions& options, Study& study) {
   const Segmentation plain = study.segmentation;
@@ -152,6 +168,7 @@ void open_tokenizer(const std::string& model, Study& study) {
 }
 
 void plan_study(const StudyOptions& options, Study& study) {
+  const auto secondary = secondary_options(options.plan, study.cluster);
   study.segmentation = partition_by(study.model.graph, options.partition, study.workload);
   if (study.int8_model) {
     plan_mixed(options, study);
@@ -161,6 +178,11 @@ void plan_study(const StudyOptions& options, Study& study) {
       for (const Segment& segment : study.segmentation.segments)
         study.int8_segments.insert(segment.id);
     }
+  }
+  if (secondary) {
+    const PlanRequest request = plan_request(options, study);
+    study.secondary = secondary_plan(study.plan, request, *secondary);
+    apply_secondary(*study.secondary, request, &study.plan);
   }
   if (!options.output.save_plan.empty()) {
     write_file_atomically(options.output.save_plan, [&](std::ostream& out) {

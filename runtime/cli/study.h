@@ -12,6 +12,7 @@
 #include "runtime/cli/options.h"
 #include "runtime/partition/partition.h"
 #include "runtime/plan/planner.h"
+#include "runtime/plan/secondary_plan.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/torch/import.h"
 
@@ -44,6 +45,7 @@ struct Study {
   ClusterSpec cluster;
   Workload workload;
   Plan plan;
+  std::optional<SecondaryPlan> secondary;  // with --overlap
 
   ModelSource* source() const { return mixed_source ? mixed_source.get() : model.source.get(); }
 };
