@@ -5,7 +5,7 @@
 Speeds, memories and links are drawn from the ranges of the phones and links in platforms/ (their sources
 are in platforms/README.md): 12 to 52 GFLOP/s, 2 to 8 GB, memory bandwidth 0.9 bytes for each FLOP; good
 Wi-Fi is 320 Mbit/s and 2 ms, crowded Wi-Fi 0.3 to 4.9 MB/s and 9 to 100 ms one way, each pair its own.
-"similar" phones differ by 10%.
+"similar" phones differ by 10%. Computing draws 2 to 3 W, similar phones alike; radios 440 mW.
 """
 import pathlib
 import random
@@ -48,13 +48,15 @@ def good_link(draw):
 def cluster(name):
     count, phones, links = CLUSTERS[name]
     draw = random.Random(name)
+    power = random.Random(name + " power")
     lines = [f"name: {name}", f"source: seeded, {phones} phones, {links} links (experiments/02-planners/clusters.py)",
              "header: p1", "devices:"]
     for i in range(1, count + 1):
         gflops, bandwidth, memory = phone(phones, draw)
         lines.append(f"  - {{name: p{i}, compute: {gflops:.3f} GFLOP/s, memory_bandwidth: {bandwidth:.3f} GB/s, "
-                     f"memory: {memory:.3f} GB, cores: 8}}")
-    lines.append("links:")
+                     f"memory: {memory:.3f} GB, cores: 8, "
+                     f"power: {power.uniform(2, 3) if phones == 'unequal' else power.uniform(2.4, 2.6):.3f} W}}")
+    lines += ["links:", "  power: 440 mW"]
     lines.append("  default: {bandwidth: %s MB/s, latency: %s ms}" % (("1.5", "17") if links == "poor" else ("40", "2")))
     if links in ("poor", "mixed"):
         lines.append("  between:")

@@ -126,7 +126,7 @@ class Improvement {
   Chain wander(Chain best) {
     Rng rng(1);
     double value = quick_value(best);
-    for (int tries = 0; has_effort() && tries < kMostTries; ++tries) {
+    for (int tries = 0; has_effort() && tries < most_tries(); ++tries) {
       Chain chain = best;
       for (auto changes = 2 + rng.below(3); changes > 0; --changes) {
         const std::vector<Chain> near = Neighbours(costs_, chain).hopeful(kNoLimit);
@@ -164,7 +164,9 @@ class Improvement {
  private:
   static constexpr PlayLimits kQuickPlay{6'000, 32};
   static constexpr int kMostEstimates = 5'000;
-  static constexpr int kMostTries = 40;  // without success
+
+  // Without success; fewer from a plan that was good already.
+  int most_tries() const { return costs_.request().running == nullptr ? 40 : 10; }
 
   const PlanCosts& costs_;
   int estimates_ = 0;

@@ -117,7 +117,8 @@ class BottleneckSearch {
 };
 
 // For throughput weighed against other goals: from the cheapest chain on, ever less busy ones, until none
-// is cheaper than the best so far. Good, not proven: `bound` stays that of the price.
+// is cheaper than the best so far. Good, not proven: `bound` stays that of the price. Once is enough: an
+// incumbent comes from here, by a narrow search.
 ChainOptimum less_and_less_busy(const PlanCosts& costs, const ChainSolver& solver,
                                 ChainOptimum best) {
   std::vector<Run> runs = best.runs;
@@ -145,14 +146,19 @@ ChainOptimum optimise_chain(const PlanCosts& costs, const ChainSolver& solver,
   const bool only_throughput = costs.request().objective.is_throughput();
   if (!only_throughput || incumbent.empty()) {
     ChainResult result = solver({kNoLimit, cutoff});
-    if (result.runs) best.runs = std::move(*result.runs);
     best.exact = result.exact;
     if (!result.exact) best.bound = std::max(best.bound, result.bound);
-    if (best.runs.empty() || !result.exact) return best;
-    best.bound = costs.price(best.runs).value();
+    if (!result.runs && incumbent.empty()) return best;
+    const std::vector<Run>& cheapest = result.runs ? *result.runs : incumbent;
+    if (result.exact) best.bound = costs.price(cheapest).value();
+    if (incumbent.empty() || costs.objective(cheapest) < costs.objective(incumbent))
+      best.runs = cheapest;
+    if (!result.exact) return best;
   }
   if (costs.busy_price() == 0) return best;
-  if (!only_throughput) return less_and_less_busy(costs, solver, std::move(best));
+  if (!only_throughput) {
+    return incumbent.empty() ? less_and_less_busy(costs, solver, std::move(best)) : best;
+  }
   return BottleneckSearch(costs, solver, std::move(best.runs)).run(best.bound);
 }
 

@@ -79,8 +79,24 @@ class Front {
     PlanRequest request = request_;
     request.objective = weighted(goals_, weights);
     request.time_limit_s = std::max(seconds_left(), 1e-3);
+    const std::vector<Stage> best = best_so_far(weights);
+    if (!best.empty()) request.running = &best;
     found_.push_back(point(make_plan(planner_, request)));
     return found_.size() - 1;
+  }
+
+  // The search for a sum begins with the plan that is its best of those found; empty at first.
+  std::vector<Stage> best_so_far(const std::vector<double>& weights) const {
+    const auto sum = [&](const ParetoPoint& point) {
+      double value = 0;
+      for (std::size_t g = 0; g < weights.size(); ++g) value += weights[g] * point.values[g];
+      return value;
+    };
+    if (found_.size() < goals_.size()) return {};
+    const auto best = std::min_element(
+        found_.begin(), found_.end(),
+        [&](const ParetoPoint& a, const ParetoPoint& b) { return sum(a) < sum(b); });
+    return best->plan.stages;
   }
 
   ParetoPoint point(Plan plan) const {

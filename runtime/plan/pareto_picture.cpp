@@ -69,7 +69,7 @@ class Picture {
     for (const ParetoPoint& point : front_.dominated) dominated(point);
     for (std::size_t i = 0; i < front_.points.size(); ++i) on_front(i);
     if (outside_ > 0) {
-      svg_.text(kRight, kTop - 8, fmt::format("{} worse plans lie outside", outside_),
+      svg_.text(kRight, kTop - 8, fmt::format("outside: {} worse", outside_),
                 "fill=\"#666666\" font-size=\"11\" text-anchor=\"end\"");
     }
     return svg_.picture(kWidth, kHeight);
@@ -88,19 +88,30 @@ class Picture {
   void axes() {
     svg_.path(fmt::format("M{} {} V{} H{}", kLeft, kTop, kBottom, kRight),
               "stroke=\"#444444\" fill=\"none\"");
-    const double x_step = round_step(x_.high - x_.low);
-    for (double v = std::ceil(x_.low / x_step) * x_step; v <= x_.high; v += x_step) {
+    for (double v : ticks(x_, 0)) {
       svg_.path(fmt::format("M{:.1f} {} V{}", x_.at(v), kTop, kBottom), "stroke=\"#eeeeee\"");
       svg_.text(x_.at(v), kBottom + 18, tick(v, 0), "text-anchor=\"middle\"");
     }
-    const double y_step = round_step(y_.high - y_.low);
-    for (double v = std::ceil(y_.low / y_step) * y_step; v <= y_.high; v += y_step) {
+    for (double v : ticks(y_, 1)) {
       svg_.path(fmt::format("M{} {:.1f} H{}", kLeft, y_.at(v), kRight), "stroke=\"#eeeeee\"");
       svg_.text(kLeft - 8, y_.at(v) + 4, tick(v, 1), "text-anchor=\"end\"");
     }
     svg_.text((kLeft + kRight) / 2, kBottom + 44, objective_name(front_.goals[0]),
               "text-anchor=\"middle\" font-weight=\"bold\"");
     svg_.text(kLeft, kTop - 8, objective_name(front_.goals[1]), "font-weight=\"bold\"");
+  }
+
+  // Round values, or round rates where the goal is shown as one.
+  std::vector<double> ticks(const Axis& axis, std::size_t goal) const {
+    const bool rate = front_.goals[goal].is_throughput();
+    const double low = rate ? 1 / axis.high : axis.low;
+    const double high = rate ? 1 / std::max(axis.low, axis.high / 20) : axis.high;
+    const double step = round_step(high - low);
+    std::vector<double> values;
+    for (double v = std::ceil(low / step) * step; v <= high; v += step) {
+      if (v > 0 || !rate) values.push_back(rate ? 1 / v : v);
+    }
+    return values;
   }
 
   std::string tick(double value, std::size_t goal) const {
@@ -139,7 +150,8 @@ class Picture {
     const double y = y_.at(point.values[1]);
     svg_.circle(x, y, 6, kColours[0], hint(point));
     std::string text = fmt::format("{}", i + 1);
-    for (std::size_t g = 2; g < front_.goals.size(); ++g)
+    constexpr std::size_t kRoom = 6;  // more points than these have only a number
+    for (std::size_t g = 2; g < front_.goals.size() && front_.points.size() <= kRoom; ++g)
       text += fmt::format(" ({})", objective_text(point.values[g], front_.goals[g]));
     label(x, y, text, "font-weight=\"bold\"");
   }
@@ -157,7 +169,9 @@ class Picture {
     };
     while (std::any_of(labels_.begin(), labels_.end(), taken)) line += kLine;
     labels_.push_back({begin, begin + width, line});
-    svg_.text(left ? x - 10 : x + 10, line, text, left ? style + " text-anchor=\"end\"" : style);
+    const std::string halo = " paint-order=\"stroke\" stroke=\"white\" stroke-width=\"4\"";
+    svg_.text(left ? x - 10 : x + 10, line, text,
+              style + halo + (left ? " text-anchor=\"end\"" : ""));
   }
 
   std::string hint(const ParetoPoint& point) const {

@@ -37,7 +37,8 @@ struct PlanRequest {
   PlanRules rules;
   double time_limit_s = 60;
   std::uint64_t seed = 1;
-  // The plan that runs now, to begin the search with; planners that prove nothing ignore it.
+  // The plan that runs now, or another good one, to begin the search with and to look near it;
+  // planners that prove nothing ignore it.
   const std::vector<Stage>* running = nullptr;
 };
 
