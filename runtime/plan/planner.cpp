@@ -72,26 +72,27 @@ void check_power(const PlanRequest& request) {
 void check_rules(const PlanRequest& request) {
   const ClusterSpec& cluster = *request.cluster;
   const PlanRules& rules = request.rules;
-  const auto check_device = [&](const DeviceName& name, const char* what) {
-    if (name.empty()) return;
-    if (cluster.index_of(name) < 0) {
-      std::string names;
-      for (const DeviceSpec& device : cluster.devices) names += " " + device.name;
-      throw UsageError(fmt::format("{} '{}' is no device of cluster '{}'; write one of{}", what,
-                                   name, cluster.name, names));
-    }
+  const auto check_known = [&](const DeviceName& name, const char* what) {
+    if (name.empty() || cluster.index_of(name) >= 0) return;
+    constexpr std::size_t kNamed = 16;
+    std::string names;
+    for (std::size_t d = 0; d < std::min(cluster.devices.size(), kNamed); ++d)
+      names += " " + cluster.devices[d].name;
+    throw UsageError(fmt::format("{} '{}' is no device of cluster '{}'; write one of{}{}", what,
+                                 name, cluster.name, names,
+                                 cluster.devices.size() > kNamed ? " ..." : ""));
+  };
+  const auto check_pinned = [&](const DeviceName& name, const char* role) {
     if (std::count(rules.excluded.begin(), rules.excluded.end(), name) == 0) return;
     throw UsageError(
-        fmt::format("device '{}' is to be {} and excluded; write one of the two", name, what));
+        fmt::format("device '{}' is to be {} and excluded; write one of the two", name, role));
   };
-  for (const DeviceName& name : rules.excluded) {
-    if (cluster.index_of(name) < 0) {
-      throw UsageError(
-          fmt::format("excluded device '{}' is no device of cluster '{}'", name, cluster.name));
-    }
-  }
-  check_device(rules.header.empty() ? cluster.header : rules.header, "header");
-  check_device(rules.tailer, "tailer");
+  for (const DeviceName& name : rules.excluded) check_known(name, "excluded device");
+  check_known(rules.header, "header");
+  check_known(rules.tailer, "tailer");
+  check_pinned(rules.header, "header");
+  check_pinned(rules.tailer, "tailer");
+  if (rules.header.empty()) check_pinned(cluster.header, "header (by the cluster file)");
   const auto segments = static_cast<int>(request.segmentation->segments.size());
   if (rules.header_keeps < 1 || rules.header_keeps > segments) {
     throw UsageError(

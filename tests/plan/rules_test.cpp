@@ -71,6 +71,10 @@ TEST(PlanRules, ThatContradictEachOtherAreNamed) {
               HasSubstr("device 'A' is to be header and excluded"));
   EXPECT_THAT(why_refused<UsageError>({.excluded = {"C"}, .tailer = "C"}),
               HasSubstr("device 'C' is to be tailer and excluded"));
+  Problem pinned;
+  pinned.cluster.header = "A";
+  EXPECT_THAT(why_refused<UsageError>({.excluded = {"A"}}, pinned),
+              HasSubstr("device 'A' is to be header (by the cluster file) and excluded"));
   EXPECT_THAT(why_refused<UsageError>({.excluded = {"A", "B", "C"}}),
               HasSubstr("every device is excluded"));
 }
@@ -79,7 +83,7 @@ TEST(PlanRules, ThatNameNothingAreRefused) {
   EXPECT_THAT(why_refused<UsageError>({.header = "Z"}),
               HasSubstr("header 'Z' is no device of cluster 'three'; write one of A B C"));
   EXPECT_THAT(why_refused<UsageError>({.tailer = "Z"}), HasSubstr("tailer 'Z'"));
-  EXPECT_THAT(why_refused<UsageError>({.excluded = {"Z"}}), HasSubstr("excluded device 'Z'"));
+  EXPECT_THAT(why_refused<UsageError>({.excluded = {"Z"}}), HasSubstr("excluded device 'Z' is no device of cluster 'three'; write one of A B C"));
   for (int keeps : {0, 4}) {
     EXPECT_THAT(why_refused<UsageError>({.header_keeps = keeps}),
                 HasSubstr("the model has 3; write 1 to 3"));
