@@ -3,12 +3,12 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
-#include <torch/library.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <vector>
+
+#include "runtime/torch/op_libraries.h"
 
 namespace lingua {
 namespace {
@@ -151,20 +151,13 @@ at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& 
 
 void register_decoder_ops() {
   static const auto libraries = [] {
-    std::vector<torch::Library> all;
-    all.reserve(3);
-    const auto add = [&](torch::Library::Kind kind, c10::optional<c10::DispatchKey> key) -> auto& {
-      return all.emplace_back(kind, "lingua", key, __FILE__, __LINE__);
-    };
-    torch::Library& names = add(torch::Library::FRAGMENT, c10::nullopt);
-    names.def("rms_norm(Tensor x, Tensor weight, float epsilon, bool plus_one) -> Tensor");
-    names.def("rotate(Tensor x, Tensor cos, Tensor sin) -> Tensor");
-    torch::Library& cpu = add(torch::Library::IMPL, c10::DispatchKey::CPU);
-    cpu.impl("rms_norm", rms_norm);
-    cpu.impl("rotate", rotate);
-    torch::Library& meta = add(torch::Library::IMPL, c10::DispatchKey::Meta);
-    meta.impl("rms_norm", rms_norm_meta);
-    meta.impl("rotate", rotate_meta);
+    OpLibraries all(__FILE__);
+    all.names.def("rms_norm(Tensor x, Tensor weight, float epsilon, bool plus_one) -> Tensor");
+    all.names.def("rotate(Tensor x, Tensor cos, Tensor sin) -> Tensor");
+    all.cpu.impl("rms_norm", rms_norm);
+    all.cpu.impl("rotate", rotate);
+    all.meta.impl("rms_norm", rms_norm_meta);
+    all.meta.impl("rotate", rotate_meta);
     return all;
   }();
 }

@@ -3,13 +3,13 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
-#include <torch/library.h>
 
 #include <algorithm>
 #include <cstring>
 #include <vector>
 
 #include "runtime/torch/decode_linear.h"
+#include "runtime/torch/op_libraries.h"
 
 namespace lingua {
 namespace {
@@ -169,20 +169,13 @@ at::Tensor embedding_int8(const at::Tensor& rows, const at::Tensor& tokens, std:
 
 void register_int8_ops() {
   static const auto libraries = [] {
-    std::vector<torch::Library> all;
-    all.reserve(3);
-    const auto add = [&](torch::Library::Kind kind, c10::optional<c10::DispatchKey> key) -> auto& {
-      return all.emplace_back(kind, "lingua", key, __FILE__, __LINE__);
-    };
-    torch::Library& names = add(torch::Library::FRAGMENT, c10::nullopt);
-    names.def("linear_int8(Tensor x, Tensor rows, Tensor? bias=None) -> Tensor");
-    names.def("embedding_int8(Tensor rows, Tensor tokens, int dtype) -> Tensor");
-    torch::Library& cpu = add(torch::Library::IMPL, c10::DispatchKey::CPU);
-    cpu.impl("linear_int8", linear_int8);
-    cpu.impl("embedding_int8", embedding_int8);
-    torch::Library& meta = add(torch::Library::IMPL, c10::DispatchKey::Meta);
-    meta.impl("linear_int8", linear_int8_meta);
-    meta.impl("embedding_int8", empty_embedding);
+    OpLibraries all(__FILE__);
+    all.names.def("linear_int8(Tensor x, Tensor rows, Tensor? bias=None) -> Tensor");
+    all.names.def("embedding_int8(Tensor rows, Tensor tokens, int dtype) -> Tensor");
+    all.cpu.impl("linear_int8", linear_int8);
+    all.cpu.impl("embedding_int8", embedding_int8);
+    all.meta.impl("linear_int8", linear_int8_meta);
+    all.meta.impl("embedding_int8", empty_embedding);
     return all;
   }();
 }

@@ -87,16 +87,6 @@ std::vector<PublishedModel> published_llamas() {
           {"smollm2-135m", "HuggingFaceTB/SmolLM2-135M-Instruct", std::move(smol)}};
 }
 
-json custom(const char* type, const char* architecture) {
-  return {{"architectures", {architecture}},
-          {"model_type", type},
-          {"hidden_act", "silu"},
-          {"initializer_range", 0.02},
-          {"rms_norm_eps", 1e-6},
-          {"tie_word_embeddings", false},
-          {"eos_token_id", 2}};
-}
-
 }  // namespace
 
 const Family& llama_family() {
@@ -106,7 +96,7 @@ const Family& llama_family() {
       .architectures = {"LlamaForCausalLM", "LlamaModel", "LlamaForSequenceClassification"},
       .read = read_llama,
       .published = published_llamas,
-      .custom = custom("llama", "LlamaForCausalLM"),
+      .custom = custom_decoder("llama", "LlamaForCausalLM"),
       .sizes = decoder_sizes(),
       .example = "llama:hidden=64,layers=4,heads=4,kv_heads=2,vocabulary=256",
   };
@@ -120,7 +110,7 @@ const Family& mistral_family() {
       .architectures = {"MistralForCausalLM", "MistralModel", "MistralForSequenceClassification"},
       .read = read_mistral,
       .published = [] { return std::vector<PublishedModel>(); },
-      .custom = custom("mistral", "MistralForCausalLM"),
+      .custom = custom_decoder("mistral", "MistralForCausalLM"),
       .sizes = decoder_sizes(),
       .example = "mistral:hidden=64,layers=4,heads=4,kv_heads=2,vocabulary=256,window=16",
   };

@@ -83,16 +83,6 @@ std::vector<PublishedModel> published_qwen3() {
   return {{"qwen3-0.6b", "Qwen/Qwen3-0.6B", std::move(config)}};
 }
 
-json custom(const char* type, const char* architecture) {
-  return {{"architectures", {architecture}},
-          {"model_type", type},
-          {"hidden_act", "silu"},
-          {"initializer_range", 0.02},
-          {"rms_norm_eps", 1e-6},
-          {"tie_word_embeddings", false},
-          {"eos_token_id", 2}};
-}
-
 }  // namespace
 
 const Family& qwen2_family() {
@@ -102,7 +92,7 @@ const Family& qwen2_family() {
       .architectures = {"Qwen2ForCausalLM", "Qwen2Model", "Qwen2ForSequenceClassification"},
       .read = read_qwen2,
       .published = published_qwen2,
-      .custom = custom("qwen2", "Qwen2ForCausalLM"),
+      .custom = custom_decoder("qwen2", "Qwen2ForCausalLM"),
       .sizes = decoder_sizes(),
       .example = "qwen2:hidden=64,layers=4,heads=4,kv_heads=2,vocabulary=256",
   };
@@ -116,7 +106,7 @@ const Family& qwen3_family() {
       .architectures = {"Qwen3ForCausalLM", "Qwen3Model", "Qwen3ForSequenceClassification"},
       .read = read_qwen3,
       .published = published_qwen3,
-      .custom = custom("qwen3", "Qwen3ForCausalLM"),
+      .custom = custom_decoder("qwen3", "Qwen3ForCausalLM"),
       .sizes = decoder_sizes(),
       .example = "qwen3:hidden=64,layers=4,heads=4,kv_heads=2,head_dim=16,vocabulary=256",
   };

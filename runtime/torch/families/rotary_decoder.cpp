@@ -240,6 +240,16 @@ void expect_activation(const ConfigFields& fields, const std::string& field, con
   }
 }
 
+nlohmann::json custom_decoder(const char* model_type, const char* architecture) {
+  return {{"architectures", {architecture}},
+          {"model_type", model_type},
+          {"hidden_act", "silu"},
+          {"initializer_range", 0.02},
+          {"rms_norm_eps", 1e-6},
+          {"tie_word_embeddings", false},
+          {"eos_token_id", 2}};
+}
+
 std::vector<CustomSize> decoder_sizes() {
   return {{"hidden", "hidden_size", kMaxHidden},
           {"layers", "num_hidden_layers", kMaxLayers},

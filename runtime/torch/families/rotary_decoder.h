@@ -72,6 +72,9 @@ std::vector<bool> read_sliding_layers(const ConfigFields& fields, std::int64_t l
 // Refuses an activation of the MLP's gate that is not `only`.
 void expect_activation(const ConfigFields& fields, const std::string& field, const char* only);
 
+// The config of a custom model, without its sizes.
+nlohmann::json custom_decoder(const char* model_type, const char* architecture);
+
 // Sizes of custom models.
 std::vector<CustomSize> decoder_sizes();
 
