@@ -6,11 +6,15 @@
 // 30%; links of 0.31 to 4.91 MB/s and 9 to 50 ms one way, the range of the same measurements.
 // memory: that of all devices is scaled to so many percent of what the model needs, and the header is
 // free; 0: as measured, with the first phone as the header.
-// Counters: latency_s and tokens_per_s as estimated, gap (0: proven optimal), stages.
+// PLANNER/OBJECTIVE plans from nothing: latency_s and tokens_per_s as estimated, gap (0: proven optimal).
+// again/... plans from the plan that runs after all speeds have changed, within 45 ms: the median and the
+// ninth of ten, and how much worse the plan is than that without a limit. proof/... is the interval
+// formulation alone, with CBC, to its proof; obvious/... the formulation that one would write first
+// (obvious_formulation.h), with the ratio of their times in the same run.
 // The committed result was made by
-//   plan_bench --benchmark_out=experiments/bench/results/plan_bench.json --benchmark_out_format=json
-// (host name and repetition fields left out) on two cores that other work kept busy: real_time there is
-// 3 to 4 times cpu_time, which is the time of an idle core.
+//   plan_bench --benchmark_min_time=0.1 --benchmark_out_format=json
+//     --benchmark_out=experiments/bench/results/plan_bench.json
+// (host name and repetition fields left out).
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
@@ -286,7 +290,7 @@ void register_again() {
           ->ArgNames({"segments", "devices", "memory"})
           ->Args({62, 8, 0})
           ->Args({62, 8, 150})
-          ->Iterations(40)
+          ->Iterations(20)
           ->UseManualTime()
           ->Unit(benchmark::kMillisecond);
     }

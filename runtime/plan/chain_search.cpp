@@ -63,7 +63,8 @@ class Search {
 
   bool out_of_time() {
     constexpr int kOften = 256;
-    if (++extended_ % kOften == 0 && costs_.out_of_time()) exact_ = timely_ = false;
+    if (++extended_ % kOften == 0 && !limits_.at_leisure && costs_.out_of_time())
+      exact_ = timely_ = false;
     return !timely_;
   }
 

@@ -23,6 +23,7 @@ inline constexpr int kMaxChainDevices = 64;
 struct ChainLimits {
   double busiest = kNoLimit;  // of each device and link
   double cutoff = kNoLimit;   // only chains of a lower value count
+  bool at_leisure = false;    // the request's time limit does not end the search
 };
 
 // Values closer than this, relatively, are the same.

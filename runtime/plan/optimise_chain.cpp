@@ -190,7 +190,9 @@ std::vector<Run> quick_chain(const PlanCosts& costs) {
   if (!running.empty()) return descend(costs, running);
   if (costs.devices() > kMaxChainDevices) return {};
   const ChainSolver beam = [&](const ChainLimits& limits) {
-    ChainResult result = search_chain(costs, limits, kWidth);
+    ChainLimits first = limits;
+    first.at_leisure = limits.cutoff == kNoLimit;  // some plan is better than none in time
+    ChainResult result = search_chain(costs, first, kWidth);
     result.exact = true;  // what the beam does not find is not looked for again
     return result;
   };

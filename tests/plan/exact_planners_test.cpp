@@ -101,6 +101,53 @@ TEST_P(ExactPlanner, FindsTheOptimumThatKeepsTheRules) {
   EXPECT_GT(tally.several_stages, 30);
 }
 
+// Planning again after the speeds have changed: from any plan, to the same optimum.
+TEST_P(ExactPlanner, FindsTheOptimumFromAnyPlanThatRuns) {
+  const auto& [planner, objective] = GetParam();
+  int planned = 0;
+  for (int seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(fmt::format("{}, seed {}", planner, seed));
+    Instance instance = random_instance(seed, Paths::kResidual);
+    if (objective.tpot > 0) instance.workload.max_tokens += 2;
+    PlanRequest request = instance.request(objective);
+    const std::optional<Plan> running = plan_or_nothing("random", request);
+    if (!running) continue;
+    Rng rng(seed);
+    for (DeviceSpec& device : instance.cluster.devices) device.flops_per_s *= rng.uniform(0.2, 1.5);
+    // Every third time it may no longer fit.
+    if (seed % 3 == 0) instance.cluster.devices.back().memory_bytes *= 0.5;
+    const std::optional<Plan> truth = plan_or_nothing("bruteforce", request);
+    request.running = &running->stages;
+    const std::optional<Plan> again = plan_or_nothing(planner, request);
+    ASSERT_EQ(truth.has_value(), again.has_value());
+    if (!truth) continue;
+    ++planned;
+    const double best = objective_value(truth->estimate, objective);
+    EXPECT_EQ(again->optimality, Optimality::kOptimal);
+    EXPECT_NEAR(objective_value(again->estimate, objective) / best, 1, kTolerance);
+  }
+  EXPECT_GT(planned, 30);
+}
+
+TEST_P(ExactPlanner, GivesAPlanHoweverShortTheTimeIs) {
+  const auto& [planner, objective] = GetParam();
+  Rng rng(3);
+  Instance instance = random_instance(3, Paths::kResidual);
+  instance.segmentation = testing::random_segmentation(40, Paths::kResidual, rng);
+  instance.cluster = testing::random_cluster(8, testing::need_bytes(instance), 0.4, rng);
+  testing::give_power(instance.cluster, rng);
+  instance.workload.max_tokens += 2;
+  PlanRequest request = instance.request(objective);
+  request.time_limit_s = 1e-9;
+  const Plan from_nothing = make_plan(planner, request);
+  EXPECT_NE(from_nothing.optimality, Optimality::kHeuristic);
+  const Plan running = make_plan("random", request);
+  request.running = &running.stages;
+  const Plan again = make_plan(planner, request);
+  EXPECT_LE(objective_value(again.estimate, objective),
+            objective_value(running.estimate, objective) * (1 + kTolerance));
+}
+
 INSTANTIATE_TEST_SUITE_P(All, ExactPlanner,
                          ::testing::Combine(::testing::ValuesIn(exact_planners()),
                                             ::testing::ValuesIn(testing::objectives())),
