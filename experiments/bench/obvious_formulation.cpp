@@ -1,12 +1,10 @@
 #include "experiments/bench/obvious_formulation.h"
 
-#include <coin/Cbc_C_Interface.h>
-#include <fmt/format.h>
-
-#include <memory>
+#include <utility>
 #include <vector>
 
 #include "runtime/base/errors.h"
+#include "runtime/plan/integer_program.h"
 
 namespace lingua {
 namespace {
@@ -46,16 +44,10 @@ class Obvious {
     value_rows();
   }
 
-  ObviousResult solve(Seconds time_limit) {
-    const std::unique_ptr<Cbc_Model, void (*)(Cbc_Model*)> model(Cbc_newModel(), Cbc_deleteModel);
-    load(model.get());
-    Cbc_setParameter(model.get(), "timeMode", "elapsed");
-    Cbc_setParameter(model.get(), "seconds", fmt::format("{:.1f}", time_limit.count()).c_str());
-    Cbc_solve(model.get());
-    ObviousResult result;
-    result.proven = Cbc_isProvenOptimal(model.get()) != 0;
-    if (Cbc_bestSolution(model.get()) != nullptr) result.value = Cbc_getObjValue(model.get());
-    result.bound = Cbc_getBestPossibleObjValue(model.get());
+  ObviousResult solve(Seconds time_limit) const {
+    const IntegerSolution solution = program().solve(time_limit);
+    ObviousResult result{solution.proven, 0, solution.bound};
+    if (!solution.values.empty()) result.value = solution.values[value_];
     return result;
   }
 
@@ -144,41 +136,20 @@ class Obvious {
     }
   }
 
-  void load(Cbc_Model* model) const {
+  IntegerProgram program() const {
     std::vector<std::vector<std::pair<int, double>>> by_column(integer_.size());
-    for (std::size_t r = 0; r < rows_.size(); ++r) {
-      for (std::size_t i = 0; i < rows_[r].columns.size(); ++i)
-        by_column[rows_[r].columns[i]].emplace_back(static_cast<int>(r), rows_[r].entries[i]);
-    }
-    std::vector<CoinBigIndex> starts = {0};
-    std::vector<int> rows;
-    std::vector<double> entries;
-    for (const auto& column : by_column) {
-      for (const auto& [row, entry] : column) {
-        rows.push_back(row);
-        entries.push_back(entry);
-      }
-      starts.push_back(static_cast<CoinBigIndex>(rows.size()));
-    }
-    std::vector<double> low(integer_.size(), 0);
-    std::vector<double> high(integer_.size(), 1);
-    std::vector<double> objective(integer_.size(), 0);
-    high[value_] = kNoLimit;
-    objective[value_] = 1;
-    std::vector<double> row_low;
-    std::vector<double> row_high;
+    IntegerProgram program;
     for (const Row& row : rows_) {
-      row_low.push_back(row.low);
-      row_high.push_back(row.high);
+      const int number = program.add_row(row.low, row.high);
+      for (std::size_t i = 0; i < row.columns.size(); ++i)
+        by_column[row.columns[i]].emplace_back(number, row.entries[i]);
     }
-    Cbc_setLogLevel(model, 0);
-    Cbc_setParameter(model, "log", "0");
-    Cbc_loadProblem(model, static_cast<int>(integer_.size()), static_cast<int>(rows_.size()),
-                    starts.data(), rows.data(), entries.data(), low.data(), high.data(),
-                    objective.data(), row_low.data(), row_high.data());
-    for (std::size_t c = 0; c < integer_.size(); ++c) {
-      if (integer_[c]) Cbc_setInteger(model, static_cast<int>(c));
+    for (int c = 0; c < static_cast<int>(integer_.size()); ++c) {
+      const bool is_value = c == value_;
+      program.add_column(is_value ? 1 : 0, integer_[c], is_value ? kNoLimit : 1);
+      for (const auto& [row, entry] : by_column[c]) program.entry(row, entry);
     }
+    return program;
   }
 
   const PlanCosts& costs_;

@@ -1,14 +1,12 @@
-#include <coin/Cbc_C_Interface.h>
-
 #include <algorithm>
 #include <chrono>
 #include <map>
-#include <memory>
 #include <tuple>
 
 #include "runtime/base/errors.h"
 #include "runtime/plan/chain_candidates.h"
 #include "runtime/plan/chain_cbc.h"
+#include "runtime/plan/integer_program.h"
 #include "runtime/plan/planners.h"
 
 namespace lingua {
@@ -17,60 +15,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr double kScale = 1000;  // objectives are brought near this: CBC's tolerances are absolute
-
-struct ModelDeleter {
-  void operator()(Cbc_Model* model) const { Cbc_deleteModel(model); }
-};
-using ModelPointer = std::unique_ptr<Cbc_Model, ModelDeleter>;
-
-// Columns and rows as they come, then a CBC model.
-class Program {
- public:
-  int add_row(double low, double high) {
-    row_low_.push_back(low);
-    row_high_.push_back(high);
-    return static_cast<int>(row_low_.size()) - 1;
-  }
-
-  int add_column(double cost, bool integer, double high) {
-    starts_.push_back(static_cast<CoinBigIndex>(rows_.size()));
-    costs_.push_back(cost);
-    integer_.push_back(integer);
-    high_.push_back(high);
-    return static_cast<int>(costs_.size()) - 1;
-  }
-
-  // Of the column added last.
-  void entry(int row, double coefficient) {
-    rows_.push_back(row);
-    coefficients_.push_back(coefficient);
-  }
-
-  ModelPointer make_model() {
-    starts_.push_back(static_cast<CoinBigIndex>(rows_.size()));
-    const std::vector<double> low(costs_.size(), 0);
-    ModelPointer model(Cbc_newModel());
-    Cbc_setLogLevel(model.get(), 0);
-    Cbc_setParameter(model.get(), "log", "0");
-    Cbc_loadProblem(model.get(), static_cast<int>(costs_.size()), static_cast<int>(row_low_.size()),
-                    starts_.data(), rows_.data(), coefficients_.data(), low.data(), high_.data(),
-                    costs_.data(), row_low_.data(), row_high_.data());
-    for (std::size_t c = 0; c < integer_.size(); ++c) {
-      if (integer_[c]) Cbc_setInteger(model.get(), static_cast<int>(c));
-    }
-    return model;
-  }
-
- private:
-  std::vector<double> row_low_;
-  std::vector<double> row_high_;
-  std::vector<CoinBigIndex> starts_;
-  std::vector<int> rows_;
-  std::vector<double> coefficients_;
-  std::vector<double> costs_;
-  std::vector<double> high_;
-  std::vector<bool> integer_;
-};
 
 // The interval formulation: a binary for each run, a share for each handover and each answer. The
 // flow in and out of a cut and the header's run fix the shares once the runs are chosen.
@@ -98,10 +42,10 @@ class Formulation {
   }
 
   bool empty() const { return candidates_.runs.empty(); }
-  ModelPointer make_model() { return program_.make_model(); }
+  IntegerProgram& program() { return program_; }
 
   // The chain that a solution stands for.
-  std::vector<Run> chain(const double* solution) const {
+  std::vector<Run> chain(const std::vector<double>& solution) const {
     std::vector<Run> chosen;
     for (std::size_t r = 0; r < candidates_.runs.size(); ++r) {
       if (solution[r] > 0.5) chosen.push_back(candidates_.runs[r]);
@@ -190,7 +134,7 @@ class Formulation {
   const PlanCosts& costs_;
   double scale_;
   ChainCandidates candidates_;
-  Program program_;
+  IntegerProgram program_;
   int first_run_ = 0;
   int cost_row_ = 0;
   int medium_row_ = 0;
@@ -215,21 +159,14 @@ ChainResult solve_chain_with_cbc(const PlanCosts& costs, const ChainLimits& limi
   const double scale = typical > 0 ? kScale / typical : 1;
   Formulation formulation(costs, limits, scale);
   if (formulation.empty()) return {};
-  const ModelPointer model = formulation.make_model();
-  Cbc_setParameter(model.get(), "timeMode", "elapsed");
-  Cbc_setParameter(model.get(), "seconds", fmt::format("{:.3f}", time_limit.count()).c_str());
-  if (limits.cutoff < kNoLimit) Cbc_setCutoff(model.get(), kScale);
-  Cbc_solve(model.get());
-  LINGUA_CHECK(!Cbc_isContinuousUnbounded(model.get()), "the assignment program is unbounded");
-  const bool infeasible = Cbc_isProvenInfeasible(model.get()) != 0 ||
-                          Cbc_isInitialSolveProvenPrimalInfeasible(model.get()) != 0;
-  if (infeasible) return {};
+  const IntegerSolution solution =
+      formulation.program().solve(time_limit, limits.cutoff < kNoLimit ? kScale : kNoLimit);
+  if (solution.infeasible) return {};
   ChainResult result;
-  result.exact = Cbc_isProvenOptimal(model.get()) != 0;
-  if (!result.exact)
-    result.bound = std::max(bound, Cbc_getBestPossibleObjValue(model.get()) / scale);
-  if (const double* solution = Cbc_bestSolution(model.get())) {
-    std::vector<Run> runs = formulation.chain(solution);
+  result.exact = solution.proven;
+  if (!result.exact) result.bound = std::max(bound, solution.bound / scale);
+  if (!solution.values.empty()) {
+    std::vector<Run> runs = formulation.chain(solution.values);
     if (costs.price(runs).value() < limits.cutoff) result.runs = std::move(runs);
   }
   return result;

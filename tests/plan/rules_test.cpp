@@ -83,7 +83,8 @@ TEST(PlanRules, ThatNameNothingAreRefused) {
   EXPECT_THAT(why_refused<UsageError>({.header = "Z"}),
               HasSubstr("header 'Z' is no device of cluster 'three'; write one of A B C"));
   EXPECT_THAT(why_refused<UsageError>({.tailer = "Z"}), HasSubstr("tailer 'Z'"));
-  EXPECT_THAT(why_refused<UsageError>({.excluded = {"Z"}}), HasSubstr("excluded device 'Z' is no device of cluster 'three'; write one of A B C"));
+  EXPECT_THAT(why_refused<UsageError>({.excluded = {"Z"}}),
+              HasSubstr("excluded device 'Z' is no device of cluster 'three'; write one of A B C"));
   for (int keeps : {0, 4}) {
     EXPECT_THAT(why_refused<UsageError>({.header_keeps = keeps}),
                 HasSubstr("the model has 3; write 1 to 3"));
