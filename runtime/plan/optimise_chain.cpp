@@ -123,7 +123,7 @@ ChainOptimum less_and_less_busy(const PlanCosts& costs, const ChainSolver& solve
                                 ChainOptimum best) {
   std::vector<Run> runs = best.runs;
   double value = costs.objective(runs);
-  while (true) {
+  while (!costs.out_of_time()) {
     const double busiest = costs.busiest(runs) * (1 - kSameValue);
     const ChainResult result = solver({busiest, value * (1 - kSameValue)});
     if (!result.runs) return best;
@@ -133,6 +133,7 @@ ChainOptimum less_and_less_busy(const PlanCosts& costs, const ChainSolver& solve
     value = next;
     best.runs = runs;
   }
+  return best;
 }
 
 }  // namespace

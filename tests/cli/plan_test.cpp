@@ -1,0 +1,70 @@
+// Goals, limits and fronts of plans, through the command line.
+
+#include <filesystem>
+
+#include "runtime/base/files.h"
+#include "tests/cli/lingua_fixture.h"
+
+namespace lingua::testing {
+namespace {
+
+class PlanVerb : public LinguaTest {
+ protected:
+  static Outcome plan(const std::vector<std::string>& more) {
+    return lingua(std::vector<std::string>{"plan", "bloom-560m", "--cluster", kThreePhones} + more);
+  }
+};
+
+// Each plan is, by its own goal, at least as good as the plan for latency.
+TEST_F(PlanVerb, PlansForEachGoal) {
+  const nlohmann::json fast = plan({"--json"}).json()["estimate"];
+  for (const auto& [goal, field] :
+       {std::pair{"ttft", "ttft_s"}, std::pair{"tpot", "tpot_s"},
+        std::pair{"energy", "energy_per_token_j"}, std::pair{"latency", "latency_s"}}) {
+    const Outcome outcome = plan({"--objective", goal, "--json"});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(outcome.json()["objective"], goal);
+    EXPECT_EQ(outcome.json()["optimality"], "optimal") << goal;
+    EXPECT_LE(outcome.json()["estimate"][field].get<double>(),
+              fast[field].get<double>() * 1.000001);
+  }
+  EXPECT_EQ(plan({"--objective", "latency=1,energy=0.5", "--json"}).json()["objective"],
+            "latency=1,energy=0.5");
+}
+
+TEST_F(PlanVerb, FindsAndDrawsTheFrontBetweenGoals) {
+  const std::string picture = folder_.file("front.svg");
+  const Outcome outcome = plan({"--pareto", "--objective", "latency,throughput", "--in-flight", "3",
+                                "--requests", "6", "--json", "--picture", picture});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const nlohmann::json front = outcome.json();
+  EXPECT_EQ(front["goals"], (nlohmann::json{"latency", "throughput"}));
+  ASSERT_GT(front["points"].size(), 1U);
+  for (std::size_t i = 1; i < front["points"].size(); ++i) {
+    const auto& before = front["points"][i - 1]["values"];
+    const auto& here = front["points"][i]["values"];
+    EXPECT_LT(before["latency"].get<double>(), here["latency"].get<double>());
+    EXPECT_GT(before["throughput"].get<double>(), here["throughput"].get<double>());
+  }
+  EXPECT_EQ(read_file(picture).find("<svg"), 0U);
+  const Outcome both = plan({"--pareto", "--explain"});
+  EXPECT_EQ(both.exit_code, 2) << both.err;
+}
+
+TEST_F(PlanVerb, RefusesGoalsAndFloorsThatAreNone) {
+  for (const auto& [option, value, said] :
+       {std::tuple{"--objective", "speed", "write latency, ttft, tpot, throughput or energy"},
+        std::tuple{"--objective", "latency=0", "not a number above 0"},
+        std::tuple{"--battery-floor", "120%", "--battery-floor: '120%' is not accepted"},
+        std::tuple{"--battery-floor", "20", "--battery-floor: '20' is not accepted"}}) {
+    const Outcome outcome = plan({option, value});
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
+    EXPECT_THAT(outcome.err, ::testing::HasSubstr(said));
+  }
+  const Outcome drained = plan({"--battery-floor", "99.99%", "--requests", "1000"});
+  EXPECT_EQ(drained.exit_code, 4) << drained.err;
+  EXPECT_THAT(drained.err, ::testing::HasSubstr("no plan leaves every battery at"));
+}
+
+}  // namespace
+}  // namespace lingua::testing
