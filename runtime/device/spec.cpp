@@ -369,6 +369,14 @@ const DeviceSpec& ClusterSpec::device(const DeviceName& device_name) const {
   return devices[static_cast<std::size_t>(index)];
 }
 
+std::string ClusterSpec::names() const {
+  constexpr std::size_t kMost = 16;
+  std::string names;
+  for (std::size_t d = 0; d < std::min(devices.size(), kMost); ++d)
+    names += (d == 0 ? "" : " ") + devices[d].name;
+  return names + (devices.size() > kMost ? " ..." : "");
+}
+
 int ClusterSpec::index_of(const DeviceName& device_name) const {
   const auto found = std::find_if(devices.begin(), devices.end(), [&](const DeviceSpec& device) {
     return device.name == device_name;

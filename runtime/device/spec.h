@@ -54,6 +54,7 @@ struct ClusterSpec {
   // REQUIRES: the device exists.
   const DeviceSpec& device(const DeviceName& name) const;
   int index_of(const DeviceName& name) const;  // -1 when there is none
+  std::string names() const;  // "a b c", of many devices the first few: for messages
   // The link from one device (or the coordinator) to another. A device reaches itself at once.
   LinkSpec link(const DeviceName& from, const DeviceName& to) const;
 };

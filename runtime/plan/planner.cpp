@@ -74,13 +74,8 @@ void check_rules(const PlanRequest& request) {
   const PlanRules& rules = request.rules;
   const auto check_known = [&](const DeviceName& name, const char* what) {
     if (name.empty() || cluster.index_of(name) >= 0) return;
-    constexpr std::size_t kNamed = 16;
-    std::string names;
-    for (std::size_t d = 0; d < std::min(cluster.devices.size(), kNamed); ++d)
-      names += " " + cluster.devices[d].name;
-    throw UsageError(fmt::format("{} '{}' is no device of cluster '{}'; write one of{}{}", what,
-                                 name, cluster.name, names,
-                                 cluster.devices.size() > kNamed ? " ..." : ""));
+    throw UsageError(fmt::format("{} '{}' is no device of cluster '{}'; write one of {}", what,
+                                 name, cluster.name, cluster.names()));
   };
   const auto check_pinned = [&](const DeviceName& name, const char* role) {
     if (std::count(rules.excluded.begin(), rules.excluded.end(), name) == 0) return;

@@ -22,11 +22,6 @@ struct PlanRules {
   int header_keeps = 1;                   // so many first segments stay on the header (privacy)
   // Computing all requests leaves each battery with this share of a full charge, at least.
   double battery_floor = 0;
-
-  bool empty() const {
-    return excluded.empty() && header.empty() && tailer.empty() && header_keeps <= 1 &&
-           battery_floor == 0;
-  }
 };
 
 struct PlanRequest {

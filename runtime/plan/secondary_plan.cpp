@@ -82,10 +82,8 @@ void check_slow_downs(const std::vector<SlowDown>& slow_downs, const ClusterSpec
   double sum = 0;
   for (const SlowDown& slow_down : slow_downs) {
     if (cluster.index_of(slow_down.device) < 0) {
-      std::string names;
-      for (const DeviceSpec& device : cluster.devices) names += " " + device.name;
-      throw UsageError(fmt::format("slow-down: '{}' is no device of cluster '{}'; write one of{}",
-                                   slow_down.device, cluster.name, names));
+      throw UsageError(fmt::format("slow-down: '{}' is no device of cluster '{}'; write one of {}",
+                                   slow_down.device, cluster.name, cluster.names()));
     }
     if (!(slow_down.factor > 0) || !std::isfinite(slow_down.factor)) {
       throw UsageError(

@@ -28,6 +28,13 @@ TEST_F(PlanVerb, PlansForEachGoal) {
     EXPECT_LE(outcome.json()["estimate"][field].get<double>(),
               fast[field].get<double>() * 1.000001);
   }
+  const auto stages = [](const char* goal) {
+    return plan({"--objective", goal, "--in-flight", "3", "--requests", "6", "--json"})
+        .json()["stages"]
+        .size();
+  };
+  EXPECT_EQ(stages("energy"), 1U);
+  EXPECT_GT(stages("throughput"), 1U);
   EXPECT_EQ(plan({"--objective", "latency=1,energy=0.5", "--json"}).json()["objective"],
             "latency=1,energy=0.5");
 }
