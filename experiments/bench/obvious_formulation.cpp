@@ -105,7 +105,7 @@ class Obvious {
   void add_latency(Row& row, double factor) const {
     for (int d = 0; d < devices_; ++d) {
       for (int s = 0; s < segments_; ++s) {
-        const double answer = s + 1 == segments_ ? costs_.answer(d, costs_.header()) : 0;
+        const double answer = s + 1 == segments_ ? costs_.answer({d, s, s}, costs_.header()) : 0;
         row.add(x(d, s), factor * (costs_.compute({d, s, s}) + answer));
       }
       for (int e = 0; e < devices_; ++e) {

@@ -142,6 +142,9 @@ void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required
   app.add_option("--header-keeps", options.rules.header_keeps,
                  "so many first segments stay on the header, so that nobody else sees the prompt")
       ->capture_default_str();
+  app.add_option("--header-keeps-last", options.rules.header_keeps_last,
+                 "so many last segments stay on the header too, so that nobody else sees an answer")
+      ->capture_default_str();
   app.add_option("--battery-floor", options.battery_floor,
                  "what computing all requests must leave of each battery: 20%");
   app.add_option("--plan", options.plan_file,

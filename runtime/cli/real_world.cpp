@@ -143,7 +143,7 @@ int RealWorld::threads() const {
   // Local workers share the cores: with one request in flight only one of them computes at a time.
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   const int active =
-      std::min<int>(study_.workload.in_flight, static_cast<int>(study_.plan.stages.size()));
+      std::min<int>(study_.workload.in_flight, static_cast<int>(study_.plan.devices().size()));
   return std::max(1, cores / std::max(active, 1));
 }
 

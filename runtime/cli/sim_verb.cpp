@@ -40,8 +40,8 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
   };
   RunResult result;
   SimCluster cluster(study.cluster, sim_options);
-  for (const Stage& stage : study.plan.stages) {
-    cluster.start(stage.device, [](Device& device) { run_worker(device, sampling_worker()); });
+  for (const DeviceName& name : study.plan.devices()) {
+    cluster.start(name, [](Device& device) { run_worker(device, sampling_worker()); });
   }
   cluster.start(kCoordinator, [&](Device& device) { result = run_coordinator(device, job); });
   cluster.run();

@@ -28,7 +28,14 @@ class ShapesOnlySource : public ModelSource {
   }
 };
 
-Plan read_plan(const std::string& file, const Study& study) {
+// The request as a plan from a file meets it: what its header keeps of the last segments stays there.
+PlanRequest with_kept(PlanRequest request, const Plan& plan) {
+  if (request.rules.header_keeps_last == 0)
+    request.rules.header_keeps_last = header_keeps_last(plan.stages);
+  return request;
+}
+
+Plan read_plan(const std::string& file, const PlanRequest& request) {
   nlohmann::json json;
   try {
     json = nlohmann::json::parse(read_file(file));
@@ -36,12 +43,17 @@ Plan read_plan(const std::string& file, const Study& study) {
     throw InputError(fmt::format("{}: is not JSON: {}", file, error.what()));
   }
   Plan plan = plan_from_json(json, file);
-  plan.transfers = transfers_of(study.segmentation, plan.stages);
-  plan.estimate = estimate(plan, study.segmentation, study.cluster, study.workload);
   try {
-    check_plan(plan, study.segmentation, study.cluster, study.workload);
+    check_stages(plan, *request.segmentation, *request.cluster);
+    plan.transfers = transfers_of(*request.segmentation, plan.stages);
+    plan.estimate = estimate(plan, *request.segmentation, *request.cluster, request.workload);
+    check_plan(plan, *request.segmentation, *request.cluster, request.workload);
   } catch (const InputError& error) {
     throw InputError(fmt::format("{}: {}", file, error.what()));
+  }
+  if (const std::string broken = broken_rule(plan.stages, with_kept(request, plan));
+      !broken.empty()) {
+    throw InputError(fmt::format("{}: the plan does not keep to the rules: {}", file, broken));
   }
   return plan;
 }
@@ -55,7 +67,8 @@ std::vector<NodeId> cuts_of(const Segmentation& segmentation) {
 }
 
 Plan plan_by(const StudyOptions& options, const Study& study) {
-  if (!options.plan.plan_file.empty()) return read_plan(options.plan.plan_file, study);
+  if (!options.plan.plan_file.empty())
+    return read_plan(options.plan.plan_file, plan_request(options, study));
   return make_plan(options.plan.planner, plan_request(options, study));
 }
 
@@ -207,7 +220,7 @@ PlanRequest plan_request(const StudyOptions& options, const Study& study) {
   }
   request.time_limit_s = options.plan.time_limit_s;
   request.seed = options.workload.seed;
-  return request;
+  return options.plan.plan_file.empty() ? request : with_kept(request, study.plan);
 }
 
 Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster) {

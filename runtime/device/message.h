@@ -31,12 +31,18 @@ struct Route {
   std::vector<DeviceName> to;  // never the device that makes it
 };
 
+// Segments first .. last.
+struct SegmentRun {
+  SegmentId first = 0;
+  SegmentId last = 0;
+};
+
 // coordinator -> device: the part of a plan that this device carries out.
 struct Prepare {
   Epoch epoch = 0;
   std::vector<Segment> segments;  // to store, in model order
-  SegmentId first_segment = 0;    // to run: first .. last
-  SegmentId last_segment = -1;    // last < first: nothing to run
+  // To run, ascending: one; two on a header that keeps the last segments too; none: it only stores.
+  std::vector<SegmentRun> runs;
   std::vector<std::string>
       programs;               // lite-interpreter bytes of each segment; empty in simulations
   std::vector<Route> routes;  // of every value that this device sends
@@ -104,7 +110,8 @@ struct Activations {
   std::int64_t capacity = 0;
   std::vector<ValueId> values;
   std::vector<Tensor> tensors;  // of values, in the same order
-  // For the tailer, whichever device that is: each step carries all that its token depends on.
+  // For the tailer, whichever device that is: each step carries all that its token depends on. Not
+  // set where the header is the tailer.
   Sampling sampling;
   std::vector<TokenId> recent;  // the last tokens, with a repetition penalty only
 };

@@ -13,7 +13,8 @@ namespace {
 
 class Coordinator {
  public:
-  Coordinator(Device& device, const CoordinatorJob& job) : device_(device), job_(job) {}
+  Coordinator(Device& device, const CoordinatorJob& job)
+      : device_(device), job_(job), workers_(job.deployment.plan.devices()) {}
 
   RunResult run() {
     deploy();
@@ -23,17 +24,19 @@ class Coordinator {
   }
 
   void stop_all() {
-    for (const Stage& stage : stages()) device_.send(stage.device, Stop{});
+    for (const DeviceName& worker : workers_) device_.send(worker, Stop{});
   }
 
  private:
-  const std::vector<Stage>& stages() const { return job_.deployment.plan.stages; }
-
-  const Stage* stage_of(const DeviceName& name) const {
-    for (const Stage& stage : stages()) {
-      if (stage.device == name) return &stage;
+  // The segments that a device runs: "segments 0 to 3", "segments 0 to 3 and 24 to 25".
+  std::string segments_of(const DeviceName& worker) const {
+    std::string text = "segments ";
+    for (const Stage& stage : job_.deployment.plan.stages) {
+      if (stage.device != worker) continue;
+      if (text.size() > 9) text += " and ";
+      text += fmt::format("{} to {}", stage.first_segment, stage.last_segment);
     }
-    return nullptr;
+    return text;
   }
 
   // The next message from a device of the plan. A loss or failure ends the run.
@@ -41,12 +44,11 @@ class Coordinator {
     while (true) {
       auto message = device_.receive(kNever);
       if (!message) continue;
-      const Stage* stage = stage_of(message->from);
-      if (stage == nullptr) continue;  // a device that the plan leaves out
+      if (std::find(workers_.begin(), workers_.end(), message->from) == workers_.end())
+        continue;  // a device that the plan leaves out
       if (const auto* lost = std::get_if<PeerLost>(&message->body)) {
-        throw WorldError(fmt::format("{} was lost while it held segments {} to {} ({}); {}",
-                                     message->from, stage->first_segment, stage->last_segment,
-                                     lost->reason, progress()));
+        throw WorldError(fmt::format("{} was lost while it held {} ({}); {}", message->from,
+                                     segments_of(message->from), lost->reason, progress()));
       }
       if (const auto* failed = std::get_if<Failed>(&message->body)) {
         throw WorldError(
@@ -69,14 +71,14 @@ class Coordinator {
   void deploy() {
     std::map<DeviceName, WeightSender> senders;
     double total = 0;
-    for (const Stage& stage : stages()) {
-      device_.send(stage.device, job_.deployment.prepare_for(stage));
-      const auto place = senders.try_emplace(stage.device, job_.deployment, stage).first;
+    for (const DeviceName& worker : workers_) {
+      device_.send(worker, job_.deployment.prepare_for(worker));
+      const auto place = senders.try_emplace(worker, job_.deployment, worker).first;
       total += place->second.bytes_total();
     }
     for (auto& [name, sender] : senders) sender.fill_window(device_);
     std::set<DeviceName> ready;
-    while (ready.size() < stages().size()) {
+    while (ready.size() < workers_.size()) {
       const Message message = receive();
       if (const auto* ack = std::get_if<WeightAck>(&message.body)) {
         senders.at(message.from).acknowledge(*ack, device_);
@@ -141,14 +143,14 @@ class Coordinator {
     const bool known =
         std::find(submitted_.begin(), submitted_.end(), done.request) != submitted_.end();
     if (!known || !answers_.emplace(done.request, done).second) refuse(message);
-    for (const Stage& stage : stages()) device_.send(stage.device, Release{done.request});
+    for (const DeviceName& worker : workers_) device_.send(worker, Release{done.request});
     if (job_.on_done) job_.on_done(done);
   }
 
   void gather_events() {
-    for (const Stage& stage : stages()) device_.send(stage.device, AskEvents{});
+    for (const DeviceName& worker : workers_) device_.send(worker, AskEvents{});
     std::set<DeviceName> answered;
-    while (answered.size() < stages().size()) {
+    while (answered.size() < workers_.size()) {
       Message message = receive();
       auto* events = std::get_if<Events>(&message.body);
       if (events == nullptr || !answered.insert(message.from).second) refuse(message);
@@ -159,6 +161,7 @@ class Coordinator {
 
   Device& device_;
   const CoordinatorJob& job_;
+  std::vector<DeviceName> workers_;  // in pipeline order
   std::vector<RequestId> submitted_;
   std::map<RequestId, Done> answers_;
   RunResult result_;

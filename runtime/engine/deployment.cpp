@@ -9,32 +9,37 @@
 namespace lingua {
 namespace {
 
-// The segments a stage stores, in model order: those it runs and the overlap.
-std::vector<SegmentId> stored_by(const Stage& stage) {
-  std::set<SegmentId> ids(stage.stored_segments.begin(), stage.stored_segments.end());
-  for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id) ids.insert(id);
+// The segments that a device stores, in model order: those it runs and the overlap.
+std::vector<SegmentId> stored_by(const Plan& plan, const DeviceName& device) {
+  std::set<SegmentId> ids;
+  for (const Stage& stage : plan.stages) {
+    if (stage.device != device) continue;
+    ids.insert(stage.stored_segments.begin(), stage.stored_segments.end());
+    for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id) ids.insert(id);
+  }
   return {ids.begin(), ids.end()};
 }
 
 }  // namespace
 
-Prepare Deployment::prepare_for(const Stage& stage) const {
+Prepare Deployment::prepare_for(const DeviceName& device) const {
   Prepare prepare;
   prepare.epoch = epoch;
-  prepare.first_segment = stage.first_segment;
-  prepare.last_segment = stage.last_segment;
+  for (const Stage& stage : plan.stages) {
+    if (stage.device == device) prepare.runs.push_back({stage.first_segment, stage.last_segment});
+  }
   prepare.model_inputs = segmentation->model_inputs;
   prepare.model_outputs = segmentation->model_outputs;
   prepare.header = plan.header();
   prepare.tailer = plan.tailer();
   prepare.threads = threads;
-  for (SegmentId id : stored_by(stage)) {
+  for (SegmentId id : stored_by(plan, device)) {
     const Segment& segment = segmentation->segments[static_cast<std::size_t>(id)];
     prepare.segments.push_back(segment);
     if (source->has_data()) prepare.programs.push_back(source->program(segment));
   }
   for (const Transfer& transfer : plan.transfers) {
-    if (transfer.from != stage.device) continue;
+    if (transfer.from != device) continue;
     const auto route = std::find_if(prepare.routes.begin(), prepare.routes.end(),
                                     [&](const Route& r) { return r.value == transfer.value; });
     if (route == prepare.routes.end()) {
@@ -46,10 +51,10 @@ Prepare Deployment::prepare_for(const Stage& stage) const {
   return prepare;
 }
 
-WeightSender::WeightSender(const Deployment& deployment, const Stage& stage)
-    : deployment_(deployment), device_(stage.device) {
+WeightSender::WeightSender(const Deployment& deployment, const DeviceName& device)
+    : deployment_(deployment), device_(device) {
   std::set<std::string> names;
-  for (SegmentId id : stored_by(stage)) {
+  for (SegmentId id : stored_by(deployment.plan, device)) {
     for (const WeightSpec& weight :
          deployment.segmentation->segments[static_cast<std::size_t>(id)].weights) {
       if (!names.insert(weight.name).second) continue;

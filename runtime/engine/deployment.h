@@ -27,14 +27,14 @@ struct Deployment {
   std::int64_t chunk_bytes = 4LL << 20;
   int window = 2;
 
-  // What the device of a stage is told.
-  Prepare prepare_for(const Stage& stage) const;
+  // What a device of the plan is told.
+  Prepare prepare_for(const DeviceName& device) const;
 };
 
-// Streams the weights of one stage to its device.
+// Streams the weights of all that a device runs and stores to it.
 class WeightSender {
  public:
-  WeightSender(const Deployment& deployment, const Stage& stage);
+  WeightSender(const Deployment& deployment, const DeviceName& device);
 
   // Sends pieces until the window is full or all are sent.
   void fill_window(Device& device);

@@ -10,51 +10,90 @@ int StageWiring::slot_of(const TensorSpec& spec) {
   const auto [found, is_new] = slot_by_value_.try_emplace(spec.value, slots());
   if (is_new) {
     specs_.push_back(spec);
-    incoming_.push_back(0);
+    origin_.push_back(Origin::kUnknown);
+    part_.push_back(0);
   }
   return found->second;
 }
 
 int StageWiring::incoming_slot(ValueId value) const {
   const auto found = slot_by_value_.find(value);
-  if (found == slot_by_value_.end() || !incoming_[static_cast<std::size_t>(found->second)])
-    return -1;
-  return found->second;
+  if (found == slot_by_value_.end()) return -1;
+  const bool comes = origin_[static_cast<std::size_t>(found->second)] == Origin::kOutside;
+  return comes ? found->second : -1;
+}
+
+// The slot of a value that the part under construction reads.
+int StageWiring::need(const TensorSpec& spec) {
+  const int slot = slot_of(spec);
+  Origin& origin = origin_[static_cast<std::size_t>(slot)];
+  if (origin == Origin::kUnknown) {
+    origin = Origin::kOutside;
+    part_[static_cast<std::size_t>(slot)] = static_cast<int>(parts_.size()) - 1;
+    ++parts_.back().external_inputs;
+  }
+  return slot;
+}
+
+void StageWiring::add_segment(const Segment& segment) {
+  SegmentSlots slots;
+  slots.id = segment.id;
+  for (const TensorSpec& input : segment.inputs) slots.inputs.push_back({need(input), false});
+  for (const TensorSpec& output : segment.outputs) {
+    const int slot = slot_of(output);
+    origin_[static_cast<std::size_t>(slot)] = Origin::kHere;
+    part_[static_cast<std::size_t>(slot)] = static_cast<int>(parts_.size()) - 1;
+    slots.outputs.push_back(slot);
+    slots.output_bytes += output.bytes;
+  }
+  parts_.back().segments.push_back(std::move(slots));
+}
+
+void StageWiring::add_route(const Route& route) {
+  const auto slot = slot_by_value_.find(route.value);
+  if (slot == slot_by_value_.end()) {
+    throw WorldError(
+        fmt::format("the deployment sends value {}, which is not made here", route.value));
+  }
+  auto& outgoing =
+      parts_[static_cast<std::size_t>(part_[static_cast<std::size_t>(slot->second)])].outgoing;
+  for (const DeviceName& to : route.to) {
+    auto out = std::find_if(outgoing.begin(), outgoing.end(),
+                            [&](const Outgoing& o) { return o.to == to; });
+    if (out == outgoing.end()) {
+      outgoing.emplace_back();
+      out = std::prev(outgoing.end());
+      out->to = to;
+    }
+    out->values.push_back(route.value);
+    out->slots.push_back({slot->second, false});
+  }
 }
 
 StageWiring::StageWiring(const Prepare& prepare, const DeviceName& self)
     : is_header_(prepare.header == self), is_tailer_(prepare.tailer == self) {
-  if (prepare.last_segment < prepare.first_segment) return;
+  if (prepare.runs.empty()) return;
   if (is_header_) {
-    for (const TensorSpec& input : prepare.model_inputs) model_inputs_.push_back(slot_of(input));
+    for (const TensorSpec& input : prepare.model_inputs) {
+      model_inputs_.push_back(slot_of(input));
+      origin_.back() = Origin::kHere;
+    }
   }
-  std::vector<char> made(specs_.size(), 1);
-  const auto need = [&](const TensorSpec& spec) {
-    const int slot = slot_of(spec);
-    made.resize(specs_.size(), 0);
-    if (!made[static_cast<std::size_t>(slot)] && !incoming_[static_cast<std::size_t>(slot)]) {
-      incoming_[static_cast<std::size_t>(slot)] = 1;
-      ++external_inputs_;
+  SegmentId next = 0;
+  for (const SegmentRun& run : prepare.runs) {
+    if (run.first < next || run.last < run.first) {
+      throw WorldError(
+          fmt::format("the deployment runs segments {} to {} out of order", run.first, run.last));
     }
-    return slot;
-  };
-  for (SegmentId id = prepare.first_segment; id <= prepare.last_segment; ++id) {
-    const auto segment = std::find_if(prepare.segments.begin(), prepare.segments.end(),
-                                      [&](const Segment& s) { return s.id == id; });
-    if (segment == prepare.segments.end()) {
-      throw WorldError(fmt::format("the deployment runs segment {} and does not store it", id));
+    parts_.emplace_back();
+    for (next = run.first; next <= run.last; ++next) {
+      const auto segment = std::find_if(prepare.segments.begin(), prepare.segments.end(),
+                                        [&](const Segment& s) { return s.id == next; });
+      if (segment == prepare.segments.end()) {
+        throw WorldError(fmt::format("the deployment runs segment {} and does not store it", next));
+      }
+      add_segment(*segment);
     }
-    SegmentSlots slots;
-    slots.id = id;
-    for (const TensorSpec& input : segment->inputs) slots.inputs.push_back({need(input), false});
-    for (const TensorSpec& output : segment->outputs) {
-      const int slot = slot_of(output);
-      made.resize(specs_.size(), 0);
-      made[static_cast<std::size_t>(slot)] = 1;
-      slots.outputs.push_back(slot);
-      slots.output_bytes += output.bytes;
-    }
-    segments_.push_back(std::move(slots));
   }
   for (ValueId value : prepare.model_outputs) {
     if (!is_tailer_) break;
@@ -62,30 +101,13 @@ StageWiring::StageWiring(const Prepare& prepare, const DeviceName& self)
     spec.value = value;
     model_outputs_.push_back(need(spec));
   }
-  for (const Route& route : prepare.routes) {
-    const auto slot = slot_by_value_.find(route.value);
-    if (slot == slot_by_value_.end()) {
-      throw WorldError(
-          fmt::format("the deployment sends value {}, which is not made here", route.value));
-    }
-    for (const DeviceName& to : route.to) {
-      auto out = std::find_if(outgoing_.begin(), outgoing_.end(),
-                              [&](const Outgoing& o) { return o.to == to; });
-      if (out == outgoing_.end()) {
-        outgoing_.emplace_back();
-        out = std::prev(outgoing_.end());
-        out->to = to;
-      }
-      out->values.push_back(route.value);
-      out->slots.push_back({slot->second, false});
-    }
-  }
+  for (const Route& route : prepare.routes) add_route(route);
   mark_last_uses();
 }
 
 void StageWiring::mark_last_uses() {
-  // From the end: the tailer's outputs are read last, before them what is sent, before that what
-  // the segments read.
+  // From the end: the tailer's outputs are read last, before them what the last part sends, before
+  // that what its segments read, and so on for the part before it.
   std::vector<char> used_later(specs_.size(), 0);
   const auto mark = [&](Use& use) {
     char& later = used_later[static_cast<std::size_t>(use.slot)];
@@ -93,11 +115,13 @@ void StageWiring::mark_last_uses() {
     later = 1;
   };
   for (int slot : model_outputs_) used_later[static_cast<std::size_t>(slot)] = 1;
-  for (auto out = outgoing_.rbegin(); out != outgoing_.rend(); ++out) {
-    for (auto use = out->slots.rbegin(); use != out->slots.rend(); ++use) mark(*use);
-  }
-  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
-    for (auto use = segment->inputs.rbegin(); use != segment->inputs.rend(); ++use) mark(*use);
+  for (auto part = parts_.rbegin(); part != parts_.rend(); ++part) {
+    for (auto out = part->outgoing.rbegin(); out != part->outgoing.rend(); ++out) {
+      for (auto use = out->slots.rbegin(); use != out->slots.rend(); ++use) mark(*use);
+    }
+    for (auto segment = part->segments.rbegin(); segment != part->segments.rend(); ++segment) {
+      for (auto use = segment->inputs.rbegin(); use != segment->inputs.rend(); ++use) mark(*use);
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// How the tensors of a step flow through one device's run of segments.
+// How the tensors of a step flow through one device's runs of segments.
 //
 // Made once per deployment from a Prepare message, so that a step needs no look-ups by name: every
 // value that the device receives, makes or sends has a slot in the step's buffer.
@@ -30,6 +30,12 @@ class StageWiring {
     std::vector<ValueId> values;
     std::vector<Use> slots;  // of values, in the same order
   };
+  // A run of segments: what a step does here without waiting for another device.
+  struct Part {
+    int external_inputs = 0;  // slots that must be filled from outside before it can start
+    std::vector<SegmentSlots> segments;
+    std::vector<Outgoing> outgoing;
+  };
 
   StageWiring() = default;
   // `self` is the device that carries out `prepare`.
@@ -38,32 +44,36 @@ class StageWiring {
   bool is_header() const { return is_header_; }
   bool is_tailer() const { return is_tailer_; }
   int slots() const { return static_cast<int>(specs_.size()); }
-  // Slots that must be filled from outside before the run can start, and the model inputs among all
-  // slots, in the order of the model's inputs (header only).
-  int external_inputs() const { return external_inputs_; }
+  // The model inputs among the slots, in the order of the model's inputs (header only).
   const std::vector<int>& model_inputs() const { return model_inputs_; }
   const std::vector<int>& model_outputs() const { return model_outputs_; }
-  const std::vector<SegmentSlots>& segments() const { return segments_; }
-  const std::vector<Outgoing>& outgoing() const { return outgoing_; }
+  // In the order in which a step runs them.
+  const std::vector<Part>& parts() const { return parts_; }
 
   // The slot of a value that comes from outside, or -1 when this device needs no such value.
   int incoming_slot(ValueId value) const;
+  // The part that waits for it. REQUIRES: it is the slot of a value that comes from outside.
+  int waiting_part(int slot) const { return part_[static_cast<std::size_t>(slot)]; }
   const TensorSpec& spec(int slot) const { return specs_[static_cast<std::size_t>(slot)]; }
 
  private:
+  enum class Origin : char { kUnknown, kOutside, kHere };
+
   int slot_of(const TensorSpec& spec);
+  int need(const TensorSpec& spec);
+  void add_segment(const Segment& segment);
+  void add_route(const Route& route);
   void mark_last_uses();
 
   bool is_header_ = false;
   bool is_tailer_ = false;
-  int external_inputs_ = 0;
   std::vector<TensorSpec> specs_;  // by slot
+  std::vector<Origin> origin_;     // by slot
+  std::vector<int> part_;          // by slot: that makes it or is the first to wait for it
   std::unordered_map<ValueId, int> slot_by_value_;
-  std::vector<char> incoming_;  // by slot
   std::vector<int> model_inputs_;
   std::vector<int> model_outputs_;
-  std::vector<SegmentSlots> segments_;
-  std::vector<Outgoing> outgoing_;
+  std::vector<Part> parts_;
 };
 
 }  // namespace lingua

@@ -17,7 +17,7 @@
 namespace lingua {
 namespace {
 
-// One step of one request on this device, from its first tensor until it has run.
+// One step of one request on this device, from its first tensor until its last run.
 struct PendingStep {
   Step step;
   std::int64_t capacity = 0;
@@ -25,7 +25,9 @@ struct PendingStep {
   std::vector<TokenId> recent;
   std::vector<Tensor> slots;
   std::vector<char> filled;
-  int missing = 0;
+  std::size_t part = 0;      // that runs next
+  bool queued = false;       // to run it
+  std::vector<int> missing;  // by part
 };
 
 class Worker {
@@ -173,24 +175,34 @@ class Worker {
       pending.capacity = capacity;
       pending.slots.resize(static_cast<std::size_t>(wiring_.slots()));
       pending.filled.resize(pending.slots.size(), 0);
-      pending.missing = wiring_.external_inputs();
+      for (const StageWiring::Part& part : wiring_.parts())
+        pending.missing.push_back(part.external_inputs);
     }
     return pending;
   }
 
-  void mark_ready_when_complete(StepKey key, const PendingStep& pending) {
-    if (pending.missing == 0) ready_.push_back({key.first, key.second, device_.now()});
+  void mark_ready_when_complete(StepKey key, PendingStep& pending) {
+    if (pending.queued || pending.part == pending.missing.size()) return;
+    if (pending.missing[pending.part] > 0) return;
+    pending.queued = true;
+    ready_.push_back({key.first, key.second, device_.now()});
   }
 
   void on(const Activations& message, const Message& envelope) {
     if (message.epoch != epoch_) return;
     const StepKey key{message.request, message.step_index};
+    if (wiring_.is_header() && !pending_.contains(key)) {
+      throw WorldError(fmt::format("{} answers nonsense: {} is not under way here", envelope.from,
+                                   describe(message)));
+    }
     PendingStep& pending = pending_step(key, message.step, message.capacity);
     if (pending.step != message.step || pending.capacity != message.capacity) {
       throw WorldError(fmt::format("{} answers nonsense: two shapes for one step", envelope.from));
     }
-    pending.sampling = message.sampling;
-    pending.recent = message.recent;
+    if (!wiring_.is_header()) {  // which knows them
+      pending.sampling = message.sampling;
+      pending.recent = message.recent;
+    }
     for (std::size_t i = 0; i < message.values.size(); ++i) {
       const int slot = wiring_.incoming_slot(message.values[i]);
       if (slot < 0 || i >= message.tensors.size()) {
@@ -203,12 +215,18 @@ class Worker {
       if (pending.filled[index]) continue;
       pending.filled[index] = 1;
       pending.slots[index] = message.tensors[i];
-      --pending.missing;
+      --pending.missing[static_cast<std::size_t>(wiring_.waiting_part(slot))];
     }
     events_.push_back({envelope.from + "->" + device_.spec().name, event::kTransfer,
-                       prepare_.first_segment, message.request, message.step_index, envelope.sent,
-                       envelope.arrived, envelope.wire_bytes});
+                       first_segment_of(pending), message.request, message.step_index,
+                       envelope.sent, envelope.arrived, envelope.wire_bytes});
     mark_ready_when_complete(key, pending);
+  }
+
+  // Of the part that runs next.
+  SegmentId first_segment_of(const PendingStep& pending) const {
+    const auto& parts = wiring_.parts();
+    return pending.part < parts.size() ? parts[pending.part].segments.front().id : -1;
   }
 
   static void check_tensor(const Tensor& tensor, const TensorSpec& spec, const Step& step,
@@ -235,12 +253,11 @@ class Worker {
     const std::size_t index = next_step(ready_);
     const StepKey key{ready_[index].request, ready_[index].step_index};
     ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(index));
-    auto node = pending_.extract(key);
-    LINGUA_CHECK(!node.empty());
-    PendingStep& pending = node.mapped();
+    PendingStep& pending = pending_.at(key);
+    const StageWiring::Part& part = wiring_.parts()[pending.part];
     const StepContext context{key.first, pending.step, pending.capacity};
     std::vector<Tensor> inputs;
-    for (const StageWiring::SegmentSlots& segment : wiring_.segments()) {
+    for (const StageWiring::SegmentSlots& segment : part.segments) {
       inputs.clear();
       for (const auto& use : segment.inputs) inputs.push_back(read(pending, use));
       const Seconds start = device_.now();
@@ -252,18 +269,32 @@ class Worker {
       events_.push_back({device_.spec().name, event::kCompute, segment.id, key.first, key.second,
                          start, device_.now(), segment.output_bytes.at(pending.step)});
     }
-    send_results(key, pending);
+    send_activations(key, part, pending);
+    pending.queued = false;
+    if (++pending.part < wiring_.parts().size()) {
+      mark_ready_when_complete(key, pending);
+      return;
+    }
+    const auto node = pending_.extract(key);
+    if (wiring_.is_tailer()) give_result(key, node.mapped());
   }
 
-  void send_results(StepKey key, PendingStep& pending) {
-    for (const StageWiring::Outgoing& out : wiring_.outgoing()) {
-      Activations message{epoch_,     key.first, key.second,       pending.step,  pending.capacity,
-                          out.values, {},        pending.sampling, pending.recent};
+  void send_activations(StepKey key, const StageWiring::Part& part, PendingStep& pending) {
+    const bool chooses_token = wiring_.is_header() && wiring_.is_tailer();
+    for (const StageWiring::Outgoing& out : part.outgoing) {
+      Activations message{epoch_, key.first, key.second, pending.step, pending.capacity, out.values,
+                          {},     {},        {}};
+      if (!chooses_token) {  // else they are nobody else's business
+        message.sampling = pending.sampling;
+        message.recent = pending.recent;
+      }
       message.tensors.reserve(out.slots.size());
       for (const auto& use : out.slots) message.tensors.push_back(read(pending, use));
       device_.send(out.to, std::move(message));
     }
-    if (!wiring_.is_tailer()) return;
+  }
+
+  void give_result(StepKey key, const PendingStep& pending) {
     StepResult result{epoch_, key.first, key.second, kNoToken, {}};
     std::vector<Tensor> outputs;
     for (int slot : wiring_.model_outputs())

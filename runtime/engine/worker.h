@@ -4,7 +4,8 @@
 // It stores the segments that the coordinator gives it, runs its run of them for each step as soon
 // as all inputs are there, and sends each result straight to the devices that need it. The device
 // of the first segment is the header (it holds the requests), that of the last the tailer (it
-// chooses the tokens); both are ordinary workers besides.
+// chooses the tokens); both are ordinary workers besides. A header that is the tailer too, with
+// others between, has two runs: then prompts, tokens and logits stay on it.
 // Threads: runs in the caller's thread until it is told to stop.
 // Errors: what goes wrong here is reported to the coordinator (Failed), which decides; the loop
 // then waits to be stopped. WorldError when the coordinator itself is lost.

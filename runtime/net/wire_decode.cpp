@@ -213,8 +213,7 @@ class BodyDecoder {
   Prepare prepare(const wire::Prepare& in) {
     Prepare m;
     m.epoch = in.epoch();
-    m.first_segment = in.first_segment();
-    m.last_segment = in.last_segment();
+    for (const wire::SegmentRun& run : in.runs()) m.runs.push_back({run.first(), run.last()});
     for (const wire::Route& route : in.routes()) {
       m.routes.push_back({route.value(), {route.to().begin(), route.to().end()}});
     }

@@ -60,8 +60,11 @@ class BodyEncoder {
     wire::Prepare* out = envelope_->mutable_prepare();
     out->set_epoch(m.epoch);
     out->set_segments(static_cast<int>(m.segments.size()));
-    out->set_first_segment(m.first_segment);
-    out->set_last_segment(m.last_segment);
+    for (const SegmentRun& run : m.runs) {
+      wire::SegmentRun* to = out->add_runs();
+      to->set_first(run.first);
+      to->set_last(run.last);
+    }
     out->set_programs(static_cast<int>(m.programs.size()));
     for (const Route& route : m.routes) {
       wire::Route* to = out->add_routes();

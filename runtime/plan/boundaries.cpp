@@ -35,8 +35,8 @@ BoundarySearch::Part BoundarySearch::part(int stage, int first, int end) const {
   const int from = devices_[stage];
   const int to = devices_[last ? 0 : stage + 1];
   const Run run{from, first, end - 1};
-  const double sending = last ? costs_.answer_busy(from, to) : costs_.busy(from, to, first, end);
-  const Price price = costs_.price(run) + (last ? costs_.answer_price(from, to)
+  const double sending = last ? costs_.answer_busy(run, to) : costs_.busy(from, to, first, end);
+  const Price price = costs_.price(run) + (last ? costs_.answer_price(run, to)
                                                 : costs_.transfer_price(from, to, first, end));
   return {price, costs_.busy_price() * std::max(costs_.compute(run), sending), 0};
 }

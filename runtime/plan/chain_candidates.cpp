@@ -42,8 +42,8 @@ class Finder {
       const double end = reach(first, device) + costs_.price(run).cost;
       if (last + 1 < costs_.segments()) {
         add_handovers(run, end, rest);
-      } else if (costs_.answer_busy(device, header_) <= limits_.busiest &&
-                 hopeful(end + costs_.answer_price(device, header_).cost)) {
+      } else if (costs_.answer_busy(run, header_) <= limits_.busiest &&
+                 hopeful(end + costs_.answer_price(run, header_).cost)) {
         keep(run);
       }
     }

@@ -97,7 +97,7 @@ class Search {
       next.parent = index;
       next.segment = last + 1;
       if (last + 1 == costs_.segments()) {
-        finish(next, header);
+        finish(run, next, header);
       } else {
         hand_over(next, label, bounds);
       }
@@ -120,9 +120,9 @@ class Search {
     }
   }
 
-  void finish(const Label& end, int header) {
-    if (costs_.answer_busy(end.device, header) > limits_.busiest) return;
-    const double value = (end.price + costs_.answer_price(end.device, header)).value();
+  void finish(const Run& final_run, const Label& end, int header) {
+    if (costs_.answer_busy(final_run, header) > limits_.busiest) return;
+    const double value = (end.price + costs_.answer_price(final_run, header)).value();
     if (value >= best_value_) return;
     best_value_ = value;
     std::vector<Run> runs;
@@ -171,8 +171,8 @@ void ChainBounds::fill(int segment, int device, double busiest) {
     const int cut = last + 1;
     const Price price = costs_->price(run);
     if (cut == costs_->segments()) {
-      if (costs_->answer_busy(device, header_) > busiest) return;
-      offer(price + costs_->answer_price(device, header_));
+      if (costs_->answer_busy(run, header_) > busiest) return;
+      offer(price + costs_->answer_price(run, header_));
       return;
     }
     for (int next = 0; next < costs_->devices(); ++next) {

@@ -27,21 +27,26 @@ struct Pipeline {
   const Segmentation& segmentation;
   const ClusterSpec& cluster;
   std::vector<const DeviceSpec*> devices;  // of the stages
+  bool returns = false;                    // the first and the last are of one device
   std::vector<StageMessage> messages;      // by receiving stage
   StageMessage answer;                     // tailer to header
 };
 
 Pipeline make_pipeline(const Plan& plan, const Segmentation& segmentation,
                        const ClusterSpec& cluster, const Workload& workload) {
-  Pipeline pipeline{plan, segmentation, cluster, {}, {}, {}};
-  std::map<DeviceName, int> stage_of;
+  Pipeline pipeline{plan, segmentation, cluster, {}, header_keeps_last(plan.stages) > 0, {}, {}};
+  // A device that has two stages sends from the first and receives in the last.
+  std::map<DeviceName, int> sender;
+  std::map<DeviceName, int> receiver;
   for (const Stage& stage : plan.stages) {
-    stage_of[stage.device] = static_cast<int>(pipeline.devices.size());
+    const int s = static_cast<int>(pipeline.devices.size());
+    sender.try_emplace(stage.device, s);
+    receiver[stage.device] = s;
     pipeline.devices.push_back(&cluster.device(stage.device));
   }
   std::map<std::pair<int, int>, StepFunction> bytes;  // by (to, from)
   for (const Transfer& transfer : plan.transfers) {
-    bytes[{stage_of.at(transfer.to), stage_of.at(transfer.from)}] += transfer.bytes;
+    bytes[{receiver.at(transfer.to), sender.at(transfer.from)}] += transfer.bytes;
   }
   for (const auto& [ends, sum] : bytes) {
     const auto [to, from] = ends;
@@ -74,13 +79,13 @@ double step_time(const Pipeline& pipeline, const Step& step) {
   std::vector<double> finish(pipeline.devices.size(), 0);
   auto message = pipeline.messages.begin();
   for (std::size_t s = 0; s < finish.size(); ++s) {
-    double start = 0;
+    double start = pipeline.returns && s + 1 == finish.size() ? finish.front() : 0;
     for (; message != pipeline.messages.end() && message->to == static_cast<int>(s); ++message) {
       start = std::max(start, finish[message->from] + message_time_at(*message, step));
     }
     finish[s] = start + compute_at(pipeline, s, step);
   }
-  return finish.back() + message_time_at(pipeline.answer, step);
+  return finish.back() + (pipeline.returns ? 0 : message_time_at(pipeline.answer, step));
 }
 
 // Which steps are played for a request, each standing for `stretch` of them: all where that is not
@@ -110,6 +115,7 @@ PipelineWork pipeline_work(const Pipeline& pipeline, const std::vector<Step>& st
       std::min(workload.total_requests(), std::max(4 * workload.in_flight, limits.requests));
   const double stages = static_cast<double>(pipeline.devices.size());
   const auto played = played_steps(steps, limits.stage_steps / (stages * work.requests));
+  work.returns = pipeline.returns;
   for (const Stage& stage : pipeline.plan.stages) work.devices.push_back(stage.device);
   for (const StageMessage& message : pipeline.messages) {
     work.messages.push_back({message.from, message.to, {}});
@@ -139,7 +145,8 @@ void add_latency(const Pipeline& pipeline, const std::vector<Step>& steps, const
       sum_over_steps(steps, [&](const Step& step) { return step_time(pipeline, step); });
   const double later = std::max(1.0, static_cast<double>(steps.size()) - 1);
   estimate->tpot_s = (estimate->latency_s - estimate->ttft_s) / later;
-  if (pipeline.messages.size() < pipeline.devices.size()) return;
+  const bool residual = pipeline.messages.size() >= pipeline.devices.size();
+  if (!residual) return;
   Workload alone = workload;
   alone.in_flight = 1;
   alone.requests = 1;
@@ -162,19 +169,13 @@ double seconds_per_request(const Pipeline& pipeline, const std::vector<Step>& st
   return played.complete ? std::max(bound, played.makespan_s / work.requests) : bound;
 }
 
-StageEstimate stage_memory(const Pipeline& pipeline, const Stage& stage, const Workload& workload) {
-  RunMemory memory(workload);
-  for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id) {
-    memory.run(pipeline.segmentation.segments[id]);
+// Of a device, all its stages.
+double compute_of(const Estimate& estimate, const DeviceName& device) {
+  double sum = 0;
+  for (const StageEstimate& row : estimate.stages) {
+    if (row.device == device) sum += row.compute_s;
   }
-  for (SegmentId id : stage.stored_segments) memory.store(pipeline.segmentation.segments[id]);
-  StageEstimate row;
-  row.device = stage.device;
-  row.weights_bytes = memory.weights_bytes();
-  row.state_bytes = memory.state_bytes();
-  row.activation_bytes = memory.activation_bytes();
-  row.memory_bytes = pipeline.cluster.device(stage.device).memory_bytes;
-  return row;
+  return sum;
 }
 
 // Raises the bottleneck to a resource that is busier.
@@ -202,7 +203,7 @@ void add_transfers(const Pipeline& pipeline, const std::vector<Step>& steps, Est
     shared_bytes += bytes;
   };
   for (const StageMessage& message : pipeline.messages) add(message);
-  add(pipeline.answer);
+  if (!pipeline.returns) add(pipeline.answer);
   if (pipeline.cluster.shared_bytes_per_s > 0) {
     offer(estimate, shared_bytes / pipeline.cluster.shared_bytes_per_s, "the shared medium");
   }
@@ -231,19 +232,39 @@ StepFunction return_bytes(const Segmentation& segmentation, const Workload& work
   return bytes;
 }
 
+std::vector<StageEstimate> stages_memory(const Plan& plan, const Segmentation& segmentation,
+                                         const Workload& workload) {
+  std::vector<StageEstimate> rows;
+  for (const Stage& stage : plan.stages) {
+    RunMemory memory(workload);
+    const bool again = !rows.empty() && stage.device == plan.header();
+    if (again) memory.add(plan.stages.front(), segmentation);
+    const RunMemory before = memory;
+    memory.add(stage, segmentation);
+    StageEstimate& row = rows.emplace_back();
+    row.device = stage.device;
+    row.weights_bytes = memory.weights_bytes() - before.weights_bytes();
+    row.state_bytes = memory.state_bytes() - before.state_bytes();
+    row.activation_bytes = memory.activation_bytes() - before.activation_bytes();
+  }
+  return rows;
+}
+
 Estimate estimate(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
                   const Workload& workload, const PlayLimits& limits) {
   const Pipeline pipeline = make_pipeline(plan, segmentation, cluster, workload);
   const std::vector<Step> steps = steps_of(workload);
   Estimate result;
+  result.stages = stages_memory(plan, segmentation, workload);
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
-    StageEstimate row = stage_memory(pipeline, plan.stages[s], workload);
+    StageEstimate& row = result.stages[s];
+    row.memory_bytes = pipeline.devices[s]->memory_bytes;
     row.compute_s =
         sum_over_steps(steps, [&](const Step& step) { return compute_at(pipeline, s, step); });
     row.energy_j = compute_energy(*pipeline.devices[s], Seconds(row.compute_s));
-    offer(&result, row.compute_s, row.device + " computing");
-    result.stages.push_back(std::move(row));
   }
+  for (const DeviceName& device : plan.devices())
+    offer(&result, compute_of(result, device), device + " computing");
   add_transfers(pipeline, steps, &result);
   add_latency(pipeline, steps, workload, limits, &result);
   const auto count = static_cast<double>(steps.size());

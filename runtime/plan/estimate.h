@@ -31,6 +31,10 @@ LinkSpec link_alone(const ClusterSpec& cluster, const DeviceName& from, const De
 // Bytes of what the tailer sends the header after a step: a token, or the outputs of a single pass.
 StepFunction return_bytes(const Segmentation& segmentation, const Workload& workload);
 
+// What each stage takes of its device's memory; nothing else of the rows is set but the device.
+std::vector<StageEstimate> stages_memory(const Plan& plan, const Segmentation& segmentation,
+                                         const Workload& workload);
+
 // How much of a workload is played: beyond so many steps on stages several decode steps are played as
 // one long one, and beyond so many requests (and four rounds of those in flight) some stand for all.
 struct PlayLimits {

@@ -24,16 +24,13 @@ std::string segments_text(const Run& run) {
 class Explainer {
  public:
   Explainer(const Plan& plan, const PlanRequest& request)
-      : plan_(plan), request_(request), costs_(request) {
-    for (const Stage& stage : plan.stages) {
-      runs_.push_back(
-          {request.cluster->index_of(stage.device), stage.first_segment, stage.last_segment});
-    }
+      : plan_(plan), request_(request), costs_(request), runs_(costs_.runs(plan.stages)) {
+    LINGUA_CHECK(!runs_.empty(), "the plan does not keep the request's rules");
   }
 
   Explanation explain() {
     result_.value = objective_value(plan_.estimate, request_.objective);
-    for (std::size_t s = 0; s < runs_.size(); ++s) add_stage(s);
+    for (std::size_t s = 0; s < plan_.stages.size(); ++s) add_stage(s);
     for (int d = 0; d < costs_.devices(); ++d) {
       if (!runs_anything(d)) add_idle(d);
     }
@@ -57,15 +54,29 @@ class Explainer {
     row.device = estimate.device;
     row.compute_s = estimate.compute_s;
     row.transfer_s = estimate.transfer_s;
-    row.busy_share = estimate.compute_s * plan_.estimate.tokens_per_s / steps;
-    row.slack_s = std::max(0.0, plan_.estimate.bottleneck_s - estimate.compute_s);
-    row.used_bytes = estimate.weights_bytes + estimate.state_bytes + estimate.activation_bytes;
-    row.free_bytes = estimate.memory_bytes - row.used_bytes;
+    double device_s = 0;
+    row.free_bytes = estimate.memory_bytes;
+    for (const StageEstimate& other : plan_.estimate.stages) {  // of the same device
+      if (other.device != row.device) continue;
+      device_s += other.compute_s;
+      row.free_bytes -= used_bytes(other);
+    }
+    row.busy_share = device_s * plan_.estimate.tokens_per_s / steps;
+    row.slack_s = std::max(0.0, plan_.estimate.bottleneck_s - device_s);
+    row.used_bytes = used_bytes(estimate);
+    if (s == runs_.size()) {  // what the header keeps: no choice
+      result_.stages.push_back(row);
+      return;
+    }
     const Run& run = runs_[s];
     row.memory_binds =
         (s > 0 && !costs_.fits({run.device, run.first - 1, run.last})) ||
         (s + 1 < runs_.size() && !costs_.fits({run.device, run.first, run.last + 1}));
     result_.stages.push_back(row);
+  }
+
+  static double used_bytes(const StageEstimate& row) {
+    return row.weights_bytes + row.state_bytes + row.activation_bytes;
   }
 
   // Every chain in which an idle device takes what lies around a cut or all of a stage.
@@ -292,15 +303,15 @@ class Explainer {
       cluster.links[{from, to}] = link;
       try_better_cluster(fmt::format("a link twice as fast from {} to {}", from, to), cluster);
     }
-    for (const Stage& stage : plan_.stages) {
-      const bool pinned = costs_.header() == request_.cluster->index_of(stage.device) ||
-                          stage.device == request_.rules.tailer;
+    for (const Run& run : runs_) {
+      const DeviceName& name = device(run.device).name;
+      const bool pinned = costs_.header() == run.device || name == request_.rules.tailer;
       if (pinned || request_.cluster->devices.size() == request_.rules.excluded.size() + 1)
         continue;
       PlanRequest request = request_;
-      request.rules.excluded.push_back(stage.device);
+      request.rules.excluded.push_back(name);
       result_.other_clusters.push_back(
-          {fmt::format("without {}", stage.device), plan_again(planner(), request)});
+          {fmt::format("without {}", name), plan_again(planner(), request)});
     }
   }
 
@@ -332,12 +343,15 @@ std::string explanation_text(const Explanation& explanation, const PlanRequest& 
   const Objective& objective = request.objective;
   std::string text = fmt::format("\nwhat binds: {}\n", explanation.binds);
   for (const StageReason& stage : explanation.stages) {
+    const bool again =
+        &stage != explanation.stages.data() && stage.device == explanation.stages.front().device;
     text += fmt::format(
         "  {}: computes {} and sends for {} per request, busy {:.0f}%, slack {}; {} of memory "
         "used, {} "
         "free{}\n",
-        stage.device, seconds(stage.compute_s), seconds(stage.transfer_s), 100 * stage.busy_share,
-        seconds(stage.slack_s), bytes(stage.used_bytes), bytes(stage.free_bytes),
+        again ? stage.device + ", the last segments" : stage.device, seconds(stage.compute_s),
+        seconds(stage.transfer_s), 100 * stage.busy_share, seconds(stage.slack_s),
+        bytes(stage.used_bytes), bytes(stage.free_bytes),
         stage.memory_binds ? " (too little for its neighbours' next segment)" : "");
   }
   if (!explanation.idle.empty()) text += "devices that get nothing, and why:\n";

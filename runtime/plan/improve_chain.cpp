@@ -177,12 +177,8 @@ std::vector<Chain> plans_of_others(const PlanCosts& costs) {
   for (const PlannerEntry& entry : planners()) {
     if (entry.proves) continue;
     try {
-      Chain chain;
-      for (const Stage& stage : entry.run(costs.request()).stages) {
-        chain.push_back({costs.request().cluster->index_of(stage.device), stage.first_segment,
-                         stage.last_segment});
-      }
-      chains.push_back(std::move(chain));
+      Chain chain = costs.runs(entry.run(costs.request()).stages);
+      if (!chain.empty()) chains.push_back(std::move(chain));
     } catch (const InfeasibleError&) {  // then it is no plan to start from
     }
   }

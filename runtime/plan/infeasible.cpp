@@ -11,65 +11,63 @@ namespace {
 
 std::string bytes(double value) { return format_quantity(value, Unit::kBytes); }
 
-RunMemory memory_of(const PlanRequest& request, int first, int last) {
-  RunMemory memory(request.workload);
-  for (int s = first; s <= last; ++s) memory.run(request.segmentation->segments[s]);
-  return memory;
-}
+}  // namespace
 
-void explain_single(const PlanRequest& request, const DeviceSpec& largest) {
-  for (const Segment& segment : request.segmentation->segments) {
-    const RunMemory memory = memory_of(request, segment.id, segment.id);
-    if (memory.total_bytes() <= largest.memory_bytes) continue;
+void PlanCosts::explain_single() const {
+  const auto& devices = request_->cluster->devices;
+  const auto largest = std::max_element(
+      devices.begin(), devices.end(),
+      [](const DeviceSpec& a, const DeviceSpec& b) { return a.memory_bytes < b.memory_bytes; });
+  for (const Segment& segment : request_->segmentation->segments) {
+    RunMemory memory(request_->workload);
+    memory.run(segment);
+    if (memory.total_bytes() <= largest->memory_bytes) continue;
     throw InfeasibleError(
         fmt::format("no plan fits: segment {} ('{}') needs {} ({}); the largest device '{}' has {}",
                     segment.id, segment.name, bytes(memory.total_bytes()), memory.to_string(),
-                    largest.name, bytes(largest.memory_bytes)));
+                    largest->name, bytes(largest->memory_bytes)));
   }
 }
 
-void explain_header(const PlanRequest& request) {
-  if (request.cluster->header.empty()) return;
-  const DeviceSpec& header = request.cluster->device(request.cluster->header);
-  const RunMemory memory = memory_of(request, 0, 0);
+void PlanCosts::explain_header() const {
+  if (header_ < 0) return;
+  const DeviceSpec& header = request_->cluster->devices[header_];
+  const RunMemory memory = memory_of(0, 0);
   if (memory.total_bytes() <= header.memory_bytes) return;
   throw InfeasibleError(
       fmt::format("no plan fits: segment 0 ('{}') needs {} ({}) on the header '{}', which has {}; "
-                  "choose another "
-                  "header",
-                  request.segmentation->segments[0].name, bytes(memory.total_bytes()),
+                  "choose another header",
+                  request_->segmentation->segments[0].name, bytes(memory.total_bytes()),
                   memory.to_string(), header.name, bytes(header.memory_bytes)));
 }
 
-void explain_total(const PlanRequest& request) {
-  const int last = static_cast<int>(request.segmentation->segments.size()) - 1;
-  const RunMemory memory = memory_of(request, 0, last);
+void PlanCosts::explain_total() const {
+  const RunMemory memory = memory_of(0, segments_ - 1);
   double total = 0;
-  for (const DeviceSpec& device : request.cluster->devices) total += device.memory_bytes;
+  for (const DeviceSpec& device : request_->cluster->devices) total += device.memory_bytes;
   if (memory.total_bytes() <= total) return;
   throw InfeasibleError(
       fmt::format("no plan fits: the model needs {} ({}); the {} devices together have {}",
-                  bytes(memory.total_bytes()), memory.to_string(), request.cluster->devices.size(),
-                  bytes(total)));
+                  bytes(memory.total_bytes()), memory.to_string(), devices_, bytes(total)));
 }
 
-}  // namespace
-
 void PlanCosts::explain_rules() const {
-  const PlanRules& rules = request_->rules;
   const auto check = [&](const DeviceSpec& device, const char* role, int first, int last) {
-    const RunMemory need = memory_of(*request_, first, last);
+    const RunMemory need = memory_of(first, last);
     if (need.total_bytes() <= device.memory_bytes) return;
+    const bool keeps_last = first == 0 && kept_ > 0;
     throw InfeasibleError(fmt::format(
-        "no plan fits: the {} '{}' must run segments {} to {}, which need {} ({}); it has {}", role,
-        device.name, first, last, bytes(need.total_bytes()), need.to_string(),
-        bytes(device.memory_bytes)));
+        "no plan fits: the {} '{}' must run segments {} to {}{}, which need {} ({}); it has {}",
+        role, device.name, first, last,
+        keeps_last ? fmt::format(" and {} to {}", segments_, segments_ + kept_ - 1) : "",
+        bytes(need.total_bytes()), need.to_string(), bytes(device.memory_bytes)));
   };
-  if (rules.header_keeps > 1 && header_ >= 0)
-    check(request_->cluster->devices[header_], "header", 0, rules.header_keeps - 1);
+  if ((rules_.header_keeps > 1 || kept_ > 0) && header_ >= 0) {
+    check(request_->cluster->devices[header_], "header", 0,
+          std::min(rules_.header_keeps, segments_) - 1);
+  }
   if (tailer_ < 0) return;
-  const DeviceSpec& tailer = request_->cluster->devices[tailer_];
-  check(tailer, "tailer", tailer_ == header_ ? 0 : segments_ - 1, segments_ - 1);
+  check(request_->cluster->devices[tailer_], "tailer", segments_ - 1, segments_ - 1);
 }
 
 // Where a plan could do without the floor: how far each device may go.
@@ -123,15 +121,11 @@ void PlanCosts::explain_contiguity() const {
 }
 
 void PlanCosts::explain_infeasible() const {
-  const auto& devices = request_->cluster->devices;
-  const auto largest = std::max_element(
-      devices.begin(), devices.end(),
-      [](const DeviceSpec& a, const DeviceSpec& b) { return a.memory_bytes < b.memory_bytes; });
   explain_battery();
   explain_rules();
-  explain_single(*request_, *largest);
-  explain_header(*request_);
-  explain_total(*request_);
+  explain_single();
+  explain_header();
+  explain_total();
   explain_contiguity();
   throw BugError("explain_contiguity returned");
 }

@@ -24,7 +24,10 @@ std::vector<double> busy_times(const PlanCosts& costs, double low, double high) 
     }
     for (int to = 0; to < costs.devices(); ++to) {
       if (to == device) continue;
-      add(costs.answer_busy(device, to));
+      const int end = costs.segments();
+      for (int start = end - 1; start >= 0; start = costs.same_answer(start) - 1) {
+        add(costs.answer_busy({device, start, end - 1}, to));
+      }
       for (int cut = 1; cut < costs.segments(); ++cut) {
         for (int start = cut - 1; start >= 0; start = costs.same_message(start, cut) - 1) {
           add(costs.busy(device, to, start, cut));
@@ -163,32 +166,12 @@ ChainOptimum optimise_chain(const PlanCosts& costs, const ChainSolver& solver,
   return BottleneckSearch(costs, solver, std::move(best.runs)).run(best.bound);
 }
 
-namespace {
-
-// The plan that runs now as a chain; empty where there is none or it breaks a limit.
-std::vector<Run> running_chain(const PlanCosts& costs) {
-  if (costs.request().running == nullptr) return {};
-  std::vector<Run> runs;
-  for (const Stage& stage : *costs.request().running) {
-    const Run run{costs.request().cluster->index_of(stage.device), stage.first_segment,
-                  stage.last_segment};
-    const bool follows = run.first == (runs.empty() ? 0 : runs.back().last + 1) &&
-                         run.last >= run.first && run.last < costs.segments();
-    if (run.device < 0 || !follows || !costs.fits(run) || !costs.allowed(run)) return {};
-    runs.push_back(run);
-  }
-  const bool whole = !runs.empty() && runs.back().last + 1 == costs.segments();
-  const bool right_header =
-      !runs.empty() && (costs.header() < 0 || runs.front().device == costs.header());
-  return whole && right_header ? runs : std::vector<Run>{};
-}
-
-}  // namespace
-
 std::vector<Run> quick_chain(const PlanCosts& costs) {
   constexpr std::size_t kWidth = 24;
-  const std::vector<Run> running = running_chain(costs);
-  if (!running.empty()) return descend(costs, running);
+  if (costs.request().running != nullptr) {
+    const std::vector<Run> running = costs.runs(*costs.request().running);
+    if (!running.empty()) return descend(costs, running);
+  }
   if (costs.devices() > kMaxChainDevices) return {};
   const ChainSolver beam = [&](const ChainLimits& limits) {
     ChainLimits first = limits;

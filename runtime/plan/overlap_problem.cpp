@@ -39,9 +39,11 @@ OverlapProblem::Scenario::Scenario(const PlanRequest& of, const SlowDown& which)
 
 OverlapProblem::OverlapProblem(const Plan& plan, const PlanRequest& request,
                                const std::vector<SlowDown>& slow_downs)
-    : segments_(static_cast<int>(request.segmentation->segments.size())),
-      header_keeps_(std::min(request.rules.header_keeps, plan.stages.front().last_segment + 1)) {
-  for (const Stage& stage : plan.stages) {
+    : header_keeps_(std::min(request.rules.header_keeps, plan.stages.front().last_segment + 1)) {
+  std::vector<Stage> chain = plan.stages;
+  if (header_keeps_last(chain) > 0) chain.pop_back();
+  segments_ = chain.back().last_segment + 1;
+  for (const Stage& stage : chain) {
     devices_.push_back(request.cluster->index_of(stage.device));
     memory_bytes_.push_back(request.cluster->device(stage.device).memory_bytes);
     runs_.push_back({stage.first_segment, stage.last_segment + 1});
@@ -49,7 +51,7 @@ OverlapProblem::OverlapProblem(const Plan& plan, const PlanRequest& request,
   for (int s = 0; s < stages(); ++s) {
     widest_.push_back({runs_[std::max(s - 1, 0)].first, runs_[std::min(s + 1, stages() - 1)].end});
   }
-  fill_memory(request);
+  memory_ = {memory(request, true), memory(request, false)};
   for (const SlowDown& slow_down : slow_downs) {
     scenarios_.push_back(std::make_unique<Scenario>(request, slow_down));
     Scenario& scenario = *scenarios_.back();
@@ -58,19 +60,22 @@ OverlapProblem::OverlapProblem(const Plan& plan, const PlanRequest& request,
   }
 }
 
-void OverlapProblem::fill_memory(const PlanRequest& request) {
+OverlapProblem::Memory OverlapProblem::memory(const PlanRequest& request, bool of_header) const {
+  const std::vector<Segment>& segments = request.segmentation->segments;
   const std::size_t cells = static_cast<std::size_t>(segments_) * (segments_ + 1);
-  weights_.assign(cells, 0);
-  work_bytes_.assign(cells, 0);
+  Memory result{std::vector<double>(cells, 0), std::vector<double>(cells, 0)};
   for (Span span; span.first < segments_; ++span.first) {
     RunMemory memory(request.workload);
+    for (auto s = static_cast<std::size_t>(segments_); of_header && s < segments.size(); ++s)
+      memory.run(segments[s]);
     for (int s = span.first; s < segments_; ++s) {
-      memory.run(request.segmentation->segments[s]);
+      memory.run(segments[s]);
       span.end = s + 1;
-      weights_[cell(span)] = memory.weights_bytes();
-      work_bytes_[cell(span)] = memory.state_bytes() + memory.activation_bytes();
+      result.weights[cell(span)] = memory.weights_bytes();
+      result.work_bytes[cell(span)] = memory.state_bytes() + memory.activation_bytes();
     }
   }
+  return result;
 }
 
 double OverlapProblem::stored_bytes(const Storage& storage) const {
@@ -80,7 +85,8 @@ double OverlapProblem::stored_bytes(const Storage& storage) const {
 }
 
 bool OverlapProblem::holds(int stage, const Span& storage, const Span& run) const {
-  return weights(storage) + std::max(work_bytes(run), work_bytes(runs_[stage])) <=
+  return weights(stage, storage) +
+             std::max(work_bytes(stage, run), work_bytes(stage, runs_[stage])) <=
          memory_bytes_[stage];
 }
 
@@ -112,7 +118,7 @@ Boundaries OverlapProblem::reach_between(int scenario, const Storage& least,
   const StoredBytes bytes = [&](int stage, int first, int end) {
     const Span storage = hull(least[stage], {first, end});
     if (!holds(stage, storage, {first, end})) return kNoLimit;
-    return weights(storage) - weights(least[stage]);
+    return weights(stage, storage) - weights(stage, least[stage]);
   };
   return or_unchanged(scenario, scenarios_[scenario]->search->leanest(ranges(most), bytes));
 }

@@ -39,7 +39,7 @@ class OverlapProblem {
 
   // Bytes that a stage stores besides what it runs.
   double stored_bytes(int stage, const Span& storage) const {
-    return weights(storage) - weights(runs_[stage]);
+    return weights(stage, storage) - weights(stage, runs_[stage]);
   }
   double stored_bytes(const Storage& storage) const;
   // The stage can run `run`, and its run of the plan too, beside the weights of its storage.
@@ -75,20 +75,26 @@ class OverlapProblem {
   std::size_t cell(const Span& span) const {
     return static_cast<std::size_t>(span.first) * (segments_ + 1) + span.end;
   }
-  double weights(const Span& span) const { return weights_[cell(span)]; }
-  double work_bytes(const Span& run) const { return work_bytes_[cell(run)]; }
-  void fill_memory(const PlanRequest& request);
+  // By [first][end].
+  struct Memory {
+    std::vector<double> weights;
+    std::vector<double> work_bytes;  // states and activations
+  };
+  // The header's table has what it keeps besides.
+  const Memory& table(int stage) const { return memory_[stage == 0 ? 0 : 1]; }
+  Memory memory(const PlanRequest& request, bool of_header) const;
+  double weights(int stage, const Span& span) const { return table(stage).weights[cell(span)]; }
+  double work_bytes(int stage, const Span& run) const { return table(stage).work_bytes[cell(run)]; }
   std::vector<Range> ranges(const Storage& storage) const;
   Boundaries or_unchanged(int scenario, std::optional<Boundaries> found) const;
 
-  int segments_;
+  int segments_;  // that chains cover
   int header_keeps_;
   std::vector<int> devices_;
   std::vector<double> memory_bytes_;  // of each stage's device
   Storage runs_;
   Storage widest_;
-  std::vector<double> weights_;     // [first][end]
-  std::vector<double> work_bytes_;  // [first][end]: states and activations
+  std::vector<Memory> memory_;  // of the header, of the others
   std::vector<std::unique_ptr<Scenario>> scenarios_;
 };
 

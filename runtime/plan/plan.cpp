@@ -25,44 +25,20 @@ std::string name_of(const Segment& segment) {
 
 std::string bytes_text(double bytes) { return format_quantity(bytes, Unit::kBytes); }
 
-void check_stages(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster) {
-  const auto count = static_cast<SegmentId>(segmentation.segments.size());
-  if (plan.stages.empty()) throw InputError("plan: no stage; write at least one");
-  std::set<DeviceName> seen;
-  SegmentId next = 0;
-  for (const Stage& stage : plan.stages) {
-    if (cluster.index_of(stage.device) < 0) {
-      throw InputError(
-          fmt::format("plan: device '{}' is not in cluster '{}'", stage.device, cluster.name));
-    }
-    if (!seen.insert(stage.device).second) {
-      throw InputError(
-          fmt::format("plan: device '{}' stands twice; each device runs one stage", stage.device));
-    }
-    if (stage.first_segment != next) {
-      throw InputError(
-          fmt::format("plan: the stage of device '{}' begins with segment {}; segment {} is next",
-                      stage.device, stage.first_segment, next));
-    }
-    if (stage.last_segment < stage.first_segment || stage.last_segment >= count) {
-      throw InputError(fmt::format(
-          "plan: the stage of device '{}' ends with segment {}; write one from {} to {}",
-          stage.device, stage.last_segment, stage.first_segment, count - 1));
-    }
-    next = stage.last_segment + 1;
-  }
-  if (next != count) {
-    throw InputError(fmt::format("plan: nobody runs {}; the model has {} segments",
-                                 name_of(segmentation.segments[next]), count));
-  }
-  if (!cluster.header.empty() && plan.header() != cluster.header) {
-    throw InputError(
-        fmt::format("plan: device '{}' runs the first segment; cluster '{}' wants its header '{}'",
-                    plan.header(), cluster.name, cluster.header));
-  }
+bool runs(const Plan& plan, const DeviceName& device, SegmentId id) {
+  return std::any_of(plan.stages.begin(), plan.stages.end(), [&](const Stage& stage) {
+    return stage.device == device && id >= stage.first_segment && id <= stage.last_segment;
+  });
 }
 
-void check_stored(const Stage& stage, SegmentId count) {
+void check_stored(const Stage& stage, const Plan& plan, SegmentId count) {
+  const bool returns = &stage == &plan.stages.back() && header_keeps_last(plan.stages) > 0;
+  if (returns && !stage.stored_segments.empty()) {
+    throw InputError(fmt::format(
+        "plan: the last stage stores segment {} besides those it runs; write what the header '{}' "
+        "stores with its first stage",
+        stage.stored_segments.front(), stage.device));
+  }
   SegmentId previous = -1;
   for (SegmentId id : stage.stored_segments) {
     if (id < 0 || id >= count) {
@@ -74,7 +50,7 @@ void check_stored(const Stage& stage, SegmentId count) {
           fmt::format("plan: the stored segments of device '{}' are not ascending: {} after {}",
                       stage.device, id, previous));
     }
-    if (id >= stage.first_segment && id <= stage.last_segment) {
+    if (runs(plan, stage.device, id)) {
       throw InputError(
           fmt::format("plan: device '{}' stores segment {} besides those it runs, but it runs it",
                       stage.device, id));
@@ -83,18 +59,20 @@ void check_stored(const Stage& stage, SegmentId count) {
   }
 }
 
-void check_memory(const Stage& stage, const Segmentation& segmentation, const DeviceSpec& device,
+void check_memory(const Plan& plan, const Segmentation& segmentation, const DeviceSpec& device,
                   const Workload& workload) {
   RunMemory memory(workload);
-  for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id) {
-    memory.run(segmentation.segments[id]);
+  std::string segments;
+  for (const Stage& stage : plan.stages) {
+    if (stage.device != device.name) continue;
+    memory.add(stage, segmentation);
+    segments += fmt::format("{}{} to {}", segments.empty() ? "" : " and ", stage.first_segment,
+                            stage.last_segment);
   }
-  for (SegmentId id : stage.stored_segments) memory.store(segmentation.segments[id]);
   if (memory.total_bytes() > device.memory_bytes) {
-    throw InputError(fmt::format("plan: device '{}' needs {} for segments {} to {} ({}); it has {}",
-                                 stage.device, bytes_text(memory.total_bytes()),
-                                 stage.first_segment, stage.last_segment, memory.to_string(),
-                                 bytes_text(device.memory_bytes)));
+    throw InputError(fmt::format("plan: device '{}' needs {} for segments {} ({}); it has {}",
+                                 device.name, bytes_text(memory.total_bytes()), segments,
+                                 memory.to_string(), bytes_text(device.memory_bytes)));
   }
 }
 
@@ -148,7 +126,7 @@ std::map<ValueId, Way> ways_of(const Segmentation& segmentation, const std::vect
   const auto use = [&](ValueId value, int stage) {
     const auto way = ways.find(value);
     LINGUA_CHECK(way != ways.end(), "value {} is used and nobody makes it", value);
-    if (way->second.from != stage) way->second.to.insert(stage);
+    if (stages[way->second.from].device != stages[stage].device) way->second.to.insert(stage);
   };
   for (std::size_t s = 0; s < stages.size(); ++s) {
     for (SegmentId id = stages[s].first_segment; id <= stages[s].last_segment; ++id) {
@@ -162,6 +140,48 @@ std::map<ValueId, Way> ways_of(const Segmentation& segmentation, const std::vect
 }
 
 }  // namespace
+
+void check_stages(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster) {
+  const auto count = static_cast<SegmentId>(segmentation.segments.size());
+  if (plan.stages.empty()) throw InputError("plan: no stage; write at least one");
+  std::set<DeviceName> seen;
+  SegmentId next = 0;
+  for (const Stage& stage : plan.stages) {
+    if (cluster.index_of(stage.device) < 0) {
+      throw InputError(
+          fmt::format("plan: device '{}' is not in cluster '{}'", stage.device, cluster.name));
+    }
+    const bool again = !seen.insert(stage.device).second;
+    const bool returns = &stage == &plan.stages.back() && header_keeps_last(plan.stages) > 0;
+    if (again && !returns) {
+      throw InputError(
+          fmt::format("plan: device '{}' stands twice; each device runs one stage, only the header "
+                      "may run the last one too, with others between",
+                      stage.device));
+    }
+    if (stage.first_segment != next) {
+      throw InputError(
+          fmt::format("plan: the stage of device '{}' begins with segment {}; segment {} is next",
+                      stage.device, stage.first_segment, next));
+    }
+    if (stage.last_segment < stage.first_segment || stage.last_segment >= count) {
+      throw InputError(fmt::format(
+          "plan: the stage of device '{}' ends with segment {}; write one from {} to {}",
+          stage.device, stage.last_segment, stage.first_segment, count - 1));
+    }
+    next = stage.last_segment + 1;
+  }
+  if (next != count) {
+    throw InputError(fmt::format("plan: nobody runs {}; the model has {} segments",
+                                 name_of(segmentation.segments[next]), count));
+  }
+  if (!cluster.header.empty() && plan.header() != cluster.header) {
+    throw InputError(
+        fmt::format("plan: device '{}' runs the first segment; cluster '{}' wants its header '{}'",
+                    plan.header(), cluster.name, cluster.header));
+  }
+  for (const Stage& stage : plan.stages) check_stored(stage, plan, count);
+}
 
 std::vector<Step> steps_of(const Workload& workload) {
   std::vector<Step> steps = {{workload.prompt_tokens, 0}};
@@ -191,6 +211,18 @@ const DeviceName& Plan::device_of(SegmentId segment) const {
   throw BugError(fmt::format("no stage runs segment {}", segment));
 }
 
+std::vector<DeviceName> Plan::devices() const {
+  std::vector<DeviceName> names;
+  for (const Stage& stage : stages) names.push_back(stage.device);
+  if (header_keeps_last(stages) > 0) names.pop_back();
+  return names;
+}
+
+int header_keeps_last(const std::vector<Stage>& stages) {
+  if (stages.size() < 3 || stages.front().device != stages.back().device) return 0;
+  return stages.back().last_segment - stages.back().first_segment + 1;
+}
+
 std::vector<Transfer> transfers_of(const Segmentation& segmentation,
                                    const std::vector<Stage>& stages) {
   std::vector<std::tuple<int, int, ValueId, StepFunction>> rows;
@@ -212,10 +244,8 @@ std::vector<Transfer> transfers_of(const Segmentation& segmentation,
 void check_plan(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
                 const Workload& workload) {
   check_stages(plan, segmentation, cluster);
-  for (const Stage& stage : plan.stages) {
-    check_stored(stage, static_cast<SegmentId>(segmentation.segments.size()));
-    check_memory(stage, segmentation, cluster.device(stage.device), workload);
-  }
+  for (const DeviceName& name : plan.devices())
+    check_memory(plan, segmentation, cluster.device(name), workload);
   check_transfers(plan, segmentation);
 }
 

@@ -2,7 +2,7 @@
 // A plan: which device runs which run of segments, and which tensor goes from whom to whom.
 //
 // Units: seconds, bytes, joules. Ownership: a plain value; plan_to_json and plan_from_json keep all of it.
-// Errors: check_plan throws InputError that names the device or segment at fault.
+// Errors: check_plan and check_stages throw InputError that names the device or segment at fault.
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -58,7 +58,8 @@ enum class Optimality {
 };
 const char* optimality_name(Optimality optimality);
 
-// What the estimate says of a plan (see estimate.h).
+// What the estimate says of a plan (see estimate.h). A header's last stage counts what it takes besides
+// the first: a weight that both use counts with the first.
 struct StageEstimate {
   DeviceName device;
   double compute_s = 0;   // per request, over all its steps
@@ -86,7 +87,9 @@ struct Plan {
   std::string cluster;
   std::string planner;
   Objective objective = Objective::kLatency;
-  std::vector<Stage> stages;  // in pipeline order; each device at most once, none empty
+  // In pipeline order, none empty. Each device stands once; only the header may be the tailer too, with
+  // others between: then the last stage stores nothing besides what it runs.
+  std::vector<Stage> stages;
   std::vector<Transfer> transfers;
   Estimate estimate;
   Optimality optimality = Optimality::kHeuristic;
@@ -95,18 +98,26 @@ struct Plan {
 
   const DeviceName& header() const { return stages.front().device; }
   const DeviceName& tailer() const { return stages.back().device; }
+  std::vector<DeviceName> devices() const;  // each once, in pipeline order
   // The device that runs a segment. REQUIRES: the plan is checked.
   const DeviceName& device_of(SegmentId segment) const;
 };
+
+// The number of segments of the last stage where the header runs it, with others between; else 0.
+int header_keeps_last(const std::vector<Stage>& stages);
 
 // The transfers that an assignment needs: each value once to each device that uses it; model inputs
 // come from the header, model outputs go to the tailer.
 std::vector<Transfer> transfers_of(const Segmentation& segmentation,
                                    const std::vector<Stage>& stages);
 
+// Those of the rules below that its stages alone can break.
+void check_stages(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster);
+
 // Every rule that a plan must keep: all segments run exactly once and in order, devices exist and
-// stand once, the header is where the cluster wants it, memory suffices for weights (each once per
-// device), states of the requests in flight and activations, transfers are those needed.
+// stand once (the header at both ends), the header is where the cluster wants it, memory suffices for
+// weights (each once per device), states of the requests in flight and activations, transfers are those
+// needed.
 void check_plan(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
                 const Workload& workload);
 

@@ -6,18 +6,18 @@
 #include "runtime/base/errors.h"
 #include "runtime/device/roofline.h"
 #include "runtime/plan/estimate.h"
-#include "runtime/plan/run_memory.h"
 #include "runtime/plan/step_sum.h"
 
 namespace lingua {
 
 PlanCosts::PlanCosts(const PlanRequest& request)
     : request_(&request),
-      segments_(static_cast<int>(request.segmentation->segments.size())),
+      rules_(resolved_rules(request)),
+      segments_(static_cast<int>(request.segmentation->segments.size()) - rules_.header_keeps_last),
+      kept_(rules_.header_keeps_last),
       devices_(static_cast<int>(request.cluster->devices.size())),
-      header_(
-          index_of(request.rules.header.empty() ? request.cluster->header : request.rules.header)),
-      tailer_(index_of(request.rules.tailer)),
+      header_(index_of(rules_.header)),
+      tailer_(index_of(rules_.tailer)),
       medium_bytes_per_s_(request.cluster->shared_bytes_per_s) {
   weigh_goals();
   fill_compute();
@@ -44,16 +44,25 @@ void PlanCosts::fill_compute() {
   const std::vector<Step> steps = steps_of(request_->workload);
   compute_before_.assign(static_cast<std::size_t>(devices_) * (segments_ + 1), 0);
   compute_first_before_ = compute_before_;
+  kept_compute_.assign(devices_, 0);
+  kept_compute_first_.assign(devices_, 0);
   for (int d = 0; d < devices_; ++d) {
-    for (int s = 0; s < segments_; ++s) {
+    for (int s = 0; s < segments_ + kept_; ++s) {
       const auto time = [&](const Step& step) {
         return compute_time(request_->segmentation->segments[s], request_->cluster->devices[d],
                             step)
             .count();
       };
+      const double all_s = sum_over_steps(steps, time);
+      const double first_s = time(steps.front());
+      if (s >= segments_) {
+        kept_compute_[d] += all_s;
+        kept_compute_first_[d] += first_s;
+        continue;
+      }
       const std::size_t at = static_cast<std::size_t>(d) * (segments_ + 1) + s;
-      compute_before_[at + 1] = compute_before_[at] + sum_over_steps(steps, time);
-      compute_first_before_[at + 1] = compute_first_before_[at] + time(steps.front());
+      compute_before_[at + 1] = compute_before_[at] + all_s;
+      compute_first_before_[at + 1] = compute_first_before_[at] + first_s;
     }
   }
 }
@@ -61,12 +70,20 @@ void PlanCosts::fill_compute() {
 void PlanCosts::fill_memory() {
   memory_.assign(static_cast<std::size_t>(segments_) * (segments_ + 1), 0);
   for (int first = 0; first < segments_; ++first) {
-    RunMemory memory(request_->workload);
+    RunMemory memory = memory_of(first, first - 1);
     for (int last = first; last < segments_; ++last) {
       memory.run(request_->segmentation->segments[last]);
       memory_[cell(first, last)] = memory.total_bytes();
     }
   }
+}
+
+RunMemory PlanCosts::memory_of(int first, int last) const {
+  const std::vector<Segment>& segments = request_->segmentation->segments;
+  RunMemory memory(request_->workload);
+  for (int s = first; s <= last; ++s) memory.run(segments[s]);
+  for (int s = segments_; first == 0 && s < segments_ + kept_; ++s) memory.run(segments[s]);
+  return memory;
 }
 
 void PlanCosts::fill_batteries() {
@@ -82,6 +99,7 @@ void PlanCosts::fill_batteries() {
 void PlanCosts::fill_messages() {
   const Segmentation& segmentation = *request_->segmentation;
   const std::vector<Step> steps = steps_of(request_->workload);
+  const int all = segments_ + kept_;
   struct Life {
     int made = 0;
     double bytes = 0;
@@ -97,24 +115,29 @@ void PlanCosts::fill_messages() {
         {}};
   };
   for (const TensorSpec& spec : segmentation.model_inputs) make(spec, 0);
-  for (int s = 0; s < segments_; ++s) {
+  for (int s = 0; s < all; ++s) {
     for (const TensorSpec& spec : segmentation.segments[s].outputs) make(spec, s);
   }
-  for (int s = 0; s < segments_; ++s) {
+  for (int s = 0; s < all; ++s) {
     for (const TensorSpec& spec : segmentation.segments[s].inputs)
       lives[spec.value].used.push_back(s);
   }
   for (ValueId value : segmentation.model_outputs) {
     std::vector<int>& used = lives[value].used;
-    if (used.empty() || used.back() < segments_ - 1) used.push_back(segments_ - 1);
+    if (used.empty() || used.back() < all - 1) used.push_back(all - 1);
   }
   message_bytes_.assign(static_cast<std::size_t>(segments_) * (segments_ + 1), 0);
   message_first_bytes_ = message_bytes_;
-  std::vector<bool> fed(segments_, false);
+  std::vector<bool> fed(all, false);
   for (const auto& [value, life] : lives) {
-    for (int cut : life.used) {
-      if (cut <= life.made) continue;
-      if (cut == life.made + 1) fed[cut] = true;
+    bool kept_gets_it = false;
+    for (int user : life.used) {
+      if (user <= life.made) continue;
+      if (user == life.made + 1) fed[user] = true;
+      // Whichever of the kept segments uses it: it goes to them once.
+      if (life.made >= segments_ || (user >= segments_ && kept_gets_it)) continue;
+      kept_gets_it = user >= segments_;
+      const int cut = std::min(user, segments_);
       for (int start = 0; start <= life.made; ++start) {
         message_bytes_[cell(start, cut)] += life.bytes;
         message_first_bytes_[cell(start, cut)] += life.first_bytes;
@@ -161,14 +184,15 @@ std::string PlanCosts::misfit(const Run& run) const {
 
 bool PlanCosts::allowed(const Run& run) const {
   const bool keeps =
-      run.first > 0 || run.last + 1 >= request_->rules.header_keeps || run.last + 1 == segments_;
+      run.first > 0 || run.last + 1 >= rules_.header_keeps || run.last + 1 == segments_;
   const bool last = run.last + 1 == segments_;
   return keeps && (tailer_ < 0 || last == (run.device == tailer_));
 }
 
 double PlanCosts::compute(const Run& run) const {
   const double* before = &compute_before_[static_cast<std::size_t>(run.device) * (segments_ + 1)];
-  return before[run.last + 1] - before[run.first];
+  return before[run.last + 1] - before[run.first] +
+         (run.first == 0 ? kept_compute_[run.device] : 0);
 }
 
 double PlanCosts::transfer(int from, int to, int start, int cut) const {
@@ -191,17 +215,20 @@ int PlanCosts::same_message(int start, int cut) const {
   return start;
 }
 
-double PlanCosts::answer(int tailer, int header) const {
-  if (tailer == header) return 0;
-  return steps_ * latency_s_[pair(tailer, header)] + answer_busy(tailer, header);
+double PlanCosts::answer(const Run& last, int header) const {
+  if (last.device == header) return 0;
+  return steps_ * latency_s_[pair(last.device, header)] + answer_busy(last, header);
 }
 
-double PlanCosts::answer_busy(int tailer, int header) const {
-  return tailer == header ? 0 : answer_bytes_ / bytes_per_s_[pair(tailer, header)];
+double PlanCosts::answer_busy(const Run& last, int header) const {
+  if (last.device == header) return 0;
+  if (kept_ > 0) return busy(last.device, header, last.first, segments_);
+  return answer_bytes_ / bytes_per_s_[pair(last.device, header)];
 }
 
-double PlanCosts::answer_medium(int tailer, int header) const {
-  return tailer == header || !has_medium() ? 0 : answer_bytes_ / medium_bytes_per_s_;
+double PlanCosts::answer_medium(const Run& last, int header) const {
+  if (last.device == header || !has_medium()) return 0;
+  return kept_ > 0 ? medium(last.first, segments_) : answer_bytes_ / medium_bytes_per_s_;
 }
 
 std::vector<Stage> PlanCosts::stages(const std::vector<Run>& runs) const {
@@ -210,11 +237,37 @@ std::vector<Stage> PlanCosts::stages(const std::vector<Run>& runs) const {
   for (const Run& run : runs) {
     stages.push_back({request_->cluster->devices[run.device].name, run.first, run.last, {}});
   }
+  if (kept_ == 0) return stages;
+  const int last = segments_ + kept_ - 1;
+  if (stages.size() == 1) {
+    stages.front().last_segment = last;
+  } else {
+    stages.push_back({stages.front().device, segments_, last, {}});
+  }
   return stages;
 }
 
+std::vector<Run> PlanCosts::runs(const std::vector<Stage>& stages) const {
+  const int kept = header_keeps_last(stages);
+  if (stages.empty() || (stages.size() > 1 && kept != kept_)) return {};
+  std::vector<Run> runs;
+  std::vector<bool> used(devices_, false);
+  for (const Stage& stage : stages) {
+    if (kept > 0 && &stage == &stages.back()) break;
+    Run run{request_->cluster->index_of(stage.device), stage.first_segment, stage.last_segment};
+    if (stages.size() == 1) run.last -= kept_;
+    const bool follows = run.first == (runs.empty() ? 0 : runs.back().last + 1) &&
+                         run.last >= run.first && run.last < segments_;
+    if (run.device < 0 || used[run.device] || !follows || !fits(run) || !allowed(run)) return {};
+    used[run.device] = true;
+    runs.push_back(run);
+  }
+  const bool right_header = header_ < 0 || runs.front().device == header_;
+  return right_header && runs.back().last + 1 == segments_ ? runs : std::vector<Run>{};
+}
+
 double PlanCosts::latency(const std::vector<Run>& runs) const {
-  double sum = answer(runs.back().device, runs.front().device);
+  double sum = answer(runs.back(), runs.front().device);
   for (std::size_t r = 0; r < runs.size(); ++r) {
     sum += compute(runs[r]);
     if (r > 0) {
@@ -225,7 +278,7 @@ double PlanCosts::latency(const std::vector<Run>& runs) const {
 }
 
 double PlanCosts::busiest(const std::vector<Run>& runs) const {
-  double busiest = answer_busy(runs.back().device, runs.front().device);
+  double busiest = answer_busy(runs.back(), runs.front().device);
   for (std::size_t r = 0; r < runs.size(); ++r) {
     busiest = std::max(busiest, compute(runs[r]));
     if (r == 0) continue;
@@ -236,7 +289,7 @@ double PlanCosts::busiest(const std::vector<Run>& runs) const {
 }
 
 double PlanCosts::bottleneck(const std::vector<Run>& runs) const {
-  double medium_s = answer_medium(runs.back().device, runs.front().device);
+  double medium_s = answer_medium(runs.back(), runs.front().device);
   for (std::size_t r = 1; r < runs.size(); ++r)
     medium_s += medium(runs[r - 1].first, runs[r].first);
   return std::max(busiest(runs), medium_s);
@@ -255,7 +308,8 @@ Price PlanCosts::price(const Run& run) const {
       &compute_first_before_[static_cast<std::size_t>(run.device) * (segments_ + 1)];
   const double all_s = compute(run);
   const DeviceSpec& device = request_->cluster->devices[run.device];
-  return priced(before[run.last + 1] - before[run.first], all_s,
+  const double kept_s = run.first == 0 ? kept_compute_first_[run.device] : 0;
+  return priced(before[run.last + 1] - before[run.first] + kept_s, all_s,
                 compute_energy(device, Seconds(all_s)), 0);
 }
 
@@ -267,15 +321,16 @@ Price PlanCosts::transfer_price(int from, int to, int start, int cut) const {
                 joules_per_byte_[ends] * bytes, medium(start, cut));
 }
 
-Price PlanCosts::answer_price(int tailer, int header) const {
-  if (tailer == header) return {};
-  const std::size_t ends = pair(tailer, header);
-  return priced(latency_s_[ends] + answer_first_bytes_ / bytes_per_s_[ends], answer(tailer, header),
-                joules_per_byte_[ends] * answer_bytes_, answer_medium(tailer, header));
+Price PlanCosts::answer_price(const Run& last, int header) const {
+  if (last.device == header) return {};
+  if (kept_ > 0) return transfer_price(last.device, header, last.first, segments_);
+  const std::size_t ends = pair(last.device, header);
+  return priced(latency_s_[ends] + answer_first_bytes_ / bytes_per_s_[ends], answer(last, header),
+                joules_per_byte_[ends] * answer_bytes_, answer_medium(last, header));
 }
 
 Price PlanCosts::price(const std::vector<Run>& runs) const {
-  Price sum = answer_price(runs.back().device, runs.front().device);
+  Price sum = answer_price(runs.back(), runs.front().device);
   for (std::size_t r = 0; r < runs.size(); ++r) {
     sum = sum + price(runs[r]);
     if (r == 0) continue;

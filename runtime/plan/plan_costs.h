@@ -8,6 +8,9 @@
 // stage that is not the next (residual transfers) is left out: it travels beside the chain. So a
 // chain costs no more than estimate() says, and as much where no residual transfer is on the
 // critical path.
+// Where the rules let the header keep the last segments too, they are no choice: a chain covers the
+// segments before them, what begins at segment 0 costs and holds them besides, and the last run sends
+// its message to the header instead of an answer.
 // The price of a chain is what it is worth to the objective: what adds up along it (seconds, joules),
 // weighed, and for throughput the larger of latency / overlap and the time on the shared medium.
 // Units: seconds per request; prices and values are in the objective's unit. Ownership: refers to the
@@ -19,6 +22,7 @@
 #include <vector>
 
 #include "runtime/plan/planner.h"
+#include "runtime/plan/run_memory.h"
 
 namespace lingua {
 
@@ -49,7 +53,7 @@ class PlanCosts {
   explicit PlanCosts(const PlanRequest& request);
 
   const PlanRequest& request() const { return *request_; }
-  int segments() const { return segments_; }
+  int segments() const { return segments_; }  // that chains cover
   int devices() const { return devices_; }
   int header() const { return header_; }  // -1: free
   bool has_medium() const { return medium_bytes_per_s_ > 0; }
@@ -73,12 +77,17 @@ class PlanCosts {
   // The first of the starts up to `start` whose messages at the cut are the same as its own.
   int same_message(int start, int cut) const;
 
-  // The tailer's answers to the header; nothing when they are one device.
-  double answer(int tailer, int header) const;
-  double answer_busy(int tailer, int header) const;
-  double answer_medium(int tailer, int header) const;
+  // What the last run sends the header: an answer, or the message to the segments that the header
+  // keeps; nothing when they are one device.
+  double answer(const Run& last, int header) const;
+  double answer_busy(const Run& last, int header) const;
+  double answer_medium(const Run& last, int header) const;
+  // The first of the starts up to `start` of last runs that send the same.
+  int same_answer(int start) const { return kept_ > 0 ? same_message(start, segments_) : 0; }
 
+  // The stages of a chain, and of those the chain; empty where they are no chain by the rules.
   std::vector<Stage> stages(const std::vector<Run>& runs) const;
+  std::vector<Run> runs(const std::vector<Stage>& stages) const;
   // Latency, the busiest device or link, and the busiest resource of a chain, the medium included.
   double latency(const std::vector<Run>& runs) const;
   double busiest(const std::vector<Run>& runs) const;
@@ -87,7 +96,7 @@ class PlanCosts {
   // What the parts of a chain add to its price, and the whole.
   Price price(const Run& run) const;
   Price transfer_price(int from, int to, int start, int cut) const;
-  Price answer_price(int tailer, int header) const;
+  Price answer_price(const Run& last, int header) const;
   Price price(const std::vector<Run>& runs) const;
   // The same with what the busiest device or link bounds: what is minimised, and no more than the
   // objective's value by estimate().
@@ -119,13 +128,20 @@ class PlanCosts {
   void fill_batteries();
   void fill_messages();
   void fill_links();
+  // What a run takes, with what the header keeps where it is the header's.
+  RunMemory memory_of(int first, int last) const;
   void explain_rules() const;
+  void explain_single() const;
+  void explain_header() const;
+  void explain_total() const;
   void explain_battery() const;
   void explain_contiguity() const;
 
   const PlanRequest* request_;
+  PlanRules rules_;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   int segments_ = 0;
+  int kept_ = 0;  // last segments, on the header
   int devices_ = 0;
   int header_ = -1;
   int tailer_ = -1;
@@ -141,6 +157,9 @@ class PlanCosts {
   // [device][segment]: sums over the segments before it, over all steps and in the first.
   std::vector<double> compute_before_;
   std::vector<double> compute_first_before_;
+  // [device]: of the segments that the header keeps.
+  std::vector<double> kept_compute_;
+  std::vector<double> kept_compute_first_;
   std::vector<double> battery_s_;  // of computing per request, by device
   std::vector<double> memory_;     // [first][last]
   // [start][cut]: over all steps and in the first.

@@ -82,10 +82,11 @@ class Picture {
     const Stage& stage = plan_.stages[s];
     const StageEstimate& estimate = plan_.estimate.stages[s];
     svg_.text(kMargin, y + 18, stage.device, "font-weight=\"bold\"");
-    const char* role = plan_.stages.size() == 1       ? "everything"
-                       : s == 0                       ? "header"
-                       : s + 1 == plan_.stages.size() ? "tailer"
-                                                      : "";
+    const char* role = plan_.stages.size() == 1              ? "everything"
+                       : s == 0                              ? "header"
+                       : s + 1 < plan_.stages.size()         ? ""
+                       : header_keeps_last(plan_.stages) > 0 ? "header again"
+                                                             : "tailer";
     svg_.text(kMargin, y + 34, role, "fill=\"#666666\"");
     svg_.box(model_x(0), y + 4, model_width(), 20, "#eeeeee");
     const double x = model_x(stage.first_segment);

@@ -94,6 +94,19 @@ void check_rules(const PlanRequest& request) {
         fmt::format("the header is to keep {} segments; the model has {}; write 1 to {}",
                     rules.header_keeps, segments, segments));
   }
+  if (rules.header_keeps_last < 0 || rules.header_keeps_last >= segments) {
+    throw UsageError(
+        fmt::format("the header is to keep the last {} segments; the model has {}; write 0 to {}",
+                    rules.header_keeps_last, segments, segments - 1));
+  }
+  const DeviceName& header = rules.header.empty() ? cluster.header : rules.header;
+  if (rules.header_keeps_last > 0 && !rules.tailer.empty() && !header.empty() &&
+      rules.tailer != header) {
+    throw UsageError(
+        fmt::format("the header '{}' is to keep the last segments and '{}' is to be tailer; write "
+                    "one of the two",
+                    header, rules.tailer));
+  }
 }
 
 // The cluster with the devices that the rules leave, and the header that they want. Links of the others
@@ -116,18 +129,6 @@ const PlannerEntry& find_planner(const std::string& name) {
     names += (names.empty() ? "" : ", ") + std::string(entry.name);
   }
   throw UsageError(fmt::format("planner '{}' is not known; write one of {}", name, names));
-}
-
-// Which battery a plan takes below the floor, in words; empty when none.
-std::string empty_battery(const std::vector<Stage>& stages, const PlanRequest& request) {
-  const PlanCosts costs(request);
-  for (const Stage& stage : stages) {
-    const Run run{request.cluster->index_of(stage.device), stage.first_segment, stage.last_segment};
-    if (!costs.fits(run))
-      return fmt::format("'{}' runs segments {} to {}, {}", stage.device, run.first, run.last,
-                         costs.misfit(run));
-  }
-  return "";
 }
 
 }  // namespace
@@ -161,12 +162,62 @@ const std::vector<PlannerEntry>& planners() {
   return entries;
 }
 
+namespace {
+
+// So many first segments there are up to the last that is given a token, those aside that the header
+// keeps at the end.
+int users_of_inputs(const Segmentation& segmentation, const PlanRules& rules) {
+  const int between = static_cast<int>(segmentation.segments.size()) - rules.header_keeps_last;
+  int count = 1;
+  for (int s = 0; s < between; ++s) {
+    for (const TensorSpec& used : segmentation.segments[s].inputs) {
+      const auto& inputs = segmentation.model_inputs;
+      const bool given = std::any_of(inputs.begin(), inputs.end(),
+                                     [&](const auto& input) { return input.value == used.value; });
+      if (given) count = s + 1;
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
+PlanRules resolved_rules(const PlanRequest& request) {
+  PlanRules rules = request.rules;
+  if (rules.header.empty()) rules.header = request.cluster->header;
+  if (!rules.tailer.empty() && (rules.tailer == rules.header || rules.header_keeps_last > 0)) {
+    rules.header = rules.tailer;
+    rules.header_keeps_last = std::max(rules.header_keeps_last, 1);
+    rules.tailer.clear();
+  }
+  if (rules.header_keeps_last > 0)
+    rules.header_keeps =
+        std::max(rules.header_keeps, users_of_inputs(*request.segmentation, rules));
+  return rules;
+}
+
 std::vector<int> pipeline_order(const PlanRequest& request) {
   std::vector<int> order(request.cluster->devices.size());
   for (std::size_t d = 0; d < order.size(); ++d) order[d] = static_cast<int>(d);
   const int header = request.cluster->index_of(request.cluster->header);
   if (header > 0) std::rotate(order.begin(), order.begin() + header, order.begin() + header + 1);
   return order;
+}
+
+std::string broken_rule(const std::vector<Stage>& stages, const PlanRequest& request) {
+  const PlanRules rules = resolved_rules(request);
+  std::string broken = broken_rule(stages, rules);
+  if (rules.battery_floor == 0 || !broken.empty()) return broken;
+  const PlanCosts costs(request);
+  for (const Stage& stage : stages) {
+    if (stage.first_segment == costs.segments()) break;  // what the header keeps: counted with it
+    const int last = std::min(stage.last_segment, costs.segments() - 1);
+    const Run run{request.cluster->index_of(stage.device), stage.first_segment, last};
+    if (!costs.fits(run))
+      return fmt::format("'{}' runs segments {} to {}, {}", stage.device, run.first, run.last,
+                         costs.misfit(run));
+  }
+  return "";
 }
 
 std::string broken_rule(const std::vector<Stage>& stages, const PlanRules& rules) {
@@ -182,6 +233,11 @@ std::string broken_rule(const std::vector<Stage>& stages, const PlanRules& rules
     return fmt::format("the header keeps {} segments, not {}", stages.front().last_segment + 1,
                        rules.header_keeps);
   }
+  const int kept = header_keeps_last(stages);
+  if (stages.size() > 1 && kept != rules.header_keeps_last) {
+    return fmt::format("the header keeps the last {} segments, not {}", kept,
+                       rules.header_keeps_last);
+  }
   return "";
 }
 
@@ -190,15 +246,13 @@ Plan make_plan(const std::string& planner, const PlanRequest& asked) {
   check_request(asked);
   check_rules(asked);
   check_power(asked);
-  const ClusterSpec cluster = ruled_cluster(asked);
   PlanRequest request = asked;
+  request.rules = resolved_rules(asked);
+  const ClusterSpec cluster = ruled_cluster(request);
   request.cluster = &cluster;
   const auto begin = std::chrono::steady_clock::now();
   PlannerResult result = entry.run(request);
-  std::string broken = broken_rule(result.stages, request.rules);
-  if (request.rules.battery_floor > 0 && broken.empty())
-    broken = empty_battery(result.stages, request);
-  if (!broken.empty()) {
+  if (const std::string broken = broken_rule(result.stages, request); !broken.empty()) {
     throw InfeasibleError(fmt::format(
         "planner '{}' does not keep to the rules: {}. Another planner may", entry.name, broken));
   }

@@ -19,7 +19,10 @@ struct PlanRules {
   std::vector<DeviceName> excluded = {};  // run nothing
   DeviceName header = {};                 // runs the first segment; empty: as the cluster says
   DeviceName tailer = {};                 // runs the last segment; empty: any
-  int header_keeps = 1;                   // so many first segments stay on the header (privacy)
+  // So many first segments stay on the header, and it runs exactly so many last ones too unless it runs
+  // everything (privacy: nobody else sees the prompt, the logits or a token).
+  int header_keeps = 1;
+  int header_keeps_last = 0;
   // Computing all requests leaves each battery with this share of a full charge, at least.
   double battery_floor = 0;
 };
@@ -37,6 +40,10 @@ struct PlanRequest {
   const std::vector<Stage>* running = nullptr;
 };
 
+// The rules of a request as they are kept: a header that is the tailer too keeps the last segments, one
+// at least, and then `tailer` is empty; if it keeps any, it keeps all first ones that are given a token.
+PlanRules resolved_rules(const PlanRequest& request);
+
 // The stages only; make_plan adds the rest. Empty optimality fields mean a heuristic.
 struct PlannerResult {
   std::vector<Stage> stages;
@@ -53,8 +60,11 @@ struct PlannerEntry {
 
 const std::vector<PlannerEntry>& planners();
 
-// What a plan breaks of the rules, in words; empty when it keeps them all.
+// What a plan breaks of resolved rules, in words, batteries aside; empty when it keeps them all.
 std::string broken_rule(const std::vector<Stage>& stages, const PlanRules& rules);
+
+// The same for a request's rules, the battery floor included. REQUIRES: check_stages accepts the stages.
+std::string broken_rule(const std::vector<Stage>& stages, const PlanRequest& request);
 
 // Runs the named planner on the devices that the rules leave, derives the transfers, estimates and
 // checks the plan. A planner that does not know the rules and breaks them ends with InfeasibleError.

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "runtime/base/errors.h"
 #include "runtime/plan/estimate.h"
 #include "runtime/plan/plan_costs.h"
@@ -14,23 +16,19 @@ class Enumeration {
   explicit Enumeration(const PlanRequest& request) : request_(request), costs_(request) {}
 
   // All ways to place the segments from `first` on devices that are not used yet.
-  void place(SegmentId first) {
-    const auto count = static_cast<SegmentId>(request_.segmentation->segments.size());
-    if (first == count) {
+  void place(int first) {
+    if (first == costs_.segments()) {
       judge();
       return;
     }
-    for (const DeviceSpec& device : request_.cluster->devices) {
-      if (first == 0 && !request_.cluster->header.empty() &&
-          device.name != request_.cluster->header) {
-        continue;
-      }
-      if (used(device.name)) continue;
-      for (SegmentId last = first; last < count; ++last) {
-        if (!costs_.fits({request_.cluster->index_of(device.name), first, last})) break;
-        plan_.stages.push_back({device.name, first, last, {}});
-        place(last + 1);
-        plan_.stages.pop_back();
+    for (int device = 0; device < costs_.devices(); ++device) {
+      if (first == 0 && costs_.header() >= 0 && device != costs_.header()) continue;
+      if (used(device)) continue;
+      for (Run run{device, first, first}; run.last < costs_.segments(); ++run.last) {
+        if (!costs_.fits(run)) break;
+        runs_.push_back(run);
+        place(run.last + 1);
+        runs_.pop_back();
       }
     }
   }
@@ -38,14 +36,13 @@ class Enumeration {
   const std::vector<Stage>& best() const { return best_; }
 
  private:
-  bool used(const DeviceName& device) const {
-    for (const Stage& stage : plan_.stages) {
-      if (stage.device == device) return true;
-    }
-    return false;
+  bool used(int device) const {
+    return std::any_of(runs_.begin(), runs_.end(),
+                       [&](const Run& run) { return run.device == device; });
   }
 
   void judge() {
+    plan_.stages = costs_.stages(runs_);
     if (!broken_rule(plan_.stages, request_.rules).empty()) return;
     plan_.transfers = transfers_of(*request_.segmentation, plan_.stages);
     const double value = objective_value(
@@ -58,6 +55,7 @@ class Enumeration {
 
   const PlanRequest& request_;
   PlanCosts costs_;
+  std::vector<Run> runs_;
   Plan plan_;
   std::vector<Stage> best_;
   double best_value_ = 0;

@@ -85,9 +85,11 @@ class Formulation {
 
   void add_answer_rows() {
     if (costs_.header() >= 0) return;
-    for (int d = 0; d < costs_.devices(); ++d) {
-      tailer_rows_.push_back(program_.add_row(0, 0));
-      header_rows_.push_back(program_.add_row(0, 0));
+    for (int d = 0; d < costs_.devices(); ++d) header_rows_.push_back(program_.add_row(0, 0));
+    for (const Run& run : candidates_.runs) {
+      const auto tailer = std::pair{costs_.same_answer(run.first), run.device};
+      if (run.last + 1 == costs_.segments() && !tailer_rows_.contains(tailer))
+        tailer_rows_[tailer] = program_.add_row(0, 0);
     }
   }
 
@@ -96,7 +98,7 @@ class Formulation {
     const bool last = run.last + 1 == costs_.segments();
     const bool pinned = costs_.header() >= 0;
     const bool answers = last && pinned;
-    const Price answer = answers ? costs_.answer_price(run.device, costs_.header()) : Price{};
+    const Price answer = answers ? costs_.answer_price(run, costs_.header()) : Price{};
     add_priced(costs_.price(run) + answer, true);
     program_.entry(device_rows_[run.device], 1);
     if (first) program_.entry(first_run_, 1);
@@ -107,7 +109,7 @@ class Formulation {
     }
     if (pinned || (first && last)) return;  // a lone run answers itself
     if (first) program_.entry(header_rows_[run.device], -1);
-    if (last) program_.entry(tailer_rows_[run.device], -1);
+    if (last) program_.entry(tailer_rows_.at({costs_.same_answer(run.first), run.device}), -1);
   }
 
   void add_handover(const Handover& handover) {
@@ -121,11 +123,12 @@ class Formulation {
 
   void add_answers(double busiest) {
     if (costs_.header() >= 0) return;
-    for (int tailer = 0; tailer < costs_.devices(); ++tailer) {
+    for (const auto& [tailer, row] : tailer_rows_) {
+      const Run last{tailer.second, tailer.first, costs_.segments() - 1};
       for (int header = 0; header < costs_.devices(); ++header) {
-        if (tailer == header || costs_.answer_busy(tailer, header) > busiest) continue;
-        add_priced(costs_.answer_price(tailer, header), false);
-        program_.entry(tailer_rows_[tailer], 1);
+        if (last.device == header || costs_.answer_busy(last, header) > busiest) continue;
+        add_priced(costs_.answer_price(last, header), false);
+        program_.entry(row, 1);
         program_.entry(header_rows_[header], 1);
       }
     }
@@ -139,8 +142,8 @@ class Formulation {
   int cost_row_ = 0;
   int medium_row_ = 0;
   std::vector<int> device_rows_;
-  std::vector<int> tailer_rows_;
   std::vector<int> header_rows_;
+  std::map<std::pair<int, int>, int> tailer_rows_;  // by the start of what they send, and device
   std::map<std::tuple<int, int, int>, int> senders_;
   std::map<std::pair<int, int>, int> receivers_;
 };

@@ -77,7 +77,7 @@ class SlowestStage {
       const double slowest = std::max(from.slowest, costs_.compute(run));
       if (slowest >= best_) return;
       if (last + 1 == costs_.segments()) {
-        const double value = std::max(slowest, costs_.answer(run.device, costs_.header()));
+        const double value = std::max(slowest, costs_.answer(run, costs_.header()));
         if (value < best_) end_ = index;
         best_ = std::min(best_, value);
         return;

@@ -108,9 +108,9 @@ class Refinement {
 
   void finish(const Price& before) {
     const int header = chain_.front().device;
-    const int tailer = chain_.back().device;
-    const double value = (before + costs_.answer_price(tailer, header)).value();
-    if (value >= target() || costs_.answer_busy(tailer, header) > busiest()) return;
+    const Run& last = chain_.back();
+    const double value = (before + costs_.answer_price(last, header)).value();
+    if (value >= target() || costs_.answer_busy(last, header) > busiest()) return;
     ++estimates_;
     if (counting_) return;
     if (costs_.out_of_time()) {

@@ -17,11 +17,12 @@ struct Packet {
   Kind kind = Kind::kOther;
   int request = 0;
   double bytes = 0;
+  int stage = 0;  // that activations are for
 };
 
 // Messages from one device to another: a stream whose latencies overlap.
 struct Channel {
-  int from = 0;  // stage, or the number of stages for the coordinator
+  int from = 0;  // place, or the number of places for the coordinator
   int to = 0;
   int way = -1;
   double latency_s = 0;
@@ -37,43 +38,55 @@ struct Event {
   double time_s = 0;
   int number = 0;
   What what = What::kDue;
-  int index = 0;                              // channel or stage
+  int index = 0;                              // channel or place
   int version = 0;                            // of kArrived
   bool operator<(const Event& other) const {  // the greatest is the next
     return time_s != other.time_s ? time_s > other.time_s : number > other.number;
   }
 };
 
+// A request's step that a stage can run.
 struct ReadyStep {
   double since_s = 0;
   int request = 0;
+  int stage = 0;
   bool operator<(const ReadyStep& other) const {
     return since_s != other.since_s ? since_s < other.since_s : request < other.request;
   }
 };
 
 struct StageState {
-  bool computing = false;
-  int request = 0;  // that it computes
   int incoming = 0;
   std::vector<int> missing;                                            // by request
-  std::vector<Packet> inbox;                                           // arrived while it computes
-  std::vector<ReadyStep> ready;                                        // few
   std::vector<std::pair<int, const PipelineWork::Message*>> outgoing;  // channel and what
+};
+
+// A device: where its stage runs, or its two stages.
+struct Place {
+  bool computing = false;
+  ReadyStep current;             // that it computes
+  std::vector<Packet> inbox;     // arrived while it computes
+  std::vector<ReadyStep> ready;  // few
 };
 
 class Player {
  public:
   Player(const PipelineWork& work, const ClusterSpec& cluster)
-      : work_(work), cluster_(cluster), network_(cluster), stages_(work.devices.size()) {
+      : work_(work),
+        cluster_(cluster),
+        network_(cluster),
+        stages_(work.devices.size()),
+        places_(work.devices.size() - (work.returns ? 1 : 0)) {
     header_to_coordinator_ = add_channel(0, coordinator());
     for (int s = 0; s < coordinator(); ++s)
       from_coordinator_.push_back(add_channel(coordinator(), s));
     for (const PipelineWork::Message& message : work.messages) {
       ++stages_[message.to].incoming;
-      stages_[message.from].outgoing.emplace_back(add_channel(message.from, message.to), &message);
+      stages_[message.from].outgoing.emplace_back(
+          add_channel(place_of(message.from), place_of(message.to)), &message);
     }
-    if (tailer() > 0) answer_ = add_channel(tailer(), 0);
+    if (work.returns) ++stages_.back().incoming;  // from the first stage, at the place
+    if (place_of(last_stage()) != 0) answer_ = add_channel(place_of(last_stage()), 0);
     for (StageState& stage : stages_) stage.missing.assign(work.requests, stage.incoming);
     step_.assign(work.requests, 0);
   }
@@ -96,8 +109,9 @@ class Player {
   }
 
  private:
-  int coordinator() const { return static_cast<int>(stages_.size()); }
-  int tailer() const { return coordinator() - 1; }
+  int coordinator() const { return static_cast<int>(places_.size()); }
+  int last_stage() const { return static_cast<int>(stages_.size()) - 1; }
+  int place_of(int stage) const { return work_.returns && stage == last_stage() ? 0 : stage; }
   const DeviceName& name(int end) const {
     return end == coordinator() ? kCoordinator : work_.devices[end];
   }
@@ -150,12 +164,12 @@ class Player {
     note(network_.end(channel.way, now_));
     if (channel.to == coordinator()) {
       if (packet.kind == Kind::kDone) release();
-    } else if (stages_[channel.to].computing) {
+    } else if (places_[channel.to].computing) {
       if (packet.kind == Kind::kSubmit) note_start();
-      stages_[channel.to].inbox.push_back(packet);
+      places_[channel.to].inbox.push_back(packet);
     } else {
       if (packet.kind == Kind::kSubmit) note_start();
-      take(channel.to, packet);
+      take(packet);
       run_next(channel.to);
     }
     flow(index);
@@ -165,26 +179,32 @@ class Player {
     if (first_start_ < 0) first_start_ = now_;
   }
 
-  void take(int index, const Packet& packet) {
-    StageState& stage = stages_[index];
+  void take(const Packet& packet) {
     switch (packet.kind) {
-      case Kind::kSubmit: stage.ready.push_back({now_, packet.request}); break;
-      case Kind::kActivations:
-        if (--stage.missing[packet.request] > 0) break;
-        stage.missing[packet.request] = stage.incoming;
-        stage.ready.push_back({now_, packet.request});
-        break;
+      case Kind::kSubmit: make_ready(0, packet.request); break;
+      case Kind::kActivations: take_input(packet.stage, packet.request); break;
       case Kind::kAnswer: take_answer(packet.request); break;
       case Kind::kDone:
       case Kind::kOther: break;
     }
   }
 
+  void take_input(int index, int request) {
+    StageState& stage = stages_[index];
+    if (--stage.missing[request] > 0) return;
+    stage.missing[request] = stage.incoming;
+    make_ready(index, request);
+  }
+
+  void make_ready(int stage, int request) {
+    places_[place_of(stage)].ready.push_back({now_, request, stage});
+  }
+
   void take_answer(int request) {
     if (first_answer_ < 0) first_answer_ = now_;
     send(header_to_coordinator_, {Kind::kOther, request, kControlBytes});
     if (++step_[request] < static_cast<int>(work_.compute_s.size())) {
-      stages_[0].ready.push_back({now_, request});
+      make_ready(0, request);
       return;
     }
     last_end_ = now_;
@@ -194,30 +214,34 @@ class Player {
   }
 
   void run_next(int index) {
-    StageState& stage = stages_[index];
-    if (stage.ready.empty()) return;
-    const auto next = std::min_element(stage.ready.begin(), stage.ready.end());
-    stage.request = next->request;
-    stage.ready.erase(next);
-    stage.computing = true;
-    at(now_ + work_.compute_s[step_[stage.request]][index], What::kComputed, index);
+    Place& place = places_[index];
+    if (place.ready.empty()) return;
+    const auto next = std::min_element(place.ready.begin(), place.ready.end());
+    place.current = *next;
+    place.ready.erase(next);
+    place.computing = true;
+    at(now_ + work_.compute_s[step_[place.current.request]][place.current.stage], What::kComputed,
+       index);
   }
 
   void computed(int index) {
-    StageState& stage = stages_[index];
-    stage.computing = false;
-    const int request = stage.request;
+    Place& place = places_[index];
+    place.computing = false;
+    const auto [since_s, request, stage] = place.current;
     const int step = step_[request];
-    for (const auto& [channel, message] : stage.outgoing) {
-      send(channel, {Kind::kActivations, request, message->bytes[step]}, work_.stretch[step]);
+    for (const auto& [channel, message] : stages_[stage].outgoing) {
+      send(channel, {Kind::kActivations, request, message->bytes[step], message->to},
+           work_.stretch[step]);
     }
-    if (index == tailer() && index == 0) {
-      take_answer(request);
-    } else if (index == tailer()) {
+    if (stage == last_stage() && answer_ >= 0) {
       send(answer_, {Kind::kAnswer, request, work_.answer_bytes[step]}, work_.stretch[step]);
+    } else if (stage == last_stage()) {
+      take_answer(request);
+    } else if (stage == 0 && work_.returns) {
+      take_input(last_stage(), request);
     }
-    for (const Packet& packet : stage.inbox) take(index, packet);
-    stage.inbox.clear();
+    for (const Packet& packet : place.inbox) take(packet);
+    place.inbox.clear();
     run_next(index);
   }
 
@@ -232,8 +256,9 @@ class Player {
   const ClusterSpec& cluster_;
   FlowNetwork network_;
   std::vector<StageState> stages_;
+  std::vector<Place> places_;
   std::vector<Channel> channels_;
-  std::vector<int> from_coordinator_;  // by stage
+  std::vector<int> from_coordinator_;  // by place
   int header_to_coordinator_ = -1;
   int answer_ = -1;
   std::vector<int> step_;  // that each request is at

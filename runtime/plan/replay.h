@@ -23,10 +23,11 @@ struct PipelineWork {
     int to = 0;
     std::vector<double> bytes;  // by step
   };
-  std::vector<DeviceName> devices;             // of the stages
+  std::vector<DeviceName> devices;             // of the stages; each once, but for `returns`
+  bool returns = false;                        // the first device runs the last stage too
   std::vector<std::vector<double>> compute_s;  // by step and stage
   std::vector<Message> messages;               // what each stage sends once it has run a step
-  std::vector<double> answer_bytes;            // by step, from the last stage to the first
+  std::vector<double> answer_bytes;            // by step, from the last stage's device to the first
   std::vector<double> stretch;                 // by step: latencies count so many times
   double submit_bytes = 0;                     // from the coordinator to the first stage
   int requests = 1;

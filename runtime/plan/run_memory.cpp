@@ -42,6 +42,13 @@ void RunMemory::run(const Segment& segment) {
   }
 }
 
+void RunMemory::add(const Stage& stage, const Segmentation& segmentation) {
+  for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id) {
+    run(segmentation.segments[id]);
+  }
+  for (SegmentId id : stage.stored_segments) store(segmentation.segments[id]);
+}
+
 std::string RunMemory::to_string() const {
   return fmt::format("weights {}, KV {}, activations {}",
                      format_quantity(weights_bytes_, Unit::kBytes),

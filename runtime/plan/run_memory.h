@@ -21,7 +21,8 @@ class RunMemory {
   explicit RunMemory(const Workload& workload);
 
   void run(const Segment& segment);
-  void store(const Segment& segment);  // its weights only
+  void store(const Segment& segment);                              // its weights only
+  void add(const Stage& stage, const Segmentation& segmentation);  // all that it runs and stores
 
   double weights_bytes() const { return weights_bytes_; }
   double state_bytes() const { return state_bytes_; }

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "runtime/base/errors.h"
+#include "runtime/plan/estimate.h"
 #include "runtime/plan/overlap_problem.h"
-#include "runtime/plan/run_memory.h"
 
 namespace lingua {
 namespace {
@@ -23,7 +23,7 @@ double number(const std::string& text, const std::string& all) {
 // Probabilities as shares of all; the default scenarios where there are none.
 std::vector<SlowDown> scenarios_of(std::vector<SlowDown> slow_downs, const Plan& plan) {
   if (slow_downs.empty()) {
-    for (const Stage& stage : plan.stages) slow_downs.push_back({stage.device, 2, 1});
+    for (const DeviceName& device : plan.devices()) slow_downs.push_back({device, 2, 1});
   }
   double sum = 0;
   for (const SlowDown& slow_down : slow_downs) sum += slow_down.probability;
@@ -121,7 +121,11 @@ SecondaryPlan secondary_plan(const Plan& plan, const PlanRequest& request,
         "alone, or leave it out",
         objective_name(objective)));
   }
-  const OverlapProblem problem(plan, request, scenarios_of(options.slow_downs, plan));
+  const int kept = header_keeps_last(plan.stages);
+  PlanRequest of_plan = request;  // whatever the rules: what the plan has of them stays
+  of_plan.rules.header_keeps_last = kept;
+  of_plan.rules.tailer.clear();
+  const OverlapProblem problem(plan, of_plan, scenarios_of(options.slow_downs, plan));
   const OverlapChoice choice = options.rule == OverlapRule::kGain
                                    ? most_gain(problem, options.most_nodes)
                                    : most_bytes(problem);
@@ -139,6 +143,12 @@ SecondaryPlan secondary_plan(const Plan& plan, const PlanRequest& request,
     secondary.expected_gain +=
         secondary.scenarios.back().slow_down.probability * secondary.scenarios.back().gain();
   }
+  if (kept > 0) {  // the header's last stage: it stays as it is
+    secondary.stored_segments.emplace_back();
+    secondary.stored_bytes.push_back(0);
+    for (ScenarioOutcome& scenario : secondary.scenarios)
+      scenario.first_segments.push_back(plan.stages.back().first_segment);
+  }
   return secondary;
 }
 
@@ -147,14 +157,10 @@ void apply_secondary(const SecondaryPlan& secondary, const PlanRequest& request,
   for (std::size_t s = 0; s < plan->stages.size(); ++s) {
     Stage& stage = plan->stages[s];
     stage.stored_segments = secondary.stored_segments[s];
-    if (plan->estimate.stages.empty()) continue;
-    RunMemory memory(request.workload);
-    for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id) {
-      memory.store(request.segmentation->segments[id]);
-    }
-    for (SegmentId id : stage.stored_segments) memory.store(request.segmentation->segments[id]);
-    plan->estimate.stages[s].weights_bytes = memory.weights_bytes();
   }
+  const auto memory = stages_memory(*plan, *request.segmentation, request.workload);
+  for (std::size_t s = 0; s < plan->estimate.stages.size(); ++s)
+    plan->estimate.stages[s].weights_bytes = memory[s].weights_bytes;
 }
 
 }  // namespace lingua

@@ -31,6 +31,50 @@ TEST(Pipeline, ManyRequestsInFlightGiveTheSameTokens) {
   EXPECT_EQ(run.tokens(), tokens_of_a_plain_loop());
 }
 
+// The header runs the first segments and the last.
+const std::vector<Stage> kBothEnds = {
+    {"a", 0, 1, {}}, {"b", 2, 2, {}}, {"c", 3, 4, {}}, {"a", 5, 5, {}}};
+
+TEST(Pipeline, AHeaderAtBothEndsGivesTheSameTokens) {
+  EXPECT_EQ(ToyRun{.stages = kBothEnds}.tokens(), tokens_of_a_plain_loop());
+}
+
+TEST(Pipeline, AHeaderAtBothEndsGivesTheSameTokensToManyRequestsInFlight) {
+  const ToyRun run{.stages = kBothEnds, .in_flight = 3};
+  EXPECT_EQ(run.tokens(), tokens_of_a_plain_loop());
+}
+
+TEST(Pipeline, TokensStayOnAHeaderAtBothEnds) {
+  ToyRun run{.stages = kBothEnds};
+  std::size_t remembered = 0;  // by the one that chooses
+  run.worker.sampler = [&](const Tensor& logits, const SampleContext& context) {
+    remembered += context.recent.size();
+    return greedy_token(logits);
+  };
+  run.change_job = [](CoordinatorJob& job) {
+    for (Submit& submit : job.requests) submit.sampling.repetition_penalty = 1.5;
+  };
+  std::size_t sent = 0;
+  run.wire_bytes = [&](const MessageBody& body) {
+    if (const auto* message = std::get_if<Activations>(&body)) {
+      sent += message->recent.size() + (message->sampling == Sampling{} ? 0 : 1);
+    }
+    EXPECT_FALSE(std::holds_alternative<StepResult>(body));
+    return 1000.0;
+  };
+  run();
+  EXPECT_GT(remembered, 0U);
+  EXPECT_EQ(sent, 0U);
+}
+
+TEST(Pipeline, ALostHeaderAtBothEndsIsNamedWithAllItsSegments) {
+  ToyRun run{.stages = {{"a", 0, 1, {}}, {"b", 2, 4, {}}, {"a", 5, 5, {}}}, .requests = 50};
+  run.faults = [](SimCluster& cluster) { cluster.kill_at(Seconds(0.5), "a"); };
+  EXPECT_THAT([&] { run(); },
+              ThrowsMessage<WorldError>(
+                  AllOf(HasSubstr("a was lost"), HasSubstr("segments 0 to 1 and 5 to 5"))));
+}
+
 TEST(Pipeline, RecomputingAllPositionsGivesTheSameTokens) {
   const ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .kv_cache = false};
   EXPECT_EQ(run.tokens(), tokens_of_a_plain_loop());

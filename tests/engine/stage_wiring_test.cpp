@@ -18,8 +18,8 @@ class StageWiringTest : public ::testing::Test {
     deployment_.plan.transfers = transfers_of(segmentation_, deployment_.plan.stages);
   }
   StageWiring wiring(int stage) {
-    const Stage& s = deployment_.plan.stages[static_cast<std::size_t>(stage)];
-    return StageWiring(deployment_.prepare_for(s), s.device);
+    const DeviceName& device = deployment_.plan.stages[static_cast<std::size_t>(stage)].device;
+    return StageWiring(deployment_.prepare_for(device), device);
   }
 
   Segmentation segmentation_ = testing::toy_segmentation(4, true);
@@ -30,29 +30,52 @@ class StageWiringTest : public ::testing::Test {
 TEST_F(StageWiringTest, TheHeaderNeedsNothingFromOutsideAndSendsResidualsPastItsNeighbour) {
   const StageWiring header = wiring(0);
   EXPECT_TRUE(header.is_header());
-  EXPECT_EQ(header.external_inputs(), 0);
-  ASSERT_EQ(header.outgoing().size(), 2U);
-  EXPECT_EQ(header.outgoing()[0].to, "b");
-  EXPECT_EQ(header.outgoing()[0].values.size(), 2U) << "hidden state and positions, in one message";
-  EXPECT_EQ(header.outgoing()[1].to, "c");
-  EXPECT_EQ(header.outgoing()[1].values, std::vector<ValueId>{1000});
+  ASSERT_EQ(header.parts().size(), 1U);
+  EXPECT_EQ(header.parts()[0].external_inputs, 0);
+  ASSERT_EQ(header.parts()[0].outgoing.size(), 2U);
+  EXPECT_EQ(header.parts()[0].outgoing[0].to, "b");
+  EXPECT_EQ(header.parts()[0].outgoing[0].values.size(), 2U)
+      << "hidden state and positions, in one message";
+  EXPECT_EQ(header.parts()[0].outgoing[1].to, "c");
+  EXPECT_EQ(header.parts()[0].outgoing[1].values, std::vector<ValueId>{1000});
 }
 
 TEST_F(StageWiringTest, TheTailerWaitsForNeighbourAndResidual) {
   const StageWiring tailer = wiring(2);
   EXPECT_TRUE(tailer.is_tailer());
-  EXPECT_EQ(tailer.external_inputs(), 2);
+  ASSERT_EQ(tailer.parts().size(), 1U);
+  EXPECT_EQ(tailer.parts()[0].external_inputs, 2);
   EXPECT_GE(tailer.incoming_slot(1000), 0);
   EXPECT_EQ(tailer.incoming_slot(1), -1) << "a value of another border";
-  EXPECT_TRUE(tailer.outgoing().empty());
+  EXPECT_TRUE(tailer.parts()[0].outgoing.empty());
+}
+
+TEST_F(StageWiringTest, AHeaderAtBothEndsHasTwoPartsAndKeepsItsResidualsForTheSecond) {
+  deployment_.plan.stages = {{"a", 0, 1, {}}, {"b", 2, 2, {}}, {"a", 3, 3, {}}};
+  deployment_.plan.transfers = transfers_of(segmentation_, deployment_.plan.stages);
+  const StageWiring wiring(deployment_.prepare_for("a"), "a");
+  EXPECT_TRUE(wiring.is_header() && wiring.is_tailer());
+  ASSERT_EQ(wiring.parts().size(), 2U);
+  EXPECT_EQ(wiring.parts()[0].external_inputs, 0);
+  ASSERT_EQ(wiring.parts()[0].outgoing.size(), 1U);
+  EXPECT_EQ(wiring.parts()[0].outgoing[0].to, "b");
+  EXPECT_EQ(wiring.parts()[1].external_inputs, 1) << "the hidden state; positions are here";
+  EXPECT_EQ(wiring.incoming_slot(1000), -1);
+  EXPECT_EQ(wiring.waiting_part(wiring.incoming_slot(3)), 1);
+  EXPECT_TRUE(wiring.parts()[1].outgoing.empty());
 }
 
 TEST_F(StageWiringTest, RefusesADeploymentThatContradictsItself) {
-  Prepare prepare = deployment_.prepare_for(deployment_.plan.stages[1]);
+  Prepare prepare = deployment_.prepare_for("b");
   prepare.segments.clear();
   EXPECT_THROW(StageWiring(prepare, "b"), WorldError);
-  prepare = deployment_.prepare_for(deployment_.plan.stages[1]);
+  prepare = deployment_.prepare_for("b");
   prepare.routes.push_back({4711, {"c"}});
+  EXPECT_THROW(StageWiring(prepare, "b"), WorldError);
+  prepare = deployment_.prepare_for("b");
+  prepare.runs.push_back(prepare.runs[0]);
+  EXPECT_THROW(StageWiring(prepare, "b"), WorldError);
+  prepare.runs = {{2, 1}};
   EXPECT_THROW(StageWiring(prepare, "b"), WorldError);
 }
 

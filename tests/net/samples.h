@@ -39,8 +39,7 @@ inline Prepare sample_prepare() {
   Prepare m;
   m.epoch = 3;
   m.segments = {sample_segment(2), sample_segment(3)};
-  m.first_segment = 2;
-  m.last_segment = 3;
+  m.runs = {{2, 2}, {3, 3}};
   m.programs = {std::string(5000, 'p'), std::string("\0\xff", 2)};
   m.routes = {{7, {"phone1", "phone2"}}, {9, {}}};
   m.model_inputs = sample_segment(0).inputs;

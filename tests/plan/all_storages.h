@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -39,8 +40,12 @@ class AllStorages {
   AllStorages(const Plan& plan, const PlanRequest& request,
               const std::vector<ScenarioOutcome>& outcomes)
       : plan_(plan), request_(request) {
+    if (header_keeps_last(plan_.stages) > 0) {
+      kept_ = plan_.stages.back();
+      plan_.stages.pop_back();
+    }
     for (const ScenarioOutcome& outcome : outcomes) add_scenario(outcome.slow_down);
-    spans_.resize(plan.stages.size());
+    spans_.resize(plan_.stages.size());
     for (std::size_t s = 0; s < spans_.size(); ++s) spans_[s] = {first(s), end(s)};
     place(0);
   }
@@ -119,8 +124,15 @@ class AllStorages {
     if (plans_own) scenario->unchanged = value;
   }
 
-  double weights(int from, int to) const {
+  // What a stage has anyway.
+  RunMemory memory_of(std::size_t s) const {
     RunMemory memory(request_.workload);
+    if (s == 0 && kept_) memory.add(*kept_, *request_.segmentation);
+    return memory;
+  }
+
+  double weights(std::size_t s, int from, int to) const {
+    RunMemory memory = memory_of(s);
     for (int id = from; id < to; ++id) memory.store(request_.segmentation->segments[id]);
     return memory.weights_bytes();
   }
@@ -130,7 +142,7 @@ class AllStorages {
     const auto key = std::tuple{s, spans_[s].first, spans_[s].second, from, to};
     const auto known = holds_.find(key);
     if (known != holds_.end()) return known->second;
-    RunMemory memory(request_.workload);
+    RunMemory memory = memory_of(s);
     for (int id = from; id < to; ++id) memory.run(request_.segmentation->segments[id]);
     for (int id = spans_[s].first; id < spans_[s].second; ++id) {
       memory.store(request_.segmentation->segments[id]);
@@ -178,7 +190,7 @@ class AllStorages {
     double bytes = 0;
     std::vector<int> copies(request_.segmentation->segments.size(), 0);
     for (std::size_t s = 0; s < spans_.size(); ++s) {
-      bytes += weights(spans_[s].first, spans_[s].second) - weights(first(s), end(s));
+      bytes += weights(s, spans_[s].first, spans_[s].second) - weights(s, first(s), end(s));
       for (int id = spans_[s].first; id < spans_[s].second; ++id) ++copies[id];
     }
     const double same = 1e-9 * expected_unchanged();
@@ -190,7 +202,8 @@ class AllStorages {
     }
   }
 
-  const Plan& plan_;
+  Plan plan_;                  // without the last stage of a header at both ends
+  std::optional<Stage> kept_;  // which it is
   const PlanRequest& request_;
   std::vector<Scenario> scenarios_;
   std::vector<std::pair<int, int>> spans_;  // what each stage runs or stores

@@ -28,7 +28,7 @@ bool within(const PlanCosts& costs, const ChainLimits& limits,
       return false;
     }
   }
-  return costs.answer_busy(runs.back().device, runs.front().device) <= limits.busiest;
+  return costs.answer_busy(runs.back(), runs.front().device) <= limits.busiest;
 }
 
 double best_of_all(const PlanCosts& costs, const ChainLimits& limits) {

@@ -219,7 +219,7 @@ TEST(EdgeshardPlanner, MinimisesTheSlowestStageForThroughput) {
     const PlanRequest request = instance.request(Objective::kThroughput);
     const PlanCosts costs(request);
     const auto slowest = [&](const std::vector<lingua::Run>& runs) {
-      double worst = costs.answer(runs.back().device, runs.front().device);
+      double worst = costs.answer(runs.back(), runs.front().device);
       for (std::size_t r = 0; r < runs.size(); ++r) {
         worst = std::max(worst, costs.compute(runs[r]));
         if (r == 0) continue;

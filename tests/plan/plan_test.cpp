@@ -7,11 +7,13 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/plan/estimate.h"
+#include "runtime/plan/run_memory.h"
 #include "tests/plan/hand_model.h"
 
 namespace lingua {
 namespace {
 
+using ::testing::ElementsAre;
 using testing::hand_cluster;
 using testing::hand_model;
 using testing::hand_plan;
@@ -108,8 +110,48 @@ TEST(CheckPlan, RefusesStagesThatDoNotRunEverySegmentOnceAndInOrder) {
 TEST(CheckPlan, RefusesDevicesThatAreUnknownOrStandTwice) {
   EXPECT_THAT(complaint([](Plan& plan) { plan.stages[1].device = "D"; }),
               HasSubstr("device 'D' is not in cluster 'three'"));
-  EXPECT_THAT(complaint([](Plan& plan) { plan.stages[2].device = "A"; }),
+  EXPECT_THAT(complaint([](Plan& plan) { plan.stages[1].device = "A"; }),
               HasSubstr("device 'A' stands twice"));
+}
+
+// Of hand_model() on A, B and A again.
+Plan plan_of_both_ends() {
+  Plan plan = hand_plan();
+  plan.stages[2].device = "A";
+  plan.transfers = transfers_of(hand_model(), plan.stages);
+  return plan;
+}
+
+TEST(CheckPlan, LetsTheHeaderRunTheLastStageToo) {
+  const Plan plan = plan_of_both_ends();
+  EXPECT_EQ(header_keeps_last(plan.stages), 1);
+  EXPECT_THAT(plan.devices(), ElementsAre("A", "B"));
+  EXPECT_NO_THROW(check_plan(plan, hand_model(), hand_cluster(), hand_workload()));
+  for (const Transfer& transfer : plan.transfers) EXPECT_NE(transfer.from, transfer.to);
+}
+
+TEST(CheckPlan, CountsBothStagesOfAHeaderThatHasTwo) {
+  const Plan plan = plan_of_both_ends();
+  const Segmentation model = hand_model();
+  RunMemory memory(hand_workload());
+  memory.add(plan.stages[0], model);
+  memory.add(plan.stages[2], model);
+  ClusterSpec cluster = hand_cluster();
+  cluster.devices[0].memory_bytes = memory.total_bytes();
+  EXPECT_NO_THROW(check_plan(plan, hand_model(), cluster, hand_workload()));
+  cluster.devices[0].memory_bytes -= 1;
+  EXPECT_THAT(error_of([&] { check_plan(plan, hand_model(), cluster, hand_workload()); }),
+              HasSubstr("device 'A' needs"));
+}
+
+TEST(CheckPlan, RefusesALastStageOfTheHeaderThatStores) {
+  Plan plan = plan_of_both_ends();
+  plan.stages[2].stored_segments = {1};
+  const auto check = [&] { check_plan(plan, hand_model(), hand_cluster(), hand_workload()); };
+  EXPECT_THAT(error_of(check), HasSubstr("write what the header 'A' stores with its first stage"));
+  plan.stages[2].stored_segments = {};
+  plan.stages[0].stored_segments = {2};
+  EXPECT_THAT(error_of(check), HasSubstr("stores segment 2 besides those it runs, but it runs it"));
 }
 
 TEST(CheckPlan, RefusesAHeaderThatTheClusterDoesNotWant) {

@@ -132,6 +132,9 @@ inline PlanRules random_rules(const Instance& instance, Rng& rng) {
   rules.header_keeps =
       1 +
       static_cast<int>(rng.below(std::min<std::size_t>(3, instance.segmentation.segments.size())));
+  if ((rules.tailer.empty() || rules.tailer == rules.header) && rng.below(2) == 0) {
+    rules.header_keeps_last = static_cast<int>(rng.below(instance.segmentation.segments.size()));
+  }
   const DeviceName excluded = any();
   if (excluded != rules.header && excluded != rules.tailer) rules.excluded = {excluded};
   return rules;

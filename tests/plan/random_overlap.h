@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "runtime/plan/estimate.h"
+#include "runtime/plan/run_memory.h"
 #include "runtime/plan/secondary_plan.h"
 #include "tests/plan/all_chains.h"
 #include "tests/plan/random_instance.h"
@@ -40,16 +40,18 @@ inline void make_storage_matter(const Plan& plan, Rng& rng, Instance* instance) 
     device.flops_per_s = rng.uniform(2e10, 3e10);
     device.memory_bytes_per_s = rng.uniform(5e9, 8e9);
   }
-  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+  const std::size_t stages = plan.devices().size();
+  for (std::size_t s = 0; s < stages; ++s) {
     const Stage& stage = plan.stages[s];
-    const Stage& left = plan.stages[s > 0 ? s - 1 : s];
-    const Stage& right = plan.stages[s + 1 < plan.stages.size() ? s + 1 : s];
-    const double least = run_memory_bytes(instance->segmentation, stage.first_segment,
-                                          stage.last_segment, instance->workload);
-    const double most = run_memory_bytes(instance->segmentation, left.first_segment,
-                                         right.last_segment, instance->workload);
+    RunMemory least(instance->workload);
+    if (s == 0 && header_keeps_last(plan.stages) > 0)
+      least.add(plan.stages.back(), instance->segmentation);
+    least.add(stage, instance->segmentation);
+    RunMemory most = least;
+    if (s > 0) most.add(plan.stages[s - 1], instance->segmentation);
+    if (s + 1 < stages) most.add(plan.stages[s + 1], instance->segmentation);
     instance->cluster.devices[instance->cluster.index_of(stage.device)].memory_bytes =
-        least + rng.uniform(0.2, 0.7) * (most - least);
+        least.total_bytes() + rng.uniform(0.2, 0.7) * (most.total_bytes() - least.total_bytes());
   }
 }
 
@@ -89,9 +91,9 @@ inline Instance large_instance(int segments, int devices, double spare) {
 
 inline std::vector<SlowDown> random_slow_downs(const Plan& plan, Rng& rng) {
   std::vector<SlowDown> slow_downs;
-  for (const Stage& stage : plan.stages) {
+  for (const DeviceName& device : plan.devices()) {
     if (rng.below(4) == 0) continue;
-    slow_downs.push_back({stage.device, rng.uniform(0.5, 10), rng.uniform(0, 2)});
+    slow_downs.push_back({device, rng.uniform(0.5, 10), rng.uniform(0, 2)});
   }
   return slow_downs;
 }

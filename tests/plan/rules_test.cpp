@@ -38,7 +38,43 @@ TEST(PlanRules, PinTheEndsOfThePipeline) {
   EXPECT_EQ(plan_by_rules(problem, {.header = "C"}).header(), "C");
   EXPECT_EQ(plan_by_rules(problem, {.tailer = "A"}).tailer(), "A");
   EXPECT_THAT(stages_of(plan_by_rules(problem, {.header = "A", .tailer = "A"})),
+              ElementsAre("A 0-0", "B 1-1", "A 2-2"));
+}
+
+TEST(PlanRules, KeepTheLastSegmentsOnTheHeader) {
+  const Problem problem;
+  for (const char* planner : {"dp", "bruteforce", "even", "greedy", "random"}) {
+    const Plan plan = plan_by_rules(problem, {.header = "C", .header_keeps_last = 1}, planner);
+    EXPECT_EQ(plan.tailer(), "C") << planner;
+    EXPECT_TRUE(plan.stages.size() == 1 || header_keeps_last(plan.stages) == 1) << planner;
+  }
+  EXPECT_THAT(stages_of(plan_by_rules(problem, {.header = "A", .header_keeps_last = 2})),
+              ElementsAre("A 0-2"))
+      << "nothing is left between";
+  EXPECT_EQ(plan_by_rules(problem, {.tailer = "C", .header_keeps_last = 1}).header(), "C");
+}
+
+TEST(PlanRules, KeepTokensOnTheHeader) {
+  Problem problem;
+  problem.segmentation.segments[1].inputs.push_back(problem.segmentation.model_inputs[0]);
+  EXPECT_THAT(
+      why_refused<InfeasibleError>({.header = "A", .header_keeps_last = 1}, problem, "even"),
+      HasSubstr("the header keeps 1 segments, not 2"));
+  EXPECT_THAT(stages_of(plan_by_rules(problem, {.header = "A", .header_keeps_last = 1})),
               ElementsAre("A 0-2"));
+}
+
+TEST(PlanRules, ThatContradictAHeaderAtBothEndsAreNamed) {
+  EXPECT_THAT(why_refused<UsageError>({.header = "A", .tailer = "B", .header_keeps_last = 1}),
+              HasSubstr("the header 'A' is to keep the last segments and 'B' is to be tailer"));
+  for (int keeps : {-1, 3}) {
+    EXPECT_THAT(why_refused<UsageError>({.header_keeps_last = keeps}),
+                HasSubstr("the model has 3; write 0 to 2"));
+  }
+  Problem problem;
+  problem.cluster.devices[0].memory_bytes = 60'000;
+  EXPECT_THAT(why_refused<InfeasibleError>({.header = "A", .header_keeps_last = 1}, problem),
+              HasSubstr("the header 'A' must run segments 0 to 0 and 2 to 2, which need"));
 }
 
 TEST(PlanRules, AHeaderOfTheRulesStandsBeforeThatOfTheCluster) {

@@ -86,6 +86,21 @@ TEST(SecondaryPlan, LeavesTheHeaderWhatItKeeps) {
   EXPECT_EQ(plan_by_hand({}, {}, {.header_keeps = 2}).expected_gain, 0);
 }
 
+TEST(SecondaryPlan, LeavesAHeaderAtBothEndsItsLastStage) {
+  const Problem problem;
+  PlanRequest request = problem.request();
+  Plan plan;
+  plan.stages = {{"A", 0, 0, {}}, {"B", 1, 1, {}}, {"A", 2, 2, {}}};
+  plan.transfers = transfers_of(problem.segmentation, plan.stages);
+  SecondaryOptions options;
+  options.rule = OverlapRule::kBytes;
+  const SecondaryPlan secondary = secondary_plan(plan, request, options);
+  EXPECT_THAT(secondary.stored_segments, ElementsAre(ElementsAre(1), ElementsAre(0), IsEmpty()));
+  EXPECT_EQ(secondary.scenarios.size(), 2U) << "one for each device";
+  for (const ScenarioOutcome& outcome : secondary.scenarios)
+    EXPECT_EQ(outcome.first_segments.back(), 2);
+}
+
 TEST(SecondaryPlan, WeighsTheScenariosThatItIsGiven) {
   SecondaryOptions options;
   options.slow_downs = {{"A", 2, 3}, {"B", 3, 0}, {"C", 2, 1}};
@@ -220,6 +235,7 @@ Tally compare_gain(Objective objective, Paths paths, int instances, int most_nod
     Instance instance = testing::random_instance(seed, paths, 9);
     Rng rng(seed);
     instance.rules.header_keeps = 1 + static_cast<int>(rng.below(2));
+    instance.rules.header_keeps_last = seed % 5 == 0 ? 1 : 0;
     const PlanRequest request = instance.request(objective);
     const Plan plan = testing::random_chain(request, rng);
     if (seed % 2 == 0) testing::make_storage_matter(plan, rng, &instance);

@@ -72,6 +72,8 @@ Scene random_scene(std::uint64_t seed) {
     scene.plan.stages.push_back(
         {fmt::format("d{}", d), 6 * d / devices, 6 * (d + 1) / devices - 1, {}});
   }
+  const bool both_ends = devices > 2 && rng.below(2) == 0;
+  if (both_ends) scene.plan.stages.back().device = "d0";
   scene.plan.transfers = transfers_of(scene.segmentation, scene.plan.stages);
   scene.plan.estimate = estimate(scene.plan, scene.segmentation, scene.cluster, scene.workload);
   return scene;
@@ -98,8 +100,8 @@ Metrics simulate(const Scene& scene) {
   options.make_executor = [](const DeviceSpec&) { return make_shape_executor(); };
   RunResult result;
   SimCluster sim(scene.cluster, options);
-  for (const Stage& stage : scene.plan.stages) {
-    sim.start(stage.device, [](Device& device) { run_worker(device, {}); });
+  for (const DeviceName& device : scene.plan.devices()) {
+    sim.start(device, [](Device& device) { run_worker(device, {}); });
   }
   sim.start(kCoordinator, [&](Device& device) { result = run_coordinator(device, job); });
   sim.run();

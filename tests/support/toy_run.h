@@ -31,6 +31,8 @@ struct ToyRun {
   std::function<void(Deployment&)> change_deployment = [](Deployment&) {};
   std::function<void(CoordinatorJob&)> change_job = [](CoordinatorJob&) {};
   WorkerOptions worker = {};
+  // Sees every message.
+  std::function<double(const MessageBody&)> wire_bytes = [](const MessageBody&) { return 1000.0; };
   // What a device does instead of the worker loop.
   std::map<DeviceName, std::function<void(Device&)>> impostors = {};
   std::function<void(SimCluster&)> faults = [](SimCluster&) {};
@@ -39,8 +41,11 @@ struct ToyRun {
     ClusterSpec cluster;
     cluster.name = "test";
     cluster.default_link = {1e6, Seconds(0.002)};
-    for (const Stage& stage : stages) {
-      cluster.devices.push_back({stage.device, 1e9, 1e9, 1e9, 1, Seconds(0)});
+    Plan plan;
+    plan.stages = stages;
+    const std::vector<DeviceName> devices = plan.devices();
+    for (const DeviceName& device : devices) {
+      cluster.devices.push_back({device, 1e9, 1e9, 1e9, 1, Seconds(0)});
     }
     const Segmentation segmentation = toy_segmentation(kToySegments, true);
     ToySource source;
@@ -55,14 +60,14 @@ struct ToyRun {
     for (int r = 0; r < requests; ++r) job.requests.push_back(request(r));
     change_job(job);
     SimOptions options;
-    options.wire_bytes = [](const MessageBody&) { return 1000.0; };
+    options.wire_bytes = wire_bytes;
     options.make_executor = [&](const DeviceSpec&) { return make_executor(); };
     RunResult result;
     SimCluster sim(cluster, options);
-    for (const Stage& stage : stages) {
-      const auto impostor = impostors.find(stage.device);
+    for (const DeviceName& device : devices) {
+      const auto impostor = impostors.find(device);
       sim.start(
-          stage.device, impostor != impostors.end() ? impostor->second : [this](Device& device) {
+          device, impostor != impostors.end() ? impostor->second : [this](Device& device) {
             run_worker(device, worker);
           });
     }
