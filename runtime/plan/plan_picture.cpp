@@ -76,7 +76,11 @@ class Picture {
   double memory_x() const { return model_x(segments()) + 40; }
   double time_x() const { return memory_x() + kBar + 30; }
 
-  static std::string colour(std::size_t s) { return kColours[s % kColours.size()]; }
+  // One for each device.
+  std::string colour(std::size_t s) const {
+    const bool again = s == plan_.devices().size();
+    return kColours[again ? 0 : s % kColours.size()];
+  }
 
   void stage_row(std::size_t s, double y) {
     const Stage& stage = plan_.stages[s];

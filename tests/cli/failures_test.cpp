@@ -269,6 +269,9 @@ TEST_F(LinguaTest, RefusesNumbersAndPinsThatMakeNoSense) {
   refused({"--header", "nobody"}, {"header 'nobody'", "xiaomi-14", "oneplus-6"});
   refused({"--exclude", "nobody"}, {"'nobody'", "three-phones"});
   refused({"--header-keeps", "0"}, {"0 segments", "write 1 to"});
+  refused({"--header-keeps-last", "-1"}, {"last -1 segments", "write 0 to"});
+  refused({"--header-keeps-last", "1", "--header", "oneplus-6", "--tailer", "xiaomi-14"},
+          {"'oneplus-6'", "keep the last segments", "'xiaomi-14'", "one of the two"});
 }
 
 TEST_F(LinguaTest, LeavesNoHalfWrittenModel) {

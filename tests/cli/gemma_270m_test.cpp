@@ -40,7 +40,8 @@ TEST_F(Gemma270m, SaysTheSameOnOneDeviceThreeWorkersAndEmulatedPhones) {
     const nlohmann::json expected = answer(std::vector<std::string>{"reference"} + how);
     EXPECT_EQ(expected["tokens"].size(), 12U);
     EXPECT_EQ(expected["prompt"], "The capital of France is");
-    for (const auto& spread : {workers("1"), workers("3"),
+    const std::vector<std::string> both_ends = {"--header-keeps-last", "1"};
+    for (const auto& spread : {workers("1"), workers("3"), workers("3") + both_ends,
                                std::vector<std::string>{"emulate"} + phones("three-phones.yaml")}) {
       const nlohmann::json got = answer(spread + how);
       EXPECT_EQ(got["tokens"], expected["tokens"]) << spread[0];

@@ -73,6 +73,8 @@ TEST_F(TextRun, DrawsTheSameTokensInEveryWorldForOneSeed) {
   EXPECT_EQ(drawn(run_on("1"), "7"), reference);
   EXPECT_EQ(drawn(run_on("3") + Arguments{"--in-flight", "2"}, "7"), reference);
   EXPECT_EQ(drawn(kEmulated, "7"), reference);
+  EXPECT_EQ(drawn(run_on("3") + Arguments{"--header-keeps-last", "1"}, "7"), reference)
+      << "tokens that the penalty looks at stay on the header";
   EXPECT_NE(drawn(kReference, "8"), reference);
   const json greedy = answers(
       kReference + job({"--prompt", "Hello, world!", "--prompt", "3 + 4 =", "--max-tokens", "16"}));

@@ -64,6 +64,20 @@ TEST_P(SameTokens, WithPositionsAndMasksOnResidualPaths) {
       expected());
 }
 
+TEST_P(SameTokens, WhereTheHeaderKeepsBothEnds) {
+  const std::vector<std::string> ends = {"--planner", "even", "--header-keeps-last", "2"};
+  const Tokens reference = expected();
+  for (const std::vector<std::string>& world :
+       {std::vector<std::string>{"run", "--local", "--workers", "3"},
+        {"emulate", "--cluster", kThreePhones, "--rule", "lingualinked"}}) {
+    const Outcome outcome = lingua(world + job() + ends);
+    EXPECT_EQ(tokens_of(outcome), reference) << world[0];
+    const auto stages = outcome.json()["plan"]["stages"];
+    EXPECT_EQ(stages.size(), 4U);
+    EXPECT_EQ(stages.front()["device"], stages.back()["device"]);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Variants, SameTokens,
                          ::testing::Values(Variant{"fp32", {}}, Variant{"bf16", {}},
                                            Variant{"fp32", {"--no-kv-cache"}},
@@ -204,6 +218,46 @@ TEST_F(LinguaTest, ASavedPlanIsUsedAgain) {
       lingua(std::vector<std::string>{"simulate", "--plan", folder_.file("plan.json")} + job);
   ASSERT_EQ(used.exit_code, 0) << used.err;
   EXPECT_EQ(used.json()["plan"]["stages"], made.json()["stages"]);
+}
+
+// A file is not the only place that says what a plan must keep.
+TEST_F(LinguaTest, ASavedPlanMustKeepToTheRules) {
+  const std::string file = folder_.file("plan.json");
+  const std::vector<std::string> model = {"bloom-560m", "--cluster", kThreePhones};
+  const std::vector<std::string> again = std::vector<std::string>{"plan", "--plan", file} + model;
+  ASSERT_EQ(lingua(std::vector<std::string>{"plan", "--planner", "even", "--header-keeps-last", "1",
+                                            "--save-plan", file} +
+                   model)
+                .exit_code,
+            0);
+  EXPECT_EQ(lingua(again + std::vector<std::string>{"--explain", "--overlap", "bytes"}).exit_code,
+            0);
+  expect_refused(lingua(again + std::vector<std::string>{"--header-keeps-last", "2"}), 3,
+                 {file, "the header keeps the last 1 segments, not 2"});
+  expect_refused(lingua(again + std::vector<std::string>{"--exclude", "oneplus-6"}), 3,
+                 {file, "'oneplus-6' is excluded and runs segments"});
+}
+
+TEST_F(LinguaTest, RefusesPlansThatDoNotFitTheModel) {
+  const std::string file = folder_.file("plan.json");
+  const std::vector<std::string> model = {"bloom-560m", "--cluster", kThreePhones};
+  ASSERT_EQ(
+      lingua(std::vector<std::string>{"plan", "--planner", "even", "--save-plan", file} + model)
+          .exit_code,
+      0);
+  const auto plan = nlohmann::json::parse(std::ifstream(file));
+  const auto refused = [&](const char* path, const nlohmann::json& value,
+                           const std::vector<std::string>& words) {
+    nlohmann::json changed = plan;
+    changed[nlohmann::json::json_pointer(path)] = value;
+    std::ofstream(file) << changed;
+    expect_refused(lingua(std::vector<std::string>{"simulate", "--plan", file} + model), 3,
+                   std::vector<std::string>{file} + words);
+  };
+  refused("/stages/2/last_segment", 1'000'000'000, {"ends with segment 1000000000"});
+  refused("/stages/1/first_segment", 1'000'000'000, {"begins with segment 1000000000"});
+  refused("/stages/1/stored_segments", {1'000'000'000}, {"stores segment 1000000000"});
+  refused("/stages/1/device", "nobody", {"'nobody' is not in cluster"});
 }
 
 TEST_F(LinguaTest, InspectShowsTheOriginalsSegmentsAndThePublishedFlops) {
