@@ -234,7 +234,9 @@ void add_chat(CLI::App& app) {
                    "tokens of conversation that the model sees, its answer included (default: "
                    "2048, or what it was trained on if that is less)")
       ->check(CLI::Range(2, 1 << 20));
-  verb->add_option("--seed", study.workload.seed, "of the draws")->capture_default_str();
+  verb->add_option("--seed", study.workload.seed, "of the draws")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   add_plan_options(*verb, study.plan, false);
   add_real_options(*verb, options->real);
   add_threads_option(*verb, study.threads);

@@ -25,7 +25,9 @@ void add_model(CLI::App& app) {
                    "one of " + names + ", or bloom:hidden=64,layers=4,heads=4,vocabulary=256")
       ->required();
   random->add_option("-o,--output", options->folder, "folder to make")->required();
-  random->add_option("--seed", options->model.seed, "of the weights")->capture_default_str();
+  random->add_option("--seed", options->model.seed, "of the weights")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   random->add_option("--dtype", options->dtype, "as stored: fp32 or bf16")->capture_default_str();
   random->callback([options] {
     options->model.dtype = parse_dtype(options->dtype);

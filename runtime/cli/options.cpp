@@ -65,7 +65,9 @@ void add_workload_options(CLI::App& app, WorkloadOptions& options) {
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000));
   add_in_flight_option(app, options);
-  app.add_option("--seed", options.seed, "of everything random")->capture_default_str();
+  app.add_option("--seed", options.seed, "of everything random")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   app.add_flag("--ignore-eos", options.ignore_eos, "go on after an end-of-sequence token");
 }
 

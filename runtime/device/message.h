@@ -88,6 +88,8 @@ struct Sampling {
   std::int64_t repetition_window = 64;  // how many of the last tokens that is
   std::uint64_t seed = 0;               // with the step's position it decides the draw
   bool operator==(const Sampling&) const = default;
+  // Always the largest logit: the rest counts for nothing.
+  bool is_greedy() const { return !(temperature > 0) && repetition_penalty == 1; }
 };
 
 // coordinator -> header: a request to answer.

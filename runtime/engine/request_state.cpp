@@ -86,6 +86,7 @@ RequestState::RequestState(Submit submit, const std::vector<TensorSpec>& model_i
       start_(start),
       step_start_(start) {
   if (generates()) prompt_ = as_int64(submit_.inputs[0]);
+  if (submit_.sampling.is_greedy()) submit_.sampling = {};  // which no message has to carry
 }
 
 Step RequestState::step() const {

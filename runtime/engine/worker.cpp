@@ -317,8 +317,7 @@ class Worker {
       const std::int64_t position = pending.step.new_tokens + pending.step.cached_tokens;
       return options_.sampler(logits, {pending.sampling, position, pending.recent});
     }
-    const Sampling& sampling = pending.sampling;
-    if (sampling.temperature > 0 || sampling.repetition_penalty != 1) {
+    if (!pending.sampling.is_greedy()) {
       throw WorldError("this device chooses tokens greedily only, the request asks for sampling");
     }
     return greedy_token(logits);

@@ -7,6 +7,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/device/roofline.h"
+#include "runtime/plan/message_sizes.h"
 #include "runtime/plan/replay.h"
 #include "runtime/plan/run_memory.h"
 #include "runtime/plan/step_sum.h"
@@ -46,13 +47,14 @@ Pipeline make_pipeline(const Plan& plan, const Segmentation& segmentation,
   }
   std::map<std::pair<int, int>, StepFunction> bytes;  // by (to, from)
   for (const Transfer& transfer : plan.transfers) {
-    bytes[{receiver.at(transfer.to), sender.at(transfer.from)}] += transfer.bytes;
+    bytes[{receiver.at(transfer.to), sender.at(transfer.from)}] +=
+        transfer.bytes + StepFunction(kTensorBytes);
   }
   for (const auto& [ends, sum] : bytes) {
     const auto [to, from] = ends;
     LINGUA_CHECK(from < to, "a transfer goes backwards");
     pipeline.messages.push_back(
-        {from, to, sum + StepFunction(kMessageBytes),
+        {from, to, sum + StepFunction(kActivationsBytes),
          link_alone(cluster, plan.stages[from].device, plan.stages[to].device)});
   }
   pipeline.answer = {static_cast<int>(plan.stages.size()) - 1, 0,
@@ -134,7 +136,7 @@ PipelineWork pipeline_work(const Pipeline& pipeline, const std::vector<Step>& st
   for (const TensorSpec& input : pipeline.segmentation.model_inputs) {
     work.submit_bytes += input.bytes.at(steps.front());
   }
-  work.submit_bytes += kMessageBytes;
+  work.submit_bytes += kSubmitBytes;
   return work;
 }
 
@@ -220,12 +222,12 @@ LinkSpec link_alone(const ClusterSpec& cluster, const DeviceName& from, const De
 }
 
 StepFunction return_bytes(const Segmentation& segmentation, const Workload& workload) {
-  StepFunction bytes(kMessageBytes);
+  StepFunction bytes(kResultBytes);
   if (workload.max_tokens > 0) return bytes;
   for (ValueId value : segmentation.model_outputs) {
     for (const Segment& segment : segmentation.segments) {
       for (const TensorSpec& output : segment.outputs) {
-        if (output.value == value) bytes += output.bytes;
+        if (output.value == value) bytes += output.bytes + StepFunction(kTensorBytes);
       }
     }
   }

@@ -16,9 +16,6 @@
 
 namespace lingua {
 
-// About what a message carries besides its tensors' bytes, on the wire.
-inline constexpr double kMessageBytes = 100;
-
 // Bytes that a run of segments needs on a device: weights (each once), states of the requests in
 // flight at full capacity, and the largest activations of a step.
 double run_memory_bytes(const Segmentation& segmentation, SegmentId first, SegmentId last,

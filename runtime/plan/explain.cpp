@@ -68,11 +68,31 @@ class Explainer {
       result_.stages.push_back(row);
       return;
     }
-    const Run& run = runs_[s];
-    row.memory_binds =
-        (s > 0 && !costs_.fits({run.device, run.first - 1, run.last})) ||
-        (s + 1 < runs_.size() && !costs_.fits({run.device, run.first, run.last + 1}));
+    row.no_room = no_room(s);
     result_.stages.push_back(row);
+  }
+
+  std::string no_room(std::size_t s) const {
+    const Run& run = runs_[s];
+    if (s > 0) {
+      Run giver = runs_[s - 1];
+      --giver.last;
+      const bool gives =
+          giver.last >= giver.first ? costs_.allowed(giver) : s > 1 || costs_.header() < 0;
+      const std::string lack = what_lacks({run.device, run.first - 1, run.last}, run.first - 1);
+      if (gives && !lack.empty()) return lack;
+    }
+    if (s + 1 < runs_.size())
+      return what_lacks({run.device, run.first, run.last + 1}, run.last + 1);
+    return "";
+  }
+
+  // For a longer run with one more segment; empty when it could be.
+  std::string what_lacks(const Run& run, int segment) const {
+    if (!costs_.allowed(run) || costs_.fits(run)) return "";
+    const double lack = costs_.memory(run.first, run.last) - device(run.device).memory_bytes;
+    if (lack <= 0) return fmt::format("segment {} would take its battery below the floor", segment);
+    return fmt::format("segment {} of its neighbour would need {} more", segment, bytes(lack));
   }
 
   static double used_bytes(const StageEstimate& row) {
@@ -156,27 +176,41 @@ class Explainer {
   }
 
   std::string why_it_does_not_help(int index, const std::vector<Run>& chain) const {
-    const auto at = std::find_if(chain.begin(), chain.end(),
-                                 [&](const Run& run) { return run.device == index; });
+    const Run& at = *std::find_if(chain.begin(), chain.end(),
+                                  [&](const Run& run) { return run.device == index; });
     double before = 0;  // the same segments where they run now
+    std::string givers;
+    bool whole = false;  // one of them gives all that it has
     for (const Run& run : runs_) {
-      const Run common{run.device, std::max(run.first, at->first), std::min(run.last, at->last)};
-      if (common.first <= common.last) before += costs_.compute(common);
+      const Run common{run.device, std::max(run.first, at.first), std::min(run.last, at.last)};
+      if (common.first > common.last) continue;
+      before += costs_.compute(common);
+      givers += (givers.empty() ? "" : " and ") + device(run.device).name;
+      whole = whole || common == run;
     }
     const double transfers = transfers_s(chain) - transfers_s(runs_);
+    const std::string taken = whole
+                                  ? fmt::format("{} in the place of {}", segments_text(at), givers)
+                                  : fmt::format("{} from {}", segments_text(at), givers);
+    return fmt::format("at best it would take {}: {}, {}", taken, computing_instead(at, before),
+                       transfers_text(transfers));
+  }
+
+  static std::string transfers_text(double more_s) {
+    constexpr double kNothing = 1e-6;
+    if (std::abs(more_s) < kNothing) return "transfers as before";
+    return fmt::format("transfers {} by {} per request", more_s > 0 ? "grow" : "shrink",
+                       seconds(std::abs(more_s)));
+  }
+
+  std::string computing_instead(const Run& at, double before) const {
     if (request_.objective == Objective::kEnergy) {
-      return fmt::format(
-                 "at best it would run {}: computing that draws {} there", segments_text(*at),
-                 format_quantity(compute_energy(device(index), Seconds(costs_.compute(*at))),
-                                 Unit::kJoules)) +
-             fmt::format(" and {} where it runs now",
-                         format_quantity(energy_now(at->first, at->last), Unit::kJoules));
+      const double joules = compute_energy(device(at.device), Seconds(costs_.compute(at)));
+      return fmt::format("computing draws {} instead of {}", format_quantity(joules, Unit::kJoules),
+                         format_quantity(energy_now(at.first, at.last), Unit::kJoules));
     }
-    return fmt::format(
-        "at best it would run {}: computing that takes {} there and {} where it runs now, and "
-        "transfers per request {} by {}",
-        segments_text(*at), seconds(costs_.compute(*at)), seconds(before),
-        transfers >= 0 ? "grow" : "shrink", seconds(std::abs(transfers)));
+    return fmt::format("computing takes {} instead of {}", seconds(costs_.compute(at)),
+                       seconds(before));
   }
 
   // What computing these segments draws, where they run in the plan.
@@ -202,9 +236,9 @@ class Explainer {
         [](const StageReason& a, const StageReason& b) { return a.busy_share < b.busy_share; });
     std::string memory;
     for (const StageReason& stage : result_.stages) {
-      if (stage.memory_binds) memory += (memory.empty() ? "" : ", ") + stage.device;
+      if (!stage.no_room.empty()) memory += (memory.empty() ? "" : ", ") + stage.device;
     }
-    if (!memory.empty()) memory = fmt::format("; the memory of {} is full", memory);
+    if (!memory.empty()) memory = fmt::format("; no room for one more segment on {}", memory);
     if (request_.objective == Objective::kEnergy) return what_draws() + memory;
     if (costs_.busy_price() == 0) {
       const double transfers = transfers_s(runs_) / plan_.estimate.latency_s;
@@ -221,8 +255,8 @@ class Explainer {
       return fmt::format("{}, {:.0f}% of the time{}", plan_.estimate.bottleneck, 100 * used,
                          memory);
     return fmt::format(
-        "nobody is busy all the time ({} most, {:.0f}%): requests wait for each other and for "
-        "transfers; more than {} in flight may help{}",
+        "no device and no link is busy all the time ({} computes most, {:.0f}%): requests wait for "
+        "each other and for transfers; more than {} in flight may help{}",
         busiest->device, 100 * busiest->busy_share, request_.workload.in_flight, memory);
   }
 
@@ -288,7 +322,7 @@ class Explainer {
   void add_other_clusters() {
     constexpr double kMore = 1e9;
     for (const StageReason& stage : result_.stages) {
-      if (!stage.memory_binds) continue;
+      if (stage.no_room.empty() && stage.free_bytes > kMore) continue;
       ClusterSpec cluster = *request_.cluster;
       cluster.devices[cluster.index_of(stage.device)].memory_bytes += kMore;
       try_better_cluster(fmt::format("1 GB more on {}", stage.device), cluster);
@@ -301,7 +335,8 @@ class Explainer {
       link.bytes_per_s *= 2;
       link.latency /= 2;
       cluster.links[{from, to}] = link;
-      try_better_cluster(fmt::format("a link twice as fast from {} to {}", from, to), cluster);
+      try_better_cluster(
+          fmt::format("twice the bandwidth and half the latency from {} to {}", from, to), cluster);
     }
     for (const Run& run : runs_) {
       const DeviceName& name = device(run.device).name;
@@ -322,6 +357,13 @@ class Explainer {
   Explanation result_;
 };
 
+}  // namespace
+
+Explanation explain(const Plan& plan, const PlanRequest& request) {
+  LINGUA_CHECK(plan.estimate.stages.size() == plan.stages.size(), "the plan has no estimate");
+  return Explainer(plan, request).explain();
+}
+
 std::string change_text(const std::optional<double>& value, const Explanation& explanation,
                         const Objective& objective) {
   if (!value) return "no plan fits";
@@ -329,14 +371,8 @@ std::string change_text(const std::optional<double>& value, const Explanation& e
   const std::string text = objective_text(*value, objective);
   if (std::abs(change) < kSmallGain) return text + ", the same";
   const double share = objective.is_throughput() ? 1 / (1 + change) - 1 : change;
-  return fmt::format("{}, {:+.1f}%", text, 100 * share);
-}
-
-}  // namespace
-
-Explanation explain(const Plan& plan, const PlanRequest& request) {
-  LINGUA_CHECK(plan.estimate.stages.size() == plan.stages.size(), "the plan has no estimate");
-  return Explainer(plan, request).explain();
+  return fmt::format("{}, {:.1f}% {}", text, 100 * std::abs(share),
+                     change > 0 ? "worse" : "better");
 }
 
 std::string explanation_text(const Explanation& explanation, const PlanRequest& request) {
@@ -346,13 +382,14 @@ std::string explanation_text(const Explanation& explanation, const PlanRequest& 
     const bool again =
         &stage != explanation.stages.data() && stage.device == explanation.stages.front().device;
     text += fmt::format(
-        "  {}: computes {} and sends for {} per request, busy {:.0f}%, slack {}; {} of memory "
-        "used, {} "
-        "free{}\n",
+        "  {}: computes {} per request, {:.0f}% of the time ({}), and sends for {} meanwhile; {} "
+        "of "
+        "memory used, {} free{}\n",
         again ? stage.device + ", the last segments" : stage.device, seconds(stage.compute_s),
-        seconds(stage.transfer_s), 100 * stage.busy_share, seconds(stage.slack_s),
-        bytes(stage.used_bytes), bytes(stage.free_bytes),
-        stage.memory_binds ? " (too little for its neighbours' next segment)" : "");
+        100 * stage.busy_share,
+        stage.slack_s > 0 ? seconds(stage.slack_s) + " less than the busiest" : "the busiest",
+        seconds(stage.transfer_s), bytes(stage.used_bytes), bytes(stage.free_bytes),
+        stage.no_room.empty() ? "" : "; " + stage.no_room);
   }
   if (!explanation.idle.empty()) text += "devices that get nothing, and why:\n";
   for (const IdleReason& idle : explanation.idle) {

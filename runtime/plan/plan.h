@@ -121,6 +121,9 @@ void check_stages(const Plan& plan, const Segmentation& segmentation, const Clus
 void check_plan(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
                 const Workload& workload);
 
+// How good the plan is known to be: "optimal", "feasible, within 3% of the proven bound".
+std::string proof_text(const Plan& plan);
+
 // The plan as people read it: one row per stage with its segments, memory and times, then what the
 // whole will do and what holds it back.
 std::string plan_table(const Plan& plan, const Segmentation& segmentation);

@@ -6,6 +6,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/device/roofline.h"
 #include "runtime/plan/estimate.h"
+#include "runtime/plan/message_sizes.h"
 #include "runtime/plan/step_sum.h"
 
 namespace lingua {
@@ -139,8 +140,8 @@ void PlanCosts::fill_messages() {
       kept_gets_it = user >= segments_;
       const int cut = std::min(user, segments_);
       for (int start = 0; start <= life.made; ++start) {
-        message_bytes_[cell(start, cut)] += life.bytes;
-        message_first_bytes_[cell(start, cut)] += life.first_bytes;
+        message_bytes_[cell(start, cut)] += life.bytes + steps_ * kTensorBytes;
+        message_first_bytes_[cell(start, cut)] += life.first_bytes + kTensorBytes;
       }
     }
   }
@@ -200,12 +201,13 @@ double PlanCosts::transfer(int from, int to, int start, int cut) const {
 }
 
 double PlanCosts::busy(int from, int to, int start, int cut) const {
-  return (message_bytes_[cell(start, cut)] + steps_ * kMessageBytes) / bytes_per_s_[pair(from, to)];
+  return (message_bytes_[cell(start, cut)] + steps_ * kActivationsBytes) /
+         bytes_per_s_[pair(from, to)];
 }
 
 double PlanCosts::medium(int start, int cut) const {
   if (!has_medium()) return 0;
-  return (message_bytes_[cell(start, cut)] + steps_ * kMessageBytes) / medium_bytes_per_s_;
+  return (message_bytes_[cell(start, cut)] + steps_ * kActivationsBytes) / medium_bytes_per_s_;
 }
 
 int PlanCosts::same_message(int start, int cut) const {
@@ -315,8 +317,8 @@ Price PlanCosts::price(const Run& run) const {
 
 Price PlanCosts::transfer_price(int from, int to, int start, int cut) const {
   const std::size_t ends = pair(from, to);
-  const double first_bytes = message_first_bytes_[cell(start, cut)] + kMessageBytes;
-  const double bytes = message_bytes_[cell(start, cut)] + steps_ * kMessageBytes;
+  const double first_bytes = message_first_bytes_[cell(start, cut)] + kActivationsBytes;
+  const double bytes = message_bytes_[cell(start, cut)] + steps_ * kActivationsBytes;
   return priced(latency_s_[ends] + first_bytes / bytes_per_s_[ends], transfer(from, to, start, cut),
                 joules_per_byte_[ends] * bytes, medium(start, cut));
 }

@@ -4,6 +4,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/plan/estimate.h"
+#include "runtime/plan/message_sizes.h"
 #include "runtime/plan/svg.h"
 
 namespace lingua {
@@ -49,16 +50,17 @@ class Picture {
     const Estimate& estimate = plan_.estimate;
     const Workload& workload = request_.workload;
     svg_.text(kMargin, 26,
-              fmt::format("{} on {}: planner {}, best for {}", plan_.model, plan_.cluster,
-                          plan_.planner, objective_name(plan_.objective)),
+              fmt::format("{} on {}: planned for {} by {}, {}", plan_.model, plan_.cluster,
+                          objective_name(plan_.objective), plan_.planner, proof_text(plan_)),
               "font-size=\"17\" font-weight=\"bold\"");
     svg_.text(
         kMargin, 46,
-        fmt::format(
-            "one request alone: {} ({} to the first token, then {} per token); {} requests, {} "
-            "in flight: {:.3g} tokens/s",
-            seconds(estimate.latency_s), seconds(estimate.ttft_s), seconds(estimate.tpot_s),
-            workload.total_requests(), workload.in_flight, estimate.tokens_per_s));
+        fmt::format("one request alone: {} ({} to the first token, then {} per token); {} {}, {} "
+                    "in flight: {:.4g} tokens/s",
+                    seconds(estimate.latency_s), seconds(estimate.ttft_s), seconds(estimate.tpot_s),
+                    workload.total_requests(),
+                    workload.total_requests() == 1 ? "request" : "requests", workload.in_flight,
+                    estimate.tokens_per_s));
     const auto [first, second] = two_lines("what binds: " + explanation_.binds);
     svg_.text(kMargin, 64, first);
     svg_.text(kMargin, 80, second);
@@ -99,6 +101,7 @@ class Picture {
                  request_.segmentation->segments[stage.last_segment].name);
     segments_label(stage, y + 18);
     if (s + 1 < plan_.stages.size()) handover(s, y);
+    if (s > 0 && s + 1 == plan_.stages.size()) way_back(y);
     memory_bar(s, y);
     const double longest = longest_time();
     svg_.box(time_x(), y + 4, kBar, 20, "#eeeeee");
@@ -106,8 +109,8 @@ class Picture {
     svg_.box(time_x(), y + 4, compute, 20, colour(s));
     svg_.box(time_x() + compute, y + 4, kBar * estimate.transfer_s / longest, 20, "#bbbbbb");
     svg_.text(time_x(), y + 38,
-              fmt::format("{} + {} sending, busy {:.0f}%", seconds(estimate.compute_s),
-                          seconds(estimate.transfer_s), 100 * explanation_.stages[s].busy_share),
+              fmt::format("{} ({:.0f}% of the time) + {} sending", seconds(estimate.compute_s),
+                          100 * explanation_.stages[s].busy_share, seconds(estimate.transfer_s)),
               "font-size=\"11\"");
   }
 
@@ -136,9 +139,10 @@ class Picture {
     svg_.path(fmt::format("M{:.1f} {:.1f} V{:.1f} m-4 -6 l4 6 l4 -6", x, y + 24, y + kRow + 3),
               "stroke=\"#444444\" fill=\"none\"");
     const Step step = steps_of(request_.workload).back();
-    double sent = kMessageBytes;
+    double sent = kActivationsBytes;
     for (const Transfer& transfer : plan_.transfers) {
-      if (transfer.from == from.device && transfer.to == to.device) sent += transfer.bytes.at(step);
+      if (transfer.from == from.device && transfer.to == to.device)
+        sent += transfer.bytes.at(step) + kTensorBytes;
     }
     const LinkSpec link = link_alone(*request_.cluster, from.device, to.device);
     const bool left = x > model_x(segments() * 0.6);
@@ -146,6 +150,16 @@ class Picture {
               fmt::format("{} in {}", bytes(sent),
                           seconds(link.latency.count() + sent / link.bytes_per_s)),
               left ? "font-size=\"11\" text-anchor=\"end\"" : "font-size=\"11\"");
+  }
+
+  // Of the token that a tailer chooses.
+  void way_back(double y) {
+    if (plan_.header() == plan_.tailer()) return;
+    const LinkSpec link = link_alone(*request_.cluster, plan_.tailer(), plan_.header());
+    svg_.text(model_x(segments()), y + 40,
+              fmt::format("the token goes back to {} in {}", plan_.header(),
+                          seconds(link.latency.count() + kResultBytes / link.bytes_per_s)),
+              "font-size=\"11\" text-anchor=\"end\"");
   }
 
   void memory_bar(std::size_t s, double y) {
@@ -159,7 +173,7 @@ class Picture {
     svg_.text(
         memory_x(), y + 38,
         fmt::format("{} of {}{}", bytes(explanation_.stages[s].used_bytes), bytes(row.memory_bytes),
-                    explanation_.stages[s].memory_binds ? ", full" : ""),
+                    explanation_.stages[s].no_room.empty() ? "" : ", no room"),
         "font-size=\"11\"");
   }
 
@@ -176,27 +190,19 @@ class Picture {
     svg_.text(kMargin, y + 34, "nothing", "fill=\"#888888\"");
     auto [first, second] = two_lines("why: " + idle.why);
     if (idle.value) {
-      const double loss = *idle.value / explanation_.value - 1;
-      second +=
-          fmt::format("{}everything would be {}", second.empty() ? "" : "; ",
-                      loss < 1e-3 ? "no better" : fmt::format("{:.1f}% {}", 100 * loss, worse()));
+      second += fmt::format("{}in all {}", second.empty() ? "" : "; ",
+                            change_text(idle.value, explanation_, request_.objective));
     }
     svg_.text(model_x(0), y + 18, first, "fill=\"#666666\"");
     svg_.text(model_x(0), y + 34, second, "fill=\"#666666\"");
-  }
-
-  const char* worse() const {
-    if (request_.objective == Objective::kEnergy) return "dearer in energy";
-    return request_.objective.energy > 0 ? "worse" : "slower";
   }
 
   void legend(double y) {
     const std::string grey = "fill=\"#666666\" font-size=\"11\"";
     svg_.text(
         kMargin, y + 22,
-        "memory: weights in colour, KV cache and activations dark; time: computing in colour, "
-        "sending "
-        "light; down arrows: what one token's step sends",
+        "memory: weights in colour, KV cache and activations dark grey; time: computing in colour, "
+        "sending grey, the longest fills the bar; arrows: what one token's step sends",
         grey);
   }
 

@@ -16,11 +16,6 @@ std::string segments_text(const Stage& stage) {
   return text;
 }
 
-std::string proof(const Plan& plan) {
-  if (plan.optimality != Optimality::kFeasible) return optimality_name(plan.optimality);
-  return fmt::format("feasible, within {:.2g}% of the proven bound", 100 * plan.gap);
-}
-
 // What the devices draw, where the cluster says so.
 std::string energy_line(const Estimate& estimate) {
   if (estimate.energy_per_token_j == 0) return "";
@@ -34,6 +29,11 @@ std::string energy_line(const Estimate& estimate) {
 }
 
 }  // namespace
+
+std::string proof_text(const Plan& plan) {
+  if (plan.optimality != Optimality::kFeasible) return optimality_name(plan.optimality);
+  return fmt::format("feasible, within {:.2g}% of the proven bound", 100 * plan.gap);
+}
 
 std::string plan_table(const Plan& plan, const Segmentation& segmentation) {
   const Estimate& estimate = plan.estimate;
@@ -55,7 +55,7 @@ std::string plan_table(const Plan& plan, const Segmentation& segmentation) {
                                       [](const Transfer& transfer) { return transfer.residual; });
   return fmt::format("{} ({} segments) on {}: planner {}, objective {}, {}\n", plan.model,
                      segmentation.segments.size(), plan.cluster, plan.planner,
-                     objective_name(plan.objective), proof(plan)) +
+                     objective_name(plan.objective), proof_text(plan)) +
          text_table(rows) +
          fmt::format(
              "alone, a request takes {}: first token {}, then {} per token; in flight together, "

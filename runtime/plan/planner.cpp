@@ -186,8 +186,9 @@ PlanRules resolved_rules(const PlanRequest& request) {
   PlanRules rules = request.rules;
   if (rules.header.empty()) rules.header = request.cluster->header;
   if (!rules.tailer.empty() && (rules.tailer == rules.header || rules.header_keeps_last > 0)) {
+    const bool has_two_ends = request.segmentation->segments.size() > 1;
     rules.header = rules.tailer;
-    rules.header_keeps_last = std::max(rules.header_keeps_last, 1);
+    rules.header_keeps_last = std::max(rules.header_keeps_last, has_two_ends ? 1 : 0);
     rules.tailer.clear();
   }
   if (rules.header_keeps_last > 0)

@@ -5,11 +5,10 @@
 #include <queue>
 
 #include "runtime/plan/flow_network.h"
+#include "runtime/plan/message_sizes.h"
 
 namespace lingua {
 namespace {
-
-constexpr double kControlBytes = 24;  // TokenMade, Done, Release
 
 enum class Kind { kSubmit, kActivations, kAnswer, kDone, kOther };
 
@@ -202,7 +201,7 @@ class Player {
 
   void take_answer(int request) {
     if (first_answer_ < 0) first_answer_ = now_;
-    send(header_to_coordinator_, {Kind::kOther, request, kControlBytes});
+    send(header_to_coordinator_, {Kind::kOther, request, kTokenMadeBytes});
     if (++step_[request] < static_cast<int>(work_.compute_s.size())) {
       make_ready(0, request);
       return;
@@ -210,7 +209,7 @@ class Player {
     last_end_ = now_;
     ++ended_;
     const double tokens = static_cast<double>(work_.compute_s.size());
-    send(header_to_coordinator_, {Kind::kDone, request, kControlBytes + 8 * tokens});
+    send(header_to_coordinator_, {Kind::kDone, request, kDoneBytes + 8 * tokens});
   }
 
   void run_next(int index) {
@@ -246,7 +245,7 @@ class Player {
   }
 
   void release() {
-    for (int channel : from_coordinator_) send(channel, {Kind::kOther, 0, kControlBytes});
+    for (int channel : from_coordinator_) send(channel, {Kind::kOther, 0, kReleaseBytes});
     if (submitted_ < work_.requests) submit();
   }
 

@@ -252,6 +252,7 @@ TEST_F(LinguaTest, RefusesNumbersAndPinsThatMakeNoSense) {
   refused({"--in-flight", "0"}, {"--in-flight", "0", "1 to 100000"});
   refused({"--in-flight", "-3"}, {"--in-flight", "-3", "1 to 100000"});
   refused({"--requests", "0"}, {"--requests", "0", "1 to 1000000"});
+  for (const char* seed : {"-1", "one", "1.5"}) refused({"--seed", seed}, {"--seed", seed});
   for (const char* limit : {"-1", "0", "nan", "inf", "1e300", "soon"}) {
     refused({"--plan-time-limit", limit},
             {"--plan-time-limit: '" + std::string(limit) + "' is not accepted",

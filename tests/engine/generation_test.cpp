@@ -72,8 +72,10 @@ TEST(Sampling, EachRequestInFlightKeepsItsOwn) {
     return static_cast<TokenId>(context.sampling.seed) * 10 + context.position;
   };
   run.change_job = [](CoordinatorJob& job) {
-    for (Submit& request : job.requests)
+    for (Submit& request : job.requests) {
+      request.sampling.temperature = 1;  // a greedy request's seed counts for nothing
       request.sampling.seed = static_cast<std::uint64_t>(request.request + 1);
+    }
   };
   EXPECT_EQ(run.tokens(),
             (ToyTokens{{13, 14, 15, 16, 17}, {23, 24, 25, 26, 27}, {33, 34, 35, 36, 37}}));

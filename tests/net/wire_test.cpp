@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "runtime/base/errors.h"
+#include "runtime/plan/message_sizes.h"
 #include "tests/net/samples.h"
 
 namespace lingua {
@@ -71,6 +72,27 @@ TEST(Wire, SizeInSimulationIsTheSizeOfTheEncoding) {
   for (const MessageBody& body : sample_bodies()) {
     EXPECT_EQ(wire_bytes(body), total(encode(message_of(body)))) << describe(body);
   }
+}
+
+// What the estimate of a plan takes messages for.
+TEST(Wire, SizesAreNearThoseThatPlansAreMadeWith) {
+  constexpr double kOff = 8;  // bytes
+  const Tensor hidden = sample_tensor(DType::kFloat32, {1, 1, 64});
+  const auto bytes = static_cast<double>(hidden.bytes());
+  EXPECT_NEAR(wire_bytes(Activations{1, 8, 3, {1, 11}, 27, {4}, {hidden}, {}, {}}),
+              kActivationsBytes + kTensorBytes + bytes, kOff);
+  EXPECT_NEAR(
+      wire_bytes(Activations{1, 8, 3, {1, 11}, 27, {4, 5, 6}, {hidden, hidden, hidden}, {}, {}}),
+      kActivationsBytes + 3 * (kTensorBytes + bytes), kOff);
+  EXPECT_NEAR(wire_bytes(StepResult{1, 8, 3, 17, {}}), kResultBytes, kOff);
+  EXPECT_NEAR(wire_bytes(StepResult{1, 8, 0, kNoToken, {hidden}}),
+              kResultBytes + kTensorBytes + bytes, 2 * kOff);
+  EXPECT_NEAR(wire_bytes(TokenMade{8, 3, 17}), kTokenMadeBytes, kOff);
+  EXPECT_NEAR(wire_bytes(Done{8, {1, 2, 3}, {}}), kDoneBytes + 3 * 8, kOff);
+  EXPECT_NEAR(wire_bytes(Release{8}), kReleaseBytes, kOff);
+  Submit submit{8, {make_int64_tensor({1, 2, 3})}, 16, 19, true, {}, {}};
+  submit.sampling.seed = 1;
+  EXPECT_NEAR(wire_bytes(submit), kSubmitBytes + 3 * 8, kOff);
 }
 
 TEST(Wire, TensorsWithoutDataCountAsIfTheyHadIt) {

@@ -20,46 +20,48 @@ Estimate hand_estimate(const ClusterSpec& cluster = hand_cluster()) {
   return estimate(hand_plan(), hand_model(), cluster, hand_workload());
 }
 
-// Prefill of 10 tokens. A computes 2 s; B has its 10,100 B 0.0201 s later and computes 2 s; C would
-// have B's 1,100 B at 4.0511 s but waits for A's 5,100 residual bytes at 2 kB/s until 4.58 s; it
-// computes 1 s and answers 100 B in 0.0401 s: 5.6201 s.
-// Decode of 1: A 0.2; residual 600 B until 0.53 (B's message is there at 0.4331); C 0.1; answer: 0.6701 s.
+// A message of one tensor has 40 bytes besides, an answer 26.
+// Prefill of 10 tokens. A computes 2 s; B has its 10,040 B 0.02004 s later and computes 2 s; C would
+// have B's 1,040 B at 4.05044 s but waits for A's 5,040 residual bytes at 2 kB/s until 4.55 s; it
+// computes 1 s and answers in 0.040026 s: 5.590026 s.
+// Decode of 1: A 0.2; residual 540 B until 0.5 (B's message is there at 0.43244); C 0.1; answer:
+// 0.640026 s.
 TEST(Estimate, FollowsTheLongestPathOfEachStep) {
   const Estimate hand = hand_estimate();
-  EXPECT_NEAR(hand.ttft_s, 5.6201, 1e-9);
-  EXPECT_NEAR(hand.tpot_s, 0.6701, 1e-9);
-  EXPECT_NEAR(hand.latency_s, 6.2902, 1e-9);
+  EXPECT_NEAR(hand.ttft_s, 5.590026, 1e-9);
+  EXPECT_NEAR(hand.tpot_s, 0.640026, 1e-9);
+  EXPECT_NEAR(hand.latency_s, 6.230052, 1e-9);
 }
 
 TEST(Estimate, LetsAFastResidualPathCostNothing) {
   ClusterSpec cluster = hand_cluster();
   cluster.links[{"A", "C"}] = {1e6, Seconds(0.03)};
-  EXPECT_NEAR(hand_estimate(cluster).ttft_s, 2 + 0.0201 + 2 + 0.031 + 1 + 0.0401, 1e-9);
+  EXPECT_NEAR(hand_estimate(cluster).ttft_s, 2 + 0.02004 + 2 + 0.0304 + 1 + 0.040026, 1e-9);
 }
 
 TEST(Estimate, NamesTheBusiestDeviceOrLink) {
   const Estimate hand = hand_estimate();
   EXPECT_EQ(hand.bottleneck, "A -> C");
-  EXPECT_NEAR(hand.bottleneck_s, 5700 / 2e3, 1e-9);
+  EXPECT_NEAR(hand.bottleneck_s, 5580 / 2e3, 1e-9);
   ClusterSpec cluster = hand_cluster();
   cluster.links[{"A", "C"}] = {1e6, Seconds(0.03)};
   cluster.devices[1].flops_per_s = 1e9;
   EXPECT_EQ(hand_estimate(cluster).bottleneck, "B computing");
   cluster.shared_bytes_per_s = 2e3;
   EXPECT_EQ(hand_estimate(cluster).bottleneck, "the shared medium");
-  // 11,200 B from A to B, 5,700 from A to C, 1,300 from B to C, 200 from C to A.
-  EXPECT_NEAR(hand_estimate(cluster).bottleneck_s, 18'400 / 2e3, 1e-9);
+  // 11,080 B from A to B, 5,580 from A to C, 1,180 from B to C, 52 from C to A.
+  EXPECT_NEAR(hand_estimate(cluster).bottleneck_s, 17'892 / 2e3, 1e-9);
 }
 
-// A computes 2.2 s, B 2.2 s, C 1.1 s; the bytes above take 0.0112, 2.85, 0.013 and 0.0002 s.
+// A computes 2.2 s, B 2.2 s, C 1.1 s; the bytes above take 0.01108, 2.79, 0.0118 and 0.000052 s.
 TEST(Estimate, AddsUpWhatComputingAndRadiosDraw) {
   ClusterSpec cluster = hand_cluster();
   EXPECT_EQ(hand_estimate(cluster).energy_per_token_j, 0);
   for (int d = 0; d < 3; ++d) cluster.devices[d].power_w = 2 + d;
   cluster.radio_power_w = 0.5;
   const Estimate hand = hand_estimate(cluster);
-  EXPECT_NEAR(hand.energy_per_token_j, (2 * 2.2 + 3 * 2.2 + 4 * 1.1 + 0.5 * 2.8744) / 2, 1e-9);
-  EXPECT_NEAR(hand.stages[0].energy_j, 2 * 2.2 + 0.25 * (0.0112 + 2.85 + 0.0002), 1e-9);
+  EXPECT_NEAR(hand.energy_per_token_j, (2 * 2.2 + 3 * 2.2 + 4 * 1.1 + 0.5 * 2.812932) / 2, 1e-9);
+  EXPECT_NEAR(hand.stages[0].energy_j, 2 * 2.2 + 0.25 * (0.01108 + 2.79 + 0.000052), 1e-9);
   EXPECT_EQ(objective_value(hand, Objective::kEnergy), hand.energy_per_token_j);
   EXPECT_NEAR(objective_value(hand, {.ttft = 2, .energy = 3}),
               2 * hand.ttft_s + 3 * hand.energy_per_token_j, 1e-12);
@@ -74,27 +76,27 @@ Estimate many_requests(int in_flight, int requests, std::int64_t max_tokens = 2)
 }
 
 TEST(Estimate, OfOneRequestAfterTheOtherIsItsLatencyAndTheWayOverTheCoordinator) {
-  EXPECT_NEAR(many_requests(1, 1).tokens_per_s, 2 / 6.2902, 1e-9);
-  EXPECT_NEAR(objective_value(many_requests(1, 1), Objective::kThroughput), 3.1451, 1e-9);
-  EXPECT_NEAR(objective_value(many_requests(1, 1), Objective::kLatency), 6.2902, 1e-9);
-  EXPECT_NEAR(many_requests(1, 50).tokens_per_s, 2 / (6.2902 + 0.08), 1e-3);
+  EXPECT_NEAR(many_requests(1, 1).tokens_per_s, 2 / 6.230052, 1e-9);
+  EXPECT_NEAR(objective_value(many_requests(1, 1), Objective::kThroughput), 3.115026, 1e-9);
+  EXPECT_NEAR(objective_value(many_requests(1, 1), Objective::kLatency), 6.230052, 1e-9);
+  EXPECT_NEAR(many_requests(1, 50).tokens_per_s, 2 / (6.2301 + 0.08), 1e-3);
 }
 
-// Prefills alone: 5.6201 s each, of which the link from A to C is busy for 2.55 s.
+// Prefills alone: 5.59 s each, of which the link from A to C is busy for 2.52 s.
 TEST(Estimate, FillsThePipelineUntilTheBottleneckBinds) {
-  EXPECT_NEAR(many_requests(1, 300, 1).tokens_per_s, 1 / (5.6201 + 0.08), 1e-3);
-  EXPECT_NEAR(many_requests(2, 300, 1).tokens_per_s, 2 / (5.6201 + 0.08), 1e-2);
-  EXPECT_NEAR(many_requests(3, 300, 1).tokens_per_s, 1 / 2.55, 1e-2);
-  EXPECT_NEAR(many_requests(9, 300, 1).tokens_per_s, 1 / 2.55, 1e-2);
-  EXPECT_NEAR(many_requests(9, 9, 1).tokens_per_s, 9 / (5.6201 + 8 * 2.55), 1e-2);
+  EXPECT_NEAR(many_requests(1, 300, 1).tokens_per_s, 1 / (5.59 + 0.08), 1e-3);
+  EXPECT_NEAR(many_requests(2, 300, 1).tokens_per_s, 2 / (5.59 + 0.08), 1e-2);
+  EXPECT_NEAR(many_requests(3, 300, 1).tokens_per_s, 1 / 2.52, 1e-2);
+  EXPECT_NEAR(many_requests(9, 300, 1).tokens_per_s, 1 / 2.52, 1e-2);
+  EXPECT_NEAR(many_requests(9, 9, 1).tokens_per_s, 9 / (5.59 + 8 * 2.52), 1e-2);
 }
 
 // A first and a second step of a request load the stages differently, so that requests wait for each
 // other though no resource is busy all the time.
 TEST(Estimate, CountsTheWaitingOfPrefillsAndDecodesForEachOther) {
   const double tokens_per_s = many_requests(6, 300).tokens_per_s;
-  EXPECT_LT(tokens_per_s, 0.95 * 2 / 2.85);
-  EXPECT_GT(tokens_per_s, 0.7 * 2 / 2.85);
+  EXPECT_LT(tokens_per_s, 0.95 * 2 / 2.79);
+  EXPECT_GT(tokens_per_s, 0.7 * 2 / 2.79);
 }
 
 TEST(Estimate, PlaysAPartOfAVeryLongWorkload) {
@@ -117,9 +119,9 @@ TEST(Estimate, SplitsTimeAndMemoryByStage) {
   EXPECT_NEAR(hand.stages[0].compute_s, 2.2, 1e-9);
   EXPECT_NEAR(hand.stages[1].compute_s, 2.2, 1e-9);
   EXPECT_NEAR(hand.stages[2].compute_s, 1.1, 1e-9);
-  EXPECT_NEAR(hand.stages[0].transfer_s, 11'200 / 1e6 + 0.02 + 5'700 / 2e3 + 0.06, 1e-9);
-  EXPECT_NEAR(hand.stages[1].transfer_s, 1'300 / 1e5 + 0.04, 1e-9);
-  EXPECT_NEAR(hand.stages[2].transfer_s, 200 / 1e6 + 0.08, 1e-9);
+  EXPECT_NEAR(hand.stages[0].transfer_s, 11'080 / 1e6 + 0.02 + 5'580 / 2e3 + 0.06, 1e-9);
+  EXPECT_NEAR(hand.stages[1].transfer_s, 1'180 / 1e5 + 0.04, 1e-9);
+  EXPECT_NEAR(hand.stages[2].transfer_s, 52 / 1e6 + 0.08, 1e-9);
   EXPECT_EQ(hand.stages[2].weights_bytes, 32'000);
   EXPECT_EQ(hand.stages[2].state_bytes, 4'800);
   EXPECT_EQ(hand.stages[2].activation_bytes, 12'800);
@@ -140,7 +142,7 @@ TEST(Estimate, OfASinglePassReturnsTheOutputsToTheHeader) {
   Workload workload = hand_workload();
   workload.max_tokens = 0;
   const Estimate pass = estimate(hand_plan(), hand_model(), hand_cluster(), workload);
-  EXPECT_NEAR(pass.latency_s, 5.6201 + 400 / 1e6, 1e-9);
+  EXPECT_NEAR(pass.latency_s, 5.590026 + 412 / 1e6, 1e-9);
   EXPECT_EQ(pass.latency_s, pass.ttft_s);
   EXPECT_EQ(pass.tpot_s, 0);
 }

@@ -241,7 +241,7 @@ TEST(PlanTable, NamesEveryDeviceAndTheBottleneck) {
   plan.optimality = Optimality::kFeasible;
   plan.gap = 0.125;
   const std::string table = plan_table(plan, hand_model());
-  for (const char* text : {"A ", "B ", "C ", "32.0 kB", "bottleneck: A -> C, 2.85 s", "12%",
+  for (const char* text : {"A ", "B ", "C ", "32.0 kB", "bottleneck: A -> C, 2.79 s", "12%",
                            "2.20 s", "3 transfers per step, 1 of them residual"}) {
     EXPECT_THAT(table, HasSubstr(text));
   }

@@ -54,6 +54,14 @@ TEST(PlanRules, KeepTheLastSegmentsOnTheHeader) {
   EXPECT_EQ(plan_by_rules(problem, {.tailer = "C", .header_keeps_last = 1}).header(), "C");
 }
 
+TEST(PlanRules, PinBothEndsOfAModelOfOneSegment) {
+  Problem problem;
+  problem.segmentation.segments.resize(1);
+  problem.segmentation.model_outputs = {problem.segmentation.segments[0].outputs[0].value};
+  EXPECT_THAT(stages_of(plan_by_rules(problem, {.header = "C", .tailer = "C"})),
+              ElementsAre("C 0-0"));
+}
+
 TEST(PlanRules, KeepTokensOnTheHeader) {
   Problem problem;
   problem.segmentation.segments[1].inputs.push_back(problem.segmentation.model_inputs[0]);

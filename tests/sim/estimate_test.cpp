@@ -8,6 +8,7 @@
 #include "runtime/engine/coordinator.h"
 #include "runtime/engine/worker.h"
 #include "runtime/events/metrics.h"
+#include "runtime/plan/message_sizes.h"
 #include "sim/cluster/sim_cluster.h"
 #include "tests/support/toy_model.h"
 
@@ -17,18 +18,20 @@ namespace {
 // The sizes that the estimate assumes, so that nothing but time can differ.
 double assumed_bytes(const MessageBody& body) {
   if (const auto* values = std::get_if<Activations>(&body)) {
-    double bytes = kMessageBytes;
-    for (const Tensor& tensor : values->tensors) bytes += static_cast<double>(tensor.bytes());
+    double bytes = kActivationsBytes;
+    for (const Tensor& tensor : values->tensors)
+      bytes += kTensorBytes + static_cast<double>(tensor.bytes());
     return bytes;
   }
   if (const auto* submit = std::get_if<Submit>(&body)) {
-    return kMessageBytes + static_cast<double>(submit->inputs[0].bytes());
+    return kSubmitBytes + static_cast<double>(submit->inputs[0].bytes());
   }
-  if (std::holds_alternative<StepResult>(body)) return kMessageBytes;
   if (const auto* done = std::get_if<Done>(&body)) {
-    return 24 + 8 * static_cast<double>(done->tokens.size());
+    return kDoneBytes + 8 * static_cast<double>(done->tokens.size());
   }
-  return 24;
+  if (std::holds_alternative<StepResult>(body)) return kResultBytes;
+  if (std::holds_alternative<TokenMade>(body)) return kTokenMadeBytes;
+  return kReleaseBytes;
 }
 
 struct Scene {
