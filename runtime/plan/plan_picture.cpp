@@ -10,7 +10,7 @@
 namespace lingua {
 namespace {
 
-constexpr double kWidth = 1060;
+constexpr double kWidth = 1100;
 constexpr double kMargin = 24;
 constexpr double kNames = 130;  // the column of the devices' names
 constexpr double kRow = 58;
