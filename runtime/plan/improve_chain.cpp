@@ -191,6 +191,7 @@ std::vector<Chain> compromises(const PlanCosts& costs, const Chain& least_busy) 
   constexpr std::size_t kWidth = 8;
   std::vector<Chain> chains;
   for (double slack : {1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0}) {
+    if (costs.out_of_time()) break;
     const double busiest = slack * costs.bottleneck(least_busy) * (1 + kSameValue);
     if (auto runs = search_chain(costs, {busiest, kNoLimit}, kWidth).runs) {
       chains.push_back(std::move(*runs));
@@ -213,12 +214,13 @@ std::vector<Run> descend(const PlanCosts& costs, std::vector<Run> runs) {
 std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& runs) {
   constexpr std::size_t kStarts = 4;
   if (costs.out_of_time()) return runs;
-  std::vector<Chain> starts;
-  if (costs.request().running == nullptr) starts = plans_of_others(costs);
+  std::vector<Chain> starts = {runs};
+  if (costs.request().running == nullptr) {
+    for (Chain& chain : plans_of_others(costs)) starts.push_back(std::move(chain));
+  }
   if (costs.devices() <= kMaxChainDevices && !costs.out_of_time()) {
     for (Chain& chain : compromises(costs, runs)) starts.push_back(std::move(chain));
   }
-  starts.push_back(runs);
   Improvement improvement(costs);
   std::vector<std::pair<double, Chain>> chains;  // by their value when played in full
   const auto note = [&](const Chain& chain) {
@@ -229,12 +231,16 @@ std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& r
                      [](const auto& a, const auto& b) { return a.first < b.first; });
     chains.erase(std::unique(chains.begin(), chains.end()), chains.end());
   };
-  for (const Chain& chain : starts) note(chain);
+  for (const Chain& chain : starts) {
+    if (!chains.empty() && costs.out_of_time()) break;
+    note(chain);
+  }
   best_first();
   const std::size_t count = std::min(kStarts, chains.size());
-  for (std::size_t i = 0; i < count; ++i) note(improvement.climb(chains[i].second));
+  for (std::size_t i = 0; i < count && improvement.has_effort(); ++i)
+    note(improvement.climb(chains[i].second));
   best_first();
-  note(improvement.wander(chains.front().second));
+  if (improvement.has_effort()) note(improvement.wander(chains.front().second));
   best_first();
   return chains.front().second;
 }
