@@ -62,8 +62,8 @@ class Search {
   }
 
   bool out_of_time() {
-    constexpr int kOften = 256;
-    if (++extended_ % kOften == 0 && !limits_.at_leisure && costs_.out_of_time())
+    constexpr int kOften = 16;
+    if (++looks_ % kOften == 0 && !limits_.at_leisure && costs_.out_of_time())
       exact_ = timely_ = false;
     return !timely_;
   }
@@ -73,6 +73,7 @@ class Search {
                      [&](int a, int b) { return labels_[a].price.cost < labels_[b].price.cost; });
     std::vector<int> kept;
     for (int candidate : candidates) {
+      if (out_of_time()) break;
       const bool dominated = std::any_of(kept.begin(), kept.end(), [&](int other) {
         return dominates(labels_[other], labels_[candidate]);
       });
@@ -142,7 +143,7 @@ class Search {
   std::optional<std::vector<Run>> best_;
   bool exact_ = true;
   bool timely_ = true;
-  int extended_ = 0;
+  int looks_ = 0;  // at the time
   std::vector<Label> labels_;
   std::vector<std::vector<int>> waiting_;
 };

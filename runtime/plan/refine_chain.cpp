@@ -151,6 +151,7 @@ double estimated_value(const PlanCosts& costs, const std::vector<Run>& runs,
 ChainOptimum refine_chain(const PlanCosts& costs, ChainOptimum optimum) {
   const double value = estimated_value(costs, optimum.runs);
   if (!costs.chained() || value * (1 - kSameValue) <= optimum.bound) return optimum;
+  if (costs.out_of_time()) return optimum;
   if (costs.busy_price() > 0 && !Refinement(costs, optimum.runs).can_finish()) {
     optimum.runs = improve_chain(costs, optimum.runs);
   }
