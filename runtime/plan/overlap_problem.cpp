@@ -39,7 +39,8 @@ OverlapProblem::Scenario::Scenario(const PlanRequest& of, const SlowDown& which)
 
 OverlapProblem::OverlapProblem(const Plan& plan, const PlanRequest& request,
                                const std::vector<SlowDown>& slow_downs)
-    : header_keeps_(std::min(request.rules.header_keeps, plan.stages.front().last_segment + 1)) {
+    : header_keeps_(
+          std::min(resolved_rules(request).header_keeps, plan.stages.front().last_segment + 1)) {
   std::vector<Stage> chain = plan.stages;
   if (header_keeps_last(chain) > 0) chain.pop_back();
   segments_ = chain.back().last_segment + 1;
