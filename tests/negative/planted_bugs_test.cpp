@@ -125,6 +125,10 @@ TEST(Nonsense, AValueThatIsNotUsedIsRefused) {
                  "answers nonsense");
 }
 
+TEST(Nonsense, ActivationsOfAStepThatTheHeaderDidNotStartAreRefused) {
+  expect_refusal(Activations{1, 4711, 0, {3, 0}, 8, {}, {}, {}, {}}, "not under way here");
+}
+
 TEST(Nonsense, AMessageForSomebodyElseIsRefused) {
   expect_refusal(Done{0, {1, 2}, {}}, "only the coordinator");
 }

@@ -101,6 +101,31 @@ TEST(SecondaryPlan, LeavesAHeaderAtBothEndsItsLastStage) {
     EXPECT_EQ(outcome.first_segments.back(), 2);
 }
 
+// Segment 1 could move to B, but for what it is given.
+TEST(SecondaryPlan, LeavesAHeaderAtBothEndsWhatIsGivenAToken) {
+  for (bool given : {false, true}) {
+    Instance instance = testing::random_instance(1, Paths::kChain, 5);
+    Rng rng(1);
+    instance.segmentation = testing::random_segmentation(4, Paths::kChain, rng);
+    for (DeviceSpec& device : instance.cluster.devices) device.memory_bytes = 1e12;
+    if (given) {
+      auto& segments = instance.segmentation.segments;
+      segments[1].inputs.push_back(instance.segmentation.model_inputs[0]);
+    }
+    const PlanRequest request = instance.request(Objective::kLatency);
+    const DeviceName header = instance.cluster.header.empty() ? instance.cluster.devices[0].name
+                                                              : instance.cluster.header;
+    const DeviceName other = instance.cluster.devices[header == "phone0" ? 1 : 0].name;
+    Plan plan;
+    plan.stages = {{header, 0, 1, {}}, {other, 2, 2, {}}, {header, 3, 3, {}}};
+    plan.transfers = transfers_of(instance.segmentation, plan.stages);
+    SecondaryOptions options;
+    options.slow_downs = {{header, 1000, 1}};
+    const SecondaryPlan secondary = secondary_plan(plan, request, options);
+    EXPECT_EQ(secondary.scenarios[0].first_segments[1], given ? 2 : 1);
+  }
+}
+
 TEST(SecondaryPlan, WeighsTheScenariosThatItIsGiven) {
   SecondaryOptions options;
   options.slow_downs = {{"A", 2, 3}, {"B", 3, 0}, {"C", 2, 1}};
