@@ -130,7 +130,8 @@ void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required
          "what the plan is best for: latency, ttft, tpot, throughput, energy, or a weighted "
          "sum (latency=1,energy=0.5; in s, s per token, J per token)")
       ->capture_default_str();
-  app.add_option("--plan-time-limit", options.time_limit_s, "seconds that the planner may take")
+  app.add_option("--plan-time-limit", options.time_limit_s,
+                 "seconds that the planner may take, and again --overlap")
       ->capture_default_str()
       ->check(time_limit_check());
   app.add_option("--exclude", options.rules.excluded,

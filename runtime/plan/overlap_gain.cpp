@@ -1,10 +1,13 @@
 #include <algorithm>
+#include <chrono>
 #include <optional>
 
 #include "runtime/plan/overlap_problem.h"
 
 namespace lingua {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 constexpr double kSame = 1e-9;  // of the unchanged value; gains that close are the same
 constexpr int kSteps[] = {1, 2, 4, 8};
@@ -22,15 +25,18 @@ struct Node {
 
 class GainSearch {
  public:
-  explicit GainSearch(const OverlapProblem& problem)
-      : problem_(problem), same_(kSame * problem.expected_unchanged()), best_(problem.runs()) {}
+  GainSearch(const OverlapProblem& problem, const OverlapLimits& limits)
+      : problem_(problem),
+        limits_(limits),
+        same_(kSame * problem.expected_unchanged()),
+        best_(problem.runs()) {}
 
-  OverlapChoice run(int most_nodes) {
+  OverlapChoice run() {
     Node root = relax(problem_.runs(), problem_.widest());
     double bound = root.bound;
     if (!offer(root)) {
       grow();
-      if (most_nodes > 0) bound = branch(std::move(root), most_nodes);
+      if (limits_.most_nodes > 0) bound = branch(std::move(root));
       if (bound > gain_ + same_) improve();
     }
     const double gain = gain_;
@@ -39,6 +45,8 @@ class GainSearch {
   }
 
  private:
+  bool out_of_time() const { return Clock::now() > limits_.deadline; }
+
   Node relax(const Storage& least, const Storage& most) const {
     Node node{least, most, least, 0, -1};
     std::vector<std::vector<int>> starts;
@@ -71,10 +79,10 @@ class GainSearch {
   }
 
   // Depth first; returns what bounds the gain of all that was not looked at, or the best gain.
-  double branch(Node root, int most_nodes) {
+  double branch(Node root) {
     std::vector<Node> open;
     open.push_back(std::move(root));
-    for (int nodes = 0; !open.empty() && nodes < most_nodes; ++nodes) {
+    for (int nodes = 0; !open.empty() && nodes < limits_.most_nodes && !out_of_time(); ++nodes) {
       const Node node = std::move(open.back());
       open.pop_back();
       if (node.bound <= gain_ + same_) continue;
@@ -119,7 +127,7 @@ class GainSearch {
       for (int s = 0; s < problem_.stages(); ++s) {
         for (int step : kSteps) {
           for (const auto& storage : {changed(s, step, 0), changed(s, 0, step)}) {
-            if (!storage) continue;
+            if (!storage || out_of_time()) continue;
             const double gain = problem_.expected_gain(*storage);
             const double bytes = problem_.stored_bytes(*storage) - problem_.stored_bytes(best_);
             const double rate = (gain - gain_) / std::max(bytes, 1.0);
@@ -149,7 +157,7 @@ class GainSearch {
 
   bool try_change(int stage, int left, int right, double least_gain) {
     const std::optional<Storage> storage = changed(stage, left, right);
-    if (!storage) return false;
+    if (!storage || out_of_time()) return false;
     const double gain = problem_.expected_gain(*storage);
     if (gain <= least_gain) return false;
     take(*storage, gain);
@@ -171,6 +179,7 @@ class GainSearch {
   }
 
   const OverlapProblem& problem_;
+  OverlapLimits limits_;
   double same_;
   Storage best_;
   double gain_ = 0;
@@ -178,8 +187,8 @@ class GainSearch {
 
 }  // namespace
 
-OverlapChoice most_gain(const OverlapProblem& problem, int most_nodes) {
-  return GainSearch(problem).run(most_nodes);
+OverlapChoice most_gain(const OverlapProblem& problem, const OverlapLimits& limits) {
+  return GainSearch(problem, limits).run();
 }
 
 }  // namespace lingua

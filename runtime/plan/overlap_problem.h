@@ -4,6 +4,7 @@
 //
 // Units: as secondary_plan.h. Ownership: refers to plan and request, which must outlive it.
 
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -98,13 +99,19 @@ class OverlapProblem {
   std::vector<std::unique_ptr<Scenario>> scenarios_;
 };
 
+// What ends the search of `gain`, which then returns the best so far.
+struct OverlapLimits {
+  int most_nodes = 0;
+  std::chrono::steady_clock::time_point deadline;
+};
+
 // The rules.
 struct OverlapChoice {
   Storage storage;
   bool proven = false;
   double gain_bound = 0;  // of `gain` only
 };
-OverlapChoice most_gain(const OverlapProblem& problem, int most_nodes);
+OverlapChoice most_gain(const OverlapProblem& problem, const OverlapLimits& limits);
 OverlapChoice most_bytes(const OverlapProblem& problem);
 
 }  // namespace lingua

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 
 #include "runtime/base/errors.h"
@@ -113,6 +114,9 @@ double SecondaryPlan::total_bytes() const {
 SecondaryPlan secondary_plan(const Plan& plan, const PlanRequest& request,
                              const SecondaryOptions& options) {
   LINGUA_CHECK(!plan.stages.empty(), "a plan without stages");
+  using Clock = std::chrono::steady_clock;
+  const auto deadline =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(request.time_limit_s));
   check_slow_downs(options.slow_downs, *request.cluster);
   const Objective& objective = request.objective;
   if (objective.throughput > 0 && !objective.is_throughput()) {
@@ -127,7 +131,7 @@ SecondaryPlan secondary_plan(const Plan& plan, const PlanRequest& request,
   of_plan.rules.tailer.clear();
   const OverlapProblem problem(plan, of_plan, scenarios_of(options.slow_downs, plan));
   const OverlapChoice choice = options.rule == OverlapRule::kGain
-                                   ? most_gain(problem, options.most_nodes)
+                                   ? most_gain(problem, {options.most_nodes, deadline})
                                    : most_bytes(problem);
   SecondaryPlan secondary;
   secondary.rule = options.rule;

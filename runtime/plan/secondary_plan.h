@@ -10,7 +10,7 @@
 // contains what moving would bring with nobody slow.
 //
 // Units: values and gains are those of PlanCosts::objective, in the objective's unit, smaller is better;
-// bytes. Determinism: no randomness, no clock.
+// bytes. Determinism: no randomness, no clock but for the request's time limit.
 // Errors: UsageError for a rule, a device, a factor or a probability that is none, and for an objective
 // that weighs throughput against other goals.
 // Source: the rule `bytes` is LinguaLinked's secondary optimisation (arXiv 2312.00388 and its code);
@@ -78,7 +78,8 @@ struct SecondaryPlan {
 // The method of `gain`: branch and bound on how far each stage's storage reaches. The bound lets every
 // scenario store for itself alone; where all that fits together, it is the optimum at once. A greedy
 // search by gain per byte gives the first answer; local search improves it where the nodes do not
-// suffice for a proof. `bytes` is a dynamic program and exact.
+// suffice for a proof. The request's time limit ends the search with the best so far and what bounds it.
+// `bytes` is a dynamic program and exact.
 // REQUIRES: the plan was made for the request or checked against it.
 SecondaryPlan secondary_plan(const Plan& plan, const PlanRequest& request,
                              const SecondaryOptions& options);

@@ -327,6 +327,20 @@ TEST(SecondaryPlan, RefusesToWeighThroughputAgainstOtherGoals) {
   EXPECT_THROW(secondary_plan(make_plan("dp", request), request, {}), UsageError);
 }
 
+TEST(SecondaryPlan, OutOfTimeIsNotCalledProven) {
+  const Instance instance = testing::large_instance(62, 8, 0.3);
+  PlanRequest request = instance.request(Objective::kThroughput);
+  const Plan plan = testing::even_chain(request);
+  const SecondaryPlan best = secondary_plan(plan, request, {});
+  ASSERT_TRUE(best.proven);
+  request.time_limit_s = 1e-9;
+  const SecondaryPlan hasty = secondary_plan(plan, request, {});
+  expect_sound(plan, request, hasty);
+  EXPECT_FALSE(hasty.proven);
+  EXPECT_LT(hasty.expected_gain, best.expected_gain);
+  EXPECT_GE(hasty.gain_bound, best.expected_gain);
+}
+
 TEST(SecondaryPlan, IsProvenFor62SegmentsOnEightDevices) {
   for (Objective objective : {Objective::kLatency, Objective::kThroughput}) {
     for (double spare : {0.1, 0.3, 1.0}) {
