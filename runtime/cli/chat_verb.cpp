@@ -197,7 +197,8 @@ void run(const Options& options) {
   study.workload.prompt_tokens = context - study.workload.max_tokens;
   study.workload.kv_cache = study.model.kv_cache;
   plan_study(options.study, study);
-  fmt::print(stderr, "{}{}", plan_table(study.plan, study.segmentation), int8_line(study));
+  fmt::print(stderr, "{}{}", plan_table(study.plan, study.segmentation, study.workload),
+             int8_line(study));
 
   Conversation conversation(options, study, chat_template, context);
   CoordinatorJob job;

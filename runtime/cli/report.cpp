@@ -113,7 +113,7 @@ nlohmann::json class_json(const std::vector<double>& probabilities,
 }
 
 std::string plan_text(const Study& study) {
-  std::string text = plan_table(study.plan, study.segmentation) + int8_line(study);
+  std::string text = plan_table(study.plan, study.segmentation, study.workload) + int8_line(study);
   if (study.secondary) text += secondary_table(*study.secondary, study.plan);
   return text;
 }

@@ -31,6 +31,13 @@ struct DeviceSpec {
   double power_w = 0;    // drawn by computing, on top of what the idle device draws; 0: not known
   double battery_j = 0;  // a full charge; 0: not known, or on mains
   double charge = 1;     // share of a full charge that the battery holds now
+
+  // From now on it computes `factor` times as slowly. REQUIRES: factor > 0.
+  void slow_down(double factor) {
+    flops_per_s /= factor;
+    memory_bytes_per_s /= factor;
+    overhead *= factor;
+  }
 };
 
 struct LinkSpec {

@@ -92,7 +92,8 @@ class Explainer {
     if (!costs_.allowed(run) || costs_.fits(run)) return "";
     const double lack = costs_.memory(run.first, run.last) - device(run.device).memory_bytes;
     if (lack <= 0) return fmt::format("segment {} would take its battery below the floor", segment);
-    return fmt::format("segment {} of its neighbour would need {} more", segment, bytes(lack));
+    return fmt::format("segment {} of its neighbour would need {} more than is free", segment,
+                       bytes(lack));
   }
 
   static double used_bytes(const StageEstimate& row) {
@@ -230,10 +231,13 @@ class Explainer {
     return sum;
   }
 
-  std::string what_binds() const {
-    const auto busiest = std::max_element(
+  const StageReason& busiest() const {
+    return *std::max_element(
         result_.stages.begin(), result_.stages.end(),
         [](const StageReason& a, const StageReason& b) { return a.busy_share < b.busy_share; });
+  }
+
+  std::string what_binds() const {
     std::string memory;
     for (const StageReason& stage : result_.stages) {
       if (!stage.no_room.empty()) memory += (memory.empty() ? "" : ", ") + stage.device;
@@ -245,9 +249,9 @@ class Explainer {
       return fmt::format("{:.0f}% of a request's time is computing and {:.0f}% transfers{}",
                          100 * (1 - transfers), 100 * transfers, memory);
     }
-    if (busiest->busy_share >= kBusy) {
-      return fmt::format("{} computes {:.0f}% of the time{}", busiest->device,
-                         100 * busiest->busy_share, memory);
+    if (busiest().busy_share >= kBusy) {
+      return fmt::format("{} computes {:.0f}% of the time{}", busiest().device,
+                         100 * busiest().busy_share, memory);
     }
     const double steps = static_cast<double>(steps_of(request_.workload).size());
     const double used = plan_.estimate.bottleneck_s * plan_.estimate.tokens_per_s / steps;
@@ -257,7 +261,7 @@ class Explainer {
     return fmt::format(
         "no device and no link is busy all the time ({} computes most, {:.0f}%): requests wait for "
         "each other and for transfers; more than {} in flight may help{}",
-        busiest->device, 100 * busiest->busy_share, request_.workload.in_flight, memory);
+        busiest().device, 100 * busiest().busy_share, request_.workload.in_flight, memory);
   }
 
   // Of the energy, which device's computing draws most, and what the radios do.
@@ -319,6 +323,12 @@ class Explainer {
     value = std::min(value.value_or(kept), kept);
   }
 
+  void try_faster_device(const DeviceName& name) {
+    ClusterSpec cluster = *request_.cluster;
+    cluster.devices[cluster.index_of(name)].slow_down(0.5);
+    try_better_cluster(fmt::format("{} twice as fast", name), cluster);
+  }
+
   void add_other_clusters() {
     constexpr double kMore = 1e9;
     for (const StageReason& stage : result_.stages) {
@@ -327,6 +337,7 @@ class Explainer {
       cluster.devices[cluster.index_of(stage.device)].memory_bytes += kMore;
       try_better_cluster(fmt::format("1 GB more on {}", stage.device), cluster);
     }
+    try_faster_device(busiest().device);
     for (std::size_t r = 0; runs_.size() > 1 && r < runs_.size(); ++r) {
       const DeviceName& from = plan_.stages[r].device;
       const DeviceName& to = plan_.stages[(r + 1) % runs_.size()].device;
@@ -375,6 +386,12 @@ std::string change_text(const std::optional<double>& value, const Explanation& e
                      change > 0 ? "worse" : "better");
 }
 
+std::string idle_text(double value, const Explanation& explanation, const Objective& objective) {
+  if (std::abs(value / explanation.value - 1) < kSmallGain)
+    return objective_text(value, objective) + ", no better than without it";
+  return change_text(value, explanation, objective);
+}
+
 std::string explanation_text(const Explanation& explanation, const PlanRequest& request) {
   const Objective& objective = request.objective;
   std::string text = fmt::format("\nwhat binds: {}\n", explanation.binds);
@@ -382,19 +399,19 @@ std::string explanation_text(const Explanation& explanation, const PlanRequest& 
     const bool again =
         &stage != explanation.stages.data() && stage.device == explanation.stages.front().device;
     text += fmt::format(
-        "  {}: computes {} per request, {:.0f}% of the time ({}), and sends for {} meanwhile; {} "
-        "of "
-        "memory used, {} free{}\n",
+        "  {}: computes {} per request, {:.0f}% of the time ({}), and sends for {}{}; {} of memory "
+        "used, {} free{}\n",
         again ? stage.device + ", the last segments" : stage.device, seconds(stage.compute_s),
         100 * stage.busy_share,
         stage.slack_s > 0 ? seconds(stage.slack_s) + " less than the busiest" : "the busiest",
-        seconds(stage.transfer_s), bytes(stage.used_bytes), bytes(stage.free_bytes),
+        seconds(stage.transfer_s), request.workload.in_flight > 1 ? " meanwhile" : "",
+        bytes(stage.used_bytes), bytes(stage.free_bytes),
         stage.no_room.empty() ? "" : "; " + stage.no_room);
   }
   if (!explanation.idle.empty()) text += "devices that get nothing, and why:\n";
   for (const IdleReason& idle : explanation.idle) {
     text += fmt::format("  {}: {}", idle.device, idle.why);
-    if (idle.value) text += "; in all " + change_text(idle.value, explanation, objective);
+    if (idle.value) text += "; in all " + idle_text(*idle.value, explanation, objective);
     text += "\n";
   }
   text += fmt::format("this plan: {}; others:\n", objective_text(explanation.value, objective));

@@ -42,9 +42,10 @@ struct Explanation {
   double value = 0;  // of the plan
   std::vector<StageReason> stages;
   std::vector<IdleReason> idle;
-  std::string binds;                        // one line
-  std::vector<Alternative> other_plans;     // even, best single device
-  std::vector<Alternative> other_clusters;  // more memory, faster links, a device less
+  std::string binds;                     // one line
+  std::vector<Alternative> other_plans;  // even, best single device
+  std::vector<Alternative>
+      other_clusters;  // more memory, a faster device, faster links, a device less
 };
 
 // REQUIRES: the plan was made for the request (or checked against it) and has its estimate.
@@ -53,6 +54,9 @@ Explanation explain(const Plan& plan, const PlanRequest& request);
 // A value of other plans beside that of the plan: "7.53 s, 1.3% worse".
 std::string change_text(const std::optional<double>& value, const Explanation& explanation,
                         const Objective& objective);
+
+// The same of a plan in which an idle device takes part.
+std::string idle_text(double value, const Explanation& explanation, const Objective& objective);
 
 // The same for people.
 std::string explanation_text(const Explanation& explanation, const PlanRequest& request);

@@ -10,10 +10,7 @@ namespace {
 
 ClusterSpec slowed(const ClusterSpec& cluster, const SlowDown& slow_down) {
   ClusterSpec slower = cluster;
-  DeviceSpec& device = slower.devices[cluster.index_of(slow_down.device)];
-  device.flops_per_s /= slow_down.factor;
-  device.memory_bytes_per_s /= slow_down.factor;
-  device.overhead *= slow_down.factor;
+  slower.devices[cluster.index_of(slow_down.device)].slow_down(slow_down.factor);
   return slower;
 }
 

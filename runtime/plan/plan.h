@@ -124,9 +124,13 @@ void check_plan(const Plan& plan, const Segmentation& segmentation, const Cluste
 // How good the plan is known to be: "optimal", "feasible, within 3% of the proven bound".
 std::string proof_text(const Plan& plan);
 
+// What requests of the workload take: "one request of 16 + 16 tokens alone: 1.85 s (...)".
+std::string timing_text(const Estimate& estimate, const Workload& workload);
+
 // The plan as people read it: one row per stage with its segments, memory and times, then what the
 // whole will do and what holds it back.
-std::string plan_table(const Plan& plan, const Segmentation& segmentation);
+std::string plan_table(const Plan& plan, const Segmentation& segmentation,
+                       const Workload& workload);
 
 nlohmann::json plan_to_json(const Plan& plan);
 Plan plan_from_json(const nlohmann::json& json, const std::string& origin);  // InputError

@@ -48,19 +48,11 @@ class Picture {
  private:
   void heading() {
     const Estimate& estimate = plan_.estimate;
-    const Workload& workload = request_.workload;
     svg_.text(kMargin, 26,
               fmt::format("{} on {}: planned for {} by {}, {}", plan_.model, plan_.cluster,
                           objective_name(plan_.objective), plan_.planner, proof_text(plan_)),
               "font-size=\"17\" font-weight=\"bold\"");
-    svg_.text(
-        kMargin, 46,
-        fmt::format("one request alone: {} ({} to the first token, then {} per token); {} {}, {} "
-                    "in flight: {:.4g} tokens/s",
-                    seconds(estimate.latency_s), seconds(estimate.ttft_s), seconds(estimate.tpot_s),
-                    workload.total_requests(),
-                    workload.total_requests() == 1 ? "request" : "requests", workload.in_flight,
-                    estimate.tokens_per_s));
+    svg_.text(kMargin, 46, timing_text(estimate, request_.workload));
     const auto [first, second] = two_lines("what binds: " + explanation_.binds);
     svg_.text(kMargin, 64, first);
     svg_.text(kMargin, 80, second);
@@ -191,7 +183,7 @@ class Picture {
     auto [first, second] = two_lines("why: " + idle.why);
     if (idle.value) {
       second += fmt::format("{}in all {}", second.empty() ? "" : "; ",
-                            change_text(idle.value, explanation_, request_.objective));
+                            idle_text(*idle.value, explanation_, request_.objective));
     }
     svg_.text(model_x(0), y + 18, first, "fill=\"#666666\"");
     svg_.text(model_x(0), y + 34, second, "fill=\"#666666\"");

@@ -28,6 +28,16 @@ std::string energy_line(const Estimate& estimate) {
   return text + "\n";
 }
 
+std::string transfers_text(const Plan& plan) {
+  const std::size_t tensors = plan.transfers.size();
+  if (tensors == 0) return "nothing moves between devices";
+  const auto residual = std::count_if(plan.transfers.begin(), plan.transfers.end(),
+                                      [](const Transfer& transfer) { return transfer.residual; });
+  return fmt::format("a step moves {} {} between devices{}", tensors,
+                     tensors == 1 ? "tensor" : "tensors",
+                     residual > 0 ? fmt::format(", {} past a stage (residual)", residual) : "");
+}
+
 }  // namespace
 
 std::string proof_text(const Plan& plan) {
@@ -35,14 +45,28 @@ std::string proof_text(const Plan& plan) {
   return fmt::format("feasible, within {:.2g}% of the proven bound", 100 * plan.gap);
 }
 
-std::string plan_table(const Plan& plan, const Segmentation& segmentation) {
+std::string timing_text(const Estimate& estimate, const Workload& workload) {
+  const std::string generated =
+      workload.max_tokens > 0 ? fmt::format(" + {}", workload.max_tokens) : "";
+  const int requests = workload.total_requests();
+  return fmt::format(
+      "one request of {}{} tokens alone: {} ({} to the first token, then {} per token); {} {}, {} "
+      "in "
+      "flight: {:.4g} tokens/s",
+      workload.prompt_tokens, generated, seconds(estimate.latency_s), seconds(estimate.ttft_s),
+      seconds(estimate.tpot_s), requests, requests == 1 ? "request" : "requests",
+      workload.in_flight, estimate.tokens_per_s);
+}
+
+std::string plan_table(const Plan& plan, const Segmentation& segmentation,
+                       const Workload& workload) {
   const Estimate& estimate = plan.estimate;
   LINGUA_CHECK(estimate.stages.size() == plan.stages.size(), "the plan has no estimate");
   double compute_s = 0;
   for (const StageEstimate& stage : estimate.stages) compute_s += stage.compute_s;
   std::vector<std::vector<std::string>> rows = {{"device", "segments", "weights", "KV",
-                                                 "activations", "memory", "compute", "transfer",
-                                                 "share"}};
+                                                 "activations", "capacity", "compute", "transfer",
+                                                 "of compute"}};
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const StageEstimate& stage = estimate.stages[s];
     const double share = compute_s > 0 ? stage.compute_s / compute_s : 0;
@@ -51,22 +75,12 @@ std::string plan_table(const Plan& plan, const Segmentation& segmentation) {
                     bytes(stage.memory_bytes), seconds(stage.compute_s), seconds(stage.transfer_s),
                     fmt::format("{:.0f}%", 100 * share)});
   }
-  const auto residual = std::count_if(plan.transfers.begin(), plan.transfers.end(),
-                                      [](const Transfer& transfer) { return transfer.residual; });
   return fmt::format("{} ({} segments) on {}: planner {}, objective {}, {}\n", plan.model,
                      segmentation.segments.size(), plan.cluster, plan.planner,
                      objective_name(plan.objective), proof_text(plan)) +
-         text_table(rows) +
-         fmt::format(
-             "alone, a request takes {}: first token {}, then {} per token; in flight together, "
-             "{:.4g} "
-             "tokens/s\n",
-             seconds(estimate.latency_s), seconds(estimate.ttft_s), seconds(estimate.tpot_s),
-             estimate.tokens_per_s) +
-         energy_line(estimate) +
-         fmt::format("bottleneck: {}, {} per request; {} transfers per step, {} of them residual\n",
-                     estimate.bottleneck, seconds(estimate.bottleneck_s), plan.transfers.size(),
-                     residual);
+         text_table(rows) + timing_text(estimate, workload) + "\n" + energy_line(estimate) +
+         fmt::format("bottleneck: {}, {} per request; {}\n", estimate.bottleneck,
+                     seconds(estimate.bottleneck_s), transfers_text(plan));
 }
 
 }  // namespace lingua

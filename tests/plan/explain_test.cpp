@@ -51,6 +51,29 @@ TEST(Explain, SaysWhatADeviceWithoutWorkWouldCost) {
   EXPECT_THAT(explanation_text(explanation, request), HasSubstr("; in all 7.70 s, 100.0% worse"));
 }
 
+TEST(Explain, SaysWhatAFasterDeviceWouldChange) {
+  const Problem problem = one_is_enough();
+  const Explanation explanation = explained("dp", problem.request());
+  std::optional<double> faster;
+  for (const Alternative& other : explanation.other_clusters) {
+    if (other.what == "B twice as fast") faster = other.value;
+  }
+  EXPECT_NEAR(faster.value_or(0), explanation.value / 2, 1e-9);
+}
+
+TEST(Explain, CallsADeviceThatIsJustAsGoodNoBetter) {
+  Problem problem = one_is_enough();
+  problem.cluster.devices[0] = problem.cluster.devices[1];
+  problem.cluster.devices[0].name = "A";
+  const PlanRequest request = problem.request();
+  const Explanation explanation = explained("dp", request);
+  ASSERT_EQ(explanation.stages.size(), 1U);
+  const IdleReason* idle = idle_of(explanation, explanation.stages[0].device == "A" ? "B" : "A");
+  ASSERT_NE(idle, nullptr);
+  EXPECT_EQ(idle_text(idle->value.value_or(0), explanation, request.objective),
+            "3.85 s, no better than without it");
+}
+
 TEST(Explain, SaysWhenNoSegmentFitsADevice) {
   Problem problem = one_is_enough();
   problem.cluster.devices[2].memory_bytes = 1000;

@@ -240,9 +240,10 @@ TEST(PlanTable, NamesEveryDeviceAndTheBottleneck) {
   plan.estimate = estimate(plan, hand_model(), hand_cluster(), hand_workload());
   plan.optimality = Optimality::kFeasible;
   plan.gap = 0.125;
-  const std::string table = plan_table(plan, hand_model());
-  for (const char* text : {"A ", "B ", "C ", "32.0 kB", "bottleneck: A -> C, 2.79 s", "12%",
-                           "2.20 s", "3 transfers per step, 1 of them residual"}) {
+  const std::string table = plan_table(plan, hand_model(), hand_workload());
+  for (const char* text :
+       {"A ", "B ", "C ", "32.0 kB", "bottleneck: A -> C, 2.79 s", "12%", "2.20 s",
+        "a step moves 3 tensors between devices, 1 past a stage (residual)"}) {
     EXPECT_THAT(table, HasSubstr(text));
   }
 }
