@@ -44,8 +44,8 @@ struct Explanation {
   std::vector<IdleReason> idle;
   std::string binds;                     // one line
   std::vector<Alternative> other_plans;  // even, best single device
-  std::vector<Alternative>
-      other_clusters;  // more memory, a faster device, faster links, a device less
+  // More memory, a faster device, faster links, a device less.
+  std::vector<Alternative> other_clusters;
 };
 
 // REQUIRES: the plan was made for the request (or checked against it) and has its estimate.
@@ -55,7 +55,7 @@ Explanation explain(const Plan& plan, const PlanRequest& request);
 std::string change_text(const std::optional<double>& value, const Explanation& explanation,
                         const Objective& objective);
 
-// The same of a plan in which an idle device takes part.
+// The same of the best plan in which an idle device takes part: a tie is called no better.
 std::string idle_text(double value, const Explanation& explanation, const Objective& objective);
 
 // The same for people.

@@ -50,9 +50,8 @@ std::string timing_text(const Estimate& estimate, const Workload& workload) {
       workload.max_tokens > 0 ? fmt::format(" + {}", workload.max_tokens) : "";
   const int requests = workload.total_requests();
   return fmt::format(
-      "one request of {}{} tokens alone: {} ({} to the first token, then {} per token); {} {}, {} "
-      "in "
-      "flight: {:.4g} tokens/s",
+      "one request of {}{} tokens alone: {} ({} to the first token, then {} per token); "
+      "{} {}, {} in flight: {:.4g} tokens/s",
       workload.prompt_tokens, generated, seconds(estimate.latency_s), seconds(estimate.ttft_s),
       seconds(estimate.tpot_s), requests, requests == 1 ? "request" : "requests",
       workload.in_flight, estimate.tokens_per_s);

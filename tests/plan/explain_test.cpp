@@ -61,6 +61,15 @@ TEST(Explain, SaysWhatAFasterDeviceWouldChange) {
   EXPECT_NEAR(faster.value_or(0), explanation.value / 2, 1e-9);
 }
 
+TEST(Explain, SaysThatSendingOverlapsOnlyWhereRequestsDo) {
+  Problem problem = one_is_enough();
+  EXPECT_THAT(explanation_text(explained("dp", problem.request()), problem.request()),
+              ::testing::Not(HasSubstr("meanwhile")));
+  problem.workload.in_flight = 2;
+  EXPECT_THAT(explanation_text(explained("dp", problem.request()), problem.request()),
+              HasSubstr(" meanwhile; "));
+}
+
 TEST(Explain, CallsADeviceThatIsJustAsGoodNoBetter) {
   Problem problem = one_is_enough();
   problem.cluster.devices[0] = problem.cluster.devices[1];

@@ -248,6 +248,28 @@ TEST(PlanTable, NamesEveryDeviceAndTheBottleneck) {
   }
 }
 
+TEST(PlanTable, SaysWhatRequestsTake) {
+  Estimate estimate;
+  estimate.latency_s = 2;
+  estimate.ttft_s = 1.5;
+  estimate.tpot_s = 0.5;
+  estimate.tokens_per_s = 3.25;
+  EXPECT_EQ(
+      timing_text(estimate, {.prompt_tokens = 10, .max_tokens = 2, .in_flight = 4, .requests = 6}),
+      "one request of 10 + 2 tokens alone: 2.00 s (1.50 s to the first token, then 500 ms per "
+      "token); 6 requests, 4 in flight: 3.25 tokens/s");
+  EXPECT_THAT(timing_text(estimate, {.prompt_tokens = 10, .max_tokens = 0}),
+              HasSubstr("of 10 tokens alone"));
+}
+
+TEST(PlanTable, OfOneDeviceMovesNothing) {
+  Plan plan;
+  plan.stages = {{"A", 0, 2, {}}};
+  plan.estimate = estimate(plan, hand_model(), hand_cluster(), hand_workload());
+  EXPECT_THAT(plan_table(plan, hand_model(), hand_workload()),
+              HasSubstr("; nothing moves between devices\n"));
+}
+
 TEST(Objective, IsReadAsItIsNamed) {
   for (const Objective& objective :
        {Objective::kLatency, Objective::kTtft, Objective::kTpot, Objective::kThroughput,
