@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstdio>
 
 #include "runtime/base/errors.h"
 #include "runtime/net/address.h"
@@ -69,8 +68,7 @@ class Gathering {
         throw WorldError(fmt::format("device '{}' answers nonsense: {}", from, error.what()));
       }
       if (!std::exchange(warned_, true)) {
-        fmt::print(stderr, "lingua: coordinator: ignoring a connection from outside the run: {}\n",
-                   error.what());
+        tell("lingua: coordinator: ignoring a connection from outside the run: {}\n", error.what());
       }
     }
   }
@@ -95,7 +93,7 @@ class Gathering {
       refusal.mutable_refused()->set_protocol(kWireProtocol);
       membership_.inbox->reply(identity, refusal);
       if (expected) throw WorldError(reason);
-      fmt::print(stderr, "lingua: coordinator: refused: {}\n", reason);
+      refusals_.tell("lingua: coordinator: refused: " + reason);
       return;
     }
     Joined joined{identity, decode_device_spec(in.spec())};
@@ -171,6 +169,7 @@ class Gathering {
   std::map<DeviceName, Joined> joined_;
   std::map<DeviceName, bool> ready_;
   bool warned_ = false;
+  FewLines refusals_{"refusals"};
 };
 
 }  // namespace

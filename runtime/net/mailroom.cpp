@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -243,8 +242,7 @@ void Mailroom::introduce(const std::string& identity, const wire::Introduce& int
 void Mailroom::ignore_stranger(const std::string& why) {
   if (warned_) return;
   warned_ = true;
-  fmt::print(stderr, "lingua: {}: ignoring a connection from outside the run: {}\n",
-             membership_.self, why);
+  tell("lingua: {}: ignoring a connection from outside the run: {}\n", membership_.self, why);
 }
 
 void Mailroom::watch_connections() {

@@ -166,14 +166,6 @@ void wait_readable(std::vector<zmq::pollitem_t>& items, Clock::time_point deadli
 
 zmq::pollitem_t poll_item(zmq::socket_t& socket) { return {socket.handle(), 0, ZMQ_POLLIN, 0}; }
 
-std::string one_line(const std::string& text) {
-  std::string line = text.substr(0, 500);
-  for (char& c : line) {
-    if (static_cast<unsigned char>(c) < 32 || c == 127) c = ' ';
-  }
-  return line;
-}
-
 void check_device_name(const DeviceName& name) {
   constexpr std::size_t kLongest = 200;
   if (name.empty() || name.size() > kLongest || name == kCoordinator || one_line(name) != name) {

@@ -15,6 +15,7 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "runtime/base/plain_text.h"
 #include "runtime/net/net_device.h"
 #include "runtime/net/wire.h"
 #include "runtime/net/wire_internal.h"
@@ -113,9 +114,6 @@ struct Membership {
 // Waits until something can be read from one of them, at most `timeout`.
 void wait_readable(std::vector<zmq::pollitem_t>& items, Clock::time_point deadline);
 zmq::pollitem_t poll_item(zmq::socket_t& socket);
-
-// Unknown text in one printable line of bounded length.
-std::string one_line(const std::string& text);
 
 // What goes wrong with names, before they travel. Errors: WorldError.
 void check_device_name(const DeviceName& name);
