@@ -61,11 +61,14 @@ void add_workload_options(CLI::App& app, WorkloadOptions& options) {
   app.add_option("--max-tokens", options.max_tokens, "tokens to generate per request")
       ->capture_default_str()
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
-  app.add_option("--requests", options.requests, "requests to answer")
-      ->capture_default_str()
+  app.add_option("--requests", options.requests,
+                 "requests to answer (default: one for each prompt; of seeded prompts as many as "
+                 "--in-flight)")
       ->check(CLI::Range(1, 1000000));
   add_in_flight_option(app, options);
-  app.add_option("--seed", options.seed, "of everything random")
+  app.add_option("--seed", options.seed,
+                 "of seeded prompts, drawn tokens and planners that draw; modelled times have "
+                 "nothing random")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--ignore-eos", options.ignore_eos, "go on after an end-of-sequence token");
@@ -173,8 +176,10 @@ void add_output_options(CLI::App& app, OutputOptions& options) {
 }
 
 void add_threads_option(CLI::App& app, int& threads) {
-  app.add_option("--threads", threads,
-                 "threads of each worker's numerics (default: its share of the cores)")
+  app.add_option(
+         "--threads", threads,
+         "threads of each worker's numerics (default: its share of the cores); modelled times "
+         "do not depend on it")
       ->check(CLI::Range(1, 1024));
 }
 

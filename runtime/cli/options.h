@@ -33,7 +33,7 @@ struct WorkloadOptions {
   std::vector<std::int64_t> prompt_tokens;
   std::int64_t prompt_length = 16;
   std::int64_t max_tokens = 16;
-  int requests = 1;
+  int requests = 0;  // 0: one per prompt, or as many as are in flight
   int in_flight = 1;
   std::uint64_t seed = 1;
   bool ignore_eos = false;

@@ -197,11 +197,18 @@ Workload workload_by(const WorkloadOptions& options, const Study& study) {
   workload.kv_cache = study.model.kv_cache;
   workload.requests = request_count(options, study);
   workload.in_flight = std::min(options.in_flight, workload.requests);
+  if (workload.in_flight < options.in_flight) {
+    fmt::print(stderr,
+               "lingua: --in-flight {}: there are {} requests, so at most {} are in flight\n",
+               options.in_flight, workload.requests, workload.in_flight);
+  }
   return workload;
 }
 
 int request_count(const WorkloadOptions& options, const Study& study) {
-  return std::max(options.requests, static_cast<int>(study.prompts.size()));
+  const auto prompts = static_cast<int>(study.prompts.size());
+  if (options.requests == 0) return prompts > 0 ? prompts : options.in_flight;
+  return std::max(options.requests, prompts);
 }
 
 Submit make_request(RequestId id, const std::vector<TokenId>& prompt, std::int64_t max_tokens,

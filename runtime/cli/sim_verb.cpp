@@ -19,15 +19,17 @@ namespace {
 RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numerics) {
   SimOptions sim_options;
   sim_options.wire_bytes = wire_bytes;
+  // Threads are this machine's business, not the modelled phones': the deployment names none.
   sim_options.make_executor = [&](const DeviceSpec&) {
-    return numerics ? make_torch_executor() : make_shape_executor();
+    auto executor = numerics ? make_torch_executor() : make_shape_executor();
+    if (options.threads > 0) executor->set_threads(options.threads);
+    return executor;
   };
   CoordinatorJob job;
   const auto shapes = shapes_only();
   job.deployment.plan = study.plan;
   job.deployment.segmentation = &study.segmentation;
   job.deployment.source = numerics ? study.source() : shapes.get();
-  job.deployment.threads = options.threads;
   job.requests = make_requests(options.workload, options.text.sampling, study, numerics);
   job.in_flight = study.workload.in_flight;
   end_at_stop_strings(study.stop_strings, study.tokenizer.get(), job);
@@ -64,8 +66,11 @@ void add_verb(CLI::App& app, const char* name, const char* summary, bool numeric
 }  // namespace
 
 void add_simulate_and_emulate(CLI::App& app) {
-  add_verb(app, "simulate", "run on a modelled cluster in virtual time: shapes without contents",
-           false);
+  add_verb(
+      app, "simulate",
+      "run on a modelled cluster in virtual time: shapes without contents (what it leaves out: "
+      "platforms/README.md)",
+      false);
   add_verb(app, "emulate",
            "run on a modelled cluster in virtual time with real numerics: real tokens", true);
 }

@@ -141,6 +141,27 @@ TEST_F(LinguaTest, ASimulationTwiceWithOneSeedGivesTheSameDigest) {
             first["digest"]);
 }
 
+TEST_F(LinguaTest, ThreadsOfThisMachineChangeNothingOfASimulation) {
+  const std::vector<std::string> job = {"simulate",     "bloom-560m", "--cluster",
+                                        kThreePhones,   "--planner",  "even",
+                                        "--max-tokens", "4",          "--json"};
+  const auto plain = lingua(job).json();
+  const auto threads = lingua(job + std::vector<std::string>{"--threads", "3"}).json();
+  EXPECT_EQ(plain["digest"], threads["digest"]);
+}
+
+TEST_F(LinguaTest, InFlightAloneAsksForAsManyRequests) {
+  const std::vector<std::string> job = {"simulate",    "bloom-560m", "--cluster",    kThreePhones,
+                                        "--planner",   "even",       "--max-tokens", "2",
+                                        "--in-flight", "5",          "--json"};
+  const auto alone = lingua(job).json();
+  EXPECT_EQ(alone["workload"]["requests"], 5);
+  EXPECT_EQ(alone["workload"]["in_flight"], 5);
+  const Outcome fewer = lingua(job + std::vector<std::string>{"--requests", "2"});
+  EXPECT_EQ(fewer.json()["workload"]["in_flight"], 2);
+  EXPECT_NE(fewer.err.find("--in-flight 5: there are 2 requests"), std::string::npos) << fewer.err;
+}
+
 TEST_F(LinguaTest, EveryWorldSumsUpWithTheSameKeys) {
   const std::vector<std::string> job = {"--model",
                                         tiny_model(),
