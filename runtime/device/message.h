@@ -84,7 +84,7 @@ struct Sampling {
   double temperature = 0;  // 0: the largest logit (greedy); else the logits are divided by it
   std::int64_t top_k = 0;  // only the k most likely tokens; 0: all
   double top_p = 1;        // only the most likely tokens that together reach this probability
-  double repetition_penalty = 1;        // of the tokens in `recent`; 1: none
+  double repetition_penalty = 1;        // of the last tokens; 1: none
   std::int64_t repetition_window = 64;  // how many of the last tokens that is
   std::uint64_t seed = 0;               // with the step's position it decides the draw
   bool operator==(const Sampling&) const = default;
@@ -112,10 +112,10 @@ struct Activations {
   std::int64_t capacity = 0;
   std::vector<ValueId> values;
   std::vector<Tensor> tensors;  // of values, in the same order
-  // For the tailer, whichever device that is: each step carries all that its token depends on. Not
-  // set where the header is the tailer.
+  // For the tailer, whichever device that is. Not set where the header is the tailer.
+  // `recent`: the last tokens of the prompt, in step 0 and with a repetition penalty only.
   Sampling sampling;
-  std::vector<TokenId> recent;  // the last tokens, with a repetition penalty only
+  std::vector<TokenId> recent;  // what follows, the tailer remembers until Release
 };
 
 // tailer -> header: what the step gave: a token, or the outputs of a single pass.

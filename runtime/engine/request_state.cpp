@@ -113,12 +113,10 @@ std::vector<Tensor> RequestState::step_inputs() const {
 }
 
 std::vector<TokenId> RequestState::recent() const {
-  if (submit_.sampling.repetition_penalty == 1) return {};
-  std::vector<TokenId> all = prompt_;
-  all.insert(all.end(), tokens_.begin(), tokens_.end());
+  if (submit_.sampling.repetition_penalty == 1 || step_index_ > 0) return {};
   const auto window = static_cast<std::size_t>(submit_.sampling.repetition_window);
-  if (all.size() > window) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(window));
-  return all;
+  const auto count = static_cast<std::ptrdiff_t>(std::min(prompt_.size(), window));
+  return {prompt_.end() - count, prompt_.end()};
 }
 
 bool RequestState::take(TokenId token, Seconds now) {

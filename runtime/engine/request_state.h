@@ -22,8 +22,8 @@ class RequestState {
   // One tensor per model input for the current step.
   std::vector<Tensor> step_inputs() const;
   const Sampling& sampling() const { return submit_.sampling; }
-  // The last tokens of prompt and answer, as many as the repetition penalty looks at; none without
-  // a penalty.
+  // What the tailer has to be told for the repetition penalty: with step 0 the last tokens of the
+  // prompt, as many as it looks at. The answer's tokens it chooses itself.
   std::vector<TokenId> recent() const;
   Seconds start() const { return start_; }
   Seconds step_start() const { return step_start_; }

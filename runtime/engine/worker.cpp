@@ -10,6 +10,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/engine/request_state.h"
 #include "runtime/engine/stage_wiring.h"
+#include "runtime/engine/state_ledger.h"
 #include "runtime/engine/weight_store.h"
 #include "runtime/events/event_log.h"
 #include "runtime/schedule/schedule.h"
@@ -22,7 +23,7 @@ struct PendingStep {
   Step step;
   std::int64_t capacity = 0;
   Sampling sampling;
-  std::vector<TokenId> recent;
+  std::vector<TokenId> recent;  // of step 0
   std::vector<Tensor> slots;
   std::vector<char> filled;
   std::size_t part = 0;      // that runs next
@@ -103,6 +104,8 @@ class Worker {
     requests_.clear();
     pending_.clear();
     ready_.clear();
+    recent_.clear();
+    states_.reset(running_segments());
     weights_.keep_only(names);
     loaded_.assign(prepare.segments.size(), 0);
     for (const Segment& segment : prepare.segments) {
@@ -110,6 +113,18 @@ class Worker {
     }
     if (prepare.threads > 0) device_.executor().set_threads(prepare.threads);
     load_complete_segments();
+  }
+
+  std::vector<const Segment*> running_segments() const {
+    std::vector<const Segment*> running;
+    for (const StageWiring::Part& part : wiring_.parts()) {
+      for (const StageWiring::SegmentSlots& slots : part.segments) {
+        for (const Segment& segment : prepare_.segments) {
+          if (segment.id == slots.id) running.push_back(&segment);
+        }
+      }
+    }
+    return running;
   }
 
   void on(const WeightChunk& chunk, const Message&) {
@@ -168,6 +183,9 @@ class Worker {
   }
 
   PendingStep& pending_step(StepKey key, const Step& step, std::int64_t capacity) {
+    if (!pending_.contains(key)) {
+      states_.admit(key.first, step, capacity, device_.spec().memory_bytes - weights_.bytes());
+    }
     const auto [place, is_new] = pending_.try_emplace(key);
     PendingStep& pending = place->second;
     if (is_new) {
@@ -301,7 +319,7 @@ class Worker {
       outputs.push_back(pending.slots[static_cast<std::size_t>(slot)]);
     if (pending.capacity > 0) {
       LINGUA_CHECK(!outputs.empty());
-      result.token = choose_token(outputs.front(), pending);
+      result.token = choose_token(outputs.front(), key, pending);
     } else {
       result.outputs = std::move(outputs);
     }
@@ -312,15 +330,30 @@ class Worker {
     }
   }
 
-  TokenId choose_token(const Tensor& logits, const PendingStep& pending) const {
-    if (options_.sampler) {
-      const std::int64_t position = pending.step.new_tokens + pending.step.cached_tokens;
-      return options_.sampler(logits, {pending.sampling, position, pending.recent});
-    }
-    if (!pending.sampling.is_greedy()) {
+  TokenId choose_token(const Tensor& logits, StepKey key, const PendingStep& pending) {
+    if (!options_.sampler && !pending.sampling.is_greedy()) {
       throw WorldError("this device chooses tokens greedily only, the request asks for sampling");
     }
-    return greedy_token(logits);
+    if (!options_.sampler) return greedy_token(logits);
+    const std::int64_t position = pending.step.new_tokens + pending.step.cached_tokens;
+    if (pending.sampling.repetition_penalty == 1) {
+      return options_.sampler(logits, {pending.sampling, position, {}});
+    }
+    if (key.second == 0) recent_[key.first] = pending.recent;
+    const auto found = recent_.find(key.first);
+    if (found == recent_.end()) {
+      throw WorldError(
+          fmt::format("step {} of request {} has a repetition penalty, but its prompt's last "
+                      "tokens never came with step 0",
+                      key.second, key.first));
+    }
+    std::vector<TokenId>& recent = found->second;
+    const TokenId token = options_.sampler(logits, {pending.sampling, position, recent});
+    recent.push_back(token);
+    const auto window = static_cast<std::size_t>(pending.sampling.repetition_window);
+    if (recent.size() > window)
+      recent.erase(recent.begin(), recent.end() - static_cast<std::ptrdiff_t>(window));
+    return token;
   }
 
   void on(const StepResult& result, const Message& envelope) {
@@ -367,7 +400,11 @@ class Worker {
     if (place != requests_.end()) place->second.cancel();
   }
 
-  void on(const Release& release, const Message&) { device_.executor().release(release.request); }
+  void on(const Release& release, const Message&) {
+    device_.executor().release(release.request);
+    states_.release(release.request);
+    recent_.erase(release.request);
+  }
 
   void on(const AskEvents&, const Message& envelope) {
     device_.send(envelope.from, Events{{std::make_move_iterator(events_.begin()),
@@ -401,6 +438,8 @@ class Worker {
   std::map<RequestId, RequestState> requests_;  // at the header
   std::map<StepKey, PendingStep> pending_;
   std::vector<ReadyStep> ready_;
+  std::map<RequestId, std::vector<TokenId>> recent_;  // what the penalty looks at; at the tailer
+  StateLedger states_;
   std::deque<EventRow> events_;
 };
 

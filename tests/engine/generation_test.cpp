@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "runtime/base/errors.h"
 #include "tests/support/toy_run.h"
@@ -63,6 +64,49 @@ TEST(Sampling, ThePenaltySeesTheLastTokensOfPromptAndAnswer) {
     EXPECT_EQ(seen[i].recent, std::vector<TokenId>(from, all.end())) << i;
     all.push_back(made[i]);
   }
+}
+
+TEST(Sampling, ThePenaltyOfEachRequestInFlightLooksAtItsOwnTokens) {
+  std::map<std::int64_t, Seen> seen;  // by the request's window
+  ToyRun run{.stages = kThreeStages, .in_flight = 3};
+  run.worker.sampler = [&](const Tensor& logits, const SampleContext& context) {
+    seen[context.sampling.repetition_window].push_back(context);
+    return greedy_token(logits);
+  };
+  run.change_job = [](CoordinatorJob& job) {
+    for (Submit& request : job.requests) {
+      request.sampling.repetition_penalty = 1.3;
+      request.sampling.repetition_window = request.request;  // 0: at none
+    }
+  };
+  const ToyTokens made = run.tokens();
+  for (std::int64_t r = 0; r < 3; ++r) {
+    std::vector<TokenId> all = {r + 1, 2, 3};
+    ASSERT_EQ(seen[r].size(), 5U);
+    for (std::size_t i = 0; i < 5; ++i) {
+      EXPECT_EQ(seen[r][i].recent, std::vector<TokenId>(all.end() - r, all.end())) << r << " " << i;
+      all.push_back(made[static_cast<std::size_t>(r)][i]);
+    }
+  }
+}
+
+TEST(Sampling, AStepIsAsLargeWithAPenaltyAfterManyTokensAsAfterFew) {
+  std::map<std::int64_t, std::size_t> sent;  // remembered tokens, by step
+  ToyRun run{.stages = kThreeStages, .requests = 1, .max_tokens = 40};
+  run.worker.sampler = [](const Tensor& logits, const SampleContext&) {
+    return greedy_token(logits);
+  };
+  run.change_job = [](CoordinatorJob& job) { job.requests[0].sampling.repetition_penalty = 1.3; };
+  run.wire_bytes = [&](const MessageBody& body) {
+    if (const auto* message = std::get_if<Activations>(&body)) {
+      sent[message->step_index] += message->recent.size();
+    }
+    return 1000.0;
+  };
+  EXPECT_EQ(run.tokens()[0].size(), 40U);
+  ASSERT_EQ(sent.size(), 40U);
+  EXPECT_GE(sent[0], 3U) << "the prompt";
+  for (std::int64_t i = 1; i < 40; ++i) EXPECT_EQ(sent[i], 0U) << i;
 }
 
 TEST(Sampling, EachRequestInFlightKeepsItsOwn) {

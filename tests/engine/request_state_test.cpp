@@ -59,17 +59,18 @@ TEST(RequestState, EndsAtAStopToken) {
   EXPECT_THAT(state.tokens(), ElementsAre(4, 5));
 }
 
-TEST(RequestState, RemembersAsManyTokensAsThePenaltyLooksAt) {
+TEST(RequestState, TellsTheTailerOfThePromptOnceAndAsMuchAsThePenaltyLooksAt) {
   Submit request = submit({7, 8, 9}, 5, true);
-  request.sampling.repetition_window = 4;
+  request.sampling.repetition_window = 2;
   EXPECT_THAT(RequestState(request, inputs_of_toy(), Seconds(0)).recent(), ElementsAre())
       << "no penalty, nothing to send";
   request.sampling.repetition_penalty = 1.2;
   RequestState state(request, inputs_of_toy(), Seconds(0));
-  EXPECT_THAT(state.recent(), ElementsAre(7, 8, 9));
+  EXPECT_THAT(state.recent(), ElementsAre(8, 9));
   state.take(11, Seconds(1));
-  state.take(12, Seconds(2));
-  EXPECT_THAT(state.recent(), ElementsAre(8, 9, 11, 12));
+  EXPECT_THAT(state.recent(), ElementsAre());
+  request.sampling.repetition_window = 64;
+  EXPECT_THAT(RequestState(request, inputs_of_toy(), Seconds(0)).recent(), ElementsAre(7, 8, 9));
 }
 
 TEST(RequestState, EndsWithTheNextResultWhenCancelled) {
