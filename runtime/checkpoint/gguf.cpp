@@ -137,6 +137,17 @@ void Gguf::read(const std::string& name, std::int64_t offset, std::int64_t bytes
   }
 }
 
+DType Gguf::own_dtype() const {
+  DTypeCount count;
+  for (const auto& [name, tensor] : impl_->header.tensors) {
+    const bool quantised = tensor.format->dequantise != nullptr;
+    count.add(quantised ? DType::kBFloat16 : tensor.spec.dtype,
+              static_cast<double>(tensor.spec.bytes()) /
+                  static_cast<double>(dtype_bytes(tensor.spec.dtype)));
+  }
+  return count.own();
+}
+
 std::vector<std::string> Gguf::tensor_names() const {
   std::vector<std::string> names;
   for (const auto& [name, tensor] : impl_->header.tensors) names.push_back(name);

@@ -76,6 +76,7 @@ class ModelWeights : public StoredWeights {
   }
 
   const std::string& path() const override { return file_.path(); }
+  DType own_dtype() const override { return file_.own_dtype(); }
 
   const WeightSpec* find(const std::string& name) const override {
     const auto it = weights_.find(name);
@@ -178,6 +179,48 @@ class ModelWeights : public StoredWeights {
 };
 
 }  // namespace
+
+void check_holds_model(const Gguf& file) {
+  const auto refuse = [&](const std::string& why) {
+    throw InputError(fmt::format("{}: {}", file.path(), why));
+  };
+  const auto integer = [&](const char* key) {
+    const auto* found = file.find_value(key);
+    const auto* number = found != nullptr ? std::get_if<std::int64_t>(found) : nullptr;
+    return number != nullptr ? *number : 0;
+  };
+  if (const std::int64_t count = integer("split.count"); count > 1) {
+    refuse(
+        fmt::format("is part {} of {} of a model; join them into one file (llama-gguf-split "
+                    "--merge, given the first part)",
+                    integer("split.no") + 1, count));
+  }
+  const auto* value = file.find_value("general.type");
+  const auto* type = value != nullptr ? std::get_if<std::string>(value) : nullptr;
+  if (type != nullptr && *type == "adapter") {
+    refuse(
+        "is an adapter (LoRA), not a model; merge it into its model (llama-export-lora) and give "
+        "the result");
+  }
+  if (type != nullptr && *type != "model") {
+    refuse(fmt::format("metadata key 'general.type': holds {}, not a language model ('model')",
+                       quoted(*type)));
+  }
+  const std::vector<std::string> names = file.tensor_names();
+  if (names.empty()) refuse("has no tensors: it holds a vocabulary alone, not a model");
+  for (const std::string& name : names) {
+    for (const std::string_view start :
+         {"model.layers.", "model.embed_tokens", "transformer.h.", "lm_head.", "model.norm."}) {
+      if (!name.starts_with(start)) continue;
+      refuse(
+          fmt::format("tensor {} has a name of Hugging Face's layout; GGUF has names such as "
+                      "'blk.0.attn_q.weight' and 'token_embd.weight', and weights reordered to "
+                      "match: make the file with llama.cpp's convert_hf_to_gguf.py, or give the "
+                      "Hugging Face folder itself",
+                      quoted(name)));
+    }
+  }
+}
 
 std::unique_ptr<StoredWeights> weights_of(const Gguf& file) {
   return std::make_unique<ModelWeights>(file);

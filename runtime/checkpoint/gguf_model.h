@@ -22,6 +22,10 @@
 
 namespace lingua {
 
+// Refuses GGUF files that hold something else than a whole model: adapters, vision parts,
+// parts of a split model, vocabularies alone, tensors under the names of another format.
+void check_holds_model(const Gguf& file);
+
 // As config.json has it.
 nlohmann::json config_of(const Gguf& file);
 

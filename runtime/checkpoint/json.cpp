@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/base/errors.h"
+#include "runtime/checkpoint/file_kind.h"
 
 namespace lingua {
 
@@ -32,6 +33,11 @@ json parse_json(std::string_view text, const std::string& origin, int max_depth)
   try {
     return json::parse(text, watch);
   } catch (const json::exception& error) {
+    const FileFacts facts = identify_text(text);
+    if (facts.kind == FileKind::kEmpty || facts.kind == FileKind::kHtml ||
+        facts.kind == FileKind::kLfsPointer) {
+      throw InputError(fmt::format("{}: {}; JSON is needed", origin, facts.words));
+    }
     throw InputError(fmt::format("{}: is not valid JSON: {}", origin, quoted(error.what())));
   }
 }

@@ -6,11 +6,15 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstdio>
 #include <limits>
+#include <optional>
+#include <set>
 #include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
+#include "runtime/checkpoint/file_kind.h"
 #include "runtime/checkpoint/json.h"
 
 namespace lingua {
@@ -24,6 +28,7 @@ static_assert(std::endian::native == std::endian::little, "safetensors files are
 
 constexpr std::uint64_t kMaxHeaderBytes = 16 << 20;
 constexpr std::size_t kMaxDims = 16;
+constexpr int kMaxShards = 10000;
 constexpr int kHeaderDepth = 3;  // the header, a tensor, its shape
 constexpr std::int64_t kMaxBytes = std::numeric_limits<std::int64_t>::max() / 8;
 
@@ -152,9 +157,74 @@ void check_ranges(const std::string& path, std::vector<Range> ranges, std::uint6
   }
 }
 
+// The place of a shard: "model-00002-of-00003.safetensors".
+struct Shard {
+  int index = 0;
+  int count = 0;
+};
+
+std::optional<Shard> shard_of(const std::string& name) {
+  Shard shard;
+  int end = 0;
+  const int read =
+      std::sscanf(name.c_str(), "model-%5d-of-%5d.safetensors%n", &shard.index, &shard.count, &end);
+  if (read != 2 || end != static_cast<int>(name.size())) return std::nullopt;
+  if (shard.index < 1 || shard.count < 1) return std::nullopt;
+  return shard;
+}
+
+// The shards of a folder by name.
+std::map<std::string, Shard> shards_in(const fs::path& folder) {
+  std::map<std::string, Shard> shards;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (const auto shard = shard_of(name)) shards.emplace(name, *shard);
+  }
+  return shards;
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 3;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) {
+    text += (i > 0 ? ", " : "") + names[i];
+  }
+  return names.size() > kShown ? text + ", ..." : text;
+}
+
+// Every file of an index is in its folder.
+void check_shards(const fs::path& folder, const std::string& index, const json& map) {
+  std::set<std::string> files;
+  for (const auto& [name, value] : map.items()) {
+    const std::string file = value.is_string() ? value.get<std::string>() : "";
+    if (file.empty() || file != fs::path(file).filename() || file == "." || file == "..") {
+      throw InputError(fmt::format("{}: weight_map: {} is not in a file of this folder but in {}",
+                                   index, quoted(name),
+                                   value.is_string() ? quoted(file) : value.type_name()));
+    }
+    files.insert(file);
+  }
+  std::vector<std::string> missing;
+  std::error_code error;
+  for (const std::string& file : files) {
+    if (!fs::exists(folder / file, error)) missing.push_back(quoted(file));
+  }
+  if (missing.empty()) return;
+  throw InputError(fmt::format(
+      "{}: names {} {}, of which {} {} missing here: {}; download {} into the same folder", index,
+      files.size(), files.size() == 1 ? "file" : "files", missing.size(),
+      missing.size() == 1 ? "is" : "are", listed(missing), missing.size() == 1 ? "it" : "them"));
+}
+
 }  // namespace
 
 Safetensors::Safetensors(const fs::path& path) : file_(path) {
+  if (const FileFacts facts = identify_file(path);
+      facts.kind != FileKind::kSafetensors && facts.kind != FileKind::kUnknown) {
+    throw InputError(
+        fmt::format("{}: {}; a safetensors file is needed", file_.path(), facts.words));
+  }
   const std::uint64_t size = file_.bytes();
   std::uint64_t header_bytes = 0;
   if (size < sizeof header_bytes) {
@@ -203,19 +273,68 @@ void Safetensors::read(const std::string& name, std::int64_t offset, std::int64_
 bool Checkpoint::is_in(const fs::path& folder) {
   std::error_code error;
   return fs::exists(folder / "model.safetensors", error) ||
-         fs::exists(folder / "model.safetensors.index.json", error);
+         fs::exists(folder / "model.safetensors.index.json", error) || !shards_in(folder).empty();
 }
 
 Checkpoint::Checkpoint(const fs::path& folder) {
   std::error_code error;
   const fs::path single = folder / "model.safetensors";
-  if (!fs::exists(single, error)) {
+  if (fs::exists(single, error)) {
+    path_ = single.string();
+    add_file(single);
+  } else if (fs::exists(folder / "model.safetensors.index.json", error)) {
     open_shards(folder);
-    return;
+  } else {
+    open_without_index(folder);
   }
-  path_ = single.string();
-  files_.push_back(std::make_unique<Safetensors>(single));
-  for (const auto& [name, spec] : files_.back()->tensors()) where_[name] = files_.back().get();
+}
+
+// All of its tensors.
+void Checkpoint::add_file(const fs::path& path) {
+  files_.push_back(std::make_unique<Safetensors>(path));
+  for (const auto& [name, spec] : files_.back()->tensors()) {
+    if (where_.emplace(name, files_.back().get()).second) continue;
+    throw InputError(
+        fmt::format("{}: tensor {} stands in another file of the folder too, and there is no "
+                    "model.safetensors.index.json to say which one is meant",
+                    path.string(), quoted(name)));
+  }
+}
+
+void Checkpoint::open_without_index(const fs::path& folder) {
+  path_ = folder.string();
+  const auto shards = shards_in(folder);
+  const int count = shards.begin()->second.count;
+  std::vector<std::string> missing;
+  for (int i = 1; i <= std::min(count, kMaxShards); ++i) {
+    std::string name = fmt::format("model-{:05}-of-{:05}.safetensors", i, count);
+    if (!shards.contains(name)) missing.push_back(std::move(name));
+  }
+  if (!missing.empty()) {
+    throw InputError(fmt::format(
+        "{}: is one of {} shards, of which {} are missing here: {}; "
+        "download them into the same folder",
+        (folder / shards.begin()->first).string(), count, missing.size(), listed(missing)));
+  }
+  for (const auto& [name, shard] : shards) {
+    if (shard.count != count) {
+      throw InputError(
+          fmt::format("{}: is a shard of {}, beside shards of {}; one set of shards "
+                      "or model.safetensors.index.json is needed",
+                      (folder / name).string(), shard.count, count));
+    }
+    add_file(folder / name);
+  }
+}
+
+DType Checkpoint::own_dtype() const {
+  DTypeCount count;
+  for (const auto& [name, file] : where_) {
+    const WeightSpec& spec = file->tensors().at(name);
+    count.add(spec.dtype,
+              static_cast<double>(spec.bytes()) / static_cast<double>(dtype_bytes(spec.dtype)));
+  }
+  return count.own();
 }
 
 void Checkpoint::open_shards(const fs::path& folder) {
@@ -226,14 +345,10 @@ void Checkpoint::open_shards(const fs::path& folder) {
   if (map == content.end() || !map->is_object()) {
     throw InputError(fmt::format("{}: field 'weight_map' is missing or not a JSON object", path_));
   }
+  check_shards(folder, path_, *map);
   std::map<std::string, const Safetensors*> by_file;
   for (const auto& [name, value] : map->items()) {
-    const std::string file = value.is_string() ? value.get<std::string>() : "";
-    if (file.empty() || file != fs::path(file).filename() || file == "." || file == "..") {
-      throw InputError(fmt::format("{}: weight_map: {} is not in a file of this folder but in {}",
-                                   path_, quoted(name),
-                                   value.is_string() ? quoted(file) : value.type_name()));
-    }
+    const auto file = value.get<std::string>();
     const Safetensors*& shard = by_file[file];
     if (shard == nullptr) {
       files_.push_back(std::make_unique<Safetensors>(folder / file));

@@ -42,10 +42,10 @@ class Safetensors {
 };
 
 // The weights of a model folder: model.safetensors, or the shards that
-// model.safetensors.index.json names.
+// model.safetensors.index.json names, or without an index all of model-00001-of-0000N.safetensors.
 class Checkpoint : public StoredWeights {
  public:
-  // True when the folder has one of the two files.
+  // True when the folder has one of the three.
   static bool is_in(const std::filesystem::path& folder);
 
   explicit Checkpoint(const std::filesystem::path& folder);
@@ -54,9 +54,12 @@ class Checkpoint : public StoredWeights {
   const WeightSpec* find(const std::string& name) const override;
   void read(const std::string& name, std::int64_t offset, std::int64_t bytes,
             std::byte* out) const override;
+  DType own_dtype() const override;
 
  private:
   void open_shards(const std::filesystem::path& folder);
+  void open_without_index(const std::filesystem::path& folder);
+  void add_file(const std::filesystem::path& path);
 
   std::string path_;
   std::vector<std::unique_ptr<Safetensors>> files_;

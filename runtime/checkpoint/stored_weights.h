@@ -13,6 +13,20 @@
 
 namespace lingua {
 
+// Counts the elements of weights by how they are stored.
+class DTypeCount {
+ public:
+  void add(DType stored, double elements) {
+    if (stored == DType::kFloat32 || stored == DType::kFloat64) wide_ += elements;
+    if (stored == DType::kFloat16 || stored == DType::kBFloat16) narrow_ += elements;
+  }
+  DType own() const { return wide_ >= narrow_ ? DType::kFloat32 : DType::kBFloat16; }
+
+ private:
+  double wide_ = 0;
+  double narrow_ = 0;
+};
+
 class StoredWeights {
  public:
   virtual ~StoredWeights() = default;
@@ -28,6 +42,11 @@ class StoredWeights {
   // REQUIRES: find(name) != nullptr; the range lies in the tensor and on whole elements.
   virtual void read(const std::string& name, std::int64_t offset, std::int64_t bytes,
                     std::byte* out) const = 0;
+
+  // What the model computes in unless asked otherwise: float32 when at least half of the elements
+  // of its floating-point weights are stored as float32 or float64, else bfloat16 (stored as
+  // bfloat16 or float16, or quantised).
+  virtual DType own_dtype() const = 0;
 };
 
 }  // namespace lingua

@@ -219,6 +219,54 @@ TEST_F(GgufModel, HonoursTheWindowsThatTheFileSays) {
   EXPECT_THAT(refusal(small("gemma3", two)), HasSubstr("2 entries for 1 layers"));
 }
 
+TEST_F(GgufModel, IsRefusedWhenTheFileHoldsSomethingElse) {
+  const auto said = [&](const std::string& bytes) -> std::string {
+    file_.write(bytes);
+    try {
+      check_holds_model(Gguf(file_.path()));
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const auto text = [](const char* key, const char* value) {
+    return [=](Writer& writer) { writer.text(key, value); };
+  };
+  EXPECT_EQ(said(small("llama")), "");
+  EXPECT_EQ(said(small("llama", text("general.type", "model"))), "");
+  EXPECT_THAT(said(small("llama", text("general.type", "adapter"))), HasSubstr("LoRA"));
+  EXPECT_THAT(said(small("clip", text("general.type", "mmproj"))), HasSubstr("'mmproj'"));
+  EXPECT_THAT(said(small(
+                  "llama", [](Writer&) {}, "token_embd.weight")),
+              HasSubstr("no tensors"));
+  const auto part = [](Writer& writer) { writer.integer("split.no", 1).integer("split.count", 3); };
+  EXPECT_THAT(said(small("llama", part, "token_embd.weight")), HasSubstr("part 2 of 3"));
+  const auto named = [](Writer& writer) {
+    writer.floats("model.layers.0.self_attn.q_proj.weight", {8, 8}, counting(64));
+  };
+  EXPECT_THAT(said(small("llama", named)),
+              AllOf(HasSubstr("'model.layers.0.self_attn.q_proj.weight'"),
+                    HasSubstr("'blk.0.attn_q.weight'"), HasSubstr("convert_hf_to_gguf.py")));
+}
+
+TEST_F(GgufModel, ComputesInTheDtypeOfMostOfItsElements) {
+  const auto own = [&](std::uint32_t type, std::uint64_t rows, const std::string& row) {
+    std::string data;
+    for (std::uint64_t i = 0; i < rows; ++i) data += row;
+    file_.write(small("llama", [&](Writer& writer) {
+      writer.tensor("blk.0.ffn_up.weight", type, {32, rows}, data);
+    }));
+    const Gguf file(file_.path());
+    EXPECT_EQ(file.own_dtype(), weights_of(file)->own_dtype());
+    return file.own_dtype();
+  };
+  EXPECT_EQ(own(0, 3, std::string(128, '\0')), DType::kFloat32);
+  EXPECT_EQ(own(1, 3, std::string(64, '\0')), DType::kBFloat16) << "F16, beside 40 of float32";
+  EXPECT_EQ(own(30, 3, std::string(64, '\0')), DType::kBFloat16) << "BF16";
+  EXPECT_EQ(own(8, 3, std::string(34, '\0')), DType::kBFloat16) << "Q8_0";
+  EXPECT_EQ(own(8, 1, std::string(34, '\0')), DType::kFloat32) << "fewer than those of float32";
+}
+
 TEST_F(GgufModel, IsRefusedWhenItsArchitectureIsNotSupported) {
   EXPECT_THAT(refusal(small("mamba")),
               AllOf(HasSubstr("'mamba'"), HasSubstr("llama, qwen2, qwen3, gemma3")));

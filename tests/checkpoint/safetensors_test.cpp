@@ -129,7 +129,7 @@ TEST_F(SafetensorsFile, IsRefusedWhenTensorsOverlap) {
 }
 
 TEST_F(SafetensorsFile, IsRefusedWithAMalformedHeader) {
-  EXPECT_THAT(refusal("abc"), HasSubstr("too few"));
+  EXPECT_THAT(refusal("\x01\x02\x03"), HasSubstr("too few"));
   EXPECT_THAT(refusal(std::string(8, '\xff')), HasSubstr("claims"));
   const std::uint64_t huge = 1ULL << 40;
   EXPECT_THAT(refusal(std::string(reinterpret_cast<const char*>(&huge), 8) + "{}"),
