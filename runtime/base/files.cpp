@@ -1,11 +1,9 @@
 #include "runtime/base/files.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <system_error>
@@ -36,30 +34,6 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
   return content;
 }
 
-void write_file_atomically(const fs::path& path, const std::function<void(std::ostream&)>& write) {
-  const fs::path temporary = path.string() + fmt::format(".{}.tmp", ::getpid());
-  struct Remove {
-    const fs::path& path;
-    ~Remove() {
-      std::error_code ignored;
-      fs::remove(path, ignored);
-    }
-  } remove{temporary};
-  std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-  if (!out) {
-    throw InputError(fmt::format("{}: cannot be written: {}", path.string(), std::strerror(errno)));
-  }
-  write(out);
-  out.close();
-  if (!out) {
-    throw InputError(fmt::format("{}: cannot be written whole (is the disk full?)", path.string()));
-  }
-  std::error_code error;
-  fs::rename(temporary, path, error);
-  if (error)
-    throw InputError(fmt::format("{}: cannot be written: {}", path.string(), error.message()));
-}
-
 std::uint64_t checksum(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
 namespace {
@@ -78,18 +52,5 @@ void Checksum::update(const void* data, std::size_t bytes) {
 }
 
 std::uint64_t Checksum::value() const { return XXH3_64bits_digest(as_state(state_)); }
-
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (fs::temp_directory_path() / "lingua-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) {
-    throw InputError(fmt::format("{}: cannot be made: {}", name, std::strerror(errno)));
-  }
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
 
 }  // namespace lingua

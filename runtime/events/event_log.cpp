@@ -119,7 +119,7 @@ EventRow parse_row(const CsvReader& reader, const std::array<std::string, kColum
   row.who = fields[0];
   row.what = fields[1];
   if (row.who.empty()) throw reader.error("who: '' is not accepted; write a device");
-  if (std::find(kKinds.begin(), kKinds.end(), row.what) == kKinds.end()) {
+  if (!event::is_kind(row.what)) {
     throw reader.error(
         fmt::format("what: '{}' is not known; write one of {}", row.what, fmt::join(kKinds, ", ")));
   }
@@ -135,6 +135,10 @@ EventRow parse_row(const CsvReader& reader, const std::array<std::string, kColum
 }
 
 }  // namespace
+
+bool event::is_kind(const std::string& what) {
+  return std::find(kKinds.begin(), kKinds.end(), what) != kKinds.end();
+}
 
 void EventLog::sort() {
   const auto key = [](const EventRow& row) {

@@ -28,6 +28,8 @@ inline constexpr const char* kTransfer = "transfer";  // activations from device
 inline constexpr const char* kResult = "result";      // a token's way from tailer to header
 inline constexpr const char* kStep = "step";          // at the header: tokens in to token out
 inline constexpr const char* kRequest = "request";    // at the header: prompt in to last token out
+
+bool is_kind(const std::string& what);
 }  // namespace event
 
 class EventLog {

@@ -7,6 +7,8 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "runtime/base/plain_text.h"
+
 namespace lingua {
 namespace {
 
@@ -83,6 +85,10 @@ nlohmann::json summary_json(const Metrics& metrics) {
     set(json["links"].back(), "energy_j", link.energy_j);
   }
   return json;
+}
+
+std::string json_text(const nlohmann::json& json, int indent) {
+  return escaped_json(json.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 std::string summary_table(const Metrics& metrics) {

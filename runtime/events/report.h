@@ -16,6 +16,10 @@ namespace lingua {
 // the keys are left out where it is not.
 nlohmann::json summary_json(const Metrics& metrics);
 
+// JSON as text, for files and terminals: what is no UTF-8 becomes U+FFFD, and characters that a
+// terminal obeys stand escaped.
+std::string json_text(const nlohmann::json& json, int indent = 2);
+
 // One line of totals, one of energy where it is known, then a row per device with its busy share as a
 // bar, then a row per link.
 // Lines end in "\n".
