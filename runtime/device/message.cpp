@@ -45,6 +45,11 @@ std::string describe(const MessageBody& body) {
           [](const AskTelemetry&) { return std::string("AskTelemetry"); },
           [](const TelemetryReport&) { return std::string("TelemetryReport"); },
           [](const Stop&) { return std::string("Stop"); },
+          [](const Probe& m) { return fmt::format("Probe of epoch {}", m.epoch); },
+          [](const Reached& m) { return fmt::format("Reached by {}", m.from); },
+          [](const LinkLost& m) { return fmt::format("LinkLost to {}: {}", m.peer, m.reason); },
+          [](const AskStanding&) { return std::string("AskStanding"); },
+          [](const Standing& m) { return fmt::format("Standing: {}", m.waits_for); },
           [](const PeerLost& m) { return fmt::format("PeerLost: {}", m.reason); },
       },
       body);

@@ -150,6 +150,33 @@ struct Release {
   RequestId request = 0;
 };
 
+// device -> device, before weights come: can it be reached? And what the device that was reached
+// tells the coordinator of it.
+struct Probe {
+  Epoch epoch = 0;
+};
+struct Reached {
+  Epoch epoch = 0;
+  DeviceName from;
+};
+
+// device -> coordinator: another device cannot be reached any more, and why, in one line.
+struct LinkLost {
+  Epoch epoch = 0;
+  DeviceName peer;
+  std::string reason;
+};
+
+// coordinator -> device, when nothing has come for long: what is going on? And the answer, which
+// comes when the device is between two segments.
+struct AskStanding {};
+struct Standing {
+  bool busy = false;          // work is at hand that needs nothing from elsewhere
+  std::int64_t sent = 0;      // messages to other devices so far
+  std::int64_t received = 0;  // and from them
+  std::string waits_for;      // what it waits for, for people
+};
+
 // coordinator -> device: send the rows of the event log so far; and the rows.
 struct AskEvents {};
 struct EventRow {
@@ -187,7 +214,7 @@ struct PeerLost {
 using MessageBody =
     std::variant<Prepare, WeightChunk, WeightAck, Ready, Failed, Submit, Activations, StepResult,
                  TokenMade, Done, Cancel, Release, AskEvents, Events, Hello, AskTelemetry,
-                 TelemetryReport, Stop, PeerLost>;
+                 TelemetryReport, Stop, PeerLost, Probe, Reached, LinkLost, AskStanding, Standing>;
 
 struct Message {
   DeviceName from;

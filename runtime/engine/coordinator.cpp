@@ -6,6 +6,9 @@
 #include <set>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/plain_text.h"
+#include "runtime/engine/answer_checks.h"
+#include "runtime/engine/stall_watch.h"
 #include "runtime/schedule/schedule.h"
 
 namespace lingua {
@@ -14,7 +17,11 @@ namespace {
 class Coordinator {
  public:
   Coordinator(Device& device, const CoordinatorJob& job)
-      : device_(device), job_(job), workers_(job.deployment.plan.devices()) {}
+      : device_(device),
+        job_(job),
+        workers_(job.deployment.plan.devices()),
+        stall_(workers_, job.stall_timeout),
+        checks_(job.deployment) {}
 
   RunResult run() {
     deploy();
@@ -39,23 +46,67 @@ class Coordinator {
     return text;
   }
 
-  // The next message from a device of the plan. A loss or failure ends the run.
-  Message receive() {
+  // The next message from a device of the plan, other than what it says of its standing and its
+  // links. A standstill ends the run.
+  Message next() {
     while (true) {
-      auto message = device_.receive(kNever);
-      if (!message) continue;
+      auto message = device_.receive(std::min(stall_.next(), settled_));
+      if (!message) {
+        look_for_standstill();
+        continue;
+      }
       if (std::find(workers_.begin(), workers_.end(), message->from) == workers_.end())
         continue;  // a device that the plan leaves out
-      if (const auto* lost = std::get_if<PeerLost>(&message->body)) {
-        throw WorldError(fmt::format("{} was lost while it held {} ({}); {}", message->from,
-                                     segments_of(message->from), lost->reason, progress()));
+      if (const auto* answer = std::get_if<Standing>(&message->body)) {
+        stall_.heard(message->from, *answer, device_.now());
+        look_for_standstill();
+        continue;
       }
-      if (const auto* failed = std::get_if<Failed>(&message->body)) {
-        throw WorldError(
-            fmt::format("{} failed: {}; {}", message->from, failed->reason, progress()));
+      stall_.moved(device_.now());
+      if (const auto* link = std::get_if<LinkLost>(&message->body)) {
+        note_link(message->from, *link);
+        continue;
       }
       return std::move(*message);
     }
+  }
+
+  // The device at the other end may be gone altogether, which will be seen here soon.
+  void note_link(const DeviceName& from, const LinkLost& link) {
+    if (!link_lost_.empty() || all_answered_) return;
+    link_lost_ =
+        fmt::format("{} lost its link to {}: {}", from, one_line(link.peer), one_line(link.reason));
+    settled_ = device_.now() + job_.settle;
+  }
+
+  void look_for_standstill() {
+    const Seconds now = device_.now();
+    if (now >= settled_) throw WorldError(fmt::format("{}; {}", link_lost_, progress()));
+    if (const auto standstill = stall_.standstill(now)) {
+      throw WorldError(fmt::format("{}; {}", one_line(*standstill), progress()));
+    }
+    if (!stall_.look(now)) return;
+    for (const DeviceName& worker : workers_) device_.send(worker, AskStanding{});
+  }
+
+  // The same. A loss or failure ends the run.
+  Message receive() {
+    Message message = next();
+    const std::string trouble = trouble_of(message);
+    if (!trouble.empty()) throw WorldError(fmt::format("{}; {}", trouble, progress()));
+    return message;
+  }
+
+  // Empty for a message that tells of no loss or failure.
+  std::string trouble_of(const Message& message) const {
+    if (const auto* lost = std::get_if<PeerLost>(&message.body)) {
+      return fmt::format("{} was lost while it held {} ({})", message.from,
+                         segments_of(message.from), lost->reason);
+    }
+    if (const auto* failed = std::get_if<Failed>(&message.body)) {
+      return fmt::format("{} failed: {}", message.from, one_line(failed->reason));
+    }
+    return "";
   }
 
   std::string progress() const {
@@ -68,29 +119,65 @@ class Coordinator {
                                  describe(message.body)));
   }
 
+  // `wrong`: see AnswerChecks.
+  void refuse_if(const std::string& wrong, const Message& message) const {
+    const bool from_header = message.from == job_.deployment.plan.header();
+    if (from_header && wrong.empty()) return;
+    throw WorldError(fmt::format(
+        "{} answers nonsense: {}; {}", message.from,
+        from_header ? wrong : describe(message.body) + " is for the header to send", progress()));
+  }
+
+  // The ways that the plan uses: from whom to whom.
+  std::set<std::pair<DeviceName, DeviceName>> paths() const {
+    const Plan& plan = job_.deployment.plan;
+    std::set<std::pair<DeviceName, DeviceName>> paths;
+    for (const Transfer& transfer : plan.transfers) paths.emplace(transfer.from, transfer.to);
+    if (plan.tailer() != plan.header()) paths.emplace(plan.tailer(), plan.header());
+    return paths;
+  }
+
+  // Weights are sent when all devices have been reached by those that will send to them.
   void deploy() {
     std::map<DeviceName, WeightSender> senders;
-    double total = 0;
     for (const DeviceName& worker : workers_) {
       device_.send(worker, job_.deployment.prepare_for(worker));
-      const auto place = senders.try_emplace(worker, job_.deployment, worker).first;
-      total += place->second.bytes_total();
+      senders.try_emplace(worker, job_.deployment, worker);
     }
-    for (auto& [name, sender] : senders) sender.fill_window(device_);
+    stall_.moved(device_.now());
+    auto untried = paths();
+    if (untried.empty()) send_weights(senders);
     std::set<DeviceName> ready;
-    while (ready.size() < workers_.size()) {
+    while (ready.size() < workers_.size() || !untried.empty()) {
       const Message message = receive();
-      if (const auto* ack = std::get_if<WeightAck>(&message.body)) {
+      if (const auto* reached = std::get_if<Reached>(&message.body)) {
+        if (untried.erase({reached->from, message.from}) != 1) refuse(message);
+        if (untried.empty()) send_weights(senders);
+      } else if (const auto* ack = std::get_if<WeightAck>(&message.body)) {
         senders.at(message.from).acknowledge(*ack, device_);
-        double bytes = 0;
-        for (const auto& [name, sender] : senders) bytes += sender.bytes_acknowledged();
-        if (job_.on_weights) job_.on_weights(bytes, total);
-      } else if (std::holds_alternative<Ready>(message.body) && senders.at(message.from).done()) {
+        tell_weights(senders);
+      } else if (const auto* done = std::get_if<Ready>(&message.body);
+                 done != nullptr && done->epoch == job_.deployment.epoch &&
+                 senders.at(message.from).done()) {
         ready.insert(message.from);
       } else {
         refuse(message);
       }
     }
+  }
+
+  void send_weights(std::map<DeviceName, WeightSender>& senders) {
+    for (auto& [name, sender] : senders) sender.fill_window(device_);
+  }
+
+  void tell_weights(const std::map<DeviceName, WeightSender>& senders) const {
+    double bytes = 0;
+    double total = 0;
+    for (const auto& [name, sender] : senders) {
+      bytes += sender.bytes_acknowledged();
+      total += sender.bytes_total();
+    }
+    if (job_.on_weights) job_.on_weights(bytes, total);
   }
 
   void answer_requests() {
@@ -124,12 +211,16 @@ class Coordinator {
 
   void submit(Submit request) {
     submitted_.push_back(request.request);
+    stall_.moved(device_.now());
+    checks_.submitted(request);
     device_.send(job_.deployment.plan.header(), std::move(request));
   }
 
   void take_answer(const Message& message) {
     if (const auto* token = std::get_if<TokenMade>(&message.body)) {
+      refuse_if(checks_.take(*token), message);
       if (job_.on_token && !job_.on_token(*token)) {
+        checks_.cancelled(token->request);
         device_.send(job_.deployment.plan.header(), Cancel{token->request});
       }
     } else if (const auto* done = std::get_if<Done>(&message.body)) {
@@ -140,30 +231,55 @@ class Coordinator {
   }
 
   void finish(const Done& done, const Message& message) {
-    const bool known =
-        std::find(submitted_.begin(), submitted_.end(), done.request) != submitted_.end();
-    if (!known || !answers_.emplace(done.request, done).second) refuse(message);
+    refuse_if(checks_.take(done), message);
+    answers_.emplace(done.request, done);
     for (const DeviceName& worker : workers_) device_.send(worker, Release{done.request});
     if (job_.on_done) job_.on_done(done);
   }
 
+  // All answers are there: what goes wrong now costs rows of the log and no more.
   void gather_events() {
+    all_answered_ = true;
+    settled_ = kNever;
     for (const DeviceName& worker : workers_) device_.send(worker, AskEvents{});
+    stall_.moved(device_.now());
     std::set<DeviceName> answered;
     while (answered.size() < workers_.size()) {
-      Message message = receive();
-      auto* events = std::get_if<Events>(&message.body);
-      if (events == nullptr || !answered.insert(message.from).second) refuse(message);
-      result_.log.add(std::move(events->rows));
+      Message message = next();
+      if (!answered.insert(message.from).second) continue;
+      if (auto* events = std::get_if<Events>(&message.body)) {
+        take_rows(std::move(events->rows), message.from);
+        continue;
+      }
+      const std::string trouble = trouble_of(message);
+      result_.notes.push_back(fmt::format(
+          "the event log lacks the rows of {}: {}", message.from,
+          trouble.empty() ? "it sent " + describe(message.body) + " instead" : trouble));
     }
     result_.log.sort();
+  }
+
+  void take_rows(std::vector<EventRow> rows, const DeviceName& from) {
+    const Seconds now = device_.now();
+    const std::size_t nonsense = std::erase_if(
+        rows, [&](const EventRow& row) { return !checks_.plausible(row, from, now); });
+    if (nonsense > 0) {
+      result_.notes.push_back(fmt::format(
+          "the event log lacks {} rows of {} that it cannot have written", nonsense, from));
+    }
+    result_.log.add(std::move(rows));
   }
 
   Device& device_;
   const CoordinatorJob& job_;
   std::vector<DeviceName> workers_;  // in pipeline order
+  StallWatch stall_;
+  std::string link_lost_;  // what a device said first
+  Seconds settled_ = kNever;
+  bool all_answered_ = false;
   std::vector<RequestId> submitted_;
   std::map<RequestId, Done> answers_;
+  AnswerChecks checks_;
   RunResult result_;
 };
 

@@ -3,12 +3,14 @@
 //
 // It sees control traffic only: activations go from phone to phone, tokens from tailer to header.
 // Threads: runs in the caller's thread. Determinism: as its Device's.
-// Errors: WorldError when a device of the plan is lost, fails or answers nonsense: one line with
-// who, which segments, why, and how far the run had come. However it ends, every device is told to
+// Errors: WorldError when a device of the plan is lost, fails or answers nonsense, when two devices
+// cannot reach each other, or when nothing moves any more: one line with who, which segments, why,
+// and how far the run had come. However it ends, every device is told to
 // stop.
 
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "runtime/device/device.h"
@@ -24,6 +26,11 @@ struct CoordinatorJob {
   // person types). Nothing: there will be no more. Empty: the same.
   std::function<std::optional<Submit>()> next_request;
   int in_flight = 1;
+  // For how long a device may give no sign of what it does while nothing else comes: then the run
+  // ends. See stall_watch.h; kNever where the world itself sees a standstill.
+  Seconds stall_timeout = kNever;
+  // How long the loss of a link between two devices waits for that of a device to explain it.
+  Seconds settle{1};
   // Called as things happen; may be empty.
   std::function<void(double bytes, double total)> on_weights;
   std::function<bool(const TokenMade&)> on_token;  // false: this request shall end now
@@ -33,6 +40,8 @@ struct CoordinatorJob {
 struct RunResult {
   std::vector<Done> answers;  // in the order in which they were submitted
   EventLog log;               // of all devices, sorted
+  // What is missing from the log and why: the answers were there already.
+  std::vector<std::string> notes;
 };
 
 // Runs a job from deployment to the last answer and stops the devices.

@@ -5,6 +5,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
+#include "runtime/base/plain_text.h"
 
 namespace lingua {
 namespace {
@@ -89,23 +90,22 @@ WeightChunk WeightSender::next_chunk() {
 }
 
 void WeightSender::fill_window(Device& device) {
-  while (under_way_ < deployment_.window && next_weight_ < weights_.size()) {
+  while (std::ssize(under_way_) < deployment_.window && next_weight_ < weights_.size()) {
     WeightChunk chunk = next_chunk();
-    sizes_under_way_.push_back(chunk.bytes.bytes());
-    ++under_way_;
+    under_way_.push_back({chunk.weight, chunk.offset, chunk.bytes.bytes()});
     device.send(device_, std::move(chunk));
   }
 }
 
 void WeightSender::acknowledge(const WeightAck& ack, Device& device) {
-  if (under_way_ == 0) {
+  if (under_way_.empty() || ack.epoch != deployment_.epoch ||
+      ack.weight != under_way_.front().weight || ack.offset != under_way_.front().offset) {
     throw WorldError(fmt::format(
-        "{} answers nonsense: it acknowledges weight '{}', of which nothing is under way", device_,
-        ack.weight));
+        "{} answers nonsense: it acknowledges weight '{}' at byte {}, which is not under way",
+        device_, one_line(ack.weight), ack.offset));
   }
-  --under_way_;
-  bytes_acknowledged_ += static_cast<double>(sizes_under_way_.front());
-  sizes_under_way_.erase(sizes_under_way_.begin());
+  bytes_acknowledged_ += static_cast<double>(under_way_.front().bytes);
+  under_way_.pop_front();
   fill_window(device);
 }
 

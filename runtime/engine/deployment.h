@@ -5,6 +5,7 @@
 // device: neither side ever holds more than that beyond its own weights.
 // Errors: InputError from the model source; a device that answers out of turn is a WorldError.
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,9 +24,9 @@ struct Deployment {
   Plan plan;
   const Segmentation* segmentation = nullptr;
   ModelSource* source = nullptr;
-  int threads = 0;  // per device; 0: as many as it has cores
-  std::int64_t chunk_bytes = 4LL << 20;
-  int window = 2;
+  int threads = 0;                         // per device; 0: as many as it has cores
+  std::int64_t chunk_bytes = 256LL << 10;  // a slow link's heartbeat waits behind one
+  int window = 32;
 
   // What a device of the plan is told.
   Prepare prepare_for(const DeviceName& device) const;
@@ -38,10 +39,10 @@ class WeightSender {
 
   // Sends pieces until the window is full or all are sent.
   void fill_window(Device& device);
-  // Takes an answer; WorldError when it answers nothing that was sent.
+  // Takes an answer; WorldError when it is not that to the next piece under way.
   void acknowledge(const WeightAck& ack, Device& device);
 
-  bool done() const { return next_weight_ == weights_.size() && under_way_ == 0; }
+  bool done() const { return next_weight_ == weights_.size() && under_way_.empty(); }
   double bytes_total() const { return bytes_total_; }
   double bytes_acknowledged() const { return bytes_acknowledged_; }
 
@@ -53,10 +54,14 @@ class WeightSender {
   std::vector<WeightSpec> weights_;  // each once
   std::size_t next_weight_ = 0;
   std::int64_t offset_ = 0;
-  int under_way_ = 0;
   double bytes_total_ = 0;
   double bytes_acknowledged_ = 0;
-  std::vector<std::int64_t> sizes_under_way_;
+  struct Piece {
+    std::string weight;
+    std::int64_t offset = 0;
+    std::int64_t bytes = 0;
+  };
+  std::deque<Piece> under_way_;
   std::unique_ptr<Checksum> checksum_;
 };
 

@@ -23,7 +23,7 @@ std::vector<std::int64_t> as_int64(const Tensor& tensor) {
 std::int64_t new_tokens_of(const std::vector<Tensor>& inputs,
                            const std::vector<TensorSpec>& specs) {
   const StepFunction n({0, 1, 0, 0, 0, 0});
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
+  for (std::size_t i = 0; i < std::min(inputs.size(), specs.size()); ++i) {
     for (std::size_t d = 0; d < std::min(specs[i].dims.size(), inputs[i].shape.size()); ++d) {
       if (specs[i].dims[d] == n) return inputs[i].shape[d];
     }
@@ -32,6 +32,10 @@ std::int64_t new_tokens_of(const std::vector<Tensor>& inputs,
 }
 
 }  // namespace
+
+Step first_step(const Submit& submit, const std::vector<TensorSpec>& model_inputs) {
+  return {new_tokens_of(submit.inputs, model_inputs), 0};
+}
 
 void check_submit(const Submit& submit, const std::vector<TensorSpec>& model_inputs) {
   const auto refuse = [&](const std::string& why) {
@@ -47,13 +51,12 @@ void check_submit(const Submit& submit, const std::vector<TensorSpec>& model_inp
                          dtype_name(submit.inputs[i].dtype), dtype_name(model_inputs[i].dtype)));
     }
   }
-  const Step step{new_tokens_of(submit.inputs, model_inputs), 0};
+  const Step step = first_step(submit, model_inputs);
   for (std::size_t i = 0; i < submit.inputs.size(); ++i) {
     const auto& shape = submit.inputs[i].shape;
     bool same = shape.size() == model_inputs[i].dims.size();
     for (std::size_t d = 0; same && d < shape.size(); ++d) {
-      same =
-          shape[d] > 0 && shape[d] == static_cast<std::int64_t>(model_inputs[i].dims[d].at(step));
+      same = shape[d] > 0 && static_cast<double>(shape[d]) == model_inputs[i].dims[d].at(step);
     }
     if (!same) {
       refuse(fmt::format("input {} has shape [{}], which the model does not take",

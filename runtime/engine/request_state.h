@@ -47,6 +47,9 @@ class RequestState {
   Seconds step_start_;
 };
 
+// The shape of its first step, as far as its inputs are those of the model.
+Step first_step(const Submit& submit, const std::vector<TensorSpec>& model_inputs);
+
 // Checks a request that came from outside. Errors: WorldError with what is wrong.
 void check_submit(const Submit& submit, const std::vector<TensorSpec>& model_inputs);
 

@@ -41,6 +41,10 @@ void StageWiring::add_segment(const Segment& segment) {
   for (const TensorSpec& input : segment.inputs) slots.inputs.push_back({need(input), false});
   for (const TensorSpec& output : segment.outputs) {
     const int slot = slot_of(output);
+    if (origin_[static_cast<std::size_t>(slot)] != Origin::kUnknown) {
+      throw WorldError(fmt::format("the deployment makes value {} in segment {}, where it is known",
+                                   output.value, segment.id));
+    }
     origin_[static_cast<std::size_t>(slot)] = Origin::kHere;
     part_[static_cast<std::size_t>(slot)] = static_cast<int>(parts_.size()) - 1;
     slots.outputs.push_back(slot);
@@ -70,16 +74,8 @@ void StageWiring::add_route(const Route& route) {
   }
 }
 
-StageWiring::StageWiring(const Prepare& prepare, const DeviceName& self)
-    : is_header_(prepare.header == self), is_tailer_(prepare.tailer == self) {
-  if (prepare.runs.empty()) return;
-  if (is_header_) {
-    for (const TensorSpec& input : prepare.model_inputs) {
-      model_inputs_.push_back(slot_of(input));
-      origin_.back() = Origin::kHere;
-    }
-  }
-  SegmentId next = 0;
+void StageWiring::add_runs(const Prepare& prepare) {
+  std::int64_t next = 0;
   for (const SegmentRun& run : prepare.runs) {
     if (run.first < next || run.last < run.first) {
       throw WorldError(
@@ -95,6 +91,26 @@ StageWiring::StageWiring(const Prepare& prepare, const DeviceName& self)
       add_segment(*segment);
     }
   }
+}
+
+StageWiring::StageWiring(const Prepare& prepare, const DeviceName& self)
+    : is_header_(prepare.header == self), is_tailer_(prepare.tailer == self) {
+  if (prepare.runs.empty()) {
+    if (!is_header_ && !is_tailer_) return;
+    throw WorldError(fmt::format("the deployment makes {} the {} and lets it run no segments", self,
+                                 is_header_ ? "header" : "tailer"));
+  }
+  if (is_tailer_ && prepare.model_outputs.empty()) {
+    throw WorldError("the deployment has a tailer and no outputs of the model");
+  }
+  if (is_header_) {
+    for (const TensorSpec& input : prepare.model_inputs) {
+      const int slot = slot_of(input);
+      model_inputs_.push_back(slot);
+      origin_[static_cast<std::size_t>(slot)] = Origin::kHere;
+    }
+  }
+  add_runs(prepare);
   for (ValueId value : prepare.model_outputs) {
     if (!is_tailer_) break;
     TensorSpec spec;
@@ -123,6 +139,15 @@ void StageWiring::mark_last_uses() {
       for (auto use = segment->inputs.rbegin(); use != segment->inputs.rend(); ++use) mark(*use);
     }
   }
+}
+
+std::set<DeviceName> StageWiring::receivers(const DeviceName& header) const {
+  std::set<DeviceName> receivers;
+  for (const Part& part : parts_) {
+    for (const Outgoing& out : part.outgoing) receivers.insert(out.to);
+  }
+  if (is_tailer_ && !is_header_) receivers.insert(header);
+  return receivers;
 }
 
 }  // namespace lingua

@@ -5,6 +5,7 @@
 // value that the device receives, makes or sends has a slot in the step's buffer.
 // Errors: WorldError when a Prepare contradicts itself (it comes from the network).
 
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -56,11 +57,15 @@ class StageWiring {
   int waiting_part(int slot) const { return part_[static_cast<std::size_t>(slot)]; }
   const TensorSpec& spec(int slot) const { return specs_[static_cast<std::size_t>(slot)]; }
 
+  // The devices that this one will send to, when the first segment runs on `header`.
+  std::set<DeviceName> receivers(const DeviceName& header) const;
+
  private:
   enum class Origin : char { kUnknown, kOutside, kHere };
 
   int slot_of(const TensorSpec& spec);
   int need(const TensorSpec& spec);
+  void add_runs(const Prepare& prepare);
   void add_segment(const Segment& segment);
   void add_route(const Route& route);
   void mark_last_uses();

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "runtime/base/errors.h"
+#include "runtime/engine/answer_checks.h"
 #include "runtime/engine/request_state.h"
 #include "runtime/engine/stage_wiring.h"
 #include "runtime/engine/state_ledger.h"
@@ -67,11 +68,15 @@ class Worker {
       if (message.from == kCoordinator) {
         throw WorldError(fmt::format("the coordinator was lost: {}", lost->reason));
       }
-      return;  // the coordinator sees it as well, and decides
+      // The coordinator may well reach it: who decides must know.
+      device_.send(kCoordinator, LinkLost{epoch_, message.from, lost->reason});
+      return;
     }
     guarded([&] {
       const bool from_device = std::holds_alternative<Activations>(message.body) ||
-                               std::holds_alternative<StepResult>(message.body);
+                               std::holds_alternative<StepResult>(message.body) ||
+                               std::holds_alternative<Probe>(message.body);
+      if (from_device && message.from != kCoordinator) ++received_;
       if (!from_device && message.from != kCoordinator) {
         throw WorldError(fmt::format("{} answers nonsense: only the coordinator may send {}",
                                      message.from, describe(message.body)));
@@ -99,6 +104,7 @@ class Worker {
     for (const Segment& old : prepare_.segments) device_.executor().unload(old.id);
     epoch_ = prepare.epoch;
     prepare_ = prepare;
+    has_data_ = !prepare.programs.empty();
     load_start_ = device_.now();
     ready_sent_ = false;
     requests_.clear();
@@ -112,6 +118,8 @@ class Worker {
       for (const WeightSpec& weight : segment.weights) weights_.expect(weight);
     }
     if (prepare.threads > 0) device_.executor().set_threads(prepare.threads);
+    for (const DeviceName& peer : wiring_.receivers(prepare.header))
+      send_to_device(peer, Probe{epoch_});
     load_complete_segments();
   }
 
@@ -125,6 +133,30 @@ class Worker {
       }
     }
     return running;
+  }
+
+  void send_to_device(const DeviceName& to, MessageBody body) {
+    ++sent_;
+    device_.send(to, std::move(body));
+  }
+
+  void on(const Probe& probe, const Message& envelope) {
+    device_.send(kCoordinator, Reached{probe.epoch, envelope.from});
+  }
+
+  void on(const AskStanding&, const Message& envelope) {
+    device_.send(envelope.from, Standing{!ready_.empty(), sent_, received_, standing()});
+  }
+
+  std::string standing() const {
+    if (!ready_sent_) return "waits for weights";
+    if (!pending_.empty()) {
+      const auto& [key, pending] = *pending_.begin();
+      return fmt::format("waits for tensors of step {} of request {}", key.second, key.first);
+    }
+    if (requests_.empty()) return "waits for work";
+    const auto& [id, request] = *requests_.begin();
+    return fmt::format("waits for the result of step {} of request {}", request.step_index(), id);
   }
 
   void on(const WeightChunk& chunk, const Message&) {
@@ -161,11 +193,25 @@ class Worker {
   void on(const Submit& submit, const Message& envelope) {
     if (!wiring_.is_header())
       throw WorldError("a request was submitted to a device that is no header");
+    check_ready(submit, envelope);
     check_submit(submit, prepare_.model_inputs);
+    for (std::size_t i = 0; i < submit.inputs.size(); ++i) {
+      if (has_data_ && !submit.inputs[i].has_data()) {
+        throw WorldError(fmt::format("request {} is refused: input {} has no contents",
+                                     submit.request, prepare_.model_inputs[i].name));
+      }
+    }
     const auto [place, is_new] = requests_.try_emplace(
         submit.request, RequestState(submit, prepare_.model_inputs, envelope.arrived));
     if (!is_new) throw WorldError(fmt::format("request {} was submitted twice", submit.request));
     start_step(place->second);
+  }
+
+  template <class Body>
+  void check_ready(const Body& body, const Message& envelope) const {
+    if (ready_sent_) return;
+    throw WorldError(
+        fmt::format("{} sent {} before this device was ready", envelope.from, describe(body)));
   }
 
   void start_step(const RequestState& request) {
@@ -208,6 +254,7 @@ class Worker {
 
   void on(const Activations& message, const Message& envelope) {
     if (message.epoch != epoch_) return;
+    check_ready(message, envelope);
     const StepKey key{message.request, message.step_index};
     if (wiring_.is_header() && !pending_.contains(key)) {
       throw WorldError(fmt::format("{} answers nonsense: {} is not under way here", envelope.from,
@@ -247,18 +294,15 @@ class Worker {
     return pending.part < parts.size() ? parts[pending.part].segments.front().id : -1;
   }
 
-  static void check_tensor(const Tensor& tensor, const TensorSpec& spec, const Step& step,
-                           const DeviceName& from) {
-    if (spec.name.empty() && spec.dims.empty()) return;  // a model output on its way to the tailer
-    bool same = tensor.dtype == spec.dtype && tensor.shape.size() == spec.dims.size();
-    for (std::size_t d = 0; same && d < spec.dims.size(); ++d) {
-      same = tensor.shape[d] == static_cast<std::int64_t>(spec.dims[d].at(step));
-    }
-    if (!same) {
-      throw WorldError(
-          fmt::format("{} answers nonsense: value {} ('{}') has another shape than the plan says",
-                      from, spec.value, spec.name));
-    }
+  void check_tensor(const Tensor& tensor, const TensorSpec& spec, const Step& step,
+                    const DeviceName& from) const {
+    const bool passes = spec.name.empty() && spec.dims.empty();  // an output, on to the tailer
+    const std::string wrong = !passes ? wrong_tensor(tensor, spec, step, has_data_)
+                              : has_data_ && !tensor.has_data() ? "no contents"
+                                                                : "";
+    if (wrong.empty()) return;
+    throw WorldError(fmt::format("{} answers nonsense: value {} ('{}') has {}", from, spec.value,
+                                 spec.name, wrong));
   }
 
   // The tensor of a slot, and no longer in the buffer after its last use.
@@ -308,7 +352,7 @@ class Worker {
       }
       message.tensors.reserve(out.slots.size());
       for (const auto& use : out.slots) message.tensors.push_back(read(pending, use));
-      device_.send(out.to, std::move(message));
+      send_to_device(out.to, std::move(message));
     }
   }
 
@@ -326,7 +370,7 @@ class Worker {
     if (wiring_.is_header()) {
       take_result(std::move(result));
     } else {
-      device_.send(prepare_.header, std::move(result));
+      send_to_device(prepare_.header, std::move(result));
     }
   }
 
@@ -430,6 +474,7 @@ class Worker {
   bool stopped_ = false;
   Epoch epoch_ = 0;
   Prepare prepare_;
+  bool has_data_ = false;  // it brought programs, which take tensors with contents
   Seconds load_start_{0};
   bool ready_sent_ = false;
   StageWiring wiring_;
@@ -441,6 +486,8 @@ class Worker {
   std::map<RequestId, std::vector<TokenId>> recent_;  // what the penalty looks at; at the tailer
   StateLedger states_;
   std::deque<EventRow> events_;
+  std::int64_t sent_ = 0;  // to other devices, and received from them
+  std::int64_t received_ = 0;
 };
 
 }  // namespace

@@ -7,8 +7,10 @@
 // chooses the tokens); both are ordinary workers besides. A header that is the tailer too, with
 // others between, has two runs: then prompts, tokens and logits stay on it.
 // Threads: runs in the caller's thread until it is told to stop.
-// Errors: what goes wrong here is reported to the coordinator (Failed), which decides; the loop
-// then waits to be stopped. WorldError when the coordinator itself is lost.
+// Before weights come it tries the way to each device that it will send to (Probe).
+// Errors: what goes wrong here, and the loss of another device, is reported to the coordinator
+// (Failed, LinkLost), which decides; the loop then waits to be stopped. WorldError when the
+// coordinator itself is lost.
 
 #include "runtime/device/device.h"
 #include "runtime/engine/sampler.h"

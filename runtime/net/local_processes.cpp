@@ -9,11 +9,11 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdio>
 #include <cstring>
 #include <thread>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/temporary.h"
 
 namespace lingua {
 namespace {
@@ -41,14 +41,6 @@ int open_output(const std::filesystem::path& path) {
   return file;
 }
 
-int open_unnamed() {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::tmpfile(), std::fclose);
-  const int copy = file == nullptr ? -1 : fcntl(fileno(file.get()), F_DUPFD_CLOEXEC, 3);
-  if (copy < 0)
-    throw WorldError(fmt::format("cannot make a temporary file: {}", std::strerror(errno)));
-  return copy;
-}
-
 // What happens between fork and exec: only what is safe there.
 [[noreturn]] void become(char* const* argv, int out, int err, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -56,6 +48,7 @@ int open_unnamed() {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
+  std::signal(SIGPIPE, SIG_DFL);
   dup2(out, STDOUT_FILENO);
   dup2(err, STDERR_FILENO);
   execvp(argv[0], argv);
@@ -109,7 +102,7 @@ pid_t LocalProcesses::start(const LocalProcess& process) {
   const File out(process.stdout_file.empty() ? open("/dev/null", O_WRONLY | O_CLOEXEC)
                                              : open_output(process.stdout_file));
   auto child = std::make_unique<Child>(process.name, process.stderr_file.empty()
-                                                         ? open_unnamed()
+                                                         ? open_unnamed_file()
                                                          : open_output(process.stderr_file));
   std::vector<char*> argv;
   for (const std::string& argument : process.argv)

@@ -75,6 +75,16 @@ std::optional<Message> Mailroom::receive(Seconds deadline) {
   return message;
 }
 
+std::optional<std::string> Mailroom::unheard_end() {
+  const std::lock_guard lock(mutex_);
+  for (const Message& message : inbox_) {
+    if (message.from != kCoordinator) continue;
+    if (std::holds_alternative<Stop>(message.body)) return "";
+    if (const auto* lost = std::get_if<PeerLost>(&message.body)) return lost->reason;
+  }
+  return std::nullopt;
+}
+
 void Mailroom::deliver(Message message) {
   {
     const std::lock_guard lock(mutex_);

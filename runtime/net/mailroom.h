@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <string>
 #include <thread>
 
 #include "runtime/net/sockets.h"
@@ -29,6 +30,9 @@ class Mailroom {
   // Errors: LINGUA_CHECK for a name that the run does not have; WorldError for a message too large.
   void send(const DeviceName& to, MessageBody body);
   std::optional<Message> receive(Seconds deadline);
+  // The coordinator's Stop, or its loss, is among what has not been received: the reason of the
+  // loss, empty for Stop.
+  std::optional<std::string> unheard_end();
 
  private:
   struct Outgoing {

@@ -1,6 +1,11 @@
 #include "runtime/net/net_device.h"
 
-#include <cerrno>
+#include <pthread.h>
+
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <thread>
 
 #include "runtime/base/errors.h"
 #include "runtime/net/joining.h"
@@ -17,10 +22,63 @@ using internal::Membership;
 // which nothing is sent.
 constexpr const char* kAnywhere = "192.0.2.1";
 
+// Looks whether the end of the run waits to be heard, and calls `tell` when it has for kPatience.
+class EndWatch {
+ public:
+  using Tell = std::function<void(const std::string& reason)>;
+
+  EndWatch(Mailroom& mailroom, Tell tell) : mailroom_(mailroom), tell_(std::move(tell)) {
+    if (!tell_) return;
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);  // signals are for the program's own threads
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_ = std::thread([this] { watch(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+  ~EndWatch() {
+    if (!thread_.joinable()) return;
+    {
+      const std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+  EndWatch(const EndWatch&) = delete;
+  EndWatch& operator=(const EndWatch&) = delete;
+
+ private:
+  void watch() {
+    constexpr int kLooks = 5;
+    int seen = 0;
+    std::unique_lock lock(mutex_);
+    while (!wake_.wait_for(lock, kPatience / kLooks, [this] { return ending_; })) {
+      const auto reason = mailroom_.unheard_end();
+      seen = reason ? seen + 1 : 0;
+      if (seen <= kLooks) continue;
+      lock.unlock();
+      tell_(*reason);
+      return;
+    }
+  }
+
+  Mailroom& mailroom_;
+  const Tell tell_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool ending_ = false;  // guarded by mutex_
+  std::thread thread_;
+};
+
 class NetWorkerDevice : public Device {
  public:
-  NetWorkerDevice(DeviceSpec spec, Membership membership, std::unique_ptr<Executor> executor)
-      : spec_(std::move(spec)), executor_(std::move(executor)), mailroom_(std::move(membership)) {}
+  NetWorkerDevice(const NetWorkerOptions& options, Membership membership,
+                  std::unique_ptr<Executor> executor)
+      : spec_(options.spec),
+        executor_(std::move(executor)),
+        mailroom_(std::move(membership)),
+        end_watch_(mailroom_, options.on_unheard_end) {}
 
   Seconds now() override { return mailroom_.now(); }
   void send(const DeviceName& to, MessageBody body) override {
@@ -36,6 +94,7 @@ class NetWorkerDevice : public Device {
   std::unique_ptr<Executor> executor_;
   internal::LocalTelemetry telemetry_;
   Mailroom mailroom_;
+  EndWatch end_watch_;
 };
 
 // The coordinator's device runs no segments. Until all have joined it has no peers.
@@ -130,8 +189,7 @@ Device& NetCoordinator::device() { return impl_->device; }
 std::unique_ptr<Device> join_as_worker(const NetWorkerOptions& options,
                                        std::unique_ptr<Executor> executor) {
   try {
-    return std::make_unique<NetWorkerDevice>(options.spec, internal::join(options),
-                                             std::move(executor));
+    return std::make_unique<NetWorkerDevice>(options, internal::join(options), std::move(executor));
   } catch (const zmq::error_t& error) {
     throw network_failed(error);
   }

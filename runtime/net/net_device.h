@@ -29,7 +29,9 @@ struct NetOptions {
   // The host under which others reach the inbox; empty: the host of `listen`, or, when that means
   // all interfaces, the address from which this machine reaches the coordinator (the network).
   std::string advertise;
-  Seconds loss_timeout{3};
+  // How long a peer may say nothing before it is taken for lost. One that ends is noticed at once, so
+  // this is for machines that vanish and links that are cut; a slow link is silent for seconds.
+  Seconds loss_timeout{10};
   Seconds join_timeout{30};
 };
 
@@ -59,10 +61,17 @@ class NetCoordinator {
   std::unique_ptr<Impl> impl_;
 };
 
+inline constexpr Seconds kPatience{0.5};
+
 struct NetWorkerOptions {
   DeviceSpec spec;
   std::string coordinator;  // "tcp://host:port"
   NetOptions net;
+  // Called once, on a thread of the device's own, when the run is over for this worker and its user
+  // does not hear of it, because it computes: the coordinator's Stop, or its loss for `reason`
+  // (empty after Stop), has waited for kPatience. It may end the process; when it returns the
+  // device goes on. Empty: such a message waits for receive() as others do.
+  std::function<void(const std::string& reason)> on_unheard_end;
 };
 
 // A worker's side: connects, says Hello, and returns once the coordinator has answered with the

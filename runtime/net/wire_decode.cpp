@@ -147,6 +147,11 @@ class BodyDecoder {
       case Case::kRelease: return Release{envelope_.release().request()};
       case Case::kAskEvents: return AskEvents{};
       case Case::kEvents: return events(envelope_.events());
+      case Case::kProbe: return Probe{envelope_.probe().epoch()};
+      case Case::kReached: return Reached{envelope_.reached().epoch(), envelope_.reached().from()};
+      case Case::kLinkLost: return link_lost(envelope_.link_lost());
+      case Case::kAskStanding: return AskStanding{};
+      case Case::kStanding: return standing(envelope_.standing());
       case Case::kHello: return Hello{decode_device_spec(envelope_.hello())};
       case Case::kAskTelemetry: return AskTelemetry{};
       case Case::kTelemetry: return telemetry(envelope_.telemetry());
@@ -221,7 +226,7 @@ class BodyDecoder {
     m.model_outputs.assign(in.model_outputs().begin(), in.model_outputs().end());
     m.header = in.header();
     m.tailer = in.tailer();
-    m.threads = static_cast<int>(in_range("threads", in.threads(), 0, 65536));
+    m.threads = static_cast<int>(in_range("threads", in.threads(), 0, 1024));
     const int segments = frames_left("segments", in.segments());
     for (int i = 0; i < segments; ++i) {
       wire::SegmentSpec spec;
@@ -318,6 +323,19 @@ class BodyDecoder {
     m.request = in.request();
     m.tokens.assign(in.tokens().begin(), in.tokens().end());
     m.outputs = tensors(in.outputs());
+    return m;
+  }
+
+  static LinkLost link_lost(const wire::LinkLost& in) {
+    return {in.epoch(), in.peer(), in.reason()};
+  }
+
+  Standing standing(const wire::Standing& in) {
+    Standing m;
+    m.busy = in.busy();
+    m.sent = in_range("sent", in.sent(), 0, kMaxDim);
+    m.received = in_range("received", in.received(), 0, kMaxDim);
+    m.waits_for = in.waits_for();
     return m;
   }
 

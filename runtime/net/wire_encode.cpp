@@ -172,6 +172,30 @@ class BodyEncoder {
   void operator()(const Cancel& m) { envelope_->mutable_cancel()->set_request(m.request); }
 
   void operator()(const Release& m) { envelope_->mutable_release()->set_request(m.request); }
+
+  void operator()(const Probe& m) { envelope_->mutable_probe()->set_epoch(m.epoch); }
+
+  void operator()(const Reached& m) {
+    envelope_->mutable_reached()->set_epoch(m.epoch);
+    envelope_->mutable_reached()->set_from(m.from);
+  }
+
+  void operator()(const LinkLost& m) {
+    envelope_->mutable_link_lost()->set_epoch(m.epoch);
+    envelope_->mutable_link_lost()->set_peer(m.peer);
+    envelope_->mutable_link_lost()->set_reason(m.reason);
+  }
+
+  void operator()(const AskStanding&) { envelope_->mutable_ask_standing(); }
+
+  void operator()(const Standing& m) {
+    wire::Standing* out = envelope_->mutable_standing();
+    out->set_busy(m.busy);
+    out->set_sent(m.sent);
+    out->set_received(m.received);
+    out->set_waits_for(m.waits_for);
+  }
+
   void operator()(const AskEvents&) { envelope_->mutable_ask_events(); }
 
   void operator()(const Events& m) {

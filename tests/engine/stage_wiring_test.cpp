@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "runtime/base/errors.h"
 #include "runtime/engine/deployment.h"
 #include "tests/support/toy_model.h"
@@ -77,6 +79,23 @@ TEST_F(StageWiringTest, RefusesADeploymentThatContradictsItself) {
   EXPECT_THROW(StageWiring(prepare, "b"), WorldError);
   prepare.runs = {{2, 1}};
   EXPECT_THROW(StageWiring(prepare, "b"), WorldError);
+  prepare = deployment_.prepare_for("b");
+  prepare.runs = {{2, std::numeric_limits<SegmentId>::max()}};
+  EXPECT_THROW(StageWiring(prepare, "b"), WorldError);
+  prepare = deployment_.prepare_for("b");
+  prepare.segments[0].outputs.push_back(prepare.segments[0].inputs[0]);
+  EXPECT_THROW(StageWiring(prepare, "b"), WorldError) << "a value that is made twice";
+}
+
+TEST_F(StageWiringTest, RefusesAHeaderOrTailerThatRunsNothing) {
+  for (const char* device : {"a", "c"}) {
+    Prepare prepare = deployment_.prepare_for(device);
+    prepare.runs.clear();
+    EXPECT_THROW(StageWiring(prepare, device), WorldError) << device;
+  }
+  Prepare prepare = deployment_.prepare_for("c");
+  prepare.model_outputs.clear();
+  EXPECT_THROW(StageWiring(prepare, "c"), WorldError);
 }
 
 }  // namespace

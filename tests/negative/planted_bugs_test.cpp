@@ -99,6 +99,12 @@ std::function<void(Device&)> answering(MessageBody nonsense) {
   return [nonsense](Device& device) {
     while (auto message = device.receive(kNever)) {
       if (std::holds_alternative<Stop>(message->body)) return;
+      if (const auto* prepare = std::get_if<Prepare>(&message->body)) {
+        device.send("a", Probe{prepare->epoch});
+      }
+      if (const auto* probe = std::get_if<Probe>(&message->body)) {
+        device.send(kCoordinator, Reached{probe->epoch, message->from});
+      }
       const auto* chunk = std::get_if<WeightChunk>(&message->body);
       if (chunk != nullptr)
         device.send(kCoordinator, WeightAck{chunk->epoch, chunk->weight, chunk->offset});
@@ -134,6 +140,89 @@ TEST(Nonsense, AMessageForSomebodyElseIsRefused) {
 }
 
 TEST(Nonsense, AStopFromAnotherDeviceIsRefused) { expect_refusal(Stop{}, "only the coordinator"); }
+
+// A device that runs everything and ends each request with `nonsense`, then sends `rows`.
+std::function<void(Device&)> ending_with(MessageBody nonsense, std::vector<EventRow> rows = {}) {
+  return [=](Device& device) {
+    while (auto message = device.receive(kNever)) {
+      if (std::holds_alternative<Stop>(message->body)) return;
+      if (const auto* chunk = std::get_if<WeightChunk>(&message->body)) {
+        device.send(kCoordinator, WeightAck{chunk->epoch, chunk->weight, chunk->offset});
+        if (chunk->weight == "weight 5" && chunk->offset == 32) {
+          device.send(kCoordinator, Ready{chunk->epoch});
+        }
+      }
+      if (std::holds_alternative<Submit>(message->body)) {
+        device.send(kCoordinator, TokenMade{0, 0, 3});
+        device.send(kCoordinator, nonsense);
+      }
+      if (std::holds_alternative<AskEvents>(message->body)) device.send(kCoordinator, Events{rows});
+    }
+  };
+}
+
+ToyRun run_ending_with(const MessageBody& nonsense, std::vector<EventRow> rows = {}) {
+  ToyRun run{.stages = {{"a", 0, 5, {}}}, .requests = 1, .max_tokens = 1};
+  run.impostors["a"] = ending_with(nonsense, std::move(rows));
+  return run;
+}
+
+TEST(NonsenseToTheCoordinator, OutputsThatNobodyAskedForAreRefused) {
+  const auto run = run_ending_with(Done{0, {3}, {make_number(1)}});
+  EXPECT_THAT([&] { run(); }, ::testing::ThrowsMessage<WorldError>(::testing::HasSubstr(
+                                  "a answers nonsense: the end of request 0")));
+}
+
+TEST(NonsenseToTheCoordinator, ASecondTokenWhereOneWasAskedForIsRefused) {
+  const auto run = run_ending_with(TokenMade{0, 1, 3});
+  EXPECT_THAT([&] { run(); },
+              ::testing::ThrowsMessage<WorldError>(::testing::HasSubstr("asks for 1")));
+}
+
+TEST(NonsenseToTheCoordinator, AReasonIsOneBoundedPrintableLine) {
+  const auto run = run_ending_with(Failed{1, "\x1b[2J\n" + std::string(1'000'000, 'x')});
+  try {
+    run();
+    FAIL() << "accepted";
+  } catch (const WorldError& error) {
+    const std::string what = error.what();
+    EXPECT_LT(what.size(), 1000U);
+    EXPECT_EQ(what.find_first_of("\x1b\n"), std::string::npos) << what;
+  }
+}
+
+TEST(NonsenseToTheCoordinator, RowsThatCannotBeCostNoAnswer) {
+  const EventRow row{"a", event::kCompute, 2, 0, 0, Seconds(0.1), Seconds(0.2), 8};
+  EventRow nonsense = row;
+  nonsense.who = "\xff\x1b[2J";
+  const RunResult result = run_ending_with(Done{0, {3}, {}}, {row, nonsense})();
+  ASSERT_EQ(result.answers.size(), 1U);
+  EXPECT_EQ(result.log.rows().size(), 1U);
+  ASSERT_EQ(result.notes.size(), 1U);
+  EXPECT_THAT(result.notes[0], ::testing::HasSubstr("lacks 1 rows of a"));
+}
+
+TEST(NonsenseToTheCoordinator, ADeviceLostAfterTheLastAnswerCostsItsRowsOnly) {
+  ToyRun run{.stages = {{"a", 0, 5, {}}}, .requests = 1, .max_tokens = 1};
+  run.impostors["a"] = [](Device& device) {
+    while (auto message = device.receive(kNever)) {
+      if (const auto* chunk = std::get_if<WeightChunk>(&message->body)) {
+        device.send(kCoordinator, WeightAck{chunk->epoch, chunk->weight, chunk->offset});
+        if (chunk->weight == "weight 5" && chunk->offset == 32)
+          device.send(kCoordinator, Ready{chunk->epoch});
+      } else if (std::holds_alternative<Submit>(message->body)) {
+        device.send(kCoordinator, TokenMade{0, 0, 3});
+        device.send(kCoordinator, Done{0, {3}, {}});
+      } else if (std::holds_alternative<AskEvents>(message->body)) {
+        device.send(kCoordinator, Failed{1, "no room"});
+        return;
+      }
+    }
+  };
+  const RunResult result = run();
+  ASSERT_EQ(result.answers.size(), 1U);
+  EXPECT_THAT(result.notes, ::testing::ElementsAre(::testing::HasSubstr("no room")));
+}
 
 }  // namespace
 }  // namespace lingua

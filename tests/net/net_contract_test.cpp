@@ -17,7 +17,7 @@ namespace lingua::testing {
 namespace {
 
 std::unique_ptr<Device> join(const DeviceSpec& spec, const std::string& address) {
-  return join_as_worker({spec, address, {}}, std::make_unique<NullExecutor>());
+  return join_as_worker({spec, address, {}, {}}, std::make_unique<NullExecutor>());
 }
 
 // A device in a process of its own, which waits for the coordinator's address in a pipe.

@@ -38,7 +38,7 @@ std::string world_error(Function function) {
 
 std::unique_ptr<Device> join(const DeviceName& name, const std::string& address,
                              const NetOptions& options = {}) {
-  return join_as_worker({spec_of(name), address, options}, std::make_unique<NullExecutor>());
+  return join_as_worker({spec_of(name), address, options, {}}, std::make_unique<NullExecutor>());
 }
 
 LocalProcess peer_process(const DeviceName& name, const std::string& address) {
@@ -76,6 +76,52 @@ struct RawRun {
 Frame text_frame(const std::string& text) {
   auto owner = std::make_shared<const std::string>(text);
   return {*owner, owner};
+}
+
+// A worker whose user computes and does not listen; and what it is told then.
+struct DeafWorker {
+  explicit DeafWorker(NetCoordinator& coordinator) {
+    auto joined = std::async(std::launch::async, [&] {
+      NetWorkerOptions options{spec_of("deaf"), coordinator.address(), {}, {}};
+      options.on_unheard_end = [this](const std::string& reason) { told.set_value(reason); };
+      return join_as_worker(options, std::make_unique<NullExecutor>());
+    });
+    coordinator.wait_for({"deaf"}, [] {});
+    device = joined.get();
+  }
+  bool is_told_within(double seconds) {
+    return reason.wait_for(std::chrono::duration<double>(seconds)) == std::future_status::ready;
+  }
+
+  std::promise<std::string> told;
+  std::future<std::string> reason = told.get_future();
+  std::unique_ptr<Device> device;
+};
+
+TEST(UnheardEnd, OfAStopIsToldWithinASecond) {
+  NetCoordinator coordinator({});
+  DeafWorker worker(coordinator);
+  coordinator.device().send("deaf", AskTelemetry{});
+  EXPECT_FALSE(worker.is_told_within(1)) << "other messages may wait";
+  coordinator.device().send("deaf", Stop{});
+  ASSERT_TRUE(worker.is_told_within(1));
+  EXPECT_EQ(worker.reason.get(), "");
+}
+
+TEST(UnheardEnd, OfALostCoordinatorIsToldWithTheReason) {
+  auto coordinator = std::make_unique<NetCoordinator>(NetOptions{});
+  DeafWorker worker(*coordinator);
+  coordinator.reset();
+  ASSERT_TRUE(worker.is_told_within(3));
+  EXPECT_NE(worker.reason.get(), "");
+}
+
+TEST(UnheardEnd, IsNotToldToWhoListens) {
+  NetCoordinator coordinator({});
+  DeafWorker worker(coordinator);
+  coordinator.device().send("deaf", Stop{});
+  EXPECT_TRUE(worker.device->receive(worker.device->now() + Seconds(5)));
+  EXPECT_FALSE(worker.is_told_within(1));
 }
 
 TEST(NetAddress, AcceptsHostsAndPortsAndNothingElse) {

@@ -35,7 +35,7 @@ void serve(Device& device) {
 int main(int argc, char** argv) {
   try {
     LINGUA_CHECK(argc == 3);
-    serve(*join_as_worker({spec_of(argv[1]), argv[2], {}}, std::make_unique<NullExecutor>()));
+    serve(*join_as_worker({spec_of(argv[1]), argv[2], {}, {}}, std::make_unique<NullExecutor>()));
     return 0;
   } catch (const Error& error) {
     std::fprintf(stderr, "starting\nnet_peer: %s\n", error.what());

@@ -88,7 +88,12 @@ inline std::vector<MessageBody> sample_bodies() {
           AskTelemetry{},
           TelemetryReport{{4e9, 38.5, 0.75, 0.5}},
           Stop{},
-          PeerLost{"the connection broke"}};
+          PeerLost{"the connection broke"},
+          Probe{3},
+          Reached{3, "phone1"},
+          LinkLost{3, "phone2", "no \xff answer"},
+          AskStanding{},
+          Standing{true, 70, 69, "waits for step 3 of request 8"}};
 }
 
 }  // namespace lingua

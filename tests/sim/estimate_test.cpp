@@ -82,8 +82,16 @@ Scene random_scene(std::uint64_t seed) {
   return scene;
 }
 
+// Shapes are all that is simulated.
+class Shapes final : public ModelSource {
+ public:
+  bool has_data() const override { return false; }
+  void read(const WeightSpec&, std::int64_t, std::int64_t, std::byte*) override {}
+  std::string program(const Segment&) override { return {}; }
+};
+
 Metrics simulate(const Scene& scene) {
-  testing::ToySource source;
+  Shapes source;
   CoordinatorJob job;
   job.deployment.segmentation = &scene.segmentation;
   job.deployment.source = &source;

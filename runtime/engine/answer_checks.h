@@ -1,0 +1,59 @@
+#pragma once
+// What devices say of their requests, held against what they were asked.
+//
+// Messages come from the network: before anyone reads a token or a tensor, it has the number, dtype,
+// shape and contents that the deployment says. Each function gives what is wrong, in words that
+// follow "NAME answers nonsense: "; empty when nothing is.
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "runtime/engine/deployment.h"
+
+namespace lingua {
+
+class AnswerChecks {
+ public:
+  // REQUIRES: the deployment outlives it.
+  explicit AnswerChecks(const Deployment& deployment);
+
+  void submitted(const Submit& submit);
+  void cancelled(RequestId request);
+
+  // Takes a token, which must be the next of a request that goes on.
+  std::string take(const TokenMade& token);
+  // Takes the end of a request, which must hold what its tokens said, or the outputs of its pass.
+  std::string take(const Done& done);
+
+  // A row of the event log that `from` may have written by `now`.
+  bool plausible(const EventRow& row, const DeviceName& from, Seconds now) const;
+
+ private:
+  struct Request {
+    Step step;
+    std::int64_t max_tokens = 0;
+    std::vector<TokenId> stop_tokens;
+    std::vector<TokenId> tokens;
+    bool cancelled = false;
+    bool done = false;
+  };
+
+  const TensorSpec* spec_of(ValueId value) const;
+  std::string wrong_outputs(const Request& request, const std::vector<Tensor>& outputs) const;
+  std::string wrong_end(const Request& request, const std::vector<TokenId>& tokens) const;
+
+  const Deployment& deployment_;
+  const bool with_data_;
+  const std::set<DeviceName> devices_;
+  std::int64_t vocabulary_ = 0;  // 0: not known
+  std::map<RequestId, Request> requests_;
+};
+
+// Whether a tensor is what its spec says for a step, with contents where `with_data`. Empty when it
+// is; else "dtype fp32 instead of bf16" and the like.
+std::string wrong_tensor(const Tensor& tensor, const TensorSpec& spec, const Step& step,
+                         bool with_data);
+
+}  // namespace lingua
