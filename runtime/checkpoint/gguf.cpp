@@ -148,7 +148,7 @@ DType Gguf::own_dtype() const {
   return count.own();
 }
 
-std::vector<std::string> Gguf::tensor_names() const {
+std::vector<std::string> Gguf::names() const {
   std::vector<std::string> names;
   for (const auto& [name, tensor] : impl_->header.tensors) names.push_back(name);
   return names;

@@ -47,11 +47,11 @@ class Gguf : public StoredWeights {
   const Type& value(const std::string& key) const;
 
   const std::string& path() const override;
+  std::vector<std::string> names() const override;
   const WeightSpec* find(const std::string& name) const override;
   void read(const std::string& name, std::int64_t offset, std::int64_t bytes,
             std::byte* out) const override;
   DType own_dtype() const override;
-  std::vector<std::string> tensor_names() const;  // sorted
 
  private:
   struct Impl;

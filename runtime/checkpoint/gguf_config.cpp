@@ -52,6 +52,28 @@ class Metadata {
     return find(key) == nullptr ? otherwise : integer(key, low, high);
   }
 
+  // The same of a key that may have a list with an entry for each layer, all equal.
+  std::int64_t integer_of_layers(const std::string& key, std::int64_t low, std::int64_t high,
+                                 std::int64_t layers) const {
+    const Gguf::Value* value = find(key);
+    const auto* list = value != nullptr ? std::get_if<std::vector<std::int64_t>>(value) : nullptr;
+    if (list == nullptr) return integer(key, low, high);
+    if (list->size() != static_cast<std::size_t>(layers)) {
+      refuse(key, fmt::format("has {} entries for {} layers", list->size(), layers));
+    }
+    for (std::size_t i = 0; i < list->size(); ++i) {
+      if ((*list)[i] != list->front()) {
+        refuse(key, fmt::format("has {} for layer 0 and {} for layer {}; layers of different "
+                                "sizes are not supported",
+                                list->front(), (*list)[i], i));
+      }
+    }
+    if (list->front() < low || list->front() > high) {
+      refuse(key, fmt::format("{} is not an integer from {} to {}", list->front(), low, high));
+    }
+    return list->front();
+  }
+
   // Stored as float32 it is the shortest decimal that gives it: 1e-06, not 9.99999997e-07.
   double number(const std::string& key, double low, double high) const {
     const Gguf::Value* value = find(key);
@@ -156,18 +178,45 @@ json llama3_scaling(const Metadata& data, double theta, std::int64_t head_dim) {
   return scaling;
 }
 
+// With what llama.cpp's yarn has when a file says no more; the rest is refused.
+json yarn_scaling(const Metadata& data) {
+  const std::pair<const char*, double> fixed[] = {{".rope.scaling.attn_factor", 1},
+                                                  {".rope.scaling.yarn_attn_factor", 1},
+                                                  {".rope.scaling.yarn_ext_factor", 1},
+                                                  {".rope.scaling.yarn_log_multiplier", 0}};
+  for (const auto& [key, only] : fixed) {
+    const double value = data.find(key) == nullptr ? only : data.number(key, -1e9, 1e9);
+    if (value != only) data.refuse(key, fmt::format("{} is not supported; {} is", value, only));
+  }
+  json scaling = {{"rope_type", "yarn"}, {"factor", data.number(".rope.scaling.factor", 0, 1e6)}};
+  constexpr const char* kContext = ".rope.scaling.original_context_length";
+  if (data.is_set(kContext)) {
+    scaling["original_max_position_embeddings"] = data.integer(kContext, 1, kMaxPositions);
+  }
+  for (const char* field : {"beta_fast", "beta_slow"}) {
+    const std::string key = fmt::format(".rope.scaling.yarn_{}", field);
+    if (data.find(key) != nullptr) scaling[field] = data.number(key, 0, 1e6);
+  }
+  return scaling;
+}
+
 json rope_scaling(const Metadata& data, double theta, std::int64_t head_dim) {
   std::string type = "linear";
   if (data.find(".rope.scaling.type") != nullptr) {
     type = data.file().value<std::string>(data.full(".rope.scaling.type"));
   }
-  if (type != "linear" && type != "none") {
-    data.refuse(".rope.scaling.type",
-                fmt::format("'{}' is not supported; 'none' and 'linear' are", type.substr(0, 40)));
+  // llama.cpp stretches both kinds of Gemma 3's layers by yarn; no config does.
+  const bool yarn = type == "yarn" && data.full(".") != "gemma3.";
+  if (type != "linear" && type != "none" && !yarn) {
+    data.refuse(
+        ".rope.scaling.type",
+        fmt::format("'{}' is not supported; 'none', 'linear' and (not for gemma3) 'yarn' are",
+                    type.substr(0, 40)));
   }
+  if (yarn && data.file().find("rope_freqs.weight") == nullptr) return yarn_scaling(data);
   const char* key =
       data.find(".rope.scaling.factor") != nullptr ? ".rope.scaling.factor" : ".rope.scale_linear";
-  const double factor = data.is_set(key) && type == "linear" ? data.number(key, 0, 1e6) : 1;
+  const double factor = data.is_set(key) && type != "none" ? data.number(key, 0, 1e6) : 1;
   const bool stored = data.file().find("rope_freqs.weight") != nullptr;
   if (factor == 1) return stored ? llama3_scaling(data, theta, head_dim) : json(nullptr);
   if (stored) data.refuse(key, "contradicts the tensor 'rope_freqs.weight'; one of both is read");
@@ -216,7 +265,8 @@ json config_of(const Gguf& file) {
     data.refuse(".expert_count", "mixtures of experts are not supported");
   }
   const std::int64_t hidden = data.integer(".embedding_length", 1, kMaxSize);
-  const std::int64_t heads = data.integer(".attention.head_count", 1, hidden);
+  const std::int64_t layers = data.integer(".block_count", 1, kMaxLayers);
+  const std::int64_t heads = data.integer_of_layers(".attention.head_count", 1, hidden, layers);
   const std::int64_t head_dim =
       data.integer(".attention.key_length", 2, kMaxHeadDim, std::max(hidden / heads, INT64_C(2)));
   for (const char* key :
@@ -228,16 +278,19 @@ json config_of(const Gguf& file) {
                                    other, head_dim));
     }
   }
+  constexpr const char* kKeyHeads = ".attention.head_count_kv";
   const double theta = data.number(".rope.freq_base", 0, 1e12, 10000);
   json config = {
       {"architectures", {architecture.class_name}},
       {"model_type", architecture.model_type},
       {"vocab_size", embedding_shape(data, hidden)},
       {"hidden_size", hidden},
-      {"intermediate_size", data.integer(".feed_forward_length", 1, kMaxSize)},
-      {"num_hidden_layers", data.integer(".block_count", 1, kMaxLayers)},
+      {"intermediate_size", data.integer_of_layers(".feed_forward_length", 1, kMaxSize, layers)},
+      {"num_hidden_layers", layers},
       {"num_attention_heads", heads},
-      {"num_key_value_heads", data.integer(".attention.head_count_kv", 1, heads, heads)},
+      {"num_key_value_heads", data.find(kKeyHeads) == nullptr
+                                  ? heads
+                                  : data.integer_of_layers(kKeyHeads, 1, heads, layers)},
       {"head_dim", head_dim},
       {"max_position_embeddings", data.integer(".context_length", 1, kMaxPositions)},
       {"rms_norm_eps", data.number(".attention.layer_norm_rms_epsilon", 0, 1)},

@@ -70,13 +70,19 @@ class ModelWeights : public StoredWeights {
     heads_ = config.at("num_attention_heads");
     key_heads_ = config.at("num_key_value_heads");
     head_dim_ = config.at("head_dim");
-    for (const std::string& name : file.tensor_names()) {
+    for (const std::string& name : file.names()) {
       if (name != "rope_freqs.weight") add(name);
     }
   }
 
   const std::string& path() const override { return file_.path(); }
   DType own_dtype() const override { return file_.own_dtype(); }
+
+  std::vector<std::string> names() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, weight] : weights_) names.push_back(name);
+    return names;
+  }
 
   const WeightSpec* find(const std::string& name) const override {
     const auto it = weights_.find(name);
@@ -206,7 +212,7 @@ void check_holds_model(const Gguf& file) {
     refuse(fmt::format("metadata key 'general.type': holds {}, not a language model ('model')",
                        quoted(*type)));
   }
-  const std::vector<std::string> names = file.tensor_names();
+  const std::vector<std::string> names = file.names();
   if (names.empty()) refuse("has no tensors: it holds a vocabulary alone, not a model");
   for (const std::string& name : names) {
     for (const std::string_view start :

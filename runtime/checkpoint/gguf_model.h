@@ -8,7 +8,8 @@
 // What a file does not say is what llama.cpp takes for it: attention over all positions for llama
 // (also Mistral 7B v0.1, whose window no file holds); 5 sliding layers to 1 full one, a local
 // rotary base of 10,000 and the query scale of its size for gemma3. Llama 3's scaling of positions
-// is read back from the tensor that holds its result.
+// is read back from the tensor that holds its result; yarn's is taken with the magnitude of attention
+// that follows from its factor. Sizes may be lists with an entry for each layer, all equal.
 // Errors: InputError names the file and the key or tensor: an architecture that is not supported
 // (with the list of those that are), mixtures of experts, other scalings of positions, a model in
 // several files, a tensor that such a model does not have.

@@ -362,6 +362,12 @@ void Checkpoint::open_shards(const fs::path& folder) {
   }
 }
 
+std::vector<std::string> Checkpoint::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, file] : where_) names.push_back(name);
+  return names;
+}
+
 const WeightSpec* Checkpoint::find(const std::string& name) const {
   const auto it = where_.find(name);
   return it == where_.end() ? nullptr : &it->second->tensors().at(name);

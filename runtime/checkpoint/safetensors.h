@@ -51,6 +51,7 @@ class Checkpoint : public StoredWeights {
   explicit Checkpoint(const std::filesystem::path& folder);
 
   const std::string& path() const override { return path_; }
+  std::vector<std::string> names() const override;
   const WeightSpec* find(const std::string& name) const override;
   void read(const std::string& name, std::int64_t offset, std::int64_t bytes,
             std::byte* out) const override;

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "runtime/model/segment.h"
 
@@ -33,6 +34,8 @@ class StoredWeights {
 
   // The file that names the weights: for error messages.
   virtual const std::string& path() const = 0;
+
+  virtual std::vector<std::string> names() const = 0;  // sorted
 
   // Null when there is no such tensor. The spec's dtype is the one that read() gives: the stored
   // one, or float32 for formats that are dequantised on the way.

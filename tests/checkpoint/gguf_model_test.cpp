@@ -95,7 +95,7 @@ TEST_P(ConvertedModel, HasTheWeightsOfItsCheckpoint) {
   }
   // As many as the file has: the rotary scaling is in the config.
   const bool scaled = file.find("rope_freqs.weight") != nullptr;
-  EXPECT_EQ(file.tensor_names().size() - (scaled ? 1 : 0), golden_.at("tensors").size());
+  EXPECT_EQ(file.names().size() - (scaled ? 1 : 0), golden_.at("tensors").size());
   EXPECT_EQ(weights->find("rope_freqs.weight"), nullptr);
 }
 
@@ -277,10 +277,58 @@ TEST_F(GgufModel, IsRefusedWhenItsArchitectureIsNotSupported) {
   EXPECT_THAT(refusal(small("llama", split)), HasSubstr("several files"));
   const auto merged = [](Writer& writer) { writer.integer("split.count", 0); };
   EXPECT_EQ(refusal(small("llama", merged)), "");
-  const auto yarn = [](Writer& writer) { writer.text("qwen2.rope.scaling.type", "yarn"); };
-  EXPECT_THAT(refusal(small("qwen2", yarn)), AllOf(HasSubstr("'yarn'"), HasSubstr("'linear'")));
+  const auto longrope = [](Writer& writer) { writer.text("qwen2.rope.scaling.type", "longrope"); };
+  EXPECT_THAT(refusal(small("qwen2", longrope)),
+              AllOf(HasSubstr("'longrope'"), HasSubstr("'linear'")));
   const auto partial = [](Writer& writer) { writer.integer("llama.rope.dimension_count", 2); };
   EXPECT_THAT(refusal(small("llama", partial)), HasSubstr("rope.dimension_count"));
+}
+
+TEST_F(GgufModel, MayHaveTheScalingOfYarn) {
+  const auto yarn = [](const std::string& architecture, const std::string& key, float value) {
+    return [=](Writer& writer) {
+      const std::string scaling = architecture + ".rope.scaling.";
+      writer.text(scaling + "type", "yarn").number(scaling + "factor", 4);
+      writer.integer(scaling + "original_context_length", 16).number(scaling + key, value);
+    };
+  };
+  EXPECT_EQ(config(small("qwen2", yarn("qwen2", "yarn_beta_fast", 16))).at("rope_scaling"),
+            (json{{"rope_type", "yarn"},
+                  {"factor", 4.0},
+                  {"original_max_position_embeddings", 16},
+                  {"beta_fast", 16.0}}));
+  EXPECT_EQ(refusal(small("llama", yarn("llama", "attn_factor", 1))), "");
+  EXPECT_THAT(refusal(small("llama", yarn("llama", "attn_factor", 0.5))),
+              AllOf(HasSubstr("'llama.rope.scaling.attn_factor'"), HasSubstr("0.5")));
+  EXPECT_THAT(refusal(small("llama", yarn("llama", "yarn_log_multiplier", 0.1F))),
+              HasSubstr("'llama.rope.scaling.yarn_log_multiplier'"));
+  EXPECT_THAT(refusal(small("gemma3", yarn("gemma3", "yarn_beta_fast", 16))), HasSubstr("'yarn'"));
+}
+
+TEST_F(GgufModel, MayListASizeForEachLayerWhereAllAreEqual) {
+  constexpr std::uint32_t kUint32 = 4;
+  const auto list = [](const std::string& key, std::vector<std::uint32_t> values) {
+    return [=](Writer& writer) { writer.list("llama." + key, kUint32, values); };
+  };
+  EXPECT_EQ(config(small("llama", list("attention.head_count_kv", {1}))).at("num_key_value_heads"),
+            1);
+  const auto heads = list("attention.head_count", {2});
+  EXPECT_EQ(config(small("llama", heads, "attention.head_count")).at("num_attention_heads"), 2);
+  const auto inner = list("feed_forward_length", {12});
+  EXPECT_EQ(config(small("llama", inner, "feed_forward_length")).at("intermediate_size"), 12);
+  EXPECT_THAT(refusal(small("llama", list("attention.head_count_kv", {1, 1}))),
+              AllOf(HasSubstr("'llama.attention.head_count_kv'"), HasSubstr("2 entries for 1")));
+  EXPECT_THAT(refusal(small("llama", list("attention.head_count_kv", {3}))),
+              HasSubstr("3 is not an integer from 1 to 2"));
+  const auto two = [&](std::vector<std::uint32_t> of_layers) {
+    return [=](Writer& writer) {
+      writer.integer("llama.block_count", 2);
+      writer.list("llama.attention.head_count_kv", kUint32, of_layers);
+    };
+  };
+  EXPECT_EQ(config(small("llama", two({1, 1}), "block_count")).at("num_key_value_heads"), 1);
+  EXPECT_THAT(refusal(small("llama", two({1, 2}), "block_count")),
+              HasSubstr("has 1 for layer 0 and 2 for layer 1"));
 }
 
 TEST_F(GgufModel, IsRefusedWithAScalingThatIsNotLlama3s) {

@@ -36,7 +36,7 @@ constexpr std::uint32_t kQ4K = 12;
 void read_everything(const Gguf& file) {
   constexpr std::int64_t kPiece = 4096;
   std::vector<std::byte> piece(kPiece);
-  for (const std::string& name : file.tensor_names()) {
+  for (const std::string& name : file.names()) {
     const WeightSpec& spec = *file.find(name);
     for (std::int64_t at = 0; at < spec.bytes(); at += kPiece) {
       file.read(name, at, std::min(kPiece, spec.bytes() - at), piece.data());
@@ -161,7 +161,7 @@ TEST_F(GgufFile, GivesShapesOutermostFirstAndValuesAsTheyStand) {
   EXPECT_EQ(*file.find("brain"), (WeightSpec{"brain", DType::kBFloat16, {2}}));
   EXPECT_EQ(file.find("none")->bytes(), 0);
   EXPECT_EQ(file.find("other"), nullptr);
-  EXPECT_THAT(file.tensor_names(), ElementsAre("brain", "cube", "half", "none", "scalar"));
+  EXPECT_THAT(file.names(), ElementsAre("brain", "cube", "half", "none", "scalar"));
   EXPECT_THAT(read<float>(file, "cube", 5, 3), ElementsAre(5.5F, 6.5F, 7.5F));
   EXPECT_THAT(read<float>(file, "scalar", 0, 1), ElementsAre(7.0F));
   EXPECT_THAT(read<std::uint16_t>(file, "half", 0, 1), ElementsAre(0x3c00));

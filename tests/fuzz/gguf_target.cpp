@@ -16,7 +16,7 @@ void run(const std::string& bytes) {
   static const MemoryFile content;
   content.write(bytes);
   const Gguf file(content.path());
-  for (const std::string& name : file.tensor_names()) read_all(file, name);
+  for (const std::string& name : file.names()) read_all(file, name);
   if (file.find_value("general.architecture") == nullptr) return;
   config_of(file);
   const auto weights = weights_of(file);

@@ -19,6 +19,7 @@ struct FuzzTarget {
 
 FuzzTarget gguf_target();
 FuzzTarget json_target();
+FuzzTarget npy_target();
 FuzzTarget safetensors_target();
 FuzzTarget sentencepiece_target();
 FuzzTarget tokenizer_gguf_target();
