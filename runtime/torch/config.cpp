@@ -24,8 +24,12 @@ ConfigFields::ConfigFields(json values, std::string origin)
   if (!values_.is_object()) throw InputError(fmt::format("{}: is not a JSON object", origin_));
 }
 
+std::string ConfigFields::message(const std::string& field, const std::string& why) const {
+  return fmt::format("{}: field '{}{}': {}", origin_, prefix_, field, why);
+}
+
 void ConfigFields::refuse(const std::string& field, const std::string& why) const {
-  throw InputError(fmt::format("{}: field '{}{}': {}", origin_, prefix_, field, why));
+  throw InputError(message(field, why));
 }
 
 const json* ConfigFields::find(const std::string& field) const {

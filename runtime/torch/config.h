@@ -28,6 +28,8 @@ class ConfigFields {
   const std::string& origin() const { return origin_; }
   const nlohmann::json& values() const { return values_; }
 
+  // "ORIGIN: field 'NAME': WHY", and the InputError that says so.
+  std::string message(const std::string& field, const std::string& why) const;
   [[noreturn]] void refuse(const std::string& field, const std::string& why) const;
 
   // Null when the field is missing or null.

@@ -90,9 +90,35 @@ std::vector<std::string> read_labels(const ConfigFields& fields) {
       fields.refuse("id2label", fmt::format("has {} labels, but none of \"{}\"; 0 to {} are needed",
                                             count, id, count - 1));
     }
-    labels.push_back(names.text(id, ""));
+    const std::string name = names.text(id, "");
+    const bool repeats = std::find(labels.begin(), labels.end(), name) != labels.end();
+    labels.push_back(repeats ? fmt::format("{} ({})", name, id) : name);
   }
   return labels;
+}
+
+// What transformers trains such a model for: models/bloom/modeling_bloom.py, loss/loss_utils.py.
+ClassScore read_class_score(const ConfigFields& fields, std::size_t labels) {
+  const std::string problem = fields.text("problem_type", "");
+  if (problem == "multi_label_classification") return ClassScore::kEach;
+  if (problem == "regression") return ClassScore::kRaw;
+  if (!problem.empty() && problem != "single_label_classification") {
+    fields.refuse("problem_type",
+                  fmt::format("{} is not supported; \"regression\", "
+                              "\"single_label_classification\" and \"multi_label_classification\" "
+                              "are",
+                              ConfigFields::shown(problem)));
+  }
+  return labels == 1 ? ClassScore::kRaw : ClassScore::kShares;
+}
+
+// -1 is what some configs write for none.
+std::optional<std::int64_t> read_pad_token(const ConfigFields& fields, std::int64_t vocabulary) {
+  const json* value = fields.find("pad_token_id");
+  if (value == nullptr || *value == -1) return std::nullopt;
+  const std::vector<std::int64_t> ids = fields.tokens("pad_token_id", vocabulary);
+  if (value->is_array()) fields.refuse("pad_token_id", "is a list; one token is needed");
+  return ids[0];
 }
 
 // The sizes of "hidden=64,layers=4", by their fields.
@@ -163,12 +189,17 @@ FamilyModel read_family_model(const ConfigFields& fields) {
   return model;
 }
 
+void read_classes(const ConfigFields& fields, FamilyModel* model) {
+  if (!architecture_of(fields).ends_with("ForSequenceClassification")) return;
+  model->task = Task::kClassifier;
+  model->labels = read_labels(fields);
+  model->class_score = read_class_score(fields, model->labels.size());
+}
+
 void read_common_fields(const ConfigFields& fields, std::int64_t vocabulary, FamilyModel* model) {
   model->vocabulary = vocabulary;
-  if (architecture_of(fields).ends_with("ForSequenceClassification")) {
-    model->task = Task::kClassifier;
-    model->labels = read_labels(fields);
-  }
+  read_classes(fields, model);
+  model->pad_token = read_pad_token(fields, vocabulary);
   model->stop_tokens = fields.tokens("eos_token_id", vocabulary);
   model->max_positions = fields.integer("max_position_embeddings", kMaxPositions, 0);
   model->initializer_range = fields.number("initializer_range", 0, 10, 0.02);

@@ -27,6 +27,9 @@ struct FamilyModel {
   std::int64_t max_positions = 0;         // 0: not known
   std::vector<std::int64_t> stop_tokens;  // end of sequence
   std::vector<std::string> labels;        // of a classifier
+  ClassScore class_score = ClassScore::kShares;
+  std::optional<std::int64_t> pad_token;  // a classifier passes over it at the end
+  std::vector<std::string> notes;         // what its user should know: a line each
   double initializer_range = 0.02;        // deviation of random weights
   // What random weights are drawn by (random_model.h).
   std::int64_t inner = 0;      // width of the MLP
@@ -75,8 +78,11 @@ const std::vector<const Family*>& families();
 // The family of a config by its model_type and architectures, and what it makes of it.
 FamilyModel read_family_model(const ConfigFields& fields);
 
-// For families: task and labels (by `architectures`), vocabulary, stop tokens, the longest sequence
-// and the deviation of random weights, from the fields that all families call the same.
+// For families: task, labels and what their scores are, by `architectures` and problem_type.
+void read_classes(const ConfigFields& fields, FamilyModel* model);
+
+// For families: classes, vocabulary, stop and padding tokens, the longest sequence and the deviation
+// of random weights, from the fields that all families call the same.
 void read_common_fields(const ConfigFields& fields, std::int64_t vocabulary, FamilyModel* model);
 
 // Names of the published configurations, and what to write for a custom one of each family.

@@ -7,11 +7,14 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/torch/input_ranges.h"
 #include "runtime/torch/script_graph.h"
 #include "runtime/torch/script_model.h"
+#include "runtime/torch/script_purity.h"
 #include "runtime/torch/segment_program.h"
 #include "runtime/torch/shape_inference.h"
 #include "runtime/torch/tensor_convert.h"
+#include "runtime/torch/torch_error.h"
 
 namespace lingua {
 namespace {
@@ -140,7 +143,7 @@ class GraphBuilder {
     if (!weight.value->hasUses()) return;
     Value& value = add_value(weight.value, ValueKind::kWeight);
     value.name = weight.name;
-    value.dtype = from_scalar_type(weight.tensor.scalar_type());
+    value.dtype = dtype_of(weight.tensor, "weight " + weight.name);
     for (std::int64_t dim : weight.tensor.sizes())
       value.dims.emplace_back(static_cast<double>(dim));
     mapping_.weights[weight.name] = weight.value;
@@ -185,7 +188,7 @@ class GraphBuilder {
                          std::none_of(roots.begin(), roots.end(), [&](const jit::Value* root) {
                            return states_.count(root) != 0;
                          });
-    value->dtype = from_scalar_type(first.toTensor().scalar_type());
+    value->dtype = dtype_of(first.toTensor(), kind);
     const auto dimensions = static_cast<std::size_t>(first.toTensor().dim());
     std::vector<std::vector<double>> dims(dimensions);
     for (const StepSample& sample : samples_) {
@@ -236,6 +239,18 @@ class GraphBuilder {
       most = std::max(most, samples[i] / static_cast<double>(fit_steps()[i].new_tokens));
     }
     return StepFunction({0, most, 0, 0, 0, 0});
+  }
+
+  DType dtype_of(const at::Tensor& tensor, const std::string& whose) const {
+    if (tensor.layout() != at::kStrided) {
+      refuse(whose, fmt::format("tensors of layout {} are not supported; accepted are dense ones",
+                                c10::str(tensor.layout())));
+    }
+    try {
+      return from_scalar_type(tensor.scalar_type());
+    } catch (const InputError& error) {
+      refuse(whose, error.what());
+    }
   }
 
   [[noreturn]] void refuse(const std::string& kind, const std::string& why) const {
@@ -337,24 +352,79 @@ ImportedModel import_file(const std::string& file, const ImportOptions& options)
 
 }  // namespace
 
-ImportedModel import_script(ScriptModel model) {
-  ScriptForward forward = flatten_forward(model);
-  std::vector<StepSample> samples = sample_steps(model, forward);
-  while (fold_constants(forward, samples) > 0) {
-    simplify(forward);
-    samples = sample_steps(model, forward);
+namespace {
+
+// The number of elements of each output that is a list, at the sample steps.
+std::vector<std::size_t> output_lengths(const ScriptModel& model, const ScriptForward& forward,
+                                        const std::vector<StepSample>& samples) {
+  std::vector<std::size_t> lengths;
+  for (const jit::Value* output : forward.graph->outputs()) {
+    const auto length = [&](const StepSample& sample) {
+      const c10::IValue& value = sample.values.at(output);
+      return value.isTensorList() ? value.toTensorList().size() : 0;
+    };
+    lengths.push_back(length(samples.front()));
+    if (std::any_of(samples.begin(), samples.end(),
+                    [&](const StepSample& sample) { return length(sample) != lengths.back(); })) {
+      throw InputError(fmt::format(
+          "{}: forward returns a list whose length depends on the number of tokens; accepted are "
+          "lists of a fixed length",
+          model.name));
+    }
   }
+  return lengths;
+}
+
+// What draws random numbers may fail as it does: the first says more.
+std::vector<StepSample> first_samples(const ScriptModel& model, const ScriptForward& forward) {
+  try {
+    return sample_steps(model, forward);
+  } catch (const InputError&) {
+    check_is_deterministic(model, *forward.graph);
+    throw;
+  }
+}
+
+// The flat forward and what it does at the sample steps.
+std::vector<StepSample> flatten_and_sample(const ScriptModel& model, ScriptForward* forward) {
+  try {
+    *forward = flatten_forward(model);
+    std::vector<StepSample> samples = first_samples(model, *forward);
+    if (unpack_output_lists(*forward, output_lengths(model, *forward, samples))) {
+      samples = sample_steps(model, *forward);
+    }
+    while (fold_constants(*forward, samples) > 0) {
+      simplify(*forward);
+      samples = sample_steps(model, *forward);
+    }
+    check_is_deterministic(model, *forward->graph);
+    return samples;
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw InputError(fmt::format("{}: forward cannot be read: {}", model.name, first_line(error)));
+  }
+}
+
+}  // namespace
+
+ImportedModel import_script(ScriptModel model) {
+  ScriptForward forward;
+  std::vector<StepSample> samples = flatten_and_sample(model, &forward);
   ImportedModel imported;
   GraphMapping mapping;
   GraphBuilder(model, forward, samples).build(&imported.graph, &mapping);
   imported.family = model.family;
   imported.is_language_model = model.is_language_model;
   imported.labels = model.labels;
+  imported.class_score = model.class_score;
+  imported.notes = model.notes;
   imported.max_positions = model.max_positions;
   imported.vocabulary = model.vocabulary;
   imported.stop_tokens = model.stop_tokens;
   imported.kv_cache = model.kv_cache;
   if (imported.family.empty()) recognise_language_model(&imported);
+  imported.index_inputs = index_ranges(model, forward, samples.front());
   imported.source =
       std::make_unique<ScriptSource>(std::move(model), std::move(forward), std::move(mapping));
   return imported;

@@ -10,11 +10,12 @@
 // where tokens is the one model input and the logits the one output. With Head::kScore it takes
 // targets [n] int64 as a second input and returns the natural logarithm of the probability of each
 // target after its position, [n] float32. A classifier returns logits [1, labels] after the last
-// token, whatever the head.
+// token that is not padding, whatever the head.
 // Errors: InputError names file, field and value.
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +32,13 @@ enum class Head {
   kScore,  // log-probabilities of given targets: for perplexity, without sending logits
 };
 
+// What a classifier's logits are made into.
+enum class ClassScore {
+  kShares,  // soft-max: one label is right
+  kEach,    // the logistic function of each: several labels may be
+  kRaw,     // nothing: regression, rewards
+};
+
 struct ImportOptions {
   DType dtype = DType::kFloat32;  // of weights and activations; for a folder or name
   bool kv_cache = true;           // of a language model's folder or name; else there is none
@@ -38,9 +46,16 @@ struct ImportOptions {
   // Every matrix of weights in int8, one scale per output channel: for a folder or name. The graph is
   // the same, node for node and value for value, as without (see quantise.h).
   bool int8 = false;
-  // For a TorchScript file: one "NAME=DIMxDIMx...:DTYPE" per input of forward, where a dimension is
-  // a number or n ("tokens=1xn:int64"). Empty: one int64 input of shape 1xn is tried.
+  // For a TorchScript file, what the arguments of forward are: "NAME=DIMxDIMx...:DTYPE" for a
+  // tensor, where a dimension is a number or n ("tokens=1xn:int64"), several of these with commas for
+  // a list or tuple, and "NAME=VALUE" for a number. Empty: one int64 input of shape 1xn is tried.
   std::vector<std::string> inputs;
+};
+
+// What an integer input may be: 0 to end - 1.
+struct IndexRange {
+  std::int64_t end = 0;  // 0: no operation bounds it
+  std::string why_not;   // random numbers do not do; else empty
 };
 
 struct ImportedModel {
@@ -49,10 +64,13 @@ struct ImportedModel {
   std::string family;               // "gemma3"; empty for a TorchScript file
   bool is_language_model = false;   // takes token ids, gives logits over a vocabulary
   std::vector<std::string> labels;  // of a classifier (config.json's id2label); else empty
+  ClassScore class_score = ClassScore::kShares;
   std::int64_t vocabulary = 0;
   std::vector<std::int64_t> stop_tokens;  // end-of-sequence ids from config.json
   bool kv_cache = false;                  // the graph has states
   std::int64_t max_positions = 0;         // the longest sequence it was trained on; 0: not known
+  std::vector<std::string> notes;         // what its user should know of the files: a line each
+  std::map<std::string, IndexRange> index_inputs;  // by the input's name
 };
 
 ImportedModel import_model(const std::string& model, const ImportOptions& options);
@@ -79,5 +97,15 @@ std::vector<ReferenceResult> generate_reference(
     const std::string& model, const ImportOptions& options,
     const std::vector<std::vector<std::int64_t>>& prompts, std::int64_t max_tokens, int threads,
     bool keep_logits, const ChooseToken& choose = {});
+
+// The outputs of the unsplit module for each of the requests' inputs (one for each model input, in the
+// order of Graph::inputs), and how long each took. For TorchScript files.
+struct ReferencePass {
+  std::vector<Tensor> outputs;
+  double seconds = 0;
+};
+std::vector<ReferencePass> run_reference(const std::string& model, const ImportOptions& options,
+                                         const std::vector<std::vector<Tensor>>& requests,
+                                         const std::vector<std::int64_t>& new_tokens, int threads);
 
 }  // namespace lingua

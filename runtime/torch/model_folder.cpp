@@ -8,14 +8,18 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/checkpoint/file_kind.h"
 #include "runtime/checkpoint/gguf_model.h"
+#include "runtime/checkpoint/json.h"
 #include "runtime/checkpoint/safetensors.h"
 #include "runtime/torch/decoder_ops.h"
 #include "runtime/torch/family.h"
 #include "runtime/torch/int8_ops.h"
+#include "runtime/torch/own_dtype.h"
 #include "runtime/torch/quantise.h"
 #include "runtime/torch/script_model.h"
 #include "runtime/torch/script_resolver.h"
+#include "runtime/torch/unused_tensors.h"
 
 namespace lingua {
 
@@ -66,6 +70,19 @@ class CheckpointReader : public WeightReader {
                       stored_.weights->path(), stored.name, dtype_name(stored.dtype)));
     }
     weights_[wanted.name] = {&stored, wanted.dtype};
+  }
+
+  // What else the checkpoint holds (unused_tensors.h), after all that is read was added.
+  std::optional<std::string> note_of_rest(const std::string& config, Task task) const {
+    TensorsRead read;
+    read.config = config;
+    for (const auto& [name, source] : weights_) read.names.insert(source.stored->name);
+    for (const char* embedding : {"embed_tokens.weight", "word_embeddings.weight"}) {
+      const auto found = weights_.find(embedding);
+      const bool tied = task == Task::kLanguageModel && weights_.count("lm_head.weight") == 0;
+      if (tied && found != weights_.end()) read.tied = found->second.stored->name;
+    }
+    return note_of_unused(*stored_.weights, read);
   }
 
   void read(const std::string& weight, std::int64_t offset, std::int64_t bytes,
@@ -140,6 +157,43 @@ ScriptWriter write_script(const FamilyModel& model, const ImportOptions& options
   return writer;
 }
 
+// Quantised as its own format says: the matrices stand there under other names and in other shapes.
+void refuse_quantised(const ConfigFields& fields) {
+  for (const char* field : {"quantization_config", "quantization"}) {
+    const nlohmann::json* value = fields.find(field);
+    if (value == nullptr) continue;
+    const auto method = value->is_object() ? value->find("quant_method") : value->end();
+    const bool named = value->is_object() && method != value->end() && method->is_string();
+    fields.refuse(field, fmt::format("the weights are quantised{}, which is not read; take the "
+                                     "model's float weights, or a GGUF file (--int8 makes its own)",
+                                     named ? " by " + quoted(method->get<std::string>()) : ""));
+  }
+}
+
+// A model folder or a GGUF file.
+Stored open_stored(const fs::path& path) {
+  Stored stored;
+  std::error_code error;
+  if (!fs::is_directory(path, error)) {
+    stored.file = std::make_unique<Gguf>(path);
+    check_holds_model(*stored.file);
+    stored.weights = weights_of(*stored.file);
+  } else if (Checkpoint::is_in(path)) {
+    stored.weights = std::make_unique<Checkpoint>(path);
+  }
+  return stored;
+}
+
+ConfigFields config_in(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::exists(folder / "config.json", error)) {
+    throw InputError(fmt::format("{}: {}", folder.string(), why_no_config(folder)));
+  }
+  const ConfigFields fields = read_config(folder);
+  refuse_quantised(fields);
+  return fields;
+}
+
 ScriptModel build(const std::string& name, const ConfigFields& fields, Stored stored,
                   ImportOptions options) {
   if (options.dtype != DType::kFloat32 && options.dtype != DType::kBFloat16) {
@@ -165,6 +219,8 @@ ScriptModel build(const std::string& name, const ConfigFields& fields, Stored st
   model.family = family.family;
   model.is_language_model = family.task == Task::kLanguageModel;
   model.labels = family.labels;
+  model.class_score = family.class_score;
+  model.notes = family.notes;
   model.vocabulary = family.vocabulary;
   model.max_positions = family.max_positions;
   model.stop_tokens = family.stop_tokens;
@@ -177,6 +233,9 @@ ScriptModel build(const std::string& name, const ConfigFields& fields, Stored st
     reader->add(matrix_of_int8(weight.spec).value_or(weight.spec), fields.origin());
     held.push_back(weight.spec);
   }
+  if (const auto note = reader->note_of_rest(fields.origin(), family.task)) {
+    model.notes.push_back(*note);
+  }
   model.reader = make_int8_reader(std::move(reader), held, file);
   return model;
 }
@@ -188,19 +247,32 @@ bool has_family(const std::string& model) {
   return fs::is_directory(model, error) || Gguf::is_gguf(model) || named_config(model).has_value();
 }
 
+std::optional<DType> own_dtype(const std::string& model) {
+  if (!has_family(model)) return std::nullopt;
+  std::error_code error;
+  const fs::path path(model);
+  const bool is_folder = fs::is_directory(path, error);
+  if (is_folder || Gguf::is_gguf(path)) {
+    std::optional<ConfigFields> config;
+    if (is_folder) config = config_in(path);
+    const Stored stored = open_stored(path);
+    if (stored.weights != nullptr) return stored.weights->own_dtype();
+    const std::string named = config->text("dtype", config->text("torch_dtype", "bfloat16"));
+    if (named == "float32" || named == "float64") return DType::kFloat32;
+  }
+  return DType::kBFloat16;
+}
+
 ScriptModel load_model_folder(const std::string& model, const ImportOptions& options) {
   std::error_code error;
   const fs::path path = fs::path(model).lexically_normal();
-  Stored stored;
   if (fs::is_directory(path, error)) {
-    const ConfigFields fields = read_config(path);
-    if (Checkpoint::is_in(path)) stored.weights = std::make_unique<Checkpoint>(path);
+    const ConfigFields fields = config_in(path);
     const fs::path name = (path.has_filename() ? path : path.parent_path()).filename();
-    return build(name.string(), fields, std::move(stored), options);
+    return build(name.string(), fields, open_stored(path), options);
   }
   if (Gguf::is_gguf(path)) {
-    stored.file = std::make_unique<Gguf>(path);
-    stored.weights = weights_of(*stored.file);
+    Stored stored = open_stored(path);
     const ConfigFields fields(config_of(*stored.file), path.string());
     return build(path.stem().string(), fields, std::move(stored), options);
   }

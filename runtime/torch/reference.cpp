@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/torch/decode_linear.h"
 #include "runtime/torch/import.h"
 #include "runtime/torch/script_model.h"
+#include "runtime/torch/tensor_convert.h"
 #include "runtime/torch/torch_error.h"
 
 namespace lingua {
@@ -50,6 +52,70 @@ at::ScalarType state_type(DType dtype) {
   return dtype == DType::kBFloat16 ? at::kBFloat16 : at::kFloat;
 }
 
+c10::IValue step_value(const ForwardArgument& argument, const Step& step) {
+  return argument.step_scalar == StepScalar::kNewTokens ? step.new_tokens : step.cached_tokens;
+}
+
+using Values = std::vector<c10::IValue>;
+
+// What forward takes for `type`: the next of our values, or a container of them.
+c10::IValue assemble(const c10::TypePtr& type, Values::const_iterator* next,
+                     Values::const_iterator last) {
+  if (const auto optional = type->cast<c10::OptionalType>())
+    return assemble(optional->getElementType(), next, last);
+  if (const auto tuple = type->cast<c10::TupleType>()) {
+    Values elements;
+    for (const c10::TypePtr& element : tuple->elements())
+      elements.push_back(assemble(element, next, last));
+    return c10::ivalue::Tuple::create(std::move(elements));
+  }
+  if (type->kind() != c10::TypeKind::ListType) return *(*next)++;
+  c10::List<at::Tensor> list;
+  while (*next != last) list.push_back((*(*next)++).toTensor());
+  return list;
+}
+
+void collect(const c10::IValue& value, std::vector<at::Tensor>* leaves) {
+  if (value.isTensor()) {
+    leaves->push_back(value.toTensor());
+  } else if (value.isTuple()) {
+    for (const c10::IValue& element : value.toTupleRef().elements()) collect(element, leaves);
+  } else if (value.isList()) {
+    for (const c10::IValue& element : value.toListRef()) collect(element, leaves);
+  } else if (value.isGenericDict()) {
+    for (const auto& entry : value.toGenericDict()) collect(entry.value(), leaves);
+  }
+}
+
+// The tensors that forward gives for our arguments, in the order of ScriptModel.
+std::vector<at::Tensor> forward(ScriptModel& model, const Values& ours) {
+  const auto& parameters = model.module.get_method("forward").function().getSchema().arguments();
+  std::unordered_map<std::string, c10::IValue> named;
+  for (std::size_t p = 1; p < parameters.size(); ++p) {
+    const std::string& name = parameters[p].name();
+    Values taken;
+    bool several = false;
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      const ForwardArgument& argument = model.arguments[i];
+      several = several || argument.parameter == name;
+      if ((argument.parameter.empty() ? argument.name : argument.parameter) == name)
+        taken.push_back(ours[i]);
+    }
+    const auto constant = model.constants.find(name);
+    auto next = taken.cbegin();
+    if (several) {
+      named[name] = assemble(parameters[p].type(), &next, taken.cend());
+    } else if (!taken.empty()) {
+      named[name] = taken[0];
+    } else if (constant != model.constants.end()) {
+      named[name] = constant->second;
+    }
+  }
+  std::vector<at::Tensor> leaves;
+  collect(model.module.get_method("forward")({}, named), &leaves);
+  return leaves;
+}
+
 // Runs forward, step after step, on states of its own.
 class Generation {
  public:
@@ -65,22 +131,21 @@ class Generation {
   // The logits of the last position, [V] in fp32.
   at::Tensor run(const std::vector<std::int64_t>& tokens, std::int64_t cached_tokens) {
     const Step step{static_cast<std::int64_t>(tokens.size()), cached_tokens};
-    std::vector<c10::IValue> operands;
+    std::vector<c10::IValue> ours;
     auto state = states_.begin();
     for (const ForwardArgument& argument : model_.arguments) {
       if (argument.kind == ValueKind::kState) {
-        operands.emplace_back(*state++);
+        ours.emplace_back(*state++);
       } else if (argument.kind == ValueKind::kStep) {
-        const bool is_new = argument.step_scalar == StepScalar::kNewTokens;
-        operands.emplace_back(is_new ? step.new_tokens : step.cached_tokens);
+        ours.push_back(step_value(argument, step));
       } else {
         std::vector<std::int64_t> shape;
         for (const StepFunction& dim : argument.dims)
           shape.push_back(static_cast<std::int64_t>(dim.at(step)));
-        operands.emplace_back(at::tensor(tokens, at::kLong).reshape(shape));
+        ours.emplace_back(at::tensor(tokens, at::kLong).reshape(shape));
       }
     }
-    const at::Tensor logits = model_.module.forward(std::move(operands)).toTensor();
+    const at::Tensor logits = forward(model_, ours).at(0);
     return logits.reshape({-1, model_.vocabulary}).select(0, -1).to(at::kFloat);
   }
 
@@ -101,9 +166,25 @@ void check_prompt(const ScriptModel& model, const std::vector<std::int64_t>& pro
   }
 }
 
+// A file does not say what it is: the import finds out.
+ScriptModel load_file(const std::string& name, const ImportOptions& options) {
+  const ImportedModel imported = import_model(name, options);
+  ScriptModel model = load_script_file(name, options);
+  model.is_language_model = imported.is_language_model;
+  model.vocabulary = imported.vocabulary;
+  for (ForwardArgument& argument : model.arguments) {
+    for (const ValueId input : imported.graph.inputs) {
+      const Value& value = imported.graph.values[input];
+      if (value.name == argument.name && value.kind == ValueKind::kInput)
+        argument.dims = value.dims;
+    }
+  }
+  return model;
+}
+
 ScriptModel load(const std::string& name, const ImportOptions& options) {
   ScriptModel model =
-      has_family(name) ? load_model_folder(name, options) : load_script_file(name, options);
+      has_family(name) ? load_model_folder(name, options) : load_file(name, options);
   if (!model.is_language_model) {
     throw InputError(fmt::format(
         "{}: takes no tokens or gives no logits; only a language model generates", name));
@@ -162,8 +243,9 @@ std::vector<ReferenceResult> generate_reference(
     const std::vector<std::vector<std::int64_t>>& prompts, std::int64_t max_tokens, int threads,
     bool keep_logits, const ChooseToken& choose) {
   const c10::InferenceMode inference;
-  const torch::jit::GraphOptimizerEnabledGuard no_profiling(false);
   ScriptModel script = load(model, options);
+  const torch::jit::GraphOptimizerEnabledGuard no_profiling(
+      false);  // without it calls are not inlined
   for (const auto& prompt : prompts) check_prompt(script, prompt);
   read_weights(script);
   register_decode_linear();
@@ -179,6 +261,38 @@ std::vector<ReferenceResult> generate_reference(
     throw WorldError(fmt::format("{}: {}", model, first_line(error)));
   }
   return results;
+}
+
+std::vector<ReferencePass> run_reference(const std::string& model, const ImportOptions& options,
+                                         const std::vector<std::vector<Tensor>>& requests,
+                                         const std::vector<std::int64_t>& new_tokens, int threads) {
+  const c10::InferenceMode inference;
+  ScriptModel script = load_file(model, options);
+  const torch::jit::GraphOptimizerEnabledGuard no_profiling(
+      false);  // without it calls are not inlined
+  if (threads > 0) at::set_num_threads(threads);
+  std::vector<ReferencePass> passes;
+  for (std::size_t r = 0; r < requests.size(); ++r) {
+    auto input = requests[r].begin();
+    Values ours;
+    for (const ForwardArgument& argument : script.arguments) {
+      // A copy: forward may write to what it is given.
+      ours.push_back(argument.kind == ValueKind::kStep ? step_value(argument, {new_tokens[r], 0})
+                                                       : c10::IValue(to_torch(*input++).clone()));
+    }
+    try {
+      const Clock::time_point start = Clock::now();
+      const auto outputs = forward(script, ours);
+      ReferencePass& pass = passes.emplace_back();
+      pass.seconds = seconds_since(start);
+      for (const at::Tensor& output : outputs) pass.outputs.push_back(from_torch(output.clone()));
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception& error) {
+      throw WorldError(fmt::format("{}: {}", model, first_line(error)));
+    }
+  }
+  return passes;
 }
 
 }  // namespace lingua

@@ -18,6 +18,9 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/torch/newer_ops.h"
+#include "runtime/torch/script_attributes.h"
+#include "runtime/torch/script_purity.h"
 
 namespace lingua {
 namespace {
@@ -29,87 +32,6 @@ constexpr std::size_t kLargestConstantBytes = 4096;  // larger ones become weigh
 bool is_kind(const jit::Node& node, const char* kind) {
   return node.kind() == c10::Symbol::fromQualString(kind);
 }
-
-// Finds the attributes that forward reads: modules on the way, tensors as weights, the rest as
-// constants.
-class AttributeResolver {
- public:
-  AttributeResolver(const ScriptModel& model, ScriptForward& forward)
-      : model_(model), forward_(forward), graph_(*forward.graph) {}
-
-  void run() {
-    objects_[graph_.inputs().at(0)] = {model_.module._ivalue(), ""};
-    resolve(*graph_.block());
-    for (jit::Node* node : read_) {
-      if (!node->hasUses()) node->destroy();
-    }
-  }
-
- private:
-  struct Object {
-    c10::IValue value;
-    std::string path;  // "" or "transformer."
-  };
-
-  void resolve(jit::Block& block) {
-    for (jit::Node* node : block.nodes()) {
-      for (jit::Block* inner : node->blocks()) resolve(*inner);
-      if (node->kind() == c10::prim::GetAttr) resolve(*node);
-      if (node->kind() == c10::prim::SetAttr && objects_.count(node->input(0)) != 0) {
-        throw InputError(fmt::format(
-            "{}: forward changes its attribute {}; a model that is cut into segments must not",
-            model_.name, objects_[node->input(0)].path + node->s(c10::attr::name)));
-      }
-    }
-  }
-
-  void resolve(jit::Node& node) {
-    const auto owner = objects_.find(node.input());
-    if (owner == objects_.end()) return;
-    const std::string path = owner->second.path + node.s(c10::attr::name);
-    const c10::IValue value = owner->second.value.toObjectRef().getAttr(node.s(c10::attr::name));
-    read_.insert(read_.begin(), &node);  // users before what they use
-    if (value.isObject()) {
-      objects_[node.output()] = {value, path + "."};
-    } else if (value.isTensor()) {
-      node.output()->replaceAllUsesWith(weight(path, value.toTensor()));
-    } else {
-      const jit::WithInsertPoint here(&node);
-      const auto constant = jit::tryInsertConstant(graph_, value);
-      if (!constant) {
-        throw InputError(
-            fmt::format("{}: attribute {} of type {} is not supported; accepted are "
-                        "tensors, numbers, strings and lists of them",
-                        model_.name, path, value.type()->repr_str()));
-      }
-      node.output()->replaceAllUsesWith(*constant);
-    }
-  }
-
-  jit::Value* weight(const std::string& path, const at::Tensor& tensor) {
-    const auto renamed = model_.weight_names.find(path);
-    const std::string name = renamed == model_.weight_names.end() ? path : renamed->second;
-    for (const ScriptWeight& known : forward_.weights) {
-      if (known.name == name || same_memory(known.tensor, tensor)) return known.value;
-    }
-    jit::Value* value = graph_.addInput();
-    value->setType(c10::TensorType::get());
-    forward_.weights.push_back({name, tensor.detach(), value});
-    return value;
-  }
-
-  static bool same_memory(const at::Tensor& a, const at::Tensor& b) {
-    return a.has_storage() && b.has_storage() && a.is_alias_of(b) && a.sizes() == b.sizes() &&
-           a.strides() == b.strides() && a.storage_offset() == b.storage_offset() &&
-           a.scalar_type() == b.scalar_type();
-  }
-
-  const ScriptModel& model_;
-  ScriptForward& forward_;
-  jit::Graph& graph_;
-  std::unordered_map<const jit::Value*, Object> objects_;
-  std::vector<jit::Node*> read_;
-};
 
 std::set<c10::Symbol> sets_of(const c10::AliasInfo& info) {
   std::set<c10::Symbol> sets(info.beforeSets().begin(), info.beforeSets().end());
@@ -126,37 +48,86 @@ bool may_share(const c10::AliasInfo& argument, const c10::AliasInfo& result) {
                      [&](c10::Symbol set) { return theirs.count(set) != 0; });
 }
 
-// Graph inputs that ScriptModel::arguments does not name become their default values.
-void bind_arguments(const ScriptModel& model, ScriptForward& forward) {
-  const auto schema = model.module.get_method("forward").function().getSchema();
-  jit::Graph& graph = *forward.graph;
-  forward.arguments.assign(model.arguments.size(), nullptr);
-  for (std::size_t i = 1; i < schema.arguments().size(); ++i) {
-    const c10::Argument& argument = schema.arguments()[i];
-    jit::Value* value = graph.inputs().at(i);
-    const auto named = std::find_if(model.arguments.begin(), model.arguments.end(),
-                                    [&](const auto& a) { return a.name == argument.name(); });
-    if (named != model.arguments.end()) {
-      forward.arguments[static_cast<std::size_t>(named - model.arguments.begin())] = value;
-      continue;
+// Gives forward what ScriptModel::arguments says: a value each, and containers of them.
+class ArgumentBinder {
+ public:
+  ArgumentBinder(const ScriptModel& model, ScriptForward& forward)
+      : model_(model), forward_(forward), graph_(*forward.graph) {}
+
+  void run() {
+    const auto schema = model_.module.get_method("forward").function().getSchema();
+    forward_.arguments.assign(model_.arguments.size(), nullptr);
+    for (std::size_t i = 1; i < schema.arguments().size(); ++i) {
+      bind(schema.arguments()[i], graph_.inputs().at(i));
     }
-    const jit::WithInsertPoint start(*graph.nodes().begin());
-    const auto constant = argument.default_value()
-                              ? jit::tryInsertConstant(graph, *argument.default_value())
-                              : c10::nullopt;
-    if (!constant) {
-      throw InputError(fmt::format("{}: forward's argument {} of type {} is not given", model.name,
-                                   argument.name(), argument.type()->repr_str()));
-    }
-    value->replaceAllUsesWith(*constant);
-  }
-  for (std::size_t i = 0; i < model.arguments.size(); ++i) {
-    if (forward.arguments[i] == nullptr) {
-      throw InputError(fmt::format("{}: forward has no argument {}; it has {}", model.name,
-                                   model.arguments[i].name, fmt::streamed(schema)));
+    for (std::size_t i = 0; i < model_.arguments.size(); ++i) {
+      if (forward_.arguments[i] != nullptr) continue;
+      throw InputError(fmt::format("{}: forward has no argument {}; it has {}", model_.name,
+                                   model_.arguments[i].name, fmt::streamed(schema)));
     }
   }
-}
+
+ private:
+  void bind(const c10::Argument& argument, jit::Value* value) {
+    std::vector<std::size_t> ours;
+    for (std::size_t i = 0; i < model_.arguments.size(); ++i) {
+      const ForwardArgument& a = model_.arguments[i];
+      if ((a.parameter.empty() ? a.name : a.parameter) == argument.name()) ours.push_back(i);
+    }
+    const jit::WithInsertPoint start(*graph_.nodes().begin());
+    if (ours.empty()) {
+      value->replaceAllUsesWith(constant(argument));
+    } else if (model_.arguments[ours[0]].parameter.empty()) {
+      forward_.arguments[ours[0]] = value;
+      if (const auto optional = value->type()->cast<c10::OptionalType>()) {
+        value->setType(optional->getElementType());
+      }
+    } else {
+      const auto optional = value->type()->cast<c10::OptionalType>();
+      auto next = ours.begin();
+      value->replaceAllUsesWith(
+          assemble(optional ? optional->getElementType() : value->type(), ours, &next));
+    }
+  }
+
+  jit::Value* constant(const c10::Argument& argument) {
+    const auto given = model_.constants.find(argument.name());
+    if (given != model_.constants.end()) return graph_.insertConstant(given->second);
+    const auto value = argument.default_value()
+                           ? jit::tryInsertConstant(graph_, *argument.default_value())
+                           : c10::nullopt;
+    if (value) return *value;
+    throw InputError(fmt::format("{}: forward's argument {} of type {} is not given", model_.name,
+                                 argument.name(), argument.type()->repr_str()));
+  }
+
+  using Indices = std::vector<std::size_t>;
+
+  // A tensor, or a container of the next ones. A list takes all that are left.
+  jit::Value* assemble(const c10::TypePtr& type, const Indices& ours, Indices::iterator* next) {
+    if (type->kind() == c10::TypeKind::TensorType) {
+      const std::size_t index = *(*next)++;
+      jit::Value* input = graph_.addInput();
+      input->setType(type);
+      forward_.arguments[index] = input;
+      return input;
+    }
+    std::vector<jit::Value*> elements;
+    if (const auto tuple = type->cast<c10::TupleType>()) {
+      for (const c10::TypePtr& element : tuple->elements()) {
+        elements.push_back(assemble(element, ours, next));
+      }
+      return graph_.insertNode(graph_.createTuple(elements, tuple->schema() ? tuple : nullptr))
+          ->output();
+    }
+    while (*next != ours.end()) elements.push_back(assemble(type->containedType(0), ours, next));
+    return graph_.insertNode(graph_.createList(type->containedType(0), elements))->output();
+  }
+
+  const ScriptModel& model_;
+  ScriptForward& forward_;
+  jit::Graph& graph_;
+};
 
 void remove_messages(jit::Block& block) {
   for (auto it = block.nodes().begin(); it != block.nodes().end(); ++it) {
@@ -194,8 +165,8 @@ void copy_written_inputs(const ScriptModel& model, ScriptForward& forward) {
   for (const ScriptWeight& weight : forward.weights) {
     if (!aliases.is_written(weight.value)) continue;
     throw InputError(
-        fmt::format("{}: forward writes to its weight {}; a model that is cut into "
-                    "segments must not",
+        fmt::format("{}: forward writes to its weight {}; a model that is cut into segments must "
+                    "not (a model in training mode does: call model.eval() before it is saved)",
                     model.name, weight.name));
   }
 }
@@ -217,32 +188,67 @@ void fold_lists(jit::Graph& graph) {
   }
 }
 
-// A tuple or list of tensors becomes that many outputs; what belongs to others is copied.
+// The leaves of nested tuples, lists and dictionaries, in their order. Nothing (None) is left out, and
+// what is changed after it was put together is a leaf.
+void collect_outputs(const Aliases& aliases, jit::Value* value, std::vector<jit::Value*>* leaves) {
+  jit::Node* node = value->node();
+  const bool is_dictionary = node->kind() == c10::prim::DictConstruct;
+  if (value->type()->kind() == c10::TypeKind::NoneType) return;
+  if ((node->kind() != c10::prim::TupleConstruct && node->kind() != c10::prim::ListConstruct &&
+       !is_dictionary) ||
+      aliases.is_written(value)) {
+    leaves->push_back(value);
+    return;
+  }
+  for (std::size_t i = 0; i < node->inputs().size(); ++i) {
+    if (!is_dictionary || i % 2 == 1) collect_outputs(aliases, node->input(i), leaves);
+  }
+}
+
+bool is_tensor_list(const jit::Value& value) {
+  return *value.type() == *c10::ListType::ofTensors();
+}
+
+// Makes an output of ours: what belongs to others (arguments, weights, constants) is copied.
+void register_output(jit::Graph& graph, const Aliases& aliases, jit::Value* output) {
+  const auto& roots = aliases.roots(output);
+  const bool is_ours = output->node()->kind() != c10::prim::Constant &&
+                       std::none_of(roots.begin(), roots.end(), [](const jit::Value* root) {
+                         return root->node()->kind() == c10::prim::Param;
+                       });
+  const jit::WithInsertPoint end(graph.return_node());
+  if (!is_ours) output = graph.insert(c10::Symbol::fromQualString("aten::clone"), {output});
+  graph.registerOutput(output);
+}
+
+// Containers of tensors become that many outputs; a list that an operation makes stays, as its
+// length is not known yet.
 void flatten_outputs(const ScriptModel& model, ScriptForward& forward) {
   jit::Graph& graph = *forward.graph;
-  std::vector<jit::Value*> outputs(graph.outputs().begin(), graph.outputs().end());
-  if (outputs.size() == 1 && (outputs[0]->node()->kind() == c10::prim::TupleConstruct ||
-                              outputs[0]->node()->kind() == c10::prim::ListConstruct)) {
-    jit::Node* container = outputs[0]->node();
-    outputs.assign(container->inputs().begin(), container->inputs().end());
-  }
+  std::vector<jit::Value*> outputs;
+  const Aliases before(graph);
+  for (jit::Value* output : graph.outputs()) collect_outputs(before, output, &outputs);
   if (outputs.empty()) throw InputError(fmt::format("{}: forward returns nothing", model.name));
-  const Aliases aliases(graph);
   while (!graph.outputs().empty()) graph.eraseOutput(0);
-  for (jit::Value* output : outputs) {
-    if (!output->type()->isSubtypeOf(*c10::TensorType::get())) {
+  const auto tensor = c10::TensorType::get();
+  for (jit::Value*& output : outputs) {
+    if (output->type()->isSubtypeOf(*tensor) || is_tensor_list(*output)) continue;
+    if (!output->type()->isSubtypeOf(*c10::OptionalType::create(tensor))) {
       throw InputError(fmt::format(
-          "{}: forward returns a value of type {}; accepted are a tensor or a tuple of tensors",
+          "{}: forward returns a value of type {}; accepted are tensors, and tuples, lists and "
+          "dictionaries of tensors that forward puts together",
           model.name, output->type()->repr_str()));
     }
-    const auto& roots = aliases.roots(output);
-    const bool is_ours = output->node()->kind() != c10::prim::Constant &&
-                         std::none_of(roots.begin(), roots.end(), [](const jit::Value* root) {
-                           return root->node()->kind() == c10::prim::Param;
-                         });
     const jit::WithInsertPoint end(graph.return_node());
-    graph.registerOutput(
-        is_ours ? output : graph.insert(c10::Symbol::fromQualString("aten::clone"), {output}));
+    output = graph.insert(c10::Symbol::fromQualString("aten::_unwrap_optional"), {output});
+  }
+  const Aliases aliases(graph);
+  for (jit::Value* output : outputs) {
+    if (is_tensor_list(*output)) {
+      graph.registerOutput(output);
+    } else {
+      register_output(graph, aliases, output);
+    }
   }
 }
 
@@ -271,22 +277,44 @@ ScriptForward flatten_forward(const ScriptModel& model) {
   forward.graph = jit::toGraphFunction(method->function()).graph()->copy();
   jit::Inline(*forward.graph);
   jit::InlineForkWait(forward.graph);
-  bind_arguments(model, forward);
-  AttributeResolver(model, forward).run();
+  ArgumentBinder(model, forward).run();
+  resolve_attributes(model, forward);
   remove_messages(*forward.graph->block());
   jit::removeDropout(forward.graph);
   int constants = 0;
   lift_large_constants(forward, *forward.graph->block(), &constants);
   simplify(forward);
+  remove_idle_dropout(*forward.graph);
+  expand_newer_ops(forward.graph);
+  simplify(forward);
+  check_attributes(model, *forward.graph);
   copy_written_inputs(model, forward);
   flatten_outputs(model, forward);
   simplify(forward);
-  if (forward.graph->inputs().at(0)->hasUses()) {
-    const jit::Node* user = forward.graph->inputs().at(0)->uses().front().user;
-    throw InputError(fmt::format("{}: {} on a module is not supported", model.name,
-                                 user->kind().toQualString()));
-  }
   return forward;
+}
+
+bool unpack_output_lists(ScriptForward& forward, const std::vector<std::size_t>& lengths) {
+  jit::Graph& graph = *forward.graph;
+  const std::vector<jit::Value*> outputs(graph.outputs().begin(), graph.outputs().end());
+  if (std::none_of(outputs.begin(), outputs.end(),
+                   [](const jit::Value* output) { return is_tensor_list(*output); })) {
+    return false;
+  }
+  while (!graph.outputs().empty()) graph.eraseOutput(0);
+  std::vector<jit::Value*> leaves;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!is_tensor_list(*outputs[i])) {
+      leaves.push_back(outputs[i]);
+      continue;
+    }
+    const jit::WithInsertPoint end(graph.return_node());
+    jit::Node* unpack = graph.insertNode(graph.createListUnpack(outputs[i], lengths.at(i)));
+    leaves.insert(leaves.end(), unpack->outputs().begin(), unpack->outputs().end());
+  }
+  const Aliases aliases(graph);
+  for (jit::Value* leaf : leaves) register_output(graph, aliases, leaf);
+  return true;
 }
 
 Aliases::Aliases(const jit::Graph& graph) {

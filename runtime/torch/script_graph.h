@@ -34,6 +34,10 @@ ScriptForward flatten_forward(const ScriptModel& model);
 // arguments keep their identity.
 void simplify(ScriptForward& forward);
 
+// Outputs that are lists of tensors become one output for each element; lengths has an entry for
+// each output, used for these. Returns whether there were any.
+bool unpack_output_lists(ScriptForward& forward, const std::vector<std::size_t>& lengths);
+
 // Which tensors share memory, by the schemas of the operations.
 class Aliases {
  public:

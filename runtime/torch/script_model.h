@@ -3,7 +3,8 @@
 //
 // Internal to torch/: the only header shared there that includes LibTorch's JIT part.
 // forward's arguments are, in order: model inputs, step scalars (int), states. Its result is a
-// tensor or a tuple of tensors. Control flow that does not depend on tensor contents is allowed.
+// tensor, or tuples, lists and dictionaries of tensors, flattened in their order. Control flow that
+// does not depend on tensor contents is allowed.
 
 #include <torch/script.h>
 
@@ -20,6 +21,8 @@ namespace lingua {
 
 struct ForwardArgument {
   std::string name;
+  // Of forward, when it takes several arguments of ours as one list or tuple; else empty: the name.
+  std::string parameter;
   ValueKind kind = ValueKind::kInput;  // kInput, kStep or kState
   DType dtype = DType::kInt64;
   std::vector<StepFunction> dims;                   // of a kInput
@@ -42,11 +45,14 @@ struct ScriptModel {
   // Parameters on the meta device when `reader` provides them (or nobody does); real ones otherwise.
   torch::jit::Module module;
   std::vector<ForwardArgument> arguments;
+  std::map<std::string, c10::IValue> constants;  // parameters of forward that are always the same
   std::map<std::string, std::string> weight_names;  // attribute path in the module -> weight's name
   std::unique_ptr<WeightReader> reader;             // null: shapes only, or real parameters
   std::string family;                               // "gemma3"; empty for a TorchScript file
   bool is_language_model = false;
   std::vector<std::string> labels;  // of a classifier
+  ClassScore class_score = ClassScore::kShares;
+  std::vector<std::string> notes;
   std::int64_t vocabulary = 0;
   std::int64_t max_positions = 0;  // 0: not known
   std::vector<std::int64_t> stop_tokens;

@@ -38,10 +38,26 @@ void ScriptWriter::finish_mask(const std::string& name, std::int64_t group) {
 }
 
 void ScriptWriter::rotary_tables(const Rotary& rotary) {
-  line("angles = torch.outer(torch.arange({}, total, dtype={}), torch.tensor([{:#.9g}]))", past(),
-       kFloat32, fmt::join(rotary.frequencies, ", "));
-  line("{}_cos = torch.cos(angles)", rotary.name);
-  line("{}_sin = torch.sin(angles)", rotary.name);
+  if (!rotary.stretch) {
+    line("frequencies = torch.tensor([{:#.9g}])", fmt::join(rotary.frequencies, ", "));
+  } else {
+    const auto size = static_cast<double>(2 * rotary.frequencies.size());
+    const auto& [theta, factor, trained] = *rotary.stretch;
+    std::vector<double> exponents;
+    for (std::size_t i = 0; i < rotary.frequencies.size(); ++i) {
+      exponents.push_back(-2 * static_cast<double>(i) / size);
+    }
+    line("reach = torch.clamp(torch.full([1], total, dtype={}), {})", kFloat32, trained);
+    line("stretch = torch.pow(reach * {:#.17g} - {:#.17g}, {:#.17g})",
+         factor / static_cast<double>(trained), factor - 1, size / (size - 2));
+    line("frequencies = torch.pow(stretch * {:#.17g}, torch.tensor([{:#.9g}]))", theta,
+         fmt::join(exponents, ", "));
+  }
+  line("angles = torch.outer(torch.arange({}, total, dtype={}), frequencies)", past(), kFloat32);
+  const std::string scaled =
+      rotary.attention_factor == 1 ? "" : fmt::format(" * {:#.17g}", rotary.attention_factor);
+  line("{}_cos = torch.cos(angles){}", rotary.name, scaled);
+  line("{}_sin = torch.sin(angles){}", rotary.name, scaled);
 }
 
 std::string ScriptWriter::weight(const std::string& name, const std::vector<std::int64_t>& shape) {
@@ -140,8 +156,13 @@ void ScriptWriter::attention(const AttentionShape& shape, const std::string& que
        shape.heads * shape.head_dim);
 }
 
-void ScriptWriter::keep_needed_positions() {
-  if (options_.head == Head::kLast || task_ == Task::kClassifier) line("x = x[-1:]");
+void ScriptWriter::keep_needed_positions(const std::optional<std::int64_t>& padding) {
+  if (task_ == Task::kClassifier && padding) {
+    line("places = torch.arange(new_tokens) * torch.ne(tokens, {})", *padding);
+    line("x = torch.index_select(x, 0, torch.amax(places, [0], True))");
+  } else if (options_.head == Head::kLast || task_ == Task::kClassifier) {
+    line("x = x[-1:]");
+  }
 }
 
 void ScriptWriter::finish(double softcap) {

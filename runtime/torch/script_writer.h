@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,6 +65,17 @@ struct RmsNorm {
 struct Rotary {
   std::string name;                 // of the tables in the text: "global"
   std::vector<double> frequencies;  // radians per position, one for each pair of a head's elements
+  double attention_factor = 1;      // times cosine and sine
+  // Dynamic NTK: in a step that ends beyond the `trained` positions, at position t, the frequencies
+  // are those of theta * (factor * t / trained - factor + 1)^(d / (d - 2)), d elements in a head.
+  struct Stretch {
+    double theta = 0;
+    double factor = 1;
+    std::int64_t trained = 0;
+    bool operator==(const Stretch&) const = default;
+  };
+  std::optional<Stretch> stretch;
+  bool operator==(const Rotary&) const = default;
 };
 
 enum class Task { kLanguageModel, kClassifier };
@@ -110,8 +122,9 @@ class ScriptWriter {
   void attention(const AttentionShape& shape, const std::string& query, const std::string& key,
                  const std::string& value, const std::string& mask);
 
-  // Before the last norm: keeps the positions in `x` that the head needs.
-  void keep_needed_positions();
+  // Before the last norm: keeps the positions in `x` that the head needs; of a classifier the last
+  // whose token is not `padding`, or the first where all are.
+  void keep_needed_positions(const std::optional<std::int64_t>& padding);
   // forward's result from `logits` [n or 1, vocabulary or labels] in the model's dtype. softcap 0:
   // none; else logits become softcap * tanh(logits / softcap).
   void finish(double softcap);

@@ -288,7 +288,7 @@ class Interpreter {
 // Sums and products of sizes: constant when they are the same at all sample steps. Of a comparison
 // or a minimum that is not true.
 bool is_polynomial(const jit::Node& node, const std::set<const jit::Value*>& polynomial) {
-  static const std::set<std::string> kSources = {"aten::size", "aten::dim"};
+  static const std::set<std::string> kSources = {"aten::size", "aten::dim", "prim::dtype"};
   static const std::set<std::string> kOperations = {
       "aten::__getitem__", "prim::ListUnpack", "prim::ListConstruct", "aten::slice", "aten::len",
       "aten::add",         "aten::sub",        "aten::mul",           "aten::neg"};

@@ -1,18 +1,20 @@
 #include "runtime/torch/torch_executor.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/from_blob.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/scalar_tensor.h>
-#include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/mobile/import.h>
 #include <torch/csrc/jit/mobile/module.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <ctime>
 #include <map>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -20,9 +22,11 @@
 #include <vector>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/units.h"
 #include "runtime/torch/decode_linear.h"
 #include "runtime/torch/decoder_ops.h"
 #include "runtime/torch/int8_ops.h"
+#include "runtime/torch/program_archive.h"
 #include "runtime/torch/program_bytes.h"
 #include "runtime/torch/tensor_convert.h"
 #include "runtime/torch/torch_error.h"
@@ -31,6 +35,12 @@ namespace lingua {
 namespace {
 
 constexpr double kSlowBlasFlopsPerS = 8e9;
+constexpr int kMostThreads = 1024;
+constexpr double kMostStateBytes = 1LL << 46;
+constexpr std::size_t kAlignment = 64;
+// What oneDNN may keep of the kernels that it makes, one for each shape. A decode step has new
+// shapes, longer by a token; a prefill uses a dozen over and over.
+constexpr const char* kKeptKernels = "32";
 
 struct LoadedSegment {
   Segment segment;
@@ -52,7 +62,7 @@ class TorchExecutor : public Executor {
   }
   void set_threads(int threads) override {
     const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-    at::set_num_threads(threads > 0 ? threads : cores);
+    at::set_num_threads(threads > 0 ? std::min(threads, kMostThreads) : cores);
   }
 
  private:
@@ -109,7 +119,10 @@ void TorchExecutor::load(const Segment& segment, const std::string& program,
     throw WorldError(
         fmt::format("segment {}: its program is damaged: its checksum differs", segment.id));
   }
-  std::string why;
+  std::string why = damage_of_archive(bytes);
+  if (!why.empty()) {
+    throw WorldError(fmt::format("segment {}: its program is damaged: {}", segment.id, why));
+  }
   try {
     std::istringstream in(bytes);
     loaded.module = torch::jit::_load_for_mobile(in);
@@ -131,6 +144,27 @@ void TorchExecutor::load(const Segment& segment, const std::string& program,
   loaded_.insert_or_assign(segment.id, std::move(loaded));
 }
 
+// Zeros that take memory only where they are written: a request's states are made for the tokens
+// that it can come to hold, most of which never come.
+at::Tensor lazy_zeros(const StateSpec& spec, std::int64_t capacity) {
+  const double bytes = spec.bytes(capacity);
+  std::vector<std::int64_t> shape = spec.shape;
+  std::replace(shape.begin(), shape.end(), kCapacity, capacity);
+  const bool possible = bytes < kMostStateBytes &&
+                        std::all_of(shape.begin(), shape.end(), [](auto dim) { return dim >= 0; });
+  void* memory = possible ? std::calloc(static_cast<std::size_t>(bytes) + kAlignment, 1) : nullptr;
+  if (memory == nullptr) {
+    throw WorldError(fmt::format("no memory for its states of {} tokens: {} takes {}", capacity,
+                                 spec.name, format_quantity(bytes, Unit::kBytes)));
+  }
+  void* data = memory;
+  std::size_t space = static_cast<std::size_t>(bytes) + kAlignment;
+  std::align(kAlignment, static_cast<std::size_t>(bytes), data, space);
+  return at::from_blob(
+      data, shape, [memory](void*) { std::free(memory); },
+      at::TensorOptions().dtype(to_scalar_type(spec.dtype)));
+}
+
 std::vector<at::Tensor>& TorchExecutor::states_of(LoadedSegment& loaded,
                                                   const StepContext& context) {
   const auto [place, is_new] = loaded.states.try_emplace(context.request);
@@ -138,14 +172,11 @@ std::vector<at::Tensor>& TorchExecutor::states_of(LoadedSegment& loaded,
   if (!is_new || loaded.segment.state.empty()) return states;
   try {
     for (const StateSpec& spec : loaded.segment.state) {
-      std::vector<std::int64_t> shape = spec.shape;
-      std::replace(shape.begin(), shape.end(), kCapacity, context.capacity);
-      states.push_back(at::zeros(shape, at::TensorOptions().dtype(to_scalar_type(spec.dtype))));
+      states.push_back(lazy_zeros(spec, context.capacity));
     }
   } catch (const std::exception& error) {
     loaded.states.erase(place);
-    throw WorldError(fmt::format("segment {}: no memory for its states of {} tokens: {}",
-                                 loaded.segment.id, context.capacity, first_line(error)));
+    throw WorldError(fmt::format("segment {}: {}", loaded.segment.id, first_line(error)));
   }
   return states;
 }
@@ -216,7 +247,14 @@ std::vector<Tensor> TorchExecutor::take_outputs(const LoadedSegment& loaded,
 
 }  // namespace
 
+void bound_kernel_caches() {
+  for (const char* name : {"ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"}) {
+    setenv(name, kKeptKernels, 0);
+  }
+}
+
 std::unique_ptr<Executor> make_torch_executor() {
+  bound_kernel_caches();
   register_decoder_ops();
   register_int8_ops();
   register_decode_linear();

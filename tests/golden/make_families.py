@@ -13,13 +13,17 @@ import numpy as np
 import torch
 import transformers
 from safetensors import safe_open
-from transformers import (BloomConfig, Gemma3TextConfig, LlamaConfig, MistralConfig, Qwen2Config,
-                          Qwen3Config)
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from transformers import (BloomConfig, Gemma3TextConfig, LlamaConfig, MistralConfig,
+                          PreTrainedTokenizerFast, Qwen2Config, Qwen3Config)
 
 MASK = (1 << 64) - 1
 PROMPTS = [[3], [5, 17, 3, 60, 0, 9, 9], [88, 4, 31, 31, 7, 52, 90, 1, 16, 23, 45, 2, 8, 66, 71, 12, 5, 40]]
 SENTENCES = [[5, 17, 3], [60, 0, 9, 9], [88], [4, 31, 31, 7, 52], [90, 1, 16, 23], [45, 2, 8, 66, 71, 12],
              [5, 40], [77, 76, 75], [10, 20, 30, 40], [1, 1, 1], [33, 92], [64, 32, 16, 8, 4, 2]]
+# 0 is the padding: behind, before and between the others, alone, and the first place beside it.
+PADDED = [[5, 17, 3, 0, 0], [0, 0, 5, 17], [5, 0, 17, 0], [0, 0, 0], [7, 0, 0], [0, 5, 0], [88], [4, 31, 31, 7, 52]]
 COMMON = dict(vocab_size=97, max_position_embeddings=64, bos_token_id=1, eos_token_id=2)
 DECODER = dict(COMMON, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4,
                num_key_value_heads=2)
@@ -27,6 +31,8 @@ LABELS = dict(id2label={0: "negative", 1: "neutral", 2: "positive"},
               label2id={"negative": 0, "neutral": 1, "positive": 2})
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 16}
+SMALL = dict(COMMON, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+             num_key_value_heads=1)
 GEMMA = dict(DECODER, num_hidden_layers=4, num_key_value_heads=1, head_dim=16, query_pre_attn_scalar=24,
              sliding_window=6, sliding_window_pattern=3, rope_theta=1000.0, rope_local_base_freq=50.0)
 
@@ -54,7 +60,26 @@ CASES = {
     "gemma3-untied": ("Gemma3ForCausalLM", Gemma3TextConfig(
         **GEMMA, tie_word_embeddings=False, final_logit_softcapping=30.0,
         rope_scaling={"rope_type": "linear", "factor": 4.0})),
+    "bloom-pads": ("BloomForSequenceClassification", BloomConfig(
+        vocab_size=97, hidden_size=16, n_layer=1, n_head=2, eos_token_id=2, pad_token_id=0, **LABELS)),
+    "llama-pads": ("LlamaForSequenceClassification", LlamaConfig(**SMALL, pad_token_id=0, **LABELS)),
+    "llama-no-pads": ("LlamaForSequenceClassification", LlamaConfig(**SMALL, **LABELS)),
+    "llama-one-label": ("LlamaForSequenceClassification", LlamaConfig(**SMALL, pad_token_id=0, num_labels=1)),
+    "mistral-several-labels": ("MistralForSequenceClassification", MistralConfig(
+        **SMALL, pad_token_id=0, problem_type="multi_label_classification", **LABELS)),
+    "qwen2-pads": ("Qwen2ForSequenceClassification", Qwen2Config(**SMALL, pad_token_id=0, **LABELS)),
+    "qwen3-regression": ("Qwen3ForSequenceClassification", Qwen3Config(
+        **SMALL, head_dim=8, pad_token_id=0, problem_type="regression", **LABELS)),
+    "gemma3-softcap": ("Gemma3TextForSequenceClassification", Gemma3TextConfig(
+        **SMALL, head_dim=8, query_pre_attn_scalar=8, sliding_window=16, final_logit_softcapping=0.5,
+        **LABELS)),
+    "gemma3-no-pads": ("Gemma3TextForSequenceClassification", Gemma3TextConfig(
+        **SMALL, head_dim=8, query_pre_attn_scalar=8, sliding_window=16, pad_token_id=None, **LABELS)),
 }
+# Not used: a pipeline wants one.
+TOKENIZER = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(WordLevel({"a": 0})))
+WITH_PADDING = {"bloom-pads", "llama-pads", "llama-no-pads", "llama-one-label", "mistral-several-labels",
+                "qwen2-pads", "qwen3-regression", "gemma3-softcap", "gemma3-no-pads"}
 
 
 def units(name, count):
@@ -78,6 +103,15 @@ def distribution(name, shape, family):
     return 0.0, 0.5 if "embed" in name else 0.25
 
 
+def scores(model, logits):
+    """What the text-classification pipeline makes of one text's logits, and of one label the logit."""
+    if model.config.num_labels == 1:
+        return logits[0].tolist()
+    pipeline = transformers.TextClassificationPipeline(model=model, tokenizer=TOKENIZER, device="cpu")
+    given = pipeline.postprocess({"logits": logits}, top_k=None, _legacy=True)
+    return [row["score"] for row in given]
+
+
 def make(name, architecture, config):
     torch.manual_seed(0)
     config._attn_implementation = "eager"
@@ -98,12 +132,15 @@ def make(name, architecture, config):
     classifies = architecture.endswith("ForSequenceClassification")
     results = []
     with torch.no_grad():
-        for tokens in SENTENCES if classifies else PROMPTS:
+        sentences = PADDED if name in WITH_PADDING else SENTENCES
+        for tokens in sentences if classifies else PROMPTS:
             logits = model(torch.tensor([tokens]), use_cache=False).logits[0]
             rows = logits.reshape(-1, logits.shape[-1])
             result = {"tokens": tokens, "logits": [[float(f"{v:.7g}") for v in row] for row in rows.tolist()]}
             if classifies:
                 result["label"] = config.id2label[int(rows[0].argmax())]
+            if name in WITH_PADDING:
+                result["scores"] = [float(f"{v:.7g}") for v in scores(model, rows)]
             results.append(result)
     return {"made_by": f"transformers {transformers.__version__}, torch {torch.__version__}, float32",
             "config": saved, "tensors": tensors, "prompts": results}

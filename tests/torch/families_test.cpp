@@ -207,6 +207,100 @@ INSTANTIATE_TEST_SUITE_P(Golden, Classifiers,
                          ::testing::Values("bloom-classification", "llama-classification",
                                            "qwen2-classification"));
 
+class PaddedClassifiers : public Families {};
+
+TEST_P(PaddedClassifiers, LookAtTheLastTokenThatIsNotPadding) {
+  ImportedModel model = import_model(folder_, {});
+  SplitModel split(model, cut_everywhere(model.graph));
+  RequestId request = 0;
+  for (const GoldenPrompt& prompt : golden_.prompts) {
+    const auto count = static_cast<std::int64_t>(prompt.tokens.size());
+    expect_near(split.run({++request, {count, 0}, count}, {at::tensor(prompt.tokens)})[0],
+                golden_logits(prompt));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, PaddedClassifiers,
+                         ::testing::Values("bloom-pads", "llama-pads", "llama-no-pads",
+                                           "llama-one-label", "mistral-several-labels",
+                                           "qwen2-pads", "qwen3-regression", "gemma3-softcap",
+                                           "gemma3-no-pads"));
+
+// A multimodal config has the classes around the text model's config, the padding within.
+TEST(Gemma3, ClassifiesInAMultimodalCheckpoint) {
+  GoldenModel golden("gemma3-softcap");
+  nlohmann::json text = golden.config;
+  golden.config = {{"model_type", "gemma3"},
+                   {"architectures", {"Gemma3ForSequenceClassification"}},
+                   {"id2label", text["id2label"]}};
+  for (const char* field : {"architectures", "id2label", "label2id"}) text.erase(field);
+  golden.config["text_config"] = text;
+  for (auto& tensor : golden.tensors) {
+    if (tensor.spec.name == "score.weight") continue;
+    tensor.spec.name = "model.language_model." + tensor.spec.name.substr(6);
+  }
+  const std::string folder = golden.write();
+  ImportedModel model = import_model(folder, {});
+  EXPECT_EQ(model.labels, (std::vector<std::string>{"negative", "neutral", "positive"}));
+  EXPECT_THAT(model.notes, ::testing::IsEmpty());
+  SplitModel split(model, uncut(model.graph));
+  for (const GoldenPrompt& prompt : golden.prompts) {
+    const auto count = static_cast<std::int64_t>(prompt.tokens.size());
+    expect_near(split.run({1, {count, 0}, count}, {at::tensor(prompt.tokens)})[0],
+                golden_logits(prompt));
+  }
+  std::filesystem::remove_all(folder);
+}
+
+// The note with which a golden model is read that has further tensors.
+std::vector<std::string> notes_of(const GoldenModel& golden) {
+  const std::string folder = golden.write();
+  std::vector<std::string> notes = import_model(folder, {}).notes;
+  std::filesystem::remove_all(folder);
+  return notes;
+}
+
+testing::GoldenTensor tensor_like(const GoldenModel& golden, const std::string& like,
+                                  const std::string& name) {
+  for (testing::GoldenTensor tensor : golden.tensors) {
+    if (tensor.spec.name != like) continue;
+    tensor.spec.name = name;
+    return tensor;
+  }
+  throw BugError("no tensor " + like);
+}
+
+TEST(Checkpoint, NamesTheTensorsThatItsConfigHasNoUseFor) {
+  GoldenModel layers("llama");
+  layers.config["num_hidden_layers"] = 2;
+  ASSERT_EQ(notes_of(layers).size(), 1U);
+  EXPECT_THAT(notes_of(layers)[0],
+              ::testing::AllOf(HasSubstr("model.safetensors: not used, because"),
+                               HasSubstr("config.json asks for no such tensors: "
+                                         "\"model.layers.2.input_layernorm.weight\", "),
+                               HasSubstr(" and 4 more")));
+  GoldenModel biases("llama-linear-scaling");
+  biases.config["mlp_bias"] = false;
+  ASSERT_EQ(notes_of(biases).size(), 1U);
+  EXPECT_THAT(notes_of(biases)[0], HasSubstr("\"model.layers.0.mlp.down_proj.bias\""));
+  GoldenModel buffers("llama");
+  for (const char* name :
+       {"model.layers.0.self_attn.rotary_emb.inv_freq", "model.rotary_emb.inv_freq"}) {
+    buffers.tensors.push_back(tensor_like(buffers, "model.norm.weight", name));
+  }
+  EXPECT_THAT(notes_of(buffers), ::testing::IsEmpty());
+}
+
+TEST(Checkpoint, MayHoldAHeadBesideTiedEmbeddingsThatIsTheSame) {
+  GoldenModel golden("qwen3");
+  const std::string embedding = "model.embed_tokens.weight";
+  golden.tensors.push_back(tensor_like(golden, embedding, "lm_head.weight"));
+  EXPECT_THAT(notes_of(golden), ::testing::IsEmpty());
+  golden.tensors.back().drawn_as = "lm_head.weight";
+  EXPECT_THAT(testing::message_of<InputError>([&] { notes_of(golden); }),
+              HasSubstr("\"lm_head.weight\" differs from \"model.embed_tokens.weight\""));
+}
+
 // The text part of a multimodal checkpoint, its names as transformers and as older releases have
 // them.
 TEST(Gemma3, IsFoundInAMultimodalCheckpoint) {
@@ -290,10 +384,6 @@ TEST(Config, IsRefusedByTheFieldThatIsNotSupported) {
   expect_refused({
       {"llama", "'hidden_act': \"gelu\" is not supported; \"silu\" is",
        [](auto& c) { c["hidden_act"] = "gelu"; }},
-      {"llama", "'rope_scaling.rope_type': \"yarn\" is not supported; \"default\", \"linear\"",
-       [](auto& c) {
-         c["rope_scaling"] = {{"rope_type", "yarn"}, {"factor", 2.0}};
-       }},
       {"llama", "'rope_scaling.factor': is missing",
        [](auto& c) {
          c["rope_scaling"] = {{"type", "linear"}};
@@ -353,6 +443,24 @@ TEST(Config, IsRefusedByTheFieldOfItsFamilyThatIsNotSupported) {
          c["architectures"] = {"Gemma3ForConditionalGeneration"};
        }},
   });
+}
+
+TEST(Config, SaysWhatTheScoresOfClassesAre) {
+  nlohmann::json config = GoldenModel("llama-classification").config;
+  const auto score = [&] { return read_family_model({config, "config.json"}).class_score; };
+  EXPECT_EQ(score(), ClassScore::kShares);
+  config["problem_type"] = "multi_label_classification";
+  EXPECT_EQ(score(), ClassScore::kEach);
+  config["problem_type"] = "regression";
+  EXPECT_EQ(score(), ClassScore::kRaw);
+  config["problem_type"] = "ranking";
+  EXPECT_THAT(testing::message_of<InputError>(score), HasSubstr("'problem_type': \"ranking\""));
+  config.erase("problem_type");
+  config["id2label"] = {{"0", "reward"}};
+  EXPECT_EQ(score(), ClassScore::kRaw);
+  config["id2label"] = {{"0", "other"}, {"1", "other"}};
+  EXPECT_EQ(read_family_model({config, "config.json"}).labels,
+            (std::vector<std::string>{"other", "other (1)"}));
 }
 
 TEST(Config, WithoutLabelsNamesThemAsTransformersDoes) {

@@ -45,6 +45,7 @@ struct GoldenPrompt {
   std::vector<std::int64_t> tokens;
   std::vector<std::vector<float>> logits;
   std::string label;
+  std::vector<double> scores;  // of the labels
 };
 
 class GoldenModel {
@@ -53,15 +54,17 @@ class GoldenModel {
     std::ifstream file(std::string(LINGUA_FAMILIES_GOLDEN) + "/" + name + ".json");
     const nlohmann::json golden = nlohmann::json::parse(file);
     config = golden.at("config");
-    for (const auto& row : golden.at("tensors")) {
-      tensors.push_back({row.at("name"),
-                         {row.at("name"), DType::kFloat32, row.at("shape")},
-                         row.at("base"),
-                         row.at("scale")});
-    }
+    add_tensors(golden.at("tensors"));
     for (const auto& row : golden.at("prompts")) {
-      prompts.push_back({row.at("tokens"), row.at("logits"), row.value("label", "")});
+      prompts.push_back({row.at("tokens"), row.at("logits"), row.value("label", ""),
+                         row.value("scores", std::vector<double>())});
     }
+  }
+
+  // Without prompts.
+  GoldenModel(const std::string& name, const nlohmann::json& config, const nlohmann::json& rows)
+      : config(config), name_(name) {
+    add_tensors(rows);
   }
 
   // Writes the folder anew, in `shards` files, and gives its path.
@@ -102,6 +105,15 @@ class GoldenModel {
   std::vector<GoldenPrompt> prompts;
 
  private:
+  void add_tensors(const nlohmann::json& rows) {
+    for (const auto& row : rows) {
+      tensors.push_back({row.at("name"),
+                         {row.at("name"), DType::kFloat32, row.at("shape")},
+                         row.at("base"),
+                         row.at("scale")});
+    }
+  }
+
   std::string name_;
 };
 

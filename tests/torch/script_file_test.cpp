@@ -117,7 +117,98 @@ TEST_F(ScriptFile, RefusesInputsThatItCannotRead) {
 TEST_F(ScriptFile, RefusesResultsThatAreNoTensors) {
   EXPECT_THAT(refusal("def forward(self, x: Tensor):\n  return x.size(0)\n"),
               AllOf(HasSubstr("returns"), HasSubstr("int")));
-  EXPECT_THAT(refusal("def forward(self, x: Tensor):\n  return {\"y\": x}\n"), HasSubstr("Dict"));
+}
+
+TEST_F(ScriptFile, RefusesWhatDrawsRandomNumbers) {
+  for (const char* drawn :
+       {"torch.rand([3])", "torch.randn_like(x)", "torch.bernoulli(x)", "torch.randperm(3)",
+        "torch.multinomial(x, 1)", "torch.normal(x, x)", "x.clone().uniform_()", "torch.poisson(x)",
+        "torch.randint(0, 9, [3])", "x.clone().exponential_()", "x.clone().random_(0, 5)"}) {
+    const std::string why =
+        refusal(fmt::format("def forward(self, x: Tensor):\n  return x + {}\n", drawn), {},
+                {"x=3:float32"});
+    EXPECT_THAT(why, AllOf(HasSubstr("model.pt"), HasSubstr("draws random numbers"))) << drawn;
+  }
+}
+
+TEST_F(ScriptFile, RefusesTrainingModeAndSaysWhatToDo) {
+  for (const char* trained :
+       {"torch.dropout(x, 0.1, True)", "torch.feature_dropout(x, 0.1, True)",
+        "torch.alpha_dropout(x, 0.5, True)", "torch.rrelu(x, 0.1, 0.3, True)",
+        "torch.scaled_dot_product_attention(x, x, x, None, 0.1)",
+        "torch.batch_norm(x, None, None, self.mean, self.var, True, 0.1, 1e-5, False)"}) {
+    const std::string why =
+        refusal(fmt::format("def forward(self, x: Tensor):\n  return {}\n", trained),
+                {{"mean", torch::zeros({2})}, {"var", torch::ones({2})}}, {"x=1x2x3:float32"});
+    EXPECT_THAT(why, AllOf(HasSubstr("aten::"), HasSubstr("call model.eval()"))) << trained;
+  }
+  EXPECT_THAT(refusal("def forward(self, x: Tensor):\n  self.seen.add_(1)\n  return x\n",
+                      {{"seen", torch::zeros({1})}}, {"x=3:float32"}),
+              AllOf(HasSubstr("weight seen"), HasSubstr("call model.eval()")));
+}
+
+TEST_F(ScriptFile, TakesWhatOnlyLooksRandom) {
+  for (const char* fixed :
+       {"torch.dropout(x, 0.1, False)", "torch.dropout(x, 0., True)",
+        "torch.rrelu(x, 0.1, 0.3, False)",
+        "torch.batch_norm(x, None, None, None, None, True, 0.1, 1e-5, False)",
+        "torch.batch_norm(x, None, None, self.mean, self.var, False, 0.1, 1e-5, False)"}) {
+    const std::string why = testing::message_of<Error>([&] {
+      import(fmt::format("def forward(self, x: Tensor):\n  return {}\n", fixed),
+             {{"mean", torch::zeros({3})},
+              { "var",
+                torch::ones({3}) }},
+             {"x=2x3:float32"});
+    });
+    EXPECT_EQ(why, "") << fixed;
+  }
+}
+
+TEST_F(ScriptFile, NamesTheOperationThatGivesComplexNumbers) {
+  EXPECT_THAT(refusal("def forward(self, x: Tensor):\n  return torch.real(torch.fft_fft(x))\n", {},
+                      {"x=4:float32"}),
+              AllOf(HasSubstr("model.pt"), HasSubstr("aten::fft_fft"), HasSubstr("ComplexFloat")));
+  EXPECT_THAT(refusal("def forward(self, x: Tensor):\n  return torch.real(self.w) + x\n",
+                      {{"w", torch::zeros({4}, at::kComplexFloat)}}, {"x=4:float32"}),
+              AllOf(HasSubstr("model.pt"), HasSubstr("weight w"), HasSubstr("ComplexFloat")));
+}
+
+TEST_F(ScriptFile, SaysWhatAnArgumentWouldHaveToBe) {
+  const char* several =
+      "def forward(self, x: Tensor, k: int, pair: Tuple[Tensor, Tensor]):\n"
+      "  return x * k + pair[0] + pair[1]\n";
+  EXPECT_THAT(refusal(several, {}, {"x=3:float32"}),
+              AllOf(HasSubstr("value of forward's argument k"), HasSubstr("--input k=VALUE")));
+  EXPECT_THAT(refusal(several, {}, {"x=3:float32", "k=2"}),
+              AllOf(HasSubstr("argument pair"), HasSubstr("one for each")));
+  const auto usage = [&](const std::vector<std::string>& inputs) {
+    return testing::message_of<UsageError>([&] { import(several, {}, inputs); });
+  };
+  EXPECT_THAT(usage({"x=3:float32", "k=two"}),
+              AllOf(HasSubstr("'two' is no int"), HasSubstr("k=VALUE")));
+  EXPECT_THAT(usage({"x=3:float32", "k=2", "pair=3:float32"}), HasSubstr("describes 1 tensors"));
+  EXPECT_THAT(usage({"x=3:float32", "x=4:float32"}), HasSubstr("twice"));
+  EXPECT_THAT(usage({"x=9999999x9999999:float32"}), HasSubstr("at most"));
+  EXPECT_EQ(import(several, {}, {"x=3:float32", "k=2:int", "pair=3:float32,3:float32"})
+                .graph.inputs.size(),
+            3U);
+  EXPECT_THAT(
+      refusal("def forward(self, x: Dict[str, Tensor]):\n  return x[\"a\"]\n", {}, {"x=3:float32"}),
+      AllOf(HasSubstr("argument x has type Dict"), HasSubstr("accepted are")));
+}
+
+TEST_F(ScriptFile, NeverAsksTheUserToReportABugToPyTorch) {
+  for (const char* source :
+       {"def forward(self, x: List[Tensor]):\n  return x\n",
+        "def forward(self, x: Tensor):\n  return [[x], [x, x]]\n",
+        "def forward(self, x: Tensor):\n  return torch.split(x, 1)\n",
+        "def forward(self, x: Tensor):\n  return [1, 2]\n",
+        "def forward(self, x: Tensor) -> Optional[Tensor]:\n  return None\n"}) {
+    const std::string why =
+        testing::message_of<Error>([&] { import(source, {}, {"x=n:float32"}); });
+    EXPECT_EQ(why.find("INTERNAL ASSERT"), std::string::npos) << why;
+    EXPECT_EQ(why.find("report a bug"), std::string::npos) << why;
+  }
 }
 
 TEST_F(ScriptFile, RefusesWhatIsNotTorchScript) {

@@ -2,10 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/random.h"
 #include "runtime/partition/partition.h"
+#include "runtime/torch/program_bytes.h"
 #include "tests/torch/script_support.h"
 
 namespace lingua {
@@ -150,12 +154,79 @@ TEST_F(TorchExecutorTest, SaysThatThereIsNoMemoryForStates) {
   run_with(8);
 }
 
+// What this process has in memory.
+double resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  double pages = 0;
+  double resident = 0;
+  statm >> pages >> resident;
+  return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+TEST_F(TorchExecutorTest, StatesTakeMemoryAsTheyAreWritten) {
+  const auto executor = make_torch_executor();
+  executor->load(segment_, program_, weights_);
+  const auto run_with = [&](RequestId request, std::int64_t capacity) {
+    return to_torch(
+        executor->run(segment_.id, {request, {4, 0}, capacity}, {from_torch(x_)}).at(1));
+  };
+  run_with(1, 8);
+  const double before = resident_bytes();
+  const at::Tensor large = run_with(2, std::int64_t{1} << 26);  // 805 MB
+  EXPECT_LT(resident_bytes() - before, 100e6);
+  EXPECT_TRUE(torch::equal(large, torch::matmul(x_, w_)));
+}
+
+// Through an operation that is oneDNN's on every x86-64 (bfloat16 products are on some).
+TEST_F(TorchExecutorTest, KernelsOfManyShapesDoNotFillTheMemory) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "the sanitizer keeps what is freed";
+#endif
+  if (!at::hasMKLDNN()) GTEST_SKIP() << "LibTorch without oneDNN";
+  make_torch_executor();
+  const c10::InferenceMode no_autograd;
+  const at::Tensor weight = torch::randn({256, 256}).to_mkldnn();
+  const at::Tensor bias = torch::randn({256});
+  const auto product = [&](std::int64_t rows) {
+    at::mkldnn_linear(torch::randn({rows, 256}).to_mkldnn(), weight, bias);
+  };
+  for (std::int64_t rows = 1; rows <= 50; ++rows) product(rows);
+  const double before = resident_bytes();
+  for (std::int64_t rows = 51; rows <= 350; ++rows) product(rows);
+  EXPECT_LT(resident_bytes() - before, 12e6) << "30 MB without a bound";
+}
+
 TEST(TensorConvert, KeepsTypeShapeAndBits) {
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kLong, at::kBool, at::kByte}) {
     const at::Tensor tensor = torch::randint(0, 2, {3, 5}).to(type).t();
     EXPECT_TRUE(torch::equal(to_torch(from_torch(tensor)), tensor));
   }
   EXPECT_TRUE(from_torch(torch::zeros({0, 3})).has_data());
+}
+
+TEST_F(TorchExecutorTest, SurvivesDamageUnderAValidSeal) {
+  const auto executor = make_torch_executor();
+  std::string whole;
+  ASSERT_TRUE(open_program(program_, &whole));
+  Rng rng(11);
+  int refused = 0;
+  for (int i = 0; i < 3000; ++i) {
+    std::string bytes = whole;
+    const std::size_t at = rng.below(bytes.size());
+    switch (rng.below(4)) {
+      case 0: bytes.resize(at); break;
+      case 1: bytes.erase(at, 1 + rng.below(64)); break;
+      case 2: bytes.insert(at, bytes.substr(rng.below(bytes.size()), 1 + rng.below(64))); break;
+      default: bytes[at] ^= static_cast<char>(1U << rng.below(8)); break;
+    }
+    try {
+      executor->load(segment_, seal_program(bytes), weights_);
+    } catch (const WorldError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("program"));
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 2500) << "of 3000; a date or a byte between records may be any";
 }
 
 }  // namespace

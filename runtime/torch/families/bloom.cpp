@@ -18,6 +18,7 @@ struct BloomConfig {
   std::int64_t heads = 0;
   std::int64_t vocabulary = 0;
   std::int64_t labels = 0;  // 0: a language model
+  std::optional<std::int64_t> pad_token;
   double epsilon = 1e-5;
   bool residual_after_layer_norm = false;
 
@@ -60,7 +61,7 @@ void write_bloom(ScriptWriter& w, const BloomConfig& c) {
   w.line("x = {}", w.embedding("tokens", "word_embeddings", c.vocabulary, c.hidden));
   w.line("x = {}", w.layer_norm("x", "word_embeddings_layernorm", c.hidden, c.epsilon));
   for (std::int64_t layer = 0; layer < c.layers; ++layer) write_block(w, c, layer);
-  w.keep_needed_positions();
+  w.keep_needed_positions(c.pad_token);
   w.line("x = {}", w.layer_norm("x", "ln_f", c.hidden, c.epsilon));
   const bool classifies = c.labels > 0;
   w.line("logits = {}", w.linear("x", classifies ? "score" : "word_embeddings",
@@ -87,6 +88,7 @@ FamilyModel read_bloom(const ConfigFields& fields) {
                 fmt::format("null or 4 x hidden_size = {} is", 4 * c.hidden));
   read_common_fields(fields, c.vocabulary, &model);
   c.labels = static_cast<std::int64_t>(model.labels.size());
+  c.pad_token = model.pad_token;
   model.hidden = c.hidden;
   model.layers = c.layers;
   model.inner = 4 * c.hidden;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/torch/families/rotary_decoder.h"
+#include "runtime/torch/families/rotary_parameters.h"
 
 namespace lingua {
 
@@ -14,26 +15,6 @@ namespace {
 constexpr double kTheta = 1e6;
 constexpr double kLocalTheta = 1e4;
 constexpr double kMaxScalar = 1e9;
-
-// Full layers turn by rope_theta and rope_scaling, sliding ones by rope_local_base_freq; newer
-// configs have rope_parameters for each kind.
-std::vector<Rotary> read_rotaries(const ConfigFields& fields, std::int64_t head_dim) {
-  if (fields.find("rope_parameters") == nullptr) {
-    const double local = fields.number("rope_local_base_freq", 0, 1e12, kLocalTheta);
-    return {{"full", read_rotary(fields, kTheta, head_dim)},
-            {"sliding", rotary_frequencies(local, head_dim)}};
-  }
-  const ConfigFields kinds = fields.object("rope_parameters");
-  std::vector<Rotary> rotaries;
-  for (const char* kind : {"full_attention", "sliding_attention"}) {
-    const bool full = rotaries.empty();
-    if (kinds.find(kind) == nullptr) kinds.refuse(kind, "is missing; an object is needed");
-    rotaries.push_back(
-        {full ? "full" : "sliding",
-         read_rope_parameters(kinds.object(kind), full ? kTheta : kLocalTheta, head_dim)});
-  }
-  return rotaries;
-}
 
 void read_layers(const ConfigFields& fields, RotaryDecoder* decoder) {
   constexpr std::int64_t kDefaultWindow = 4096;
@@ -49,13 +30,13 @@ void read_layers(const ConfigFields& fields, RotaryDecoder* decoder) {
   }
 }
 
-FamilyModel read_text(const ConfigFields& given) {
+// `whole` holds the classes: the config around a text model's, or the same.
+FamilyModel read_text(const ConfigFields& given, const ConfigFields& whole) {
   // What the published configs of the larger models leave out.
   const ConfigFields fields = given.with_defaults(
       {{"num_attention_heads", 8}, {"num_key_value_heads", 4}, {"vocab_size", 262208}});
   FamilyModel model;
-  RotaryDecoder decoder =
-      read_rotary_decoder(fields, {.head_dim = 256, .tied = true, .theta = kTheta}, &model);
+  RotaryDecoder decoder = read_rotary_decoder(fields, {.head_dim = 256, .tied = true}, &model);
   expect_activation(fields, "hidden_activation", "gelu_pytorch_tanh");
   decoder.activation = "torch.gelu({}, approximate=\"tanh\")";
   fields.expect("attn_logit_softcapping", nullptr, "null is");
@@ -68,8 +49,13 @@ FamilyModel read_text(const ConfigFields& given) {
   model.embedding_scale = decoder.embedding_scale;
   model.norm_weight = 0;
   model.norms_results = true;
-  decoder.softcap = fields.number("final_logit_softcapping", 0, kMaxScalar, 0);
-  decoder.rotaries = read_rotaries(fields, decoder.head_dim);
+  if (!given.has("pad_token_id")) model.pad_token = 0;
+  read_classes(whole, &model);
+  decoder.pad_token = model.pad_token;
+  decoder.labels = static_cast<std::int64_t>(model.labels.size());
+  const double softcap = fields.number("final_logit_softcapping", 0, kMaxScalar, 0);
+  if (decoder.labels == 0) decoder.softcap = softcap;  // it is for tokens
+  decoder.rotaries = read_rotaries_by_kind(fields, kTheta, kLocalTheta, decoder.head_dim, &model);
   read_layers(fields, &decoder);
   model.prefixes = {"model.", "", "language_model.model.", "model.language_model.",
                     "language_model."};
@@ -78,11 +64,11 @@ FamilyModel read_text(const ConfigFields& given) {
 }
 
 FamilyModel read_gemma3(const ConfigFields& fields) {
-  if (fields.text("model_type", "") != "gemma3") return read_text(fields);
+  if (fields.text("model_type", "") != "gemma3") return read_text(fields, fields);
   if (fields.find("text_config") == nullptr) {
     fields.refuse("text_config", "is missing; the config of the text model is needed");
   }
-  FamilyModel model = read_text(fields.object("text_config"));
+  FamilyModel model = read_text(fields.object("text_config"), fields);
   if (fields.find("eos_token_id") != nullptr) {
     model.stop_tokens = fields.tokens("eos_token_id", model.vocabulary);
   }
@@ -115,7 +101,8 @@ const Family& gemma3_family() {
       .name = "gemma3",
       .model_types = {"gemma3_text", "gemma3"},
       .architectures = {"Gemma3ForCausalLM", "Gemma3TextModel",
-                        "Gemma3TextForSequenceClassification", "Gemma3ForConditionalGeneration"},
+                        "Gemma3TextForSequenceClassification", "Gemma3ForConditionalGeneration",
+                        "Gemma3ForSequenceClassification"},
       .read = read_gemma3,
       .published = published_gemmas,
       .custom = {{"architectures", {"Gemma3ForCausalLM"}},

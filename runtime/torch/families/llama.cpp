@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "runtime/torch/families/rotary_decoder.h"
+#include "runtime/torch/families/rotary_parameters.h"
 
 namespace lingua {
 
@@ -10,10 +11,13 @@ using nlohmann::json;
 
 namespace {
 
+constexpr double kTheta = 1e4;
+
 RotaryDecoder read_decoder(const ConfigFields& fields, FamilyModel* model) {
   RotaryDecoder decoder = read_rotary_decoder(fields, {}, model);
   expect_activation(fields, "hidden_act", "silu");
   decoder.activation = "torch.silu({})";
+  decoder.rotaries = {read_rotary(fields, kTheta, decoder.head_dim, model)};
   return decoder;
 }
 
@@ -34,7 +38,11 @@ FamilyModel read_mistral(const ConfigFields& fields) {
   const bool unlimited = fields.has("sliding_window") && fields.find("sliding_window") == nullptr;
   const std::int64_t window =
       unlimited ? 0 : fields.integer("sliding_window", kMaxPositions, kDefaultWindow);
-  for (RotaryDecoder::Layer& layer : decoder.each_layer) layer.window = window;
+  const std::vector<bool> slides = read_sliding_layers(
+      fields, decoder.layers, std::vector<bool>(decoder.each_layer.size(), true));
+  for (std::size_t i = 0; i < slides.size(); ++i) {
+    if (slides[i]) decoder.each_layer[i].window = window;
+  }
   model.write = [decoder](ScriptWriter& writer) { write_rotary_decoder(writer, decoder); };
   return model;
 }

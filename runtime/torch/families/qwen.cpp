@@ -3,12 +3,15 @@
 #include <utility>
 
 #include "runtime/torch/families/rotary_decoder.h"
+#include "runtime/torch/families/rotary_parameters.h"
 
 namespace lingua {
 
 using nlohmann::json;
 
 namespace {
+
+constexpr double kTheta = 1e4;
 
 // The layers from max_window_layers on slide, where the config says that any do.
 void read_windows(const ConfigFields& fields, RotaryDecoder* decoder) {
@@ -17,7 +20,11 @@ void read_windows(const ConfigFields& fields, RotaryDecoder* decoder) {
   if (!fields.boolean("use_sliding_window", false)) return;
   if (fields.has("sliding_window") && fields.find("sliding_window") == nullptr) return;
   const std::int64_t window = fields.integer("sliding_window", kMaxPositions, kDefaultWindow);
-  const std::int64_t full = fields.integer("max_window_layers", kMaxLayers, kDefaultFullLayers);
+  const json* given = fields.find("max_window_layers");
+  const std::int64_t full =
+      given != nullptr && *given == 0  // all layers slide
+          ? 0
+          : fields.integer("max_window_layers", kMaxPositions, kDefaultFullLayers);
   std::vector<bool> slides;
   for (std::int64_t i = 0; i < decoder->layers; ++i) slides.push_back(i >= full);
   slides = read_sliding_layers(fields, decoder->layers, slides);
@@ -31,6 +38,7 @@ RotaryDecoder read_decoder(const ConfigFields& fields, const DecoderDefaults& de
   RotaryDecoder decoder = read_rotary_decoder(fields, defaults, model);
   expect_activation(fields, "hidden_act", "silu");
   decoder.activation = "torch.silu({})";
+  decoder.rotaries = {read_rotary(fields, kTheta, decoder.head_dim, model)};
   read_windows(fields, &decoder);
   return decoder;
 }

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <numbers>
 
 #include "runtime/base/errors.h"
 
@@ -14,40 +13,6 @@ namespace lingua {
 using nlohmann::json;
 
 namespace {
-
-constexpr double kMaxTheta = 1e12;
-
-// Llama 3's: long waves are stretched by `factor`, short ones are kept, those between partly.
-// Source: transformers, modeling_rope_utils.py, _compute_llama3_parameters.
-void stretch_long_waves(const ConfigFields& scaling, double factor, std::vector<double>& all) {
-  const double low = scaling.number("low_freq_factor", 0, 1e6);
-  const double high = scaling.number("high_freq_factor", 0, 1e6);
-  if (high <= low) {
-    scaling.refuse("high_freq_factor",
-                   fmt::format("{} is not above low_freq_factor {}", high, low));
-  }
-  const auto trained =
-      static_cast<double>(scaling.integer("original_max_position_embeddings", kMaxPositions));
-  for (double& frequency : all) {
-    const double turns = trained * frequency / (2 * std::numbers::pi);
-    const double kept = std::clamp((turns - low) / (high - low), 0.0, 1.0);
-    frequency = (1 - kept) * frequency / factor + kept * frequency;
-  }
-}
-
-void scale_frequencies(const ConfigFields& scaling, std::vector<double>& all) {
-  const char* field = scaling.find("rope_type") == nullptr ? "type" : "rope_type";
-  const std::string type = scaling.text(field, "default");
-  if (type == "default") return;
-  if (type != "linear" && type != "llama3") {
-    scaling.refuse(field, fmt::format("{} is not supported; \"default\", \"linear\" and \"llama3\" "
-                                      "are",
-                                      ConfigFields::shown(type)));
-  }
-  const double factor = scaling.number("factor", 0, 1e6);
-  if (type == "llama3") return stretch_long_waves(scaling, factor, all);
-  for (double& frequency : all) frequency /= factor;
-}
 
 // A number as a tensor of the dtype would hold it.
 double rounded(double value, bool bfloat16) {
@@ -65,7 +30,7 @@ class DecoderWriter {
   void write() {
     prologue();
     for (std::int64_t layer = 0; layer < d_.layers; ++layer) block(layer);
-    w_.keep_needed_positions();
+    w_.keep_needed_positions(d_.pad_token);
     norm("x", "x", "norm", d_.hidden);
     const std::string head = d_.labels > 0 ? "score" : d_.tied ? "embed_tokens" : "lm_head";
     const std::int64_t rows = d_.labels > 0 ? d_.labels : d_.vocabulary;
@@ -147,34 +112,6 @@ class DecoderWriter {
 
 }  // namespace
 
-std::vector<double> rotary_frequencies(double theta, std::int64_t head_dim) {
-  std::vector<double> all;
-  for (std::int64_t i = 0; i < head_dim; i += 2) {
-    all.push_back(std::pow(theta, -static_cast<double>(i) / static_cast<double>(head_dim)));
-  }
-  return all;
-}
-
-std::vector<double> read_rope_parameters(const ConfigFields& object, double theta,
-                                         std::int64_t head_dim) {
-  object.expect("partial_rotary_factor", 1.0, "1 is");
-  std::vector<double> all =
-      rotary_frequencies(object.number("rope_theta", 0, kMaxTheta, theta), head_dim);
-  scale_frequencies(object, all);
-  return all;
-}
-
-std::vector<double> read_rotary(const ConfigFields& fields, double theta, std::int64_t head_dim) {
-  if (fields.find("rope_parameters") != nullptr) {
-    return read_rope_parameters(fields.object("rope_parameters"), theta, head_dim);
-  }
-  fields.expect("partial_rotary_factor", 1.0, "1 is");
-  std::vector<double> all =
-      rotary_frequencies(fields.number("rope_theta", 0, kMaxTheta, theta), head_dim);
-  if (fields.find("rope_scaling") != nullptr) scale_frequencies(fields.object("rope_scaling"), all);
-  return all;
-}
-
 std::vector<bool> read_sliding_layers(const ConfigFields& fields, std::int64_t layers,
                                       const std::vector<bool>& slides) {
   const json* types = fields.find("layer_types");
@@ -222,7 +159,7 @@ RotaryDecoder read_rotary_decoder(const ConfigFields& fields, const DecoderDefau
   d.scale = 1 / std::sqrt(static_cast<double>(d.head_dim));
   read_common_fields(fields, d.vocabulary, model);
   d.labels = static_cast<std::int64_t>(model->labels.size());
-  d.rotaries = {{"rotary", read_rotary(fields, defaults.theta, d.head_dim)}};
+  d.pad_token = model->pad_token;
   d.each_layer.resize(static_cast<std::size_t>(d.layers));
   model->hidden = d.hidden;
   model->layers = d.layers;

@@ -7,6 +7,7 @@
 // queries); Su et al., arXiv 2104.09864 (rotary positions).
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct RotaryDecoder {
   std::int64_t inner = 0;  // of the MLP
   std::int64_t vocabulary = 0;
   std::int64_t labels = 0;  // 0: a language model
+  std::optional<std::int64_t> pad_token;
   double epsilon = 1e-6;
   double scale = 1;            // of query times key
   double embedding_scale = 1;  // rounded to the model's dtype before it is used
@@ -46,23 +48,12 @@ struct RotaryDecoder {
 struct DecoderDefaults {
   std::int64_t head_dim = 0;  // 0: hidden_size / num_attention_heads
   bool tied = false;
-  double theta = 10000;  // of the rotary positions
 };
 
-// The fields that all of them have; `model` gets the common ones. All layers look back to the start
-// with one set of frequencies, and there are no biases.
+// The fields that all of them have but the rotary positions (rotary_parameters.h); `model` gets the
+// common ones. All layers look back to the start with the first rotary, and there are no biases.
 RotaryDecoder read_rotary_decoder(const ConfigFields& fields, const DecoderDefaults& defaults,
                                   FamilyModel* model);
-
-// theta^(-2i / head_dim).
-std::vector<double> rotary_frequencies(double theta, std::int64_t head_dim);
-
-// The frequencies that rope_theta (`theta` where it is missing) and rope_scaling make.
-std::vector<double> read_rotary(const ConfigFields& fields, double theta, std::int64_t head_dim);
-
-// The same from newer configs, where an object has rope_theta and what was in rope_scaling.
-std::vector<double> read_rope_parameters(const ConfigFields& object, double theta,
-                                         std::int64_t head_dim);
 
 // The layers that slide, by `layer_types` or, where that is missing, by `slides`.
 // Errors: InputError for a type that is neither full_attention nor sliding_attention.

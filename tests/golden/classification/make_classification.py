@@ -23,6 +23,21 @@ TOKENIZERS = HERE.parents[1] / "text" / "golden"
 LEAST_MARGIN = 0.02
 SIZES = dict(hidden_size=32, **make_families.LABELS)
 
+SMALL = dict(hidden_size=16, n_layer=1, n_head=2)
+
+
+def small_bloom(vocabulary, token, **classes):
+    return BloomConfig(vocab_size=vocabulary, bos_token_id=token("<s>"), eos_token_id=token("</s>"),
+                       pad_token_id=token("<pad>"), **SMALL, **classes)
+
+
+# With padding in the texts; tokenizer, architecture, config.
+PADDED = {
+    "bloom-padded": lambda v, t: small_bloom(v, t, **make_families.LABELS),
+    "bloom-reward": lambda v, t: small_bloom(v, t, num_labels=1),
+    "bloom-several": lambda v, t: small_bloom(v, t, problem_type="multi_label_classification",
+                                              **make_families.LABELS),
+}
 CASES = {
     "bloom": ("BloomForSequenceClassification", lambda vocabulary, token: BloomConfig(
         vocab_size=vocabulary, n_layer=3, n_head=4, bos_token_id=token("<s>"),
@@ -57,6 +72,23 @@ def check(name, prompts):
         sys.exit(f"{name}: choose other sentences or sizes")
 
 
+def make_padded(name, config, rows):
+    """With the scores that the pipeline gives from the text, padding of the tokenizer's as it stands."""
+    tokenizer = Tokenizer.from_file(str(TOKENIZERS / "bloom.tokenizer.json"))
+    make_families.PADDED = [tokenizer.encode(row["text"]).ids for row in rows]
+    make_families.WITH_PADDING.add(name)
+    golden = make_families.make(name, "BloomForSequenceClassification",
+                                config(tokenizer.get_vocab_size(), tokenizer.token_to_id))
+    made_by = f"{golden.pop('made_by')}, tokenizers {tokenizers_version}"
+    return {"made_by": made_by, "tokenizer": "bloom.tokenizer.json", **golden}
+
+
+def write(folder, name, golden):
+    text = json.dumps(golden, separators=(",", ":"))
+    text = text.replace('{"name"', '\n{"name"').replace('{"tokens"', '\n{"tokens"')  # one a line
+    (folder / f"{name}.json").write_text(text + "\n")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,9 +97,11 @@ def main():
     for name, (architecture, config) in CASES.items():
         golden = make(name, architecture, config, rows)
         check(name, golden["prompts"])
-        text = json.dumps(golden, separators=(",", ":"))
-        text = text.replace('{"name"', '\n{"name"').replace('{"tokens"', '\n{"tokens"')  # one a line
-        (folder / f"{name}.json").write_text(text + "\n")
+        write(folder, name, golden)
+    with open(HERE / "padded.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for name, config in PADDED.items():
+        write(folder, name, make_padded(name, config, rows))
 
 
 if __name__ == "__main__":
