@@ -40,6 +40,61 @@ bool is_control(const AddedToken& token) {
          (content.size() > 4 && content.starts_with("<|") && content.ends_with("|>"));
 }
 
+bool same_token(const AddedToken& a, const AddedToken& b) {
+  return a.content == b.content && a.special == b.special && a.single_word == b.single_word &&
+         a.lstrip == b.lstrip && a.rstrip == b.rstrip && a.normalized == b.normalized;
+}
+
+AddedTokenList::AddedTokenList(std::vector<AddedToken> tokens) : others_(std::move(tokens)) {
+  for (const AddedToken& token : others_) by_id_.emplace(token.id, token);
+}
+
+TokenId AddedTokenList::id_of(const std::string& content) {
+  if (const auto known = ids_.find(content); known != ids_.end()) return known->second;
+  const TokenId id = find_id_(content).value_or(next_);
+  ids_.emplace(content, id);
+  next_ = std::max(next_, id + 1);
+  return id;
+}
+
+void AddedTokenList::add(const std::vector<AddedToken>& tokens) {
+  for (const AddedToken& token : tokens) {
+    if (token.special && special_names_.insert(token.content).second) special_.push_back(token);
+  }
+  for (AddedToken token : tokens) {
+    token.id = id_of(token.content);
+    const auto known = by_id_.find(token.id);
+    if (known != by_id_.end() && same_token(known->second, token)) continue;
+    by_id_[token.id] = token;
+    if (!special_names_.contains(token.content)) others_.push_back(token);
+  }
+}
+
+void AddedTokenList::drop_special_from(TokenId id) {
+  const auto beyond = [&](const AddedToken& token) {
+    const auto known = ids_.find(token.content);
+    return special_names_.contains(token.content) && known != ids_.end() && known->second >= id;
+  };
+  std::erase_if(by_id_, [&](const auto& entry) { return beyond(entry.second); });
+  std::erase_if(others_, beyond);
+  std::erase_if(special_, beyond);
+}
+
+std::vector<AddedToken> AddedTokenList::tokens() const {
+  std::vector<AddedToken> all;
+  for (const auto& [id, token] : by_id_) {
+    all.push_back(token);
+    all.back().special = token.special || special_names_.contains(token.content);
+  }
+  return all;
+}
+
+std::vector<AddedToken> AddedTokenList::searched() const {
+  std::vector<AddedToken> all = special_;
+  all.insert(all.end(), others_.begin(), others_.end());
+  return all;
+}
+
 void AddedTokens::Trie::add(std::string_view content, int token) {
   begins_[static_cast<unsigned char>(content[0])] = true;
   std::uint32_t node = 0;
@@ -70,21 +125,22 @@ int AddedTokens::Trie::longest(std::string_view text, std::size_t at, bool parse
   return best;
 }
 
-AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Normalise& normalise,
+AddedTokens::AddedTokens(const AddedTokenList& list, const Normalise& normalise,
                          const std::string& where)
-    : tokens_(std::move(tokens)) {
+    : tokens_(list.tokens()) {
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
-    const AddedToken& token = tokens_[i];
+    control_.push_back(is_control(tokens_[i]));
+    by_id_.emplace(tokens_[i].id, static_cast<int>(i));
+    by_content_.emplace(tokens_[i].content, static_cast<int>(i));
+  }
+  for (const AddedToken& token : list.searched()) {
     const std::string content =
         token.normalized && normalise ? normalise(token.content) : token.content;
     if (content.empty() || content.size() > kLongest) {
       throw InputError(fmt::format("{}: the added token {} has {} bytes; 1 to {} are accepted",
                                    where, lingua::quoted(token.content), content.size(), kLongest));
     }
-    control_.push_back(is_control(token));
-    by_id_.emplace(token.id, static_cast<int>(i));
-    by_content_.emplace(token.content, static_cast<int>(i));
-    (token.normalized ? normalized_ : raw_).add(content, static_cast<int>(i));
+    (token.normalized ? normalized_ : raw_).add(content, by_content_.at(token.content));
   }
 }
 

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -26,6 +28,44 @@ struct AddedToken {
   bool rstrip = false;       // and after it
   bool normalized = false;   // found in the normalised text
 };
+bool same_token(const AddedToken& a, const AddedToken& b);  // but for the id
+
+// Tokens as they are added one after the other.
+//
+// A token that is of the vocabulary has its id there; others have the next one, whatever the file
+// says. One that is added again with other flags has these from then on; but special it stays, and
+// where it was looked for (in the text as it is, in the normalised one) it still is.
+// Source: github.com/huggingface/tokenizers, AddedVocabulary::add_tokens.
+class AddedTokenList {
+ public:
+  // The id that the vocabulary has for a text.
+  using FindId = std::function<std::optional<TokenId>(const std::string&)>;
+
+  AddedTokenList() = default;
+  // `entries`: how many the vocabulary has.
+  AddedTokenList(FindId find_id, std::int64_t entries)
+      : find_id_(std::move(find_id)), next_(entries) {}
+  // Tokens of which each has its id.
+  explicit AddedTokenList(std::vector<AddedToken> tokens);
+
+  void add(const std::vector<AddedToken>& tokens);
+  // Leaves out the special tokens from this id on.
+  void drop_special_from(TokenId id);
+
+  std::vector<AddedToken> tokens() const;    // as they are now, by id
+  std::vector<AddedToken> searched() const;  // as they were when a search for them began
+
+ private:
+  TokenId id_of(const std::string& content);
+
+  FindId find_id_;
+  TokenId next_ = 0;
+  std::map<TokenId, AddedToken> by_id_;
+  std::map<std::string, TokenId> ids_;
+  std::set<std::string> special_names_;
+  std::vector<AddedToken> special_;
+  std::vector<AddedToken> others_;
+};
 
 // A part of a text: a token, or text between tokens.
 struct TextPart {
@@ -43,9 +83,9 @@ class AddedTokens {
  public:
   using Normalise = std::function<std::string(const std::string&)>;
 
-  AddedTokens() : AddedTokens({}, nullptr, "") {}
+  AddedTokens() : AddedTokens(AddedTokenList(), nullptr, "") {}
   // Errors: InputError "WHERE: ..." for a token that is empty or longer than 1000 bytes.
-  AddedTokens(std::vector<AddedToken> tokens, const Normalise& normalise, const std::string& where);
+  AddedTokens(const AddedTokenList& list, const Normalise& normalise, const std::string& where);
 
   // Splits a part that is text at the tokens that are (not) `normalized`; control tokens only when
   // `parse_special`. Parts without text are left out.

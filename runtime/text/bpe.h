@@ -32,6 +32,7 @@ class Vocabulary {
   std::optional<TokenId> find(std::string_view token) const;
   const std::string* token(TokenId id) const;  // null for an id that is none
   std::int64_t size() const { return static_cast<std::int64_t>(tokens_.size()); }  // largest id + 1
+  std::int64_t entries() const { return static_cast<std::int64_t>(ids_.size()); }
 
  private:
   struct Hash {

@@ -7,6 +7,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/checkpoint/json.h"
+#include "runtime/text/clean_up.h"
 
 namespace lingua {
 namespace {
@@ -54,20 +55,19 @@ void check_added(const Vocabulary& vocabulary, const std::vector<AddedToken>& ad
 
 BpeTokenizer::BpeTokenizer(Parts parts, const TokenizerSettings& settings, const std::string& where)
     : parts_(std::move(parts)) {
-  // Tokens for what the model has no embeddings of (images, say) cannot be used.
-  if (settings.vocabulary) {
-    std::erase_if(parts_.added, [&](const AddedToken& token) {
-      return token.special && token.id >= *settings.vocabulary;
-    });
-  }
-  check_added(*parts_.vocabulary, parts_.added, where);
+  check_added(*parts_.vocabulary, parts_.added.tokens(), where);
   added_ = AddedTokens(parts_.added, parts_.normalizer, where);
   before_ = parts_.before;
   after_ = parts_.after;
   size_ = parts_.vocabulary->size();
   for (const AddedToken& token : added_.tokens()) size_ = std::max(size_, token.id + 1);
   for (const std::vector<TokenId>& around : {before_, after_}) {
-    for (const TokenId id : around) token(id);
+    for (const TokenId id : around) {
+      if (token(id) != nullptr) continue;
+      throw InputError(
+          fmt::format("{}: the id {} stands around each text and is no token; ids from 0 to {} are",
+                      where, id, size_ - 1));
+    }
   }
   take_settings(settings, where);
 }
@@ -87,29 +87,28 @@ void BpeTokenizer::encode_part(const TextPart& part, bool parse_special,
   }
 }
 
-const std::string& BpeTokenizer::token(TokenId id) const {
-  if (const AddedToken* added = added_.find(id)) return added->content;
-  const std::string* token = parts_.vocabulary->token(id);
-  if (token == nullptr) {
-    throw InputError(fmt::format("the id {} is no token; ids from 0 to {} are", id, size_ - 1));
-  }
-  return *token;
+const std::string* BpeTokenizer::token(TokenId id) const {
+  if (const AddedToken* added = added_.find(id)) return &added->content;
+  return parts_.vocabulary->token(id);
 }
 
 std::string BpeTokenizer::decode(const std::vector<TokenId>& ids, bool keep_special) const {
   std::vector<std::string> tokens;
   for (const TokenId id : ids) {
-    const std::string& text = token(id);
+    const std::string* text = token(id);
     const AddedToken* added = added_.find(id);
-    if (added == nullptr || !added->special || keep_special) tokens.push_back(text);
+    const bool shown = added == nullptr || !added->special || keep_special;
+    if (text != nullptr && shown) tokens.push_back(*text);
   }
-  return parts_.decoder->text_of(std::move(tokens));
+  const std::string text = parts_.decoder->text_of(std::move(tokens));
+  return cleans_up_spaces() ? clean_up_spaces(text) : text;
 }
 
 std::string BpeTokenizer::token_bytes(TokenId id) const {
-  const std::string& text = token(id);
+  const std::string* text = token(id);
   const AddedToken* added = added_.find(id);
-  return added != nullptr && added->special ? "" : parts_.decoder->bytes_of(text);
+  const bool shown = text != nullptr && (added == nullptr || !added->special);
+  return shown ? parts_.decoder->bytes_of(*text) : "";
 }
 
 }  // namespace lingua

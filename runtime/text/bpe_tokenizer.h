@@ -21,7 +21,7 @@ class BpeTokenizer final : public CommonTokenizer {
     Normalizer normalizer;
     PreTokenizer pre_tokenizer;
     std::unique_ptr<Decoder> decoder;
-    std::vector<AddedToken> added;
+    AddedTokenList added;
     std::vector<TokenId> before;
     std::vector<TokenId> after;
   };
@@ -36,7 +36,7 @@ class BpeTokenizer final : public CommonTokenizer {
  private:
   void encode_part(const TextPart& part, bool parse_special,
                    std::vector<TokenId>& ids) const override;
-  const std::string& token(TokenId id) const;
+  const std::string* token(TokenId id) const;  // null for an id that is none
 
   Parts parts_;
   std::int64_t size_ = 0;

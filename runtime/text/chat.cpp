@@ -6,6 +6,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/checkpoint/json.h"
+#include "runtime/text/own_template.h"
 #include "runtime/text/unicode.h"
 #include "runtime/text/utf8.h"
 
@@ -235,8 +236,38 @@ const Template& template_of(const std::string& name) {
   for (const Template& known : templates()) {
     if (known.name == name) return known;
   }
-  throw UsageError(fmt::format("--chat-template {}: accepted are {}", lingua::quoted(name),
+  throw UsageError(fmt::format("--chat-template {}: accepted are auto, {}", lingua::quoted(name),
                                fmt::join(chat_templates(), ", ")));
+}
+
+std::string rendered(const ChatForm& form, const Messages& messages, bool answer_follows) {
+  jinja::List list;
+  for (const ChatMessage& message : messages) {
+    list.push_back(jinja::Value::dict({{"role", message.role}, {"content", message.text}}));
+  }
+  jinja::Entries variables = form.own->tokens;
+  variables.emplace_back("messages", jinja::Value::list(std::move(list)));
+  variables.emplace_back("tools", jinja::Value());
+  variables.emplace_back("documents", jinja::Value());
+  variables.emplace_back("add_generation_prompt", jinja::Value(answer_follows));
+  return form.own->source.render(variables, form.now);
+}
+
+// The special token that the template writes behind an answer.
+std::optional<TokenId> token_after_answer(const ChatForm& form, const Tokenizer& tokenizer) {
+  const std::string answer = "What the assistant says.";
+  std::string text;
+  try {
+    text = rendered(form, {{"user", "Hello"}, {"assistant", answer}}, false);
+  } catch (const InputError&) {
+    return std::nullopt;  // a template that takes no such conversation ends no such turn
+  }
+  const std::size_t at = text.rfind(answer);
+  if (at == std::string::npos) return std::nullopt;
+  const std::string rest = trimmed(text.substr(at + answer.size()));
+  const std::vector<TokenId> ids = tokenizer.encode(rest, false, true);
+  if (ids.empty() || !tokenizer.token_bytes(ids[0]).empty()) return std::nullopt;
+  return ids[0];
 }
 
 }  // namespace
@@ -250,52 +281,42 @@ const std::vector<std::string>& chat_templates() {
   return kNames;
 }
 
-std::string recognise_chat_template(const Tokenizer& tokenizer) {
-  const std::string& source = tokenizer.chat_template();
-  const auto has = [&](const char* mark) {
-    return source.empty() ? tokenizer.special(mark).has_value()
-                          : source.find(mark) != std::string::npos;
-  };
-  if (has("<start_of_turn>")) return "gemma";
-  if (has("<|start_header_id|>")) return "llama3";
-  if (has("<|im_start|>")) {
-    if (has("You are Qwen, created by Alibaba Cloud")) return "qwen2.5";
-    if (has("assistant named SmolLM")) return "smollm2";
-    return has("You are a helpful assistant.") ? "qwen2" : "chatml";
-  }
-  if (!source.empty()) {
-    if (has("<<SYS>>")) return "llama2";
-    if (has("<|user|>") && !has("<|end|>")) return "zephyr";
-    if (has("[INST]")) return "mistral";
-  }
-  throw InputError(
-      fmt::format("the model's chat template is {}; name one that it was trained on, of {}",
-                  source.empty() ? "missing" : "none of those that are known",
-                  fmt::join(chat_templates(), ", ")));
+ChatForm chat_form(const std::string& name, const std::string& model, const std::tm& now) {
+  if (name == "auto") return {"", load_own_template(model), now};
+  return {template_of(name).name, nullptr, now};
 }
 
-std::vector<TokenId> chat_prompt(const std::string& chat_template,
-                                 const std::vector<ChatMessage>& messages,
+std::string described(const ChatForm& form) {
+  return form.own ? fmt::format("the model's own ({})", form.own->source.name())
+                  : fmt::format("the built-in {}", form.name);
+}
+
+std::vector<TokenId> chat_prompt(const ChatForm& form, const std::vector<ChatMessage>& messages,
                                  const Tokenizer& tokenizer) {
-  const Template& known = template_of(chat_template);
   for (std::size_t i = 0; i < messages.size(); ++i) {
     check_utf8(messages[i].text, fmt::format("message {}", i + 1));
   }
+  if (form.own) return tokenizer.encode(rendered(form, messages, true), false, true);
   Prompt prompt(tokenizer);
-  known.write(messages, prompt);
+  template_of(form.name).write(messages, prompt);
   return prompt.ids();
 }
 
-std::vector<TokenId> turn_end_tokens(const std::string& chat_template, const Tokenizer& tokenizer) {
+std::vector<TokenId> turn_end_tokens(const ChatForm& form, const Tokenizer& tokenizer) {
   std::vector<TokenId> ids;
-  for (const std::string& name : template_of(chat_template).ends) {
+  if (form.own) {
+    if (const auto id = token_after_answer(form, tokenizer)) ids.push_back(*id);
+    return ids;
+  }
+  for (const std::string& name : template_of(form.name).ends) {
     if (const auto id = tokenizer.special(name)) ids.push_back(*id);
   }
   return ids;
 }
 
-std::vector<std::string> turn_end_strings(const std::string& chat_template) {
-  return template_of(chat_template).strings;
+std::vector<std::string> turn_end_strings(const ChatForm& form) {
+  if (form.own) return {};
+  return template_of(form.name).strings;
 }
 
 }  // namespace lingua

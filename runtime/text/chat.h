@@ -1,13 +1,16 @@
 #pragma once
 // A conversation as the prompt that a model was trained on.
 //
-// Templates: of the families that this project builds (Gemma, Llama 2 and 3, TinyLlama and Zephyr,
-// ChatML of Qwen and SmolLM2, Mistral). A model's own template, Jinja source, is recognised by its
-// marks; Jinja itself is not interpreted: tools, images, thoughts and dates that some templates
-// write are left out. The templates "qwen2", "qwen2.5" and "smollm2" are "chatml" with the system
-// message that these models expect when a conversation has none. "plain" is for models that were not
-// trained to chat: a dialogue as it is written down, "User: ...", "Assistant: ...".
+// "auto" is the model's own template, rendered (own_template.h, jinja/template.h): its text is encoded
+// as transformers' apply_chat_template does, special tokens in it included, wherever they come from.
+// Templates by name are for models that bring none: of the families that this project builds (Gemma,
+// Llama 2 and 3, TinyLlama and Zephyr, ChatML of Qwen and SmolLM2, Mistral); there the text of
+// messages is never read as special tokens. "qwen2", "qwen2.5" and "smollm2" are "chatml" with the
+// system message that these models expect when a conversation has none. "plain" is for models that
+// were not trained to chat: a dialogue as it is written down, "User: ...", "Assistant: ...".
 
+#include <ctime>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,23 +23,32 @@ struct ChatMessage {
   std::string text;
 };
 
-// Names that --chat-template takes.
+struct OwnTemplate;
+
+// How conversations are written for a model.
+struct ChatForm {
+  std::string name;                        // of a built-in template, or empty:
+  std::shared_ptr<const OwnTemplate> own;  // the model's
+  std::tm now = {};                        // the date that some templates write
+};
+
+// Names that --chat-template takes beside "auto".
 const std::vector<std::string>& chat_templates();
 
-// The template that fits the tokenizer: by the marks in its Jinja source, or by its special tokens.
-// Errors: InputError when none fits, with the names of those there are.
-std::string recognise_chat_template(const Tokenizer& tokenizer);
+// `name` is one of them or "auto"; `model` is a model folder or a GGUF file. Errors: UsageError for
+// an unknown name; InputError when the model has no template or one that is not understood.
+ChatForm chat_form(const std::string& name, const std::string& model, const std::tm& now);
+// "the model's own (FILE)", "the built-in zephyr".
+std::string described(const ChatForm& form);
 
-// The conversation so far and the beginning of the assistant's turn, as ids; the text of messages is
-// never read as special tokens. Errors: UsageError for an unknown name, InputError for a role that
-// the template has no place for.
-std::vector<TokenId> chat_prompt(const std::string& chat_template,
-                                 const std::vector<ChatMessage>& messages,
+// The conversation so far and the beginning of the assistant's turn, as ids. Errors: InputError for
+// a role or an order that the template refuses.
+std::vector<TokenId> chat_prompt(const ChatForm& form, const std::vector<ChatMessage>& messages,
                                  const Tokenizer& tokenizer);
 
-// Tokens that end the assistant's turn.
-std::vector<TokenId> turn_end_tokens(const std::string& chat_template, const Tokenizer& tokenizer);
+// Tokens that end the assistant's turn; of a model's own template the one that it writes there.
+std::vector<TokenId> turn_end_tokens(const ChatForm& form, const Tokenizer& tokenizer);
 // Text that does, and is no part of it.
-std::vector<std::string> turn_end_strings(const std::string& chat_template);
+std::vector<std::string> turn_end_strings(const ChatForm& form);
 
 }  // namespace lingua

@@ -16,6 +16,7 @@ void CommonTokenizer::encode_text(std::string_view text, bool at_start, bool par
         fmt::format("a text of {} bytes; up to {} can be encoded at once", text.size(), kLongest));
   }
   check_utf8(text, "the text");
+  parse_special = parse_special && !split_special_tokens_;
   const TextPart whole{kNoToken, std::string(text), at_start};
   for (const TextPart& part : added_.split(whole, false, parse_special)) {
     if (part.token == kNoToken) {
@@ -58,22 +59,25 @@ std::optional<TokenId> CommonTokenizer::special(const std::string& name) const {
 }
 
 void CommonTokenizer::take_settings(const TokenizerSettings& settings, const std::string& where) {
-  const auto known = [&](TokenId id, const char* what) {
-    if (id >= 0 && id < size()) return id;
-    throw InputError(fmt::format("{}: {} is the id {}, but the tokenizer's ids are 0 to {}", where,
-                                 what, id, size() - 1));
-  };
   if (settings.bos) bos_ = special(*settings.bos);
-  if (!bos_ && settings.bos_id) bos_ = known(*settings.bos_id, "the beginning of a sequence");
+  if (!bos_ && settings.bos_id) {
+    bos_ = settings.bos_id;
+    if (*bos_ >= size()) {
+      throw InputError(
+          fmt::format("{}: the beginning of a sequence is the id {}, but the tokenizer's ids are 0 "
+                      "to {}",
+                      where, *bos_, size() - 1));
+    }
+  }
   if (settings.eos) {
     if (const auto eos = special(*settings.eos)) stops_.push_back(*eos);
   }
   for (const TokenId id : settings.stop_ids) {
-    if (std::find(stops_.begin(), stops_.end(), id) == stops_.end()) {
-      stops_.push_back(known(id, "the end of a sequence"));
-    }
+    if (std::find(stops_.begin(), stops_.end(), id) == stops_.end()) stops_.push_back(id);
   }
   chat_template_ = settings.chat_template;
+  split_special_tokens_ = settings.split_special_tokens;
+  clean_up_spaces_ = settings.clean_up_spaces;
 }
 
 }  // namespace lingua

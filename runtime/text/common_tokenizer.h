@@ -10,25 +10,9 @@
 
 #include "runtime/text/added_tokens.h"
 #include "runtime/text/tokenizer.h"
+#include "runtime/text/tokenizer_settings.h"
 
 namespace lingua {
-
-// What the files beside a tokenizer's own say: tokenizer_config.json, special_tokens_map.json,
-// generation_config.json, config.json, added_tokens.json, chat_template.jinja. All may be missing.
-struct TokenizerSettings {
-  std::optional<std::string> bos;
-  std::optional<std::string> eos;
-  std::optional<TokenId> bos_id;
-  std::vector<TokenId> stop_ids;
-  std::string chat_template;
-  std::optional<bool> add_bos;
-  std::optional<bool> add_eos;
-  std::vector<AddedToken> added;
-  std::optional<std::int64_t> vocabulary;  // of the model
-};
-
-// Errors: InputError naming file and field.
-TokenizerSettings read_tokenizer_settings(const std::filesystem::path& folder);
 
 class CommonTokenizer : public Tokenizer {
  public:
@@ -39,6 +23,7 @@ class CommonTokenizer : public Tokenizer {
   std::vector<TokenId> stop_tokens() const final { return stops_; }
   std::optional<TokenId> special(const std::string& name) const override;
   const std::string& chat_template() const final { return chat_template_; }
+  bool cleans_up_spaces() const final { return clean_up_spaces_; }
 
  protected:
   // Appends the ids of a text; `at_start` when nothing precedes it.
@@ -49,7 +34,7 @@ class CommonTokenizer : public Tokenizer {
   virtual void encode_part(const TextPart& part, bool parse_special,
                            std::vector<TokenId>& ids) const = 0;
 
-  // Errors: InputError for an id in the settings that is no token. REQUIRES: size() and special()
+  // Errors: InputError for a beginning that is no token. REQUIRES: size() and special()
   // work.
   void take_settings(const TokenizerSettings& settings, const std::string& where);
 
@@ -59,6 +44,8 @@ class CommonTokenizer : public Tokenizer {
   std::optional<TokenId> bos_;
   std::vector<TokenId> stops_;
   std::string chat_template_;
+  bool split_special_tokens_ = false;
+  bool clean_up_spaces_ = false;
 };
 
 // One per kind of file. Errors: InputError naming file and field.

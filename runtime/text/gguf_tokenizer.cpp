@@ -8,6 +8,7 @@
 #include "runtime/text/bpe_tokenizer.h"
 #include "runtime/text/common_tokenizer.h"
 #include "runtime/text/sentencepiece_tokenizer.h"
+#include "runtime/text/stop_tokens.h"
 
 namespace lingua {
 namespace {
@@ -81,18 +82,10 @@ std::optional<TokenId> id_of(const Gguf& file, const std::string& name, std::siz
   return id;
 }
 
-// Ids that the metadata gives, and tokens that are known to end a turn.
 TokenizerSettings read_settings(const Gguf& file, const std::vector<std::string>& tokens) {
   TokenizerSettings settings;
   settings.bos_id = id_of(file, "bos_token_id", tokens.size());
-  for (const char* name : {"eos_token_id", "eot_token_id", "eom_token_id"}) {
-    if (const auto id = id_of(file, name, tokens.size())) settings.stop_ids.push_back(*id);
-  }
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    for (const char* name : {"<end_of_turn>", "<|eot_id|>", "<|im_end|>"}) {
-      if (tokens[i] == name) settings.stop_ids.push_back(static_cast<TokenId>(i));
-    }
-  }
+  settings.stop_ids = gguf_stop_tokens(file);
   settings.add_bos = optional_value<bool>(file, key_of("add_bos_token"));
   settings.add_eos = optional_value<bool>(file, key_of("add_eos_token"));
   settings.chat_template =
@@ -161,19 +154,21 @@ std::unique_ptr<Tokenizer> make_byte_level_bpe(const Gguf& file) {
   parts.vocabulary =
       std::make_unique<Vocabulary>(fmt::format("{}: '{}'", file.path(), key_of("tokens")));
   parts.vocabulary->expect(tokens.size());
+  std::vector<AddedToken> all_added;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const auto id = static_cast<TokenId>(i);
     const auto kind = kind_at(file, kinds, i);
     using PieceKind = SentencePieceModel::PieceKind;
     const bool added = kind == PieceKind::kControl || kind == PieceKind::kUserDefined;
-    if (added) parts.added.push_back({tokens[i], id, kind == PieceKind::kControl});
+    if (added) all_added.push_back({tokens[i], id, kind == PieceKind::kControl});
     if (kind == PieceKind::kNormal || kind == PieceKind::kByte)
       parts.vocabulary->add(tokens[i], id);
     // Unused ids have names of no meaning ("[PAD151646]").
     if (kind == PieceKind::kUnused || kind == PieceKind::kUnknown) {
-      parts.added.push_back({tokens[i], id, true});
+      all_added.push_back({tokens[i], id, true});
     }
   }
+  parts.added = AddedTokenList(std::move(all_added));
   Bpe::Options options;
   options.ignore_merges = pre.ignore_merges;
   const std::string where = fmt::format("{}: '{}'", file.path(), key_of("merges"));

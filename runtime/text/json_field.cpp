@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/files.h"
 #include "runtime/checkpoint/json.h"
 
 namespace lingua {
@@ -57,6 +58,15 @@ bool JsonField::flag(bool otherwise) const {
 
 std::string JsonField::text(const std::string& otherwise) const {
   return exists() ? text() : otherwise;
+}
+
+json read_json_object(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) return json::object();
+  json value = parse_json(read_file(path), path.string(), 64);
+  if (!value.is_object()) {
+    throw InputError(fmt::format("{}: is not a JSON object", path.string()));
+  }
+  return value;
 }
 
 }  // namespace lingua

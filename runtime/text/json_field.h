@@ -5,6 +5,7 @@
 // Errors: InputError "FILE: a.b[3] is VALUE; WHAT is accepted".
 
 #include <cstdint>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -39,5 +40,9 @@ class JsonField {
   const nlohmann::json* value_;
   std::string where_;
 };
+
+// The object in a file, no deeper than 64; empty when there is no such file. Errors: InputError
+// naming it.
+nlohmann::json read_json_object(const std::filesystem::path& path);
 
 }  // namespace lingua

@@ -74,11 +74,47 @@ std::vector<AddedToken> read_added(const JsonField& field) {
   std::vector<AddedToken> added;
   if (!field.exists()) return added;
   for (const JsonField& token : field.items()) {
+    if (token["id"].whole() > UINT32_MAX) token["id"].refuse("up to 4294967295 is accepted");
     added.push_back({token["content"].text(), token["id"].whole(), token["special"].flag(false),
                      token["single_word"].flag(false), token["lstrip"].flag(false),
                      token["rstrip"].flag(false), token["normalized"].flag(true)});
   }
   return added;
+}
+
+// `add_prefix_space` as the settings have it, where transformers sets it.
+json prefixed(json pre_tokenizer, const TokenizerSettings& settings, bool nested) {
+  if (!pre_tokenizer.is_object()) return pre_tokenizer;
+  const bool byte_level = pre_tokenizer.value("type", json()) == "ByteLevel";
+  if (byte_level && settings.add_prefix_space && (!nested || *settings.add_prefix_space)) {
+    pre_tokenizer["add_prefix_space"] = *settings.add_prefix_space;
+  }
+  if (settings.tokenizer_class.prefixes_nested && pre_tokenizer["pretokenizers"].is_array()) {
+    for (json& step : pre_tokenizer["pretokenizers"]) step = prefixed(step, settings, true);
+  }
+  return pre_tokenizer;
+}
+
+// What the class puts around a text, in place of what the file says.
+void set_ends(const TokenizerSettings& settings, const std::string& where,
+              BpeTokenizer::Parts& parts) {
+  const auto id_of = [&](const std::optional<std::string>& name, const char* flag,
+                         const char* role) -> TokenId {
+    for (const AddedToken& token : parts.added.tokens()) {
+      if (name && token.content == *name) return token.id;
+    }
+    throw InputError(fmt::format(
+        "{}: its class, {}, with {} puts the {} around each text, which is {}; a token of the "
+        "model, or {}: false in tokenizer_config.json, is accepted",
+        where, settings.tokenizer_class.name, flag, role, name ? lingua::quoted(*name) : "missing",
+        flag));
+  };
+  parts.before.clear();
+  parts.after.clear();
+  if (settings.add_bos.value_or(false))
+    parts.before = {id_of(settings.bos, "add_bos_token", "bos_token")};
+  if (settings.add_eos.value_or(false))
+    parts.after = {id_of(settings.eos, "add_eos_token", "eos_token")};
 }
 
 void read_template(const JsonField& field, BpeTokenizer::Parts& parts) {
@@ -123,10 +159,18 @@ std::unique_ptr<Tokenizer> load_json_tokenizer(const std::filesystem::path& path
   BpeTokenizer::Parts parts;
   read_model(root["model"], parts);
   parts.normalizer = make_normalizer(root["normalizer"]);
-  parts.pre_tokenizer = make_pre_tokenizer(root["pre_tokenizer"]);
+  const json pre_tokenizer = prefixed(root["pre_tokenizer"].value(), settings, false);
+  parts.pre_tokenizer = make_pre_tokenizer(JsonField(pre_tokenizer, where + ": pre_tokenizer"));
   parts.decoder = std::make_unique<Decoder>(root["decoder"]);
-  parts.added = read_added(root["added_tokens"]);
+  parts.added = AddedTokenList(
+      [&vocabulary = *parts.vocabulary](const std::string& text) { return vocabulary.find(text); },
+      parts.vocabulary->entries());
+  parts.added.add(read_added(root["added_tokens"]));
+  parts.added.add(further_tokens(settings, parts.added.tokens()));
+  // Tokens for what the model has no embeddings of (images, say) cannot be used.
+  if (settings.vocabulary) parts.added.drop_special_from(*settings.vocabulary);
   read_post_processor(root["post_processor"], parts);
+  if (settings.tokenizer_class.sets_ends) set_ends(settings, where, parts);
   return std::make_unique<BpeTokenizer>(std::move(parts), settings, where);
 }
 

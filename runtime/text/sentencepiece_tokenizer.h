@@ -2,7 +2,9 @@
 // A tokenizer over the library SentencePiece.
 //
 // Between special tokens each part of a text is encoded alone, with the space that the model puts
-// before a text. Decoding puts pieces together here, not in the library: a text that comes token by
+// before a text. For the classes of transformers that make a tokenizer.json of such a file (see
+// TokenizerClass::reads_pieces) it is read as they read it: their classes say where spaces go and
+// what special tokens are, and the file's normalisation is left out. Decoding puts pieces together here, not in the library: a text that comes token by
 // token needs the bytes of one piece.
 
 #include <memory>
@@ -28,11 +30,18 @@ class SentencePieceTokenizer final : public CommonTokenizer {
  private:
   void encode_part(const TextPart& part, bool parse_special,
                    std::vector<TokenId>& ids) const override;
+  // Where a space is put before a part of a text.
+  enum class Prefix { kAsModel, kNowhere, kFirstPart, kEachPart };
+
+  void read_as_class(const TokenizerSettings& settings);
+  void make_encoder(const std::string& where);
+  std::string decode_as_class(const std::vector<TokenId>& ids, bool keep_special) const;
   bool is_special(TokenId id) const;
   std::string surface(TokenId id) const;  // of special tokens too
 
   SentencePieceModel model_;
   std::unique_ptr<PieceEncoder> encoder_;
+  Prefix prefix_ = Prefix::kAsModel;
   std::int64_t size_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/text/clean_up.h"
 #include "runtime/text/utf8.h"
 
 namespace lingua {
@@ -40,14 +41,24 @@ std::string TextStream::push(TokenId token) {
     at += piece.bytes;
   }
   bytes_.erase(0, at);
-  return accept(text);
+  return accept(cleaned(text, false));
 }
 
 std::string TextStream::finish() {
   if (stopped_) return "";
-  std::string text = bytes_.empty() ? "" : accept(std::string(kReplacementCharacter));
+  const std::string rest = bytes_.empty() ? "" : std::string(kReplacementCharacter);
   bytes_.clear();
+  const std::string text = accept(cleaned(rest, true));
   return text + std::exchange(held_, "");
+}
+
+std::string TextStream::cleaned(const std::string& text, bool last) {
+  if (!tokenizer_.cleans_up_spaces()) return text;
+  spaces_ += text;
+  const std::size_t settled = last ? spaces_.size() : settled_length(spaces_);
+  const std::string certain = clean_up_spaces(spaces_.substr(0, settled));
+  spaces_.erase(0, settled);
+  return certain;
 }
 
 std::string TextStream::accept(const std::string& text) {

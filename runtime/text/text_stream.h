@@ -30,11 +30,14 @@ class TextStream {
 
  private:
   std::string accept(const std::string& text);
+  // The part of the text that is settled, spaces cleaned up where the tokenizer's files want it.
+  std::string cleaned(const std::string& text, bool last);
 
   const Tokenizer& tokenizer_;
   std::vector<std::string> stop_strings_;
-  std::string bytes_;  // of a character that is not complete
-  std::string held_;   // text that may begin a stop string
+  std::string bytes_;   // of a character that is not complete
+  std::string spaces_;  // text that what follows may yet clean up
+  std::string held_;    // text that may begin a stop string
   bool stopped_ = false;
 };
 

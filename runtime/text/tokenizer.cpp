@@ -35,10 +35,13 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::string& model) {
   const fs::path path(model);
   if (fs::is_directory(path)) {
     const fs::path json = path / "tokenizer.json";
-    if (fs::exists(json)) return load_json_tokenizer(json, read_tokenizer_settings(path));
     const fs::path pieces = path / "tokenizer.model";
-    if (fs::exists(pieces)) {
-      return load_sentencepiece_tokenizer(pieces, read_tokenizer_settings(path));
+    const bool has_pieces = fs::exists(pieces);
+    if (has_pieces || fs::exists(json)) {
+      const TokenizerSettings settings = read_tokenizer_settings(path);
+      return has_pieces && (settings.rereads_pieces || !fs::exists(json))
+                 ? load_sentencepiece_tokenizer(pieces, settings)
+                 : load_json_tokenizer(json, settings);
     }
     throw InputError(
         fmt::format("{}: has no tokenizer; tokenizer.json or tokenizer.model are accepted", model));

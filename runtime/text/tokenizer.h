@@ -46,17 +46,21 @@ class Tokenizer {
   // encoded as one, and nothing is added around the whole. Errors: as encode().
   virtual std::vector<TokenId> encode_parts(const std::vector<PromptPart>& parts) const;
 
-  // The text of ids. Special tokens are left out unless `keep_special`.
-  // Errors: InputError for an id that is none.
+  // The text of ids. Special tokens are left out unless `keep_special`; so is every id that is no
+  // token: a model's vocabulary may be larger than its tokenizer's.
   virtual std::string decode(const std::vector<TokenId>& ids, bool keep_special = false) const = 0;
 
-  // The bytes that one token adds to a text (not at its beginning); empty for special tokens.
+  // The bytes that one token adds to a text (not at its beginning); empty for special tokens and for
+  // ids that are none.
   virtual std::string token_bytes(TokenId id) const = 0;
 
   virtual std::int64_t size() const = 0;
   virtual std::optional<TokenId> bos() const = 0;
   virtual std::vector<TokenId> stop_tokens() const = 0;  // end of sequence, of turn
   virtual std::optional<TokenId> special(const std::string& name) const = 0;  // "<end_of_turn>"
+
+  // True when clean_up_spaces() holds for the texts of ids; decode() does it.
+  virtual bool cleans_up_spaces() const { return false; }
 
   // The chat template as the model's files have it (Jinja source); empty when they have none.
   virtual const std::string& chat_template() const = 0;

@@ -1,5 +1,6 @@
 #include "runtime/text/unicode.h"
 
+#include <unicode/locid.h>
 #include <unicode/normalizer2.h>
 #include <unicode/regex.h>
 #include <unicode/uchar.h>
@@ -93,6 +94,18 @@ std::string lower_case(std::string_view text) {
     if (c == 0x130) lowered.append(static_cast<UChar32>(0x307));  // the one that becomes two
   }
   return utf8(lowered);
+}
+
+std::string full_lower_case(std::string_view text) {
+  return utf8(utf16(text).toLower(icu::Locale::getRoot()));
+}
+
+std::string full_upper_case(std::string_view text) {
+  return utf8(utf16(text).toUpper(icu::Locale::getRoot()));
+}
+
+std::string title_character(std::string_view character) {
+  return utf8(utf16(character).toTitle(nullptr, icu::Locale::getRoot()));
 }
 
 bool is_white_space(char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)) != 0; }

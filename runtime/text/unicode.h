@@ -19,6 +19,11 @@ enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
 std::string normal_form(std::string_view text, NormalForm form);
 // Character by character, without rules for the end of a word.
 std::string lower_case(std::string_view text);
+// With the rules for whole texts and for characters that become several, as Python's str has them.
+std::string full_lower_case(std::string_view text);
+std::string full_upper_case(std::string_view text);
+// One character as a title begins with it: not always its upper case.
+std::string title_character(std::string_view character);
 
 bool is_white_space(char32_t c);
 bool is_numeric(char32_t c);      // any kind of number: digits, Roman numerals, fractions

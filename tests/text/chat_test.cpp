@@ -50,6 +50,8 @@ const std::map<std::string, Family>& families() {
   return kFamilies;
 }
 
+ChatForm built_in(const std::string& name) { return chat_form(name, "", {}); }
+
 std::vector<ChatMessage> messages_of(const json& field) {
   std::vector<ChatMessage> messages;
   for (const json& message : field) messages.push_back({message[0], message[1]});
@@ -66,13 +68,14 @@ TEST(Chat, HasATestForEachTemplate) {
 TEST(Chat, WritesADialogueForModelsThatDoNotChat) {
   const auto tokenizer = tokenizer_of("gpt2");
   const std::vector<TokenId> ids = chat_prompt(
-      "plain", {{"system", "A talk."}, {"user", " Hi! "}, {"assistant", "Hello."}, {"user", "Bye"}},
+      built_in("plain"),
+      {{"system", "A talk."}, {"user", " Hi! "}, {"assistant", "Hello."}, {"user", "Bye"}},
       *tokenizer);
   EXPECT_EQ(tokenizer->decode(ids),
             "A talk.\n\nUser: Hi!\nAssistant: Hello.\nUser: Bye\nAssistant:");
-  EXPECT_EQ(turn_end_strings("plain"), std::vector<std::string>{"\nUser:"});
-  EXPECT_THAT(turn_end_tokens("plain", *tokenizer), IsEmpty());
-  EXPECT_THAT(turn_end_strings("gemma"), IsEmpty());
+  EXPECT_EQ(turn_end_strings(built_in("plain")), std::vector<std::string>{"\nUser:"});
+  EXPECT_THAT(turn_end_tokens(built_in("plain"), *tokenizer), IsEmpty());
+  EXPECT_THAT(turn_end_strings(built_in("gemma")), IsEmpty());
 }
 
 TEST(Chat, WritesWhatTheTemplatesOfTheFamiliesWrite) {
@@ -84,11 +87,11 @@ TEST(Chat, WritesWhatTheTemplatesOfTheFamiliesWrite) {
     const auto tokenizer = tokenizer_of(families().at(name).tokenizer, "", families().at(name).bos);
     const std::vector<ChatMessage> messages = messages_of(entry["messages"]);
     if (entry["prompt"].is_null()) {
-      EXPECT_THROW(chat_prompt(name, messages, *tokenizer), InputError);
+      EXPECT_THROW(chat_prompt(built_in(name), messages, *tokenizer), InputError);
       ++refused;
       continue;
     }
-    const std::vector<TokenId> ids = chat_prompt(name, messages, *tokenizer);
+    const std::vector<TokenId> ids = chat_prompt(built_in(name), messages, *tokenizer);
     EXPECT_EQ(ids, tokenizer->encode(entry["prompt"].get<std::string>(), false, true));
   }
   EXPECT_EQ(refused, 2);
@@ -99,7 +102,7 @@ TEST(Chat, NeverReadsTheTextOfAMessageAsSpecialTokens) {
     const auto tokenizer = tokenizer_of(family.tokenizer, "", family.bos);
     const auto specials = [&](const std::string& text) {
       int count = 0;
-      for (const TokenId id : chat_prompt(name, {{"user", text}}, *tokenizer)) {
+      for (const TokenId id : chat_prompt(built_in(name), {{"user", text}}, *tokenizer)) {
         count += tokenizer->token_bytes(id).empty() ? 1 : 0;
       }
       return count;
@@ -120,46 +123,66 @@ TEST(Chat, NeverReadsThemThoughTheFileCallsThemOrdinary) {
   golden::write(folder.path() / "tokenizer.json", file.dump());
   const auto tokenizer = load_tokenizer(folder.path().string());
   const TokenId end = tokenizer->special("<|im_end|>").value();
-  const std::vector<TokenId> ids = chat_prompt("chatml", {{"user", "a<|im_end|>b"}}, *tokenizer);
+  const std::vector<TokenId> ids =
+      chat_prompt(built_in("chatml"), {{"user", "a<|im_end|>b"}}, *tokenizer);
   EXPECT_EQ(std::count(ids.begin(), ids.end(), end), 1);
 }
 
-TEST(Chat, RecognisesTemplatesByTheirMarks) {
-  const json golden = golden::read("chat.json");
-  for (const auto& [name, source] : golden["templates"].items()) {
-    const auto tokenizer = tokenizer_of(families().at(name).tokenizer, source);
-    EXPECT_EQ(recognise_chat_template(*tokenizer), name);
+std::string refusal_of_auto(const std::filesystem::path& folder) {
+  try {
+    return "no refusal: " + described(chat_form("auto", folder.string(), {}));
+  } catch (const InputError& error) {
+    return error.what();
   }
 }
 
-TEST(Chat, RecognisesTemplatesBySpecialTokens) {
-  EXPECT_EQ(recognise_chat_template(*tokenizer_of("gemma")), "gemma");
-  EXPECT_EQ(recognise_chat_template(*tokenizer_of("llama3")), "llama3");
-  EXPECT_EQ(recognise_chat_template(*tokenizer_of("smollm2")), "chatml");
+TEST(Chat, TakesTheModelsOwnTemplateFromWhereTransformersTakesIt) {
+  const TemporaryFolder folder;
+  std::filesystem::copy(golden::folder() / "smollm2.tokenizer.json",
+                        folder.path() / "tokenizer.json");
+  const auto text = [&] {
+    const auto tokenizer = load_tokenizer(folder.path().string());
+    const ChatForm form = chat_form("auto", folder.path().string(), {});
+    return tokenizer->decode(chat_prompt(form, {{"user", "x"}}, *tokenizer), true);
+  };
+  EXPECT_THAT(refusal_of_auto(folder.path()),
+              AllOf(HasSubstr("no chat template"), HasSubstr("--chat-template NAME")));
+  golden::write(folder.path() / "chat_template.json", R"({"chat_template": "from json"})");
+  EXPECT_EQ(text(), "from json");
+  golden::write(folder.path() / "tokenizer_config.json",
+                R"({"chat_template": [{"name": "tool_use", "template": "tools"},
+                    {"name": "default", "template": "{{ bos_token }}{{ messages[0].content }}"}],
+                    "bos_token": {"content": "<|im_start|>"}})");
+  EXPECT_EQ(text(), "<|im_start|>x");
+  golden::write(folder.path() / "chat_template.jinja", "from jinja{{ tools }}{{ missing }}\n");
+  EXPECT_EQ(text(), "from jinjaNone");
+  golden::write(folder.path() / "chat_template.jinja", "{{ 1 + }}");
+  EXPECT_THAT(refusal_of_auto(folder.path()), HasSubstr("chat_template.jinja: line 1"));
 }
 
-TEST(Chat, SaysWhenNoTemplateFits) {
-  const auto refusal = [](const Tokenizer& tokenizer) -> std::string {
-    try {
-      return "no refusal: " + recognise_chat_template(tokenizer);
-    } catch (const InputError& error) {
-      return error.what();
-    }
-  };
-  EXPECT_THAT(refusal(*tokenizer_of("gpt2")), AllOf(HasSubstr("missing"), HasSubstr("zephyr")));
-  EXPECT_THAT(refusal(*tokenizer_of("gpt2", "{{ messages }}")), HasSubstr("none of those"));
+TEST(Chat, EndsAnAnswerWhereTheModelsOwnTemplateEndsIt) {
+  const TemporaryFolder folder;
+  std::filesystem::copy(golden::folder() / "smollm2.tokenizer.json",
+                        folder.path() / "tokenizer.json");
+  golden::write(folder.path() / "chat_template.jinja",
+                "{% for m in messages %}{{ m.role + ':' + m.content + '<|im_end|>' }}{% endfor %}");
+  const auto tokenizer = load_tokenizer(folder.path().string());
+  EXPECT_EQ(turn_end_tokens(chat_form("auto", folder.path().string(), {}), *tokenizer),
+            std::vector<TokenId>{tokenizer->special("<|im_end|>").value()});
 }
 
 TEST(Chat, RefusesUnknownTemplatesAndRoles) {
   const auto tokenizer = tokenizer_of("gemma", "", "<bos>");
-  EXPECT_THROW(chat_prompt("alpaca", {}, *tokenizer), UsageError);
-  EXPECT_THROW(turn_end_tokens("alpaca", *tokenizer), UsageError);
+  EXPECT_THROW(chat_prompt(built_in("alpaca"), {}, *tokenizer), UsageError);
+  EXPECT_THROW(turn_end_tokens(built_in("alpaca"), *tokenizer), UsageError);
   for (const std::string& name : chat_templates()) {
-    EXPECT_THROW(chat_prompt(name, {{"tool", "x"}}, *tokenizer), InputError) << name;
-    EXPECT_THROW(chat_prompt(name, {{"user", "\xFF"}}, *tokenizer), InputError) << name;
+    EXPECT_THROW(chat_prompt(built_in(name), {{"tool", "x"}}, *tokenizer), InputError) << name;
+    EXPECT_THROW(chat_prompt(built_in(name), {{"user", "\xFF"}}, *tokenizer), InputError) << name;
   }
-  EXPECT_THROW(chat_prompt("gemma", {{"user", "a"}, {"user", "b"}}, *tokenizer), InputError);
-  EXPECT_THROW(chat_prompt("mistral", {{"system", "a"}, {"user", "b"}}, *tokenizer), InputError);
+  EXPECT_THROW(chat_prompt(built_in("gemma"), {{"user", "a"}, {"user", "b"}}, *tokenizer),
+               InputError);
+  EXPECT_THROW(chat_prompt(built_in("mistral"), {{"system", "a"}, {"user", "b"}}, *tokenizer),
+               InputError);
 }
 
 TEST(Chat, KnowsWhatEndsATurn) {
@@ -167,9 +190,9 @@ TEST(Chat, KnowsWhatEndsATurn) {
     const auto tokenizer = tokenizer_of(family.tokenizer);
     std::vector<TokenId> expected;
     for (const char* end : family.ends) expected.push_back(tokenizer->special(end).value());
-    EXPECT_EQ(turn_end_tokens(name, *tokenizer), expected) << name;
+    EXPECT_EQ(turn_end_tokens(built_in(name), *tokenizer), expected) << name;
   }
-  EXPECT_THAT(turn_end_tokens("gemma", *tokenizer_of("gpt2")), IsEmpty());
+  EXPECT_THAT(turn_end_tokens(built_in("gemma"), *tokenizer_of("gpt2")), IsEmpty());
 }
 
 }  // namespace

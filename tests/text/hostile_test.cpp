@@ -94,12 +94,9 @@ TEST_F(HostileFolder, IsRefusedByFieldWhenAFieldIsWrong) {
       {"/decoder", {{"type", "CTC"}}, "decoder.type is 'CTC'"},
       {"/post_processor/type", "RobertaProcessing", "post_processor.type"},
       {"/added_tokens/0/id", -5, "added_tokens[0].id is -5"},
-      {"/added_tokens/0/id", 1ULL << 62, "id 4611686018427387904"},
-      {"/added_tokens/0/id", 17, "belongs to the added token"},
+      {"/added_tokens/0/id", 1ULL << 62, "added_tokens[0].id is 4611686018427387904"},
       {"/added_tokens/0/content", "", "0 bytes"},
       {"/added_tokens/0/content", std::string(5000, 'x'), "5000 bytes"},
-      {"/added_tokens/0/content", "a", "the added token 'a' has id"},
-      {"/added_tokens/1/content", "<|begin_of_text|>", "has two ids"},
       {"/added_tokens/0/special", 1, "added_tokens[0].special is 1"},
       {"/added_tokens", {{"a", 1}}, "added_tokens is an object"}};
   for (const auto& [path, value, message] : cases) {
@@ -128,7 +125,6 @@ TEST_F(HostileFolder, IsRefusedWhenAFileBesideItIsWrong) {
       {"tokenizer_config.json", R"({"added_tokens_decoder": {"x": {}}})", "['x']"},
       {"added_tokens.json", R"({"<x>": "y"})", "'<x>' is 'y'"},
       {"generation_config.json", R"({"eos_token_id": [1, "a"]})", "eos_token_id[1] is 'a'"},
-      {"generation_config.json", R"({"eos_token_id": 99999999})", "99999999"},
       {"config.json", R"({"bos_token_id": -1})", "bos_token_id is -1"},
       {"config.json", R"({"vocab_size": "x"})", "vocab_size is 'x'"}};
   for (const auto& [name, text, message] : cases) {
@@ -193,15 +189,6 @@ TEST_F(HostileFolder, RefusesTextThatIsNotUtf8WithItsPlace) {
   const auto tokenizer = load();
   for (const char* text : {"ab\xFF", "ab\x80", "ab\xC0\x80", "ab\xED\xA0\x80", "ab\xE2\x82"}) {
     EXPECT_THAT(said([&] { tokenizer->encode(text, true, true); }), HasSubstr("byte 2 (0x"));
-  }
-}
-
-TEST_F(HostileFolder, RefusesIdsThatAreNone) {
-  refusal("gemma", [](json&) {});
-  const auto tokenizer = load();
-  for (const TokenId id : {TokenId{-1}, tokenizer->size(), TokenId{1} << 40}) {
-    EXPECT_THAT(said([&] { tokenizer->decode({id}); }), HasSubstr(fmt::format("{}", id)));
-    EXPECT_THAT(said([&] { tokenizer->token_bytes(id); }), HasSubstr(fmt::format("{}", id)));
   }
 }
 

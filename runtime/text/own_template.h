@@ -1,0 +1,24 @@
+#pragma once
+// The chat template that a model's files bring, and the special tokens that it may write.
+//
+// Order, as transformers 4.57: chat_template.jinja, then chat_template of tokenizer_config.json (a
+// text, or several by name, of which "default" is taken), then chat_template.json; of a GGUF file
+// tokenizer.chat_template.
+// Errors: InputError naming file and field; where there is none, what is looked for.
+
+#include <memory>
+#include <string>
+
+#include "runtime/text/jinja/template.h"
+
+namespace lingua {
+
+struct OwnTemplate {
+  jinja::Template source;
+  jinja::Entries tokens;  // bos_token, eos_token, ... as the template's variables
+};
+
+// `model` is a model folder or a GGUF file.
+std::shared_ptr<const OwnTemplate> load_own_template(const std::string& model);
+
+}  // namespace lingua
