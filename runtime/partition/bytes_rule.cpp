@@ -51,7 +51,7 @@ class Work {
 
 struct Candidate {
   NodeId after = 0;
-  double bytes = 0;          // at the options' step
+  double bytes = 0;          // at compared_step
   double prefill_bytes = 0;  // when all its tokens are new
 
   // Cheaper first; of equals the later, which leaves small operations with what feeds them.
@@ -60,6 +60,17 @@ struct Candidate {
            std::tuple(other.bytes, other.prefill_bytes, -other.after);
   }
 };
+
+// Where bytes are compared: one new token, whatever the step. In a longer one what is done for the last
+// position alone, before a head, would be so much cheaper than all else that nothing else is cut.
+// The step itself where the graph has no such step.
+Step compared_step(const std::vector<Cut>& cuts, const Step& step) {
+  const Step single{1, step.cached_tokens + step.new_tokens - 1};
+  const bool has_it = std::all_of(cuts.begin(), cuts.end(), [&](const Cut& cut) {
+    return !cut.allowed || cut.live_bytes.at(single) > 0;
+  });
+  return has_it ? single : step;
+}
 
 constexpr double kClose = 0.02;  // of the model's work
 constexpr double kWide = 0.2;
@@ -71,12 +82,13 @@ class BytesRule {
       : graph_(graph),
         live_(live),
         options_(options),
-        work_(graph, live, options.step),
+        work_(graph, live, compared_step(cuts, options.step)),
         last_node_(static_cast<NodeId>(graph.nodes.size()) - 1) {
-    const Step prefill{options.step.new_tokens + options.step.cached_tokens, 0};
+    const Step step = compared_step(cuts, options.step);
+    const Step prefill{step.new_tokens + step.cached_tokens, 0};
     for (const Cut& cut : cuts) {
       if (!cut.allowed) continue;
-      allowed_.push_back({cut.after, cut.live_bytes.at(options.step), cut.live_bytes.at(prefill)});
+      allowed_.push_back({cut.after, cut.live_bytes.at(step), cut.live_bytes.at(prefill)});
     }
   }
 

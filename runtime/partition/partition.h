@@ -25,7 +25,7 @@ struct PartitionOptions {
   std::string rule = "bytes";
   int max_segments = 64;
   double max_segment_bytes = 0;  // weights of one segment; 0: no bound
-  Step step{1, 128};             // where live bytes are compared
+  Step step{1, 128};             // where live bytes are compared, as one token after as many others
 };
 
 struct Cut {

@@ -81,7 +81,10 @@ class Finder {
 
 ChainCandidates chain_candidates(const PlanCosts& costs, const ChainLimits& limits) {
   Finder finder(costs, limits);
-  for (int header : possible_headers(costs)) finder.add_chains_from(header);
+  for (int header : possible_headers(costs)) {
+    if (costs.out_of_time()) break;
+    finder.add_chains_from(header);
+  }
   return finder.take();
 }
 

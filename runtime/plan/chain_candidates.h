@@ -24,6 +24,7 @@ struct ChainCandidates {
   std::vector<Handover> handovers;  // ascending
 };
 
+// Not all of them where the request's time limit is over.
 ChainCandidates chain_candidates(const PlanCosts& costs, const ChainLimits& limits);
 
 }  // namespace lingua

@@ -31,11 +31,16 @@ class Search {
     std::vector<std::pair<double, int>> headers;
     std::vector<std::unique_ptr<ChainBounds>> bounds(costs_.devices());
     for (int header : possible_headers(costs_)) {
+      if (!headers.empty() && !limits_.at_leisure && costs_.out_of_time()) {
+        exact_ = false;
+        break;
+      }
       bounds[header] = std::make_unique<ChainBounds>(costs_, header, limits_.busiest);
       headers.emplace_back(bounds[header]->value(), header);
     }
     std::sort(headers.begin(), headers.end());
     for (const auto& [value, header] : headers) {
+      if (best_ && costs_.out_of_time()) exact_ = timely_ = false;
       if (value < best_value_) search_from(header, *bounds[header]);
     }
     return {std::move(best_), exact_, 0};

@@ -15,6 +15,8 @@
 namespace lingua {
 namespace {
 
+constexpr double kNoTime = std::numeric_limits<double>::infinity();
+
 // What one stage sends another device in each step.
 struct StageMessage {
   int from = 0;
@@ -99,7 +101,7 @@ struct PlayedStep {
 
 std::vector<PlayedStep> played_steps(const std::vector<Step>& steps, double most) {
   const auto group =
-      static_cast<std::size_t>(std::ceil(static_cast<double>(steps.size()) / std::max(most, 8.0)));
+      static_cast<std::size_t>(std::ceil(static_cast<double>(steps.size()) / std::max(most, 4.0)));
   std::vector<PlayedStep> played = {{steps.front(), 1}};
   for (std::size_t first = 1; first < steps.size(); first += group) {
     const std::size_t count = std::min(group, steps.size() - first);
@@ -108,15 +110,38 @@ std::vector<PlayedStep> played_steps(const std::vector<Step>& steps, double most
   return played;
 }
 
+// How many of the requests are played, and how many steps each is played as, the first aside.
+struct Excerpt {
+  int requests = 1;
+  double steps = 0;
+};
+
+// Rather fewer requests than fewer steps: a step that stands for several is as long as a prefill, and
+// others do not wait for it as they would. Whole rounds of those in flight are left out.
+Excerpt excerpt_of(const Workload& workload, double stages, double steps,
+                   const PlayLimits& limits) {
+  constexpr int kFewestRounds = 4;
+  constexpr double kFewestSteps = 8;
+  const int total = workload.total_requests();
+  const int round = workload.in_flight;
+  const double by_effort = limits.stage_steps / (stages * steps);
+  const double most =
+      std::max({std::min<double>(limits.requests, by_effort), 1.0 * round * kFewestRounds});
+  int requests = total;
+  if (most < total) {
+    requests -= static_cast<int>(std::ceil((total - most) / round)) * round;
+    if (requests < std::min(total, round * kFewestRounds)) requests += round;
+  }
+  return {requests, std::max(kFewestSteps, limits.stage_steps / (stages * requests))};
+}
+
 // The numbers of all requests, or of so many that the rest would go on like them.
 PipelineWork pipeline_work(const Pipeline& pipeline, const std::vector<Step>& steps,
-                           const Workload& workload, const PlayLimits& limits) {
+                           const Workload& workload, const Excerpt& excerpt) {
   PipelineWork work;
   work.in_flight = workload.in_flight;
-  work.requests =
-      std::min(workload.total_requests(), std::max(4 * workload.in_flight, limits.requests));
-  const double stages = static_cast<double>(pipeline.devices.size());
-  const auto played = played_steps(steps, limits.stage_steps / (stages * work.requests));
+  work.requests = excerpt.requests;
+  const auto played = played_steps(steps, excerpt.steps);
   work.returns = pipeline.returns;
   for (const Stage& stage : pipeline.plan.stages) work.devices.push_back(stage.device);
   for (const StageMessage& message : pipeline.messages) {
@@ -152,23 +177,73 @@ void add_latency(const Pipeline& pipeline, const std::vector<Step>& steps, const
   Workload alone = workload;
   alone.in_flight = 1;
   alone.requests = 1;
-  const Replay played = replay(pipeline_work(pipeline, steps, alone, limits), pipeline.cluster);
+  const Excerpt whole = excerpt_of(alone, static_cast<double>(pipeline.devices.size()),
+                                   static_cast<double>(steps.size()), limits);
+  const Replay played = replay(pipeline_work(pipeline, steps, alone, whole), pipeline.cluster);
   if (!played.complete) return;
   estimate->ttft_s = std::max(estimate->ttft_s, played.first_step_s);
   estimate->latency_s = std::max(estimate->latency_s, played.makespan_s);
   estimate->tpot_s = std::max(estimate->tpot_s, (estimate->latency_s - estimate->ttft_s) / later);
 }
 
-// Seconds per request, all of them together; never below what the bottleneck and the latency allow.
-double seconds_per_request(const Pipeline& pipeline, const std::vector<Step>& steps,
-                           const Workload& workload, const Estimate& alone,
-                           const PlayLimits& limits) {
+struct PlayedTime {
+  double per_request_s = 0;  // of all requests together
+  double error = 0;          // how far off that may be, relatively
+};
+
+// From the end of one request to the next, in the middle of a play: without those that began together,
+// and the last ones, which have the pipeline for themselves.
+double pace(const std::vector<double>& ends_s, std::size_t first, std::size_t last, int round) {
+  const std::size_t rounds = (last - first) / static_cast<std::size_t>(round);
+  if (rounds == 0) return (ends_s[last] - ends_s[first]) / std::max<double>(1, last - first);
+  const std::size_t count = rounds * static_cast<std::size_t>(round);
+  return (ends_s[last] - ends_s[last - count]) / static_cast<double>(count);
+}
+
+// The whole workload by its excerpt: what is not played goes on at the pace of the middle, of which
+// little is known when few rounds were played.
+PlayedTime continued(const Replay& played, const Workload& workload) {
+  const auto total = static_cast<double>(workload.total_requests());
+  const auto count = static_cast<double>(played.ends_s.size());
+  if (count == total) return {played.makespan_s / total, 0};
+  const auto round = static_cast<std::size_t>(workload.in_flight);
+  const std::size_t last = played.ends_s.size() - 1 - round;
+  const std::size_t middle = (round + last) / 2;
+  const double rest = total - count;
+  const double rest_s = rest * pace(played.ends_s, round, last, workload.in_flight);
+  const double difference_s = rest * (pace(played.ends_s, middle, last, workload.in_flight) -
+                                      pace(played.ends_s, round, middle, workload.in_flight));
+  const double all_s = played.makespan_s + rest_s;
+  const double rounds =
+      std::max(1.0, static_cast<double>(last - round) / static_cast<double>(round));
+  return {all_s / total, (std::abs(difference_s) / 2 + rest_s / 2 / rounds) / all_s};
+}
+
+// Never below what the bottleneck and the latency allow. Where it is certainly above limits.most_s, that
+// is all that is known.
+PlayedTime played_time(const Pipeline& pipeline, const std::vector<Step>& steps,
+                       const Workload& workload, const Estimate& alone, const PlayLimits& limits) {
   constexpr int kMostInFlight = 10'000;
   const double bound = std::max(alone.bottleneck_s, alone.latency_s / workload.overlap());
-  if (workload.total_requests() == 1 || workload.in_flight > kMostInFlight) return bound;
-  const PipelineWork work = pipeline_work(pipeline, steps, workload, limits);
-  const Replay played = replay(work, pipeline.cluster);
-  return played.complete ? std::max(bound, played.makespan_s / work.requests) : bound;
+  if (workload.total_requests() == 1 || workload.in_flight > kMostInFlight) return {bound, 0};
+  if (bound > limits.most_s) return {kNoTime, 0};
+  const Excerpt excerpt = excerpt_of(workload, static_cast<double>(pipeline.devices.size()),
+                                     static_cast<double>(steps.size()), limits);
+  const auto play = [&](double played_steps) {
+    const PipelineWork work =
+        pipeline_work(pipeline, steps, workload, {excerpt.requests, played_steps});
+    const bool whole = work.requests == workload.total_requests();
+    return replay(work, pipeline.cluster, whole ? limits.most_s * work.requests : kNoTime);
+  };
+  const Replay played = play(excerpt.steps);
+  if (!played.complete) return {limits.most_s < kNoTime ? kNoTime : bound, 0};
+  PlayedTime time = continued(played, workload);
+  if (limits.most_s == kNoTime && excerpt.steps < static_cast<double>(steps.size())) {
+    const PlayedTime coarser = continued(play(excerpt.steps / 2), workload);
+    time.error += std::abs(coarser.per_request_s / time.per_request_s - 1);
+  }
+  time.per_request_s = std::max(bound, time.per_request_s);
+  return time;
 }
 
 // Of a device, all its stages.
@@ -273,7 +348,9 @@ Estimate estimate(const Plan& plan, const Segmentation& segmentation, const Clus
   for (const StageEstimate& stage : result.stages) {
     result.energy_per_token_j += stage.energy_j / count;
   }
-  result.tokens_per_s = count / seconds_per_request(pipeline, steps, workload, result, limits);
+  const PlayedTime time = played_time(pipeline, steps, workload, result, limits);
+  result.tokens_per_s = count / time.per_request_s;
+  result.tokens_per_s_error = time.error;
   return result;
 }
 

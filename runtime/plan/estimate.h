@@ -11,6 +11,8 @@
 // with others.
 // Units: seconds, joules.
 
+#include <limits>
+
 #include "runtime/model/segment.h"
 #include "runtime/plan/plan.h"
 
@@ -32,11 +34,14 @@ StepFunction return_bytes(const Segmentation& segmentation, const Workload& work
 std::vector<StageEstimate> stages_memory(const Plan& plan, const Segmentation& segmentation,
                                          const Workload& workload);
 
-// How much of a workload is played: beyond so many steps on stages several decode steps are played as
-// one long one, and beyond so many requests (and four rounds of those in flight) some stand for all.
+// How much of a workload is played. Beyond so many requests, or steps on stages, fewer requests stand for
+// all, but no fewer than four rounds of those in flight; where that is still too much, several decode steps
+// are played as one long one. Both are in Estimate::tokens_per_s_error.
 struct PlayLimits {
-  double stage_steps = 300'000;
+  double stage_steps = 600'000;
   int requests = 500;
+  // A workload that takes longer than this per request is not played to its end: its tokens_per_s is 0.
+  double most_s = std::numeric_limits<double>::infinity();
 };
 
 // REQUIRES: plan.stages and plan.transfers are set and consistent.

@@ -1,9 +1,10 @@
 #include "runtime/plan/improve_chain.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "runtime/base/errors.h"
-#include "runtime/base/random.h"
+#include "runtime/plan/chain_moves.h"
 #include "runtime/plan/chain_search.h"
 #include "runtime/plan/estimate.h"
 
@@ -12,170 +13,83 @@ namespace {
 
 using Chain = std::vector<Run>;
 
-// All chains that are one change away.
-class Neighbours {
+struct Judged {
+  double value = kNoLimit;
+  Chain chain;
+};
+
+// Chains by what playing the requests says of them, with a count of the effort.
+class Judge {
  public:
-  Neighbours(const PlanCosts& costs, const Chain& chain) : costs_(costs), chain_(chain) {
-    used_.assign(costs.devices(), false);
-    for (const Run& run : chain) used_[run.device] = true;
-    for (std::size_t s = 0; s < chain.size(); ++s) {
-      move_cut(s);
-      change_device(s);
-      leave_out(s);
-      split(s);
-    }
+  explicit Judge(const PlanCosts& costs) : costs_(costs) {
+    const Workload& workload = costs.request().workload;
+    steps_ = static_cast<double>(steps_of(workload).size()) *
+             std::min(workload.total_requests(), std::max(4 * workload.in_flight, kQuick.requests));
   }
 
-  // Those that fit and could be better than `value`, the most promising first.
-  std::vector<Chain> hopeful(double value) const {
-    std::vector<std::pair<double, std::size_t>> order;
-    for (std::size_t i = 0; i < all_.size(); ++i) {
-      const Chain& chain = all_[i];
-      if (costs_.header() >= 0 && chain.front().device != costs_.header()) continue;
-      if (!std::all_of(chain.begin(), chain.end(),
-                       [&](const Run& r) { return costs_.fits(r) && costs_.allowed(r); }))
-        continue;
-      const double bound = costs_.objective(chain);
-      if (bound < value * (1 - kSameValue)) order.emplace_back(bound, i);
-    }
-    std::sort(order.begin(), order.end());
-    std::vector<Chain> chains;
-    for (const auto& [bound, i] : order) chains.push_back(all_[i]);
-    return chains;
+  bool has_effort(double share = 1) const {
+    return effort_ < share * most_effort() && !costs_.out_of_time();
+  }
+  double used() const { return effort_ / most_effort(); }
+
+  // kNoLimit where it is none, breaks a rule, does not fit or is worse than `most`.
+  double value(const Chain& chain, double most) {
+    effort_ += kBoundEffort;
+    if (chain.empty() || !possible(chain) || costs_.objective(chain) > most) return kNoLimit;
+    PlayLimits limits = kQuick;
+    limits.most_s = (most - costs_.other_goals(chain)) / costs_.busy_price();
+    effort_ +=
+        kPlayEffort + std::min(limits.stage_steps, steps_ * static_cast<double>(chain.size()));
+    return estimated_value(costs_, chain, limits);
   }
 
  private:
-  void move_cut(std::size_t s) {
-    if (s == 0) return;
-    for (int by : {1, -1, 2, -2, 4, -4, 8, -8}) {
-      Chain next = chain_;
-      next[s - 1].last += by;
-      next[s].first += by;
-      if (next[s - 1].last >= next[s - 1].first && next[s].last >= next[s].first)
-        all_.push_back(std::move(next));
-    }
+  static constexpr PlayLimits kQuick{30'000, 32};
+  // In steps on stages: what comes before a play, and looking at a chain that is not played.
+  static constexpr double kPlayEffort = 1500;
+  static constexpr double kBoundEffort = 20;
+
+  double most_effort() const {
+    const double devices = std::min(costs_.devices(), 16);
+    return costs_.request().running == nullptr ? 2e6 * devices : 1e5 * devices;
   }
 
-  void change_device(std::size_t s) {
-    for (int device = 0; device < costs_.devices(); ++device) {
-      if (used_[device]) continue;
-      all_.push_back(chain_);
-      all_.back()[s].device = device;
-    }
-    for (std::size_t other = s + 1; other < chain_.size(); ++other) {
-      all_.push_back(chain_);
-      std::swap(all_.back()[s].device, all_.back()[other].device);
-    }
-  }
-
-  void leave_out(std::size_t s) {
-    const auto at = static_cast<std::ptrdiff_t>(s);
-    if (s > 0) {
-      Chain next = chain_;
-      next[s - 1].last = next[s].last;
-      next.erase(next.begin() + at);
-      all_.push_back(std::move(next));
-    }
-    if (s + 1 < chain_.size()) {
-      Chain next = chain_;
-      next[s + 1].first = next[s].first;
-      next.erase(next.begin() + at);
-      all_.push_back(std::move(next));
-    }
-  }
-
-  // A device that has nothing takes a part of a run, from its end or from its beginning.
-  void split(std::size_t s) {
-    const Run& run = chain_[s];
-    const int length = run.last - run.first + 1;
-    for (int part : {1, length / 4, length / 2}) {
-      if (part < 1 || part >= length) continue;
-      for (int device = 0; device < costs_.devices(); ++device) {
-        if (used_[device]) continue;
-        const auto at = static_cast<std::ptrdiff_t>(s);
-        Chain end = chain_;
-        end[s].last -= part;
-        end.insert(end.begin() + at + 1, {device, run.last - part + 1, run.last});
-        all_.push_back(std::move(end));
-        Chain beginning = chain_;
-        beginning[s].first += part;
-        beginning.insert(beginning.begin() + at, {device, run.first, run.first + part - 1});
-        all_.push_back(std::move(beginning));
-      }
-    }
+  bool possible(const Chain& chain) const {
+    return (costs_.header() < 0 || chain.front().device == costs_.header()) &&
+           std::all_of(chain.begin(), chain.end(),
+                       [&](const Run& run) { return costs_.fits(run) && costs_.allowed(run); });
   }
 
   const PlanCosts& costs_;
-  const Chain& chain_;
-  std::vector<bool> used_;
-  std::vector<Chain> all_;
+  double steps_ = 0;  // that a stage plays of all requests
+  double effort_ = 0;
 };
 
-class Improvement {
- public:
-  explicit Improvement(const PlanCosts& costs) : costs_(costs) {}
-
-  bool has_effort() const { return estimates_ < kMostEstimates && !costs_.out_of_time(); }
-
-  double quick_value(const Chain& chain) {
-    ++estimates_;
-    return estimated_value(costs_, chain, kQuickPlay);
+// Takes what is better and, ever more rarely, what is a little worse: one in e of those that are worse by
+// the temperature. Ends with the share of the effort.
+Judged anneal(const PlanCosts& costs, Judge& judge, Rng& rng, const Judged& start, double hottest,
+              double until) {
+  constexpr double kColdest = 2e-4;
+  const double from = judge.used();
+  Judged best = start;
+  Judged now = start;
+  while (judge.has_effort(until)) {
+    const double passed = (judge.used() - from) / (until - from);
+    const double temperature = hottest * std::pow(kColdest / hottest, passed);
+    Chain next = random_move(costs, now.chain, rng);
+    const double most = now.value * (1 - temperature * std::log(1 - rng.uniform()));
+    const double value = judge.value(next, most);
+    if (value > most) continue;
+    now = {value, std::move(next)};
+    if (now.value < best.value * (1 - kSameValue)) best = now;
   }
-
-  // Climbs again and again from the best chain with some changes by chance.
-  Chain wander(Chain best) {
-    Rng rng(1);
-    double value = quick_value(best);
-    for (int tries = 0; has_effort() && tries < most_tries(); ++tries) {
-      Chain chain = best;
-      for (auto changes = 2 + rng.below(3); changes > 0; --changes) {
-        const std::vector<Chain> near = Neighbours(costs_, chain).hopeful(kNoLimit);
-        if (!near.empty()) chain = near[rng.below(near.size())];
-      }
-      chain = climb(std::move(chain));
-      const double next_value = quick_value(chain);
-      if (next_value >= value * (1 - kSameValue)) continue;
-      best = std::move(chain);
-      value = next_value;
-      tries = 0;
-    }
-    return best;
-  }
-
-  // Takes the first better neighbour, until there is none.
-  Chain climb(Chain chain) {
-    double value = quick_value(chain);
-    for (bool better = true; better && has_effort();) {
-      better = false;
-      for (const Chain& next : Neighbours(costs_, chain).hopeful(value)) {
-        const double next_value = quick_value(next);
-        if (next_value < value * (1 - kSameValue)) {
-          chain = next;
-          value = next_value;
-          better = true;
-          break;
-        }
-        if (!has_effort()) break;
-      }
-    }
-    return chain;
-  }
-
- private:
-  static constexpr PlayLimits kQuickPlay{6'000, 32};
-  static constexpr int kMostEstimates = 5'000;
-
-  // Without success; fewer from a plan that was good already.
-  int most_tries() const { return costs_.request().running == nullptr ? 40 : 10; }
-
-  const PlanCosts& costs_;
-  int estimates_ = 0;
-};
+  return best;
+}
 
 std::vector<Chain> plans_of_others(const PlanCosts& costs) {
   std::vector<Chain> chains;
   for (const PlannerEntry& entry : planners()) {
-    if (entry.proves) continue;
+    if (entry.proves || costs.out_of_time()) continue;
     try {
       Chain chain = costs.runs(entry.run(costs.request()).stages);
       if (!chain.empty()) chains.push_back(std::move(chain));
@@ -188,9 +102,9 @@ std::vector<Chain> plans_of_others(const PlanCosts& costs) {
 // Between the least latency and the least bottleneck, whatever the requests in flight: for some limits
 // on what is busiest, a chain of little latency.
 std::vector<Chain> compromises(const PlanCosts& costs, const Chain& least_busy) {
-  constexpr std::size_t kWidth = 8;
+  constexpr std::size_t kWidth = 2;
   std::vector<Chain> chains;
-  for (double slack : {1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0}) {
+  for (double slack : {1.0, 1.1, 1.3, 2.0}) {
     if (costs.out_of_time()) break;
     const double busiest = slack * costs.bottleneck(least_busy) * (1 + kSameValue);
     if (auto runs = search_chain(costs, {busiest, kNoLimit}, kWidth).runs) {
@@ -200,20 +114,7 @@ std::vector<Chain> compromises(const PlanCosts& costs, const Chain& least_busy) 
   return chains;
 }
 
-}  // namespace
-
-std::vector<Run> descend(const PlanCosts& costs, std::vector<Run> runs) {
-  while (!costs.out_of_time()) {
-    std::vector<Chain> better = Neighbours(costs, runs).hopeful(costs.objective(runs));
-    if (better.empty()) break;
-    runs = std::move(better.front());
-  }
-  return runs;
-}
-
-std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& runs) {
-  constexpr std::size_t kStarts = 4;
-  if (costs.out_of_time()) return runs;
+std::vector<Chain> starts_from(const PlanCosts& costs, const std::vector<Run>& runs) {
   std::vector<Chain> starts = {runs};
   if (costs.request().running == nullptr) {
     for (Chain& chain : plans_of_others(costs)) starts.push_back(std::move(chain));
@@ -221,28 +122,50 @@ std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& r
   if (costs.devices() <= kMaxChainDevices && !costs.out_of_time()) {
     for (Chain& chain : compromises(costs, runs)) starts.push_back(std::move(chain));
   }
-  Improvement improvement(costs);
-  std::vector<std::pair<double, Chain>> chains;  // by their value when played in full
-  const auto note = [&](const Chain& chain) {
-    chains.emplace_back(estimated_value(costs, chain), chain);
-  };
+  return starts;
+}
+
+}  // namespace
+
+std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& runs) {
+  constexpr std::size_t kStarts = 4;
+  constexpr double kStartShare = 0.1;  // of the effort, for each start
+  constexpr double kWarm = 0.02;
+  constexpr double kHot = 0.05;
+  constexpr int kRounds = 2;
+  if (costs.out_of_time()) return runs;
+  Judge judge(costs);
+  Rng rng(1);
+  std::vector<Judged> found;
   const auto best_first = [&] {
-    std::stable_sort(chains.begin(), chains.end(),
-                     [](const auto& a, const auto& b) { return a.first < b.first; });
-    chains.erase(std::unique(chains.begin(), chains.end()), chains.end());
+    std::stable_sort(found.begin(), found.end(),
+                     [](const Judged& a, const Judged& b) { return a.value < b.value; });
   };
-  for (const Chain& chain : starts) {
-    if (!chains.empty() && costs.out_of_time()) break;
-    note(chain);
+  for (Chain& chain : starts_from(costs, runs)) {
+    const double value = judge.value(chain, kNoLimit);
+    found.push_back({value, std::move(chain)});
   }
   best_first();
-  const std::size_t count = std::min(kStarts, chains.size());
-  for (std::size_t i = 0; i < count && improvement.has_effort(); ++i)
-    note(improvement.climb(chains[i].second));
+  found.resize(std::min(kStarts, found.size()));
+  const double share = costs.request().running == nullptr ? kStartShare : 1.0 / kStarts;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    found[i] = anneal(costs, judge, rng, found[i], kWarm, share * static_cast<double>(i + 1));
+  }
   best_first();
-  if (improvement.has_effort()) note(improvement.wander(chains.front().second));
-  best_first();
-  return chains.front().second;
+  for (int round = 1; round <= kRounds && judge.has_effort(); ++round) {
+    const double from = judge.used();
+    const double until = from + (1 - from) / (kRounds - round + 1);
+    found.push_back(anneal(costs, judge, rng, found.front(), kHot, until));
+    best_first();
+  }
+  // A quick play can be wrong where it plays a part only.
+  Judged best{estimated_value(costs, runs), runs};
+  for (const Judged& one : found) {
+    const double value = estimated_value(costs, one.chain);
+    if (value < best.value * (1 - kSameValue)) best = {value, one.chain};
+    if (costs.out_of_time()) break;
+  }
+  return best.chain;
 }
 
 }  // namespace lingua

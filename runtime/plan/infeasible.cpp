@@ -51,6 +51,63 @@ void PlanCosts::explain_total() const {
                   bytes(memory.total_bytes()), memory.to_string(), devices_, bytes(total)));
 }
 
+// What the first and the last segment both use: two devices hold it twice.
+double PlanCosts::tied_bytes() const {
+  if (segments_ < 2 || kept_ > 0) return 0;
+  double sum = 0;
+  const std::vector<Segment>& segments = request_->segmentation->segments;
+  for (const WeightSpec& weight : segments.front().weights) {
+    const auto& others = segments.back().weights;
+    if (std::any_of(others.begin(), others.end(),
+                    [&](const WeightSpec& other) { return other.name == weight.name; }))
+      sum += static_cast<double>(weight.bytes());
+  }
+  return sum;
+}
+
+// Whether one device at both ends would do.
+std::string PlanCosts::advice_for_tied() const {
+  PlanRequest both_ends = *request_;
+  both_ends.rules.header_keeps_last = 1;
+  both_ends.rules.tailer.clear();
+  const bool helps = rules_.tailer.empty() && !quick_chain(PlanCosts(both_ends)).empty();
+  return helps ? "let one device keep both ends (--header-keeps-last 1), or hold weights in int8 "
+                 "(--int8 fit)"
+               : "hold weights in int8 (--int8 fit), or add memory";
+}
+
+void PlanCosts::explain_tied() const {
+  const double tied = tied_bytes();
+  if (tied == 0) return;
+  const int last = segments_ - 1;
+  double total = 0;
+  std::vector<int> first_ones;
+  std::vector<int> last_ones;
+  for (int d = 0; d < devices_; ++d) {
+    const bool may_begin = header_ < 0 || header_ == d;
+    if (may_begin && fits({d, 0, last})) return;
+    if (may_begin && fits({d, 0, 0})) first_ones.push_back(d);
+    if ((tailer_ < 0 || tailer_ == d) && fits({d, last, last})) last_ones.push_back(d);
+    total += request_->cluster->devices[d].memory_bytes;
+  }
+  if (first_ones.empty() || last_ones.empty()) return;
+  const auto& name = request_->cluster->devices[first_ones.front()].name;
+  if (first_ones.size() == 1 && last_ones == first_ones) {
+    throw InfeasibleError(fmt::format(
+        "no plan fits: the first and the last segment share weights of {}, and only '{}' can hold "
+        "either of them; {}",
+        bytes(tied), name, advice_for_tied()));
+  }
+  const double need = memory(0, last) + tied;
+  if (need > total) {
+    throw InfeasibleError(
+        fmt::format("no plan fits: the model needs {}, of which {} twice, as the first and the "
+                    "last segment share "
+                    "them; the {} devices together have {}; {}",
+                    bytes(need), bytes(tied), devices_, bytes(total), advice_for_tied()));
+  }
+}
+
 void PlanCosts::explain_rules() const {
   const auto check = [&](const DeviceSpec& device, const char* role, int first, int last) {
     const RunMemory need = memory_of(first, last);
@@ -116,8 +173,11 @@ void PlanCosts::explain_contiguity() const {
                   "order of runs of "
                   "whole segments fits them (largest device first, {} of {} segments find a "
                   "place); cut the model "
-                  "into more segments",
-                  bytes(memory(0, segments_ - 1)), devices_, bytes(total), next, segments_));
+                  "into more segments{}",
+                  bytes(memory(0, segments_ - 1)), devices_, bytes(total), next, segments_,
+                  tied_bytes() == 0 ? ""
+                                    : fmt::format(", or, as the first and the last share {}, {}",
+                                                  bytes(tied_bytes()), advice_for_tied())));
 }
 
 void PlanCosts::explain_infeasible() const {
@@ -126,6 +186,7 @@ void PlanCosts::explain_infeasible() const {
   explain_single();
   explain_header();
   explain_total();
+  explain_tied();
   explain_contiguity();
   throw BugError("explain_contiguity returned");
 }

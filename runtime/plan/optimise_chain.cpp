@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include "runtime/base/errors.h"
+#include "runtime/plan/chain_moves.h"
 #include "runtime/plan/chain_search.h"
-#include "runtime/plan/improve_chain.h"
 
 namespace lingua {
 namespace {
@@ -40,9 +40,11 @@ std::vector<double> busy_times(const PlanCosts& costs, double low, double high) 
   return times;
 }
 
+// 0 when the time is over: no bound.
 double relaxed_value(const PlanCosts& costs, double busiest) {
   double value = kNoLimit;
   for (int header : possible_headers(costs)) {
+    if (costs.out_of_time()) return 0;
     value = std::min(value, ChainBounds(costs, header, busiest).value());
   }
   return value;

@@ -8,15 +8,41 @@
 namespace lingua {
 namespace {
 
-constexpr double kWidth = 960;
-constexpr double kHeight = 600;
-constexpr double kLeft = 120;
-constexpr double kRight = kWidth - 40;
-constexpr double kTop = 80;
-constexpr double kBottom = kHeight - 70;
-constexpr const char* kGrey = "fill=\"#666666\"";
+// Sized for a column of 8.5 cm, where a pixel is 0.5 pt.
+constexpr double kWidth = 480;
+constexpr double kLeft = 74;
+constexpr double kRight = kWidth - 16;
+constexpr double kTop = 92;       // of the first panel
+constexpr double kPanel = 210;    // the first panel's height
+constexpr double kFurther = 130;  // that of the others
+constexpr double kBetween = 40;
+constexpr double kBottom = 52;
+constexpr double kLetter = 8.4;  // of a label
+constexpr double kLine = 14;
+constexpr const char* kSmall = "font-size=\"12\" fill=\"#555555\"";
 
-// Values of one goal along one side of the picture.
+// A goal as people read it: a rate where it is one, so that more is better.
+struct Scale {
+  explicit Scale(const Objective& goal)
+      : rate(goal.is_throughput()),
+        title(objective_name(goal) + unit_of(goal) +
+              (rate ? " (more is better)" : " (less is better)")) {}
+
+  double shown(double value) const { return rate ? 1 / value : value; }
+
+  static std::string unit_of(const Objective& goal) {
+    if (goal.is_throughput()) return ", tokens/s";
+    if (goal == Objective::kEnergy) return ", J per token";
+    const bool time =
+        goal == Objective::kLatency || goal == Objective::kTtft || goal == Objective::kTpot;
+    return time ? ", s" : "";
+  }
+
+  bool rate;
+  std::string title;
+};
+
+// Values of one goal, as shown, along one side of the picture.
 struct Axis {
   double low = 0;
   double high = 1;
@@ -24,58 +50,67 @@ struct Axis {
   double to = 1;
 
   double at(double value) const { return from + (to - from) * (value - low) / (high - low); }
-  bool shows(double value) const { return value <= high; }
+  bool shows(double value) const { return value >= low && value <= high; }
 };
 
-// From the front's values on to twice the front's width, for as much as there is to show.
-Axis axis_of(const ParetoFront& front, std::size_t goal, double from, double to) {
-  double low = front.points.front().values[goal];
-  double high = low;
-  for (const ParetoPoint& point : front.points) {
-    low = std::min(low, point.values[goal]);
-    high = std::max(high, point.values[goal]);
-  }
-  const double widest = high + std::max(high - low, 0.25 * high);
-  for (const ParetoPoint& point : front.dominated) {
-    low = std::min(low, point.values[goal]);
-    if (point.values[goal] <= widest) high = std::max(high, point.values[goal]);
-  }
-  const double margin = std::max(0.08 * (high - low), 0.02 * high);
-  return {std::max(0.0, low - margin), high + margin, from, to};
-}
-
-// 1, 2 or 5 times a power of ten, for some five steps over a range.
+// 1, 2 or 5 times a power of ten, for some four steps over a range.
 double round_step(double range) {
-  const double power = std::pow(10, std::floor(std::log10(range / 5)));
-  const double rest = range / 5 / power;
+  const double power = std::pow(10, std::floor(std::log10(range / 4)));
+  const double rest = range / 4 / power;
   return power * (rest < 1.5 ? 1 : rest < 3.5 ? 2 : rest < 7.5 ? 5 : 10);
 }
 
+struct Rectangle {
+  double left = 0;
+  double top = 0;
+  double right = 0;
+  double bottom = 0;
+
+  bool meets(const Rectangle& other) const {
+    return left < other.right && other.left < right && top < other.bottom && other.top < bottom;
+  }
+};
+
 class Picture {
  public:
-  explicit Picture(const ParetoFront& front)
-      : front_(front), x_(axis_of(front, 0, kLeft, kRight)), y_(axis_of(front, 1, kBottom, kTop)) {}
+  explicit Picture(const ParetoFront& front) : front_(front) {
+    for (const Objective& goal : front.goals) scales_.emplace_back(goal);
+    x_ = axis_of(0, kLeft, kRight);
+  }
 
   std::string draw() {
     const Plan& any = front_.points.front().plan;
-    svg_.text(kLeft, 30, fmt::format("{} on {}: plans between {}", any.model, any.cluster, goals()),
-              "font-size=\"17\" font-weight=\"bold\"");
-    svg_.text(kLeft, 50,
-              "numbered: no other plan found beats them in all goals; grey: plans of other "
-              "planners; nearer to the lower left is better",
-              kGrey);
-    axes();
-    staircase();
-    for (const ParetoPoint& point : front_.dominated) dominated(point);
-    for (std::size_t i = 0; i < front_.points.size(); ++i) on_front(i);
-    if (outside_ > 0) {
-      svg_.text(kRight, kTop - 8, fmt::format("outside: {} worse", outside_),
-                "fill=\"#666666\" font-size=\"11\" text-anchor=\"end\"");
+    line(24, fmt::format("{} on {}", any.model, any.cluster),
+         "font-size=\"16\" font-weight=\"bold\"");
+    line(44, fmt::format("between {}", goals()), "font-size=\"13\"");
+    line(62, "blue: no other plan beats them in all goals; grey: other planners'", kSmall);
+    double top = kTop;
+    for (std::size_t goal = 1; goal < scales_.size(); ++goal) {
+      const double height = goal == 1 ? kPanel : kFurther;
+      panel(goal, top, top + height);
+      top += height + kBetween;
     }
-    return svg_.picture(kWidth, kHeight);
+    const double bottom = top - kBetween;
+    for (double value : ticks(x_))
+      svg_.text(x_.at(value), bottom + 18, number(value),
+                "text-anchor=\"middle\" font-size=\"13\"");
+    svg_.text((kLeft + kRight) / 2, bottom + 40, scales_[0].title,
+              "text-anchor=\"middle\" font-weight=\"bold\" font-size=\"13\"");
+    return svg_.picture(kWidth, bottom + kBottom);
   }
 
  private:
+  void line(double y, const std::string& text, const std::string& style) {
+    svg_.text(kWidth / 2, y, text, style + " text-anchor=\"middle\"" + fitted(text, style));
+  }
+
+  // Squeezed where a long name would leave the picture.
+  static std::string fitted(const std::string& text, const std::string& style) {
+    const double letter = style.find("16") != std::string::npos ? 9.2 : 6.8;
+    if (letter * static_cast<double>(text.size()) < kWidth - 16) return "";
+    return fmt::format(" textLength=\"{}\" lengthAdjust=\"spacingAndGlyphs\"", kWidth - 16);
+  }
+
   std::string goals() const {
     std::string text;
     for (std::size_t g = 0; g < front_.goals.size(); ++g) {
@@ -85,93 +120,106 @@ class Picture {
     return text;
   }
 
-  void axes() {
-    svg_.path(fmt::format("M{} {} V{} H{}", kLeft, kTop, kBottom, kRight),
-              "stroke=\"#444444\" fill=\"none\"");
-    for (double v : ticks(x_, 0)) {
-      svg_.path(fmt::format("M{:.1f} {} V{}", x_.at(v), kTop, kBottom), "stroke=\"#eeeeee\"");
-      svg_.text(x_.at(v), kBottom + 18, tick(v, 0), "text-anchor=\"middle\"");
-    }
-    for (double v : ticks(y_, 1)) {
-      svg_.path(fmt::format("M{} {:.1f} H{}", kLeft, y_.at(v), kRight), "stroke=\"#eeeeee\"");
-      svg_.text(kLeft - 8, y_.at(v) + 4, tick(v, 1), "text-anchor=\"end\"");
-    }
-    svg_.text((kLeft + kRight) / 2, kBottom + 44, objective_name(front_.goals[0]),
-              "text-anchor=\"middle\" font-weight=\"bold\"");
-    svg_.text(kLeft, kTop - 8, objective_name(front_.goals[1]), "font-weight=\"bold\"");
+  double shown(const ParetoPoint& point, std::size_t goal) const {
+    return scales_[goal].shown(point.values[goal]);
   }
 
-  // Round values, or round rates where the goal is shown as one.
-  std::vector<double> ticks(const Axis& axis, std::size_t goal) const {
-    const bool rate = front_.goals[goal].is_throughput();
-    const double low = rate ? 1 / axis.high : axis.low;
-    const double high = rate ? 1 / std::max(axis.low, axis.high / 20) : axis.high;
-    const double step = round_step(high - low);
-    std::vector<double> values;
-    for (double v = std::ceil(low / step) * step; v <= high; v += step) {
-      if (v > 0 || !rate) values.push_back(rate ? 1 / v : v);
+  // The front's values and a margin, and as much again where other plans are.
+  Axis axis_of(std::size_t goal, double from, double to) const {
+    double low = shown(front_.points.front(), goal);
+    double high = low;
+    for (const ParetoPoint& point : front_.points) {
+      low = std::min(low, shown(point, goal));
+      high = std::max(high, shown(point, goal));
     }
+    const double reach = std::max(high - low, 0.25 * high);
+    const double lowest = std::max(0.0, low - reach);
+    const double highest = high + reach;
+    for (const ParetoPoint& point : front_.dominated) {
+      const double value = shown(point, goal);
+      if (value < lowest || value > highest) continue;
+      low = std::min(low, value);
+      high = std::max(high, value);
+    }
+    const double margin = std::max(0.1 * (high - low), 0.02 * high);
+    return {std::max(0.0, low - margin), high + margin, from, to};
+  }
+
+  static std::vector<double> ticks(const Axis& axis) {
+    const double step = round_step(axis.high - axis.low);
+    std::vector<double> values;
+    for (double v = std::ceil(axis.low / step) * step; v <= axis.high; v += step)
+      values.push_back(v);
     return values;
   }
 
-  std::string tick(double value, std::size_t goal) const {
-    return value > 0 ? objective_text(value, front_.goals[goal]) : "0";
-  }
+  static std::string number(double value) { return fmt::format("{:.4g}", value); }
 
-  // The border of what the front beats, in its first two goals.
-  void staircase() {
-    std::string path;
-    double least = y_.high;
-    for (const ParetoPoint& point : front_.points) {
-      if (point.values[1] >= least) continue;
-      const double x = x_.at(point.values[0]);
-      path += fmt::format("{}{:.1f} {:.1f} L{:.1f} {:.1f} ", path.empty() ? "M" : "L", x,
-                          y_.at(least), x, y_.at(point.values[1]));
-      least = point.values[1];
+  // One goal over the first.
+  void panel(std::size_t goal, double top, double bottom) {
+    const Axis y = axis_of(goal, bottom, top);
+    taken_.clear();
+    for (double v : ticks(x_))
+      svg_.path(fmt::format("M{:.1f} {} V{}", x_.at(v), top, bottom), "stroke=\"#e4e4e4\"");
+    for (double v : ticks(y)) {
+      svg_.path(fmt::format("M{} {:.1f} H{}", kLeft, y.at(v), kRight), "stroke=\"#e4e4e4\"");
+      svg_.text(kLeft - 7, y.at(v) + 4, number(v), "text-anchor=\"end\" font-size=\"13\"");
     }
-    path += fmt::format("H{:.1f}", kRight);
-    svg_.path(path, "stroke=\"#4477aa\" stroke-dasharray=\"4 3\" fill=\"none\"");
+    svg_.path(fmt::format("M{} {} V{} H{}", kLeft, top, bottom, kRight),
+              "stroke=\"#444444\" fill=\"none\"");
+    svg_.text(kLeft, top - 8, scales_[goal].title, "font-weight=\"bold\" font-size=\"13\"");
+    area_ = {kLeft + 1, top, kRight, bottom - 1};
+    int outside = 0;
+    for (const ParetoPoint& point : front_.dominated) outside += dot(point, goal, y, false) ? 0 : 1;
+    for (const ParetoPoint& point : front_.points) dot(point, goal, y, true);
+    for (std::size_t i = 0; i < front_.points.size(); ++i) label(i, goal, y);
+    if (outside > 0)
+      svg_.text(kRight, top - 8, fmt::format("{} worse are outside", outside),
+                std::string(kSmall) + " text-anchor=\"end\"");
   }
 
-  void dominated(const ParetoPoint& point) {
-    if (!x_.shows(point.values[0]) || !y_.shows(point.values[1])) {
-      ++outside_;
-      return;
+  bool dot(const ParetoPoint& point, std::size_t goal, const Axis& y, bool on_front) {
+    if (!x_.shows(shown(point, 0)) || !y.shows(shown(point, goal))) return false;
+    const double radius = on_front ? 4.5 : 3.5;
+    const double x = x_.at(shown(point, 0));
+    const double at = y.at(shown(point, goal));
+    svg_.circle(x, at, radius, on_front ? kColours[0] : "#aaaaaa", hint(point));
+    taken_.push_back({x - radius, at - radius, x + radius, at + radius});
+    return true;
+  }
+
+  // The number of a plan where nothing else is, as near to its point as can be; a line leads there from
+  // afar.
+  void label(std::size_t i, std::size_t goal, const Axis& y_axis) {
+    const double x = x_.at(shown(front_.points[i], 0));
+    const double y = y_axis.at(shown(front_.points[i], goal));
+    const std::string text = fmt::format("{}", i + 1);
+    const double half = kLetter * static_cast<double>(text.size()) / 2 + 1;
+    constexpr int kWays = 16;
+    constexpr double kTurn = 6.283185307179586 / kWays;
+    for (double distance = 13; distance < kWidth; distance += 6) {
+      for (int way = 0; way < kWays; ++way) {
+        // Up and to the right first, then turning to both sides.
+        const double angle = 0.785 + kTurn * ((way + 1) / 2) * (way % 2 == 0 ? 1 : -1);
+        const double cx = x + distance * std::cos(angle);
+        const double cy = y - distance * std::sin(angle);
+        const Rectangle box{cx - half, cy - kLine / 2, cx + half, cy + kLine / 2};
+        const bool inside = box.left > area_.left && box.right < area_.right &&
+                            box.top > area_.top && box.bottom < area_.bottom;
+        if (!inside || std::any_of(taken_.begin(), taken_.end(),
+                                   [&](const Rectangle& other) { return box.meets(other); }))
+          continue;
+        taken_.push_back(box);
+        if (distance > 20) {
+          const double end = distance - 8;
+          svg_.path(fmt::format("M{:.1f} {:.1f} L{:.1f} {:.1f}", x, y, x + end * std::cos(angle),
+                                y - end * std::sin(angle)),
+                    "stroke=\"#888888\" stroke-width=\"0.8\"");
+        }
+        svg_.text(cx, cy + 5, text, "text-anchor=\"middle\" font-weight=\"bold\" font-size=\"14\"");
+        return;
+      }
     }
-    const double x = x_.at(point.values[0]);
-    const double y = y_.at(point.values[1]);
-    svg_.circle(x, y, 4, "#aaaaaa", hint(point));
-    label(x, y, point.plan.planner, "fill=\"#888888\" font-size=\"11\"");
-  }
-
-  void on_front(std::size_t i) {
-    const ParetoPoint& point = front_.points[i];
-    const double x = x_.at(point.values[0]);
-    const double y = y_.at(point.values[1]);
-    svg_.circle(x, y, 6, kColours[0], hint(point));
-    std::string text = fmt::format("{}", i + 1);
-    constexpr std::size_t kRoom = 6;  // more points than these have only a number
-    for (std::size_t g = 2; g < front_.goals.size() && front_.points.size() <= kRoom; ++g)
-      text += fmt::format(" ({})", objective_text(point.values[g], front_.goals[g]));
-    label(x, y, text, "font-weight=\"bold\"");
-  }
-
-  // Beside its point, lower where another label is in the way.
-  void label(double x, double y, const std::string& text, const std::string& style) {
-    constexpr double kLetter = 6.6;
-    constexpr double kLine = 13;
-    const double width = kLetter * static_cast<double>(text.size());
-    const bool left = x + 10 + width > kRight;
-    const double begin = left ? x - 10 - width : x + 10;
-    double line = y + 4;
-    const auto taken = [&](const Label& other) {
-      return begin < other.end && other.begin < begin + width && std::abs(other.y - line) < kLine;
-    };
-    while (std::any_of(labels_.begin(), labels_.end(), taken)) line += kLine;
-    labels_.push_back({begin, begin + width, line});
-    const std::string halo = " paint-order=\"stroke\" stroke=\"white\" stroke-width=\"4\"";
-    svg_.text(left ? x - 10 : x + 10, line, text,
-              style + halo + (left ? " text-anchor=\"end\"" : ""));
   }
 
   std::string hint(const ParetoPoint& point) const {
@@ -185,18 +233,12 @@ class Picture {
     return text;
   }
 
-  struct Label {
-    double begin = 0;
-    double end = 0;
-    double y = 0;
-  };
-
   const ParetoFront& front_;
+  std::vector<Scale> scales_;
   Axis x_;
-  Axis y_;
+  Rectangle area_;
   Svg svg_;
-  std::vector<Label> labels_;
-  int outside_ = 0;
+  std::vector<Rectangle> taken_;  // by points and labels of the panel
 };
 
 }  // namespace

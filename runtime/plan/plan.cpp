@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "runtime/base/errors.h"
+#include "runtime/model/segmentation_digest.h"
 #include "runtime/plan/estimate.h"
 #include "runtime/plan/run_memory.h"
 
@@ -140,6 +141,24 @@ std::map<ValueId, Way> ways_of(const Segmentation& segmentation, const std::vect
 }
 
 }  // namespace
+
+SegmentationMark mark_of(const Segmentation& segmentation) {
+  return {segmentation.rule, static_cast<int>(segmentation.segments.size()),
+          digest_of(segmentation)};
+}
+
+void check_segmentation(const Plan& plan, const Segmentation& segmentation) {
+  const SegmentationMark& planned = plan.segmentation;
+  const SegmentationMark here = mark_of(segmentation);
+  if (planned.digest.empty() || planned.digest == here.digest) return;
+  throw InputError(fmt::format(
+      "plan: it is made for {} segments of '{}' by rule {} (digest {}); these are {} segments of "
+      "'{}' "
+      "by rule {} (digest {}); give the model and the options that it was made with (--rule, "
+      "--max-segments, --max-segment-size, --no-kv-cache, --head), or plan again",
+      planned.segments, plan.model, planned.rule, planned.digest, here.segments, segmentation.model,
+      here.rule, here.digest));
+}
 
 void check_stages(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster) {
   const auto count = static_cast<SegmentId>(segmentation.segments.size());

@@ -2,7 +2,8 @@
 // A plan: which device runs which run of segments, and which tensor goes from whom to whom.
 //
 // Units: seconds, bytes, joules. Ownership: a plain value; plan_to_json and plan_from_json keep all of it.
-// Errors: check_plan and check_stages throw InputError that names the device or segment at fault.
+// Errors: check_plan, check_stages and check_segmentation throw InputError that names the device, segment
+// or segmentation at fault.
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -74,16 +75,27 @@ struct Estimate {
   double latency_s = 0;  // of one request alone, from its prompt to its last token
   double ttft_s = 0;     // to its first token
   double tpot_s = 0;     // per further token, mean
-  double tokens_per_s =
-      0;  // of all requests, in_flight at once, from the first start to the last end
+  // Of all requests, in_flight at once, from the first start to the last end; and how far off, relatively,
+  // that may be where only a part of them was played.
+  double tokens_per_s = 0;
+  double tokens_per_s_error = 0;
   double energy_per_token_j = 0;
   double bottleneck_s = 0;  // busiest device or link, per request
   std::string bottleneck;   // "phone2 computing", "phone1 -> phone2"
   std::vector<StageEstimate> stages;
 };
 
+// The segmentation that a plan is made for, so that it is not taken for another of the same count.
+struct SegmentationMark {
+  std::string rule;
+  int segments = 0;
+  std::string digest;  // of digest_of; empty: not known, as in plans written by hand
+};
+SegmentationMark mark_of(const Segmentation& segmentation);
+
 struct Plan {
   std::string model;
+  SegmentationMark segmentation;
   std::string cluster;
   std::string planner;
   Objective objective = Objective::kLatency;
@@ -111,6 +123,9 @@ int header_keeps_last(const std::vector<Stage>& stages);
 std::vector<Transfer> transfers_of(const Segmentation& segmentation,
                                    const std::vector<Stage>& stages);
 
+// That the plan is made for this segmentation, where it says for which.
+void check_segmentation(const Plan& plan, const Segmentation& segmentation);
+
 // Those of the rules below that its stages alone can break.
 void check_stages(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster);
 
@@ -133,6 +148,8 @@ std::string plan_table(const Plan& plan, const Segmentation& segmentation,
                        const Workload& workload);
 
 nlohmann::json plan_to_json(const Plan& plan);
+// Only "stages" must be there, of each "device", "first_segment" and "last_segment"; what else there is
+// must be right, and a stage has no field that is not known.
 Plan plan_from_json(const nlohmann::json& json, const std::string& origin);  // InputError
 
 }  // namespace lingua

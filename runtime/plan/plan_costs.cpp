@@ -152,14 +152,35 @@ void PlanCosts::fill_messages() {
 }
 
 void PlanCosts::fill_links() {
-  for (const DeviceSpec& from : request_->cluster->devices) {
-    for (const DeviceSpec& to : request_->cluster->devices) {
-      const LinkSpec link = link_alone(*request_->cluster, from.name, to.name);
-      latency_s_.push_back(link.latency.count());
-      bytes_per_s_.push_back(link.bytes_per_s);
-      const LinkSpec radio = request_->cluster->link(from.name, to.name);
-      joules_per_byte_.push_back(transfer_energy(*request_->cluster, radio, 1));
-    }
+  const ClusterSpec& cluster = *request_->cluster;
+  const std::size_t pairs = static_cast<std::size_t>(devices_) * devices_;
+  latency_s_.assign(pairs, 0);
+  bytes_per_s_.assign(pairs, 0);
+  joules_per_byte_.assign(pairs, 0);
+  const auto set = [&](std::size_t at, const DeviceName& from, const DeviceName& to) {
+    const LinkSpec link = link_alone(cluster, from, to);
+    latency_s_[at] = link.latency.count();
+    bytes_per_s_[at] = link.bytes_per_s;
+    joules_per_byte_[at] = transfer_energy(cluster, cluster.link(from, to), 1);
+  };
+  // Nearly all of a large cluster's links are the default: found once.
+  std::map<DeviceName, int> indices;
+  for (int d = 0; d < devices_; ++d) indices[cluster.devices[d].name] = d;
+  ClusterSpec usual;
+  usual.default_link = cluster.default_link;
+  usual.shared_bytes_per_s = cluster.shared_bytes_per_s;
+  const LinkSpec link = link_alone(usual, "a", "b");
+  const double joules = transfer_energy(cluster, usual.link("a", "b"), 1);
+  std::fill(latency_s_.begin(), latency_s_.end(), link.latency.count());
+  std::fill(bytes_per_s_.begin(), bytes_per_s_.end(), link.bytes_per_s);
+  std::fill(joules_per_byte_.begin(), joules_per_byte_.end(), joules);
+  for (int d = 0; d < devices_; ++d)
+    set(pair(d, d), cluster.devices[d].name, cluster.devices[d].name);
+  for (const auto& [ends, own] : cluster.links) {
+    const auto from = indices.find(ends.first);
+    const auto to = indices.find(ends.second);
+    if (from != indices.end() && to != indices.end())
+      set(pair(from->second, to->second), ends.first, ends.second);
   }
 }
 
@@ -345,8 +366,11 @@ Price PlanCosts::price(const std::vector<Run>& runs) const {
 double PlanCosts::objective(const std::vector<Run>& runs) const {
   const Price sum = price(runs);
   if (busy_price_ == 0) return sum.value();
-  const double others = sum.cost - busy_price_ * latency(runs) / request_->workload.overlap();
-  return std::max(sum.value(), others + busy_price_ * busiest(runs));
+  return std::max(sum.value(), other_goals(runs) + busy_price_ * busiest(runs));
+}
+
+double PlanCosts::other_goals(const std::vector<Run>& runs) const {
+  return price(runs).cost - busy_price_ * latency(runs) / request_->workload.overlap();
 }
 
 }  // namespace lingua

@@ -101,14 +101,15 @@ class PlanCosts {
   // The same with what the busiest device or link bounds: what is minimised, and no more than the
   // objective's value by estimate().
   double objective(const std::vector<Run>& runs) const;
+  // Of that, what throughput has no part in.
+  double other_goals(const std::vector<Run>& runs) const;
   // What a second of the busiest resource, per request, is worth; 0 when throughput is no goal.
   double busy_price() const { return busy_price_; }
   bool weighs_medium() const { return busy_price_ > 0 && has_medium(); }
 
   // The request's time limit, counted from the making of these tables, is over.
-  bool out_of_time() const {
-    return Seconds(std::chrono::steady_clock::now() - began_).count() > request_->time_limit_s;
-  }
+  bool out_of_time() const { return elapsed_s() > request_->time_limit_s; }
+  double elapsed_s() const { return Seconds(std::chrono::steady_clock::now() - began_).count(); }
 
   // Ends with InfeasibleError that says which limit binds.
   [[noreturn]] void explain_infeasible() const;
@@ -134,6 +135,9 @@ class PlanCosts {
   void explain_single() const;
   void explain_header() const;
   void explain_total() const;
+  void explain_tied() const;
+  double tied_bytes() const;
+  std::string advice_for_tied() const;
   void explain_battery() const;
   void explain_contiguity() const;
 

@@ -1,3 +1,6 @@
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -16,12 +19,24 @@ class Field {
   Field(const json& value, std::string origin, std::string path)
       : value_(value), origin_(std::move(origin)), path_(std::move(path)) {}
 
-  Field at(const char* key) const {
+  bool has(const char* key) const {
     if (!value_.is_object()) fail("an object");
-    const auto found = value_.find(key);
-    if (found == value_.end()) {
-      throw InputError(fmt::format("{}: field '{}' is missing", where(), key));
+    return value_.contains(key);
+  }
+
+  // Refuses fields of other names.
+  void allow(const std::vector<std::string>& keys) const {
+    if (!value_.is_object()) fail("an object");
+    for (const auto& item : value_.items()) {
+      if (std::find(keys.begin(), keys.end(), item.key()) != keys.end()) continue;
+      throw InputError(fmt::format("{}: field '{}' is not known; write {}", where(), item.key(),
+                                   fmt::join(keys, ", ")));
     }
+  }
+
+  Field at(const char* key) const {
+    if (!has(key)) throw InputError(fmt::format("{}: field '{}' is missing", where(), key));
+    const auto found = value_.find(key);
     return {*found, origin_, fmt::format("{}{}{}", path_, path_.empty() ? "" : ".", key)};
   }
 
@@ -119,20 +134,31 @@ json to_json(const Estimate& estimate) {
           {"ttft_s", estimate.ttft_s},
           {"tpot_s", estimate.tpot_s},
           {"tokens_per_s", estimate.tokens_per_s},
+          {"tokens_per_s_error", estimate.tokens_per_s_error},
           {"energy_per_token_j", estimate.energy_per_token_j},
           {"bottleneck_s", estimate.bottleneck_s},
           {"bottleneck", estimate.bottleneck},
           {"stages", std::move(stages)}};
 }
 
+json to_json(const SegmentationMark& mark) {
+  return {{"rule", mark.rule}, {"segments", mark.segments}, {"digest", mark.digest}};
+}
+
+SegmentationMark read_mark(const Field& field) {
+  field.allow({"rule", "segments", "digest"});
+  return {field.at("rule").text(), field.at("segments").id(), field.at("digest").text()};
+}
+
 Stage read_stage(const Field& field) {
+  field.allow({"device", "first_segment", "last_segment", "stored_segments"});
   Stage stage;
   stage.device = field.at("device").text();
   stage.first_segment = field.at("first_segment").id();
   stage.last_segment = field.at("last_segment").id();
-  for (const Field& id : field.at("stored_segments").items()) {
+  if (!field.has("stored_segments")) return stage;
+  for (const Field& id : field.at("stored_segments").items())
     stage.stored_segments.push_back(id.id());
-  }
   return stage;
 }
 
@@ -152,6 +178,7 @@ Estimate read_estimate(const Field& field) {
   estimate.ttft_s = field.at("ttft_s").non_negative();
   estimate.tpot_s = field.at("tpot_s").non_negative();
   estimate.tokens_per_s = field.at("tokens_per_s").non_negative();
+  estimate.tokens_per_s_error = field.at("tokens_per_s_error").non_negative();
   estimate.energy_per_token_j = field.at("energy_per_token_j").non_negative();
   estimate.bottleneck_s = field.at("bottleneck_s").non_negative();
   estimate.bottleneck = field.at("bottleneck").text();
@@ -195,6 +222,7 @@ json plan_to_json(const Plan& plan) {
   json transfers = json::array();
   for (const Transfer& transfer : plan.transfers) transfers.push_back(to_json(transfer));
   return {{"model", plan.model},
+          {"segmentation", to_json(plan.segmentation)},
           {"cluster", plan.cluster},
           {"planner", plan.planner},
           {"objective", objective_name(plan.objective)},
@@ -209,19 +237,23 @@ json plan_to_json(const Plan& plan) {
 Plan plan_from_json(const json& root_json, const std::string& origin) {
   const Field root(root_json, origin, "");
   Plan plan;
-  plan.model = root.at("model").text();
-  plan.cluster = root.at("cluster").text();
-  plan.planner = root.at("planner").text();
-  plan.objective = read_objective(root.at("objective"));
   for (const Field& stage : root.at("stages").items()) plan.stages.push_back(read_stage(stage));
   if (plan.stages.empty()) root.at("stages").fail("at least one stage");
-  for (const Field& transfer : root.at("transfers").items()) {
-    plan.transfers.push_back(read_transfer(transfer));
-  }
-  plan.estimate = read_estimate(root.at("estimate"));
-  plan.optimality = read_optimality(root.at("optimality"));
-  plan.gap = root.at("gap").number();
-  plan.planning_s = root.at("planning_s").non_negative();
+  const auto given = [&](const char* key, const auto& read) {
+    if (root.has(key)) read(root.at(key));
+  };
+  given("model", [&](const Field& field) { plan.model = field.text(); });
+  given("segmentation", [&](const Field& field) { plan.segmentation = read_mark(field); });
+  given("cluster", [&](const Field& field) { plan.cluster = field.text(); });
+  given("planner", [&](const Field& field) { plan.planner = field.text(); });
+  given("objective", [&](const Field& field) { plan.objective = read_objective(field); });
+  given("transfers", [&](const Field& field) {
+    for (const Field& transfer : field.items()) plan.transfers.push_back(read_transfer(transfer));
+  });
+  given("estimate", [&](const Field& field) { plan.estimate = read_estimate(field); });
+  given("optimality", [&](const Field& field) { plan.optimality = read_optimality(field); });
+  given("gap", [&](const Field& field) { plan.gap = field.non_negative(); });
+  given("planning_s", [&](const Field& field) { plan.planning_s = field.non_negative(); });
   return plan;
 }
 

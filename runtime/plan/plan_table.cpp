@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "runtime/base/errors.h"
 #include "runtime/plan/plan.h"
@@ -49,12 +50,16 @@ std::string timing_text(const Estimate& estimate, const Workload& workload) {
   const std::string generated =
       workload.max_tokens > 0 ? fmt::format(" + {}", workload.max_tokens) : "";
   const int requests = workload.total_requests();
+  const bool exact = estimate.tokens_per_s_error < 0.005;
+  const std::string error =
+      exact ? ""
+            : fmt::format(", within some {:.0f}%", std::ceil(100 * estimate.tokens_per_s_error));
   return fmt::format(
       "one request of {}{} tokens alone: {} ({} to the first token, then {} per token); "
-      "{} {}, {} in flight: {:.4g} tokens/s",
+      "{} {}, {} in flight: {:.4g} tokens/s{}",
       workload.prompt_tokens, generated, seconds(estimate.latency_s), seconds(estimate.ttft_s),
       seconds(estimate.tpot_s), requests, requests == 1 ? "request" : "requests",
-      workload.in_flight, estimate.tokens_per_s);
+      workload.in_flight, estimate.tokens_per_s, error);
 }
 
 std::string plan_table(const Plan& plan, const Segmentation& segmentation,

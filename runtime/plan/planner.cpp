@@ -259,6 +259,7 @@ Plan make_plan(const std::string& planner, const PlanRequest& asked) {
   }
   Plan plan;
   plan.model = request.segmentation->model;
+  plan.segmentation = mark_of(*request.segmentation);
   plan.cluster = request.cluster->name;
   plan.planner = entry.name;
   plan.objective = request.objective;

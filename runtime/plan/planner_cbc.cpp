@@ -7,6 +7,7 @@
 #include "runtime/plan/chain_candidates.h"
 #include "runtime/plan/chain_cbc.h"
 #include "runtime/plan/integer_program.h"
+#include "runtime/plan/large_cluster.h"
 #include "runtime/plan/planners.h"
 
 namespace lingua {
@@ -155,12 +156,14 @@ ChainResult solve_chain_with_cbc(const PlanCosts& costs, const ChainLimits& limi
   if (time_limit.count() <= 0) return {std::nullopt, false, 0};
   double bound = kNoLimit;
   for (int header : possible_headers(costs)) {
+    if (costs.out_of_time()) return {std::nullopt, false, 0};
     bound = std::min(bound, ChainBounds(costs, header, limits.busiest).value());
   }
   if (!(bound < limits.cutoff)) return {};
   const double typical = limits.cutoff < kNoLimit ? limits.cutoff : bound;
   const double scale = typical > 0 ? kScale / typical : 1;
   Formulation formulation(costs, limits, scale);
+  if (costs.out_of_time()) return {std::nullopt, false, bound};
   if (formulation.empty()) return {};
   const IntegerSolution solution =
       formulation.program().solve(time_limit, limits.cutoff < kNoLimit ? kScale : kNoLimit);
@@ -176,6 +179,8 @@ ChainResult solve_chain_with_cbc(const PlanCosts& costs, const ChainLimits& limi
 }
 
 PlannerResult plan_cbc(const PlanRequest& request) {
+  if (request.cluster->devices.size() > kMaxChainDevices)
+    return plan_large_cluster(request, plan_cbc);
   // Where requests are played too, the proof leaves time for that.
   const double share = request.objective.throughput > 0 ? 0.5 : 1;
   const Clock::time_point deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(

@@ -63,6 +63,7 @@ struct StageState {
 // A device: where its stage runs, or its two stages.
 struct Place {
   bool computing = false;
+  double left_s = 0;             // to compute until all requests are answered
   ReadyStep current;             // that it computes
   std::vector<Packet> inbox;     // arrived while it computes
   std::vector<ReadyStep> ready;  // few
@@ -70,9 +71,10 @@ struct Place {
 
 class Player {
  public:
-  Player(const PipelineWork& work, const ClusterSpec& cluster)
+  Player(const PipelineWork& work, const ClusterSpec& cluster, double most_s)
       : work_(work),
         cluster_(cluster),
+        most_s_(most_s * (1 + 1e-12)),
         network_(cluster),
         stages_(work.devices.size()),
         places_(work.devices.size() - (work.returns ? 1 : 0)) {
@@ -88,11 +90,15 @@ class Player {
     if (place_of(last_stage()) != 0) answer_ = add_channel(place_of(last_stage()), 0);
     for (StageState& stage : stages_) stage.missing.assign(work.requests, stage.incoming);
     step_.assign(work.requests, 0);
+    for (const std::vector<double>& step : work.compute_s) {
+      for (int s = 0; s <= last_stage(); ++s)
+        places_[place_of(s)].left_s += work.requests * step[static_cast<std::size_t>(s)];
+    }
   }
 
   Replay play() {
     for (int i = 0; i < std::min(work_.in_flight, work_.requests); ++i) submit();
-    while (!events_.empty()) {
+    while (!events_.empty() && !too_long_) {
       const Event event = events_.top();
       events_.pop();
       now_ = event.time_s;
@@ -104,7 +110,9 @@ class Player {
         case What::kComputed: computed(event.index); break;
       }
     }
-    return {ended_ == work_.requests, first_answer_ - first_start_, last_end_ - first_start_};
+    for (double& end : ends_) end -= first_start_;
+    return {ended_ == work_.requests, first_answer_ - first_start_, last_end_ - first_start_,
+            std::move(ends_)};
   }
 
  private:
@@ -207,6 +215,7 @@ class Player {
       return;
     }
     last_end_ = now_;
+    ends_.push_back(now_);
     ++ended_;
     const double tokens = static_cast<double>(work_.compute_s.size());
     send(header_to_coordinator_, {Kind::kDone, request, kDoneBytes + 8 * tokens});
@@ -228,6 +237,8 @@ class Player {
     place.computing = false;
     const auto [since_s, request, stage] = place.current;
     const int step = step_[request];
+    place.left_s -= work_.compute_s[step][stage];
+    too_long_ = now_ - first_start_ + place.left_s > most_s_;
     for (const auto& [channel, message] : stages_[stage].outgoing) {
       send(channel, {Kind::kActivations, request, message->bytes[step], message->to},
            work_.stretch[step]);
@@ -253,6 +264,7 @@ class Player {
 
   const PipelineWork& work_;
   const ClusterSpec& cluster_;
+  double most_s_;
   FlowNetwork network_;
   std::vector<StageState> stages_;
   std::vector<Place> places_;
@@ -269,12 +281,14 @@ class Player {
   double first_start_ = -1;
   double first_answer_ = -1;
   double last_end_ = 0;
+  std::vector<double> ends_;
+  bool too_long_ = false;
 };
 
 }  // namespace
 
-Replay replay(const PipelineWork& work, const ClusterSpec& cluster) {
-  return Player(work, cluster).play();
+Replay replay(const PipelineWork& work, const ClusterSpec& cluster, double most_s) {
+  return Player(work, cluster, most_s).play();
 }
 
 }  // namespace lingua

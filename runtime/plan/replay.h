@@ -10,6 +10,7 @@
 // shares of links are therefore exact; what differs from a simulation is some bytes of framing.
 // Cost: about 0.5 us for each step on each stage. Units: seconds, bytes. Determinism: no randomness.
 
+#include <limits>
 #include <vector>
 
 #include "runtime/device/spec.h"
@@ -35,11 +36,14 @@ struct PipelineWork {
 };
 
 struct Replay {
-  bool complete = false;    // false: some stage never gets an input
-  double first_step_s = 0;  // of the first request, from its start to its first answer
-  double makespan_s = 0;    // from the first request's start to the last one's end
+  bool complete = false;       // false: some stage never gets an input, or it takes too long
+  double first_step_s = 0;     // of the first request, from its start to its first answer
+  double makespan_s = 0;       // from the first request's start to the last one's end
+  std::vector<double> ends_s;  // of the requests, ascending, from the first one's start
 };
 
-Replay replay(const PipelineWork& work, const ClusterSpec& cluster);
+// Ends as soon as it is certain that the makespan is more than `most_s`: then it is not complete.
+Replay replay(const PipelineWork& work, const ClusterSpec& cluster,
+              double most_s = std::numeric_limits<double>::infinity());
 
 }  // namespace lingua

@@ -129,6 +129,27 @@ TEST(BytesRule, CutsBloomWhereOnlyTheResidualStreamLives) {
   }
 }
 
+// A prefill that computes logits after its last position only: the cut before them is the cheapest by far.
+TEST(BytesRule, CutsAPrefillLikeADecodeStep) {
+  GraphBuilder g("last position only");
+  ValueId x = g.input("x", {kNew, 64.0}, DType::kFloat32);
+  for (int layer = 0; layer < 12; ++layer) {
+    const ValueId w = g.weight(fmt::format("w{}", layer), {64, 64});
+    x = g.node("aten::matmul", {x, w}, {kNew, 64.0});
+  }
+  const ValueId last = g.node("aten::select", {x}, {1.0, 64.0});
+  const ValueId logits = g.node("aten::matmul", {last, g.weight("head", {64, 512})}, {1.0, 512.0});
+  const Graph graph = g.finish({logits});
+  const auto cuts = [&](const Step& step) {
+    std::vector<NodeId> after;
+    for (const Segment& segment : partition(graph, {.step = step}).segments)
+      after.push_back(segment.last_node);
+    return after;
+  };
+  EXPECT_GE(cuts({1, 255}).size(), 12u);
+  EXPECT_EQ(cuts({256, 0}), cuts({1, 255}));
+}
+
 TEST(BytesRule, RecomputesMasksWhereTheyAreUsedAndCountsTheirCost) {
   const Graph graph = synthetic_bloom();
   const auto cut = partition(graph, {});

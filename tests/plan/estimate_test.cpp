@@ -113,6 +113,58 @@ TEST(Estimate, PlaysAPartOfAVeryLongWorkload) {
   EXPECT_GT(estimate(hand_plan(), hand_model(), hand_cluster(), workload).tokens_per_s, 0);
 }
 
+// A short decode beside a long prefill: played in groups, steps would be as long as prefills and others
+// would not wait for them as they do. All requests are the oracle.
+TEST(Estimate, OfAPartOfAWorkloadIsThatOfAllWithinTwoPercentOrSays) {
+  int said = 0;
+  for (int seed = 1; seed <= 40; ++seed) {
+    const testing::Instance instance = testing::random_instance(seed, testing::Paths::kChain);
+    Plan plan;
+    const auto segments = static_cast<int>(instance.segmentation.segments.size());
+    const int stages = std::min<int>(segments, static_cast<int>(instance.cluster.devices.size()));
+    for (int s = 0; s < stages; ++s) {
+      plan.stages.push_back({instance.cluster.devices[s].name,
+                             s * segments / stages,
+                             (s + 1) * segments / stages - 1,
+                             {}});
+    }
+    plan.transfers = transfers_of(instance.segmentation, plan.stages);
+    const Workload workload{.prompt_tokens = 60, .max_tokens = 40, .in_flight = 6, .requests = 150};
+    const auto estimated = [&](const PlayLimits& limits) {
+      return estimate(plan, instance.segmentation, instance.cluster, workload, limits);
+    };
+    const Estimate all = estimated({1e9, 150});
+    const Estimate part = estimated({40.0 * stages * 40, 500});
+    EXPECT_EQ(all.tokens_per_s_error, 0);
+    const Estimate most = estimated({130.0 * stages * 40, 500});
+    EXPECT_NEAR(most.tokens_per_s / all.tokens_per_s, 1, 0.02) << seed;
+    for (const Estimate& some : {part, estimated({300.0 * stages, 500})}) {
+      const double off = std::abs(some.tokens_per_s / all.tokens_per_s - 1);
+      if (off > 0.02) {
+        EXPECT_GT(some.tokens_per_s_error, 0.3 * off) << seed;
+        ++said;
+      }
+    }
+  }
+  EXPECT_GT(said, 0);
+}
+
+TEST(Estimate, DoesNotPlayWhatTakesTooLong) {
+  Workload workload = hand_workload();
+  workload.in_flight = 4;
+  workload.requests = 40;
+  const auto rate = [&](double most_s) {
+    PlayLimits limits;
+    limits.most_s = most_s;
+    return estimate(hand_plan(), hand_model(), hand_cluster(), workload, limits).tokens_per_s;
+  };
+  const double all = rate(std::numeric_limits<double>::infinity());
+  const double per_request_s = 2 / all;
+  EXPECT_EQ(rate(1.001 * per_request_s), all);
+  EXPECT_EQ(rate(0.999 * per_request_s), 0);
+  EXPECT_EQ(rate(0.5 * per_request_s), 0);
+}
+
 TEST(Estimate, SplitsTimeAndMemoryByStage) {
   const Estimate hand = hand_estimate();
   ASSERT_EQ(hand.stages.size(), 3U);

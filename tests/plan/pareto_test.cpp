@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "runtime/base/errors.h"
 #include "runtime/plan/estimate.h"
@@ -123,6 +124,39 @@ TEST(ParetoFront, IsShownAsTableJsonAndPicture) {
   EXPECT_EQ(picture.find("nan"), std::string::npos);
   EXPECT_EQ(picture.find("inf"), std::string::npos);
   EXPECT_EQ(picture, pareto_picture(front));
+}
+
+// Numbers of points that lie on each other: each label stands clear of all others.
+TEST(ParetoFront, ItsPictureHasAPlaceForEveryLabelAndGoal) {
+  Instance instance = random_instance(3, testing::Paths::kChain);
+  ParetoFront front;
+  front.goals = {Objective::kLatency, Objective::kThroughput, Objective::kEnergy};
+  const PlanRequest request = instance.request(Objective::kLatency);
+  const Plan plan = make_plan("dp", request);
+  for (int i = 0; i < 14; ++i)
+    front.points.push_back({plan, {2 + 0.002 * i, 0.1 - 0.0001 * i, 0.3 + 0.001 * i}});
+  const std::string picture = pareto_picture(front);
+  EXPECT_THAT(picture, HasSubstr("throughput, tokens/s (more is better)"));
+  EXPECT_THAT(picture, HasSubstr("latency, s (less is better)"));
+  EXPECT_THAT(picture, HasSubstr("energy, J per token (less is better)"));
+  struct Label {
+    double x = 0;
+    double y = 0;
+  };
+  std::vector<Label> labels;
+  const std::regex text(
+      "<text x=\"([0-9.]+)\" y=\"([0-9.]+)\" text-anchor=\"middle\" font-weight=\"bold\" "
+      "font-size=\"14\">([0-9]+)</text>");
+  for (std::sregex_iterator at(picture.begin(), picture.end(), text), end; at != end; ++at)
+    labels.push_back({std::stod((*at)[1]), std::stod((*at)[2])});
+  ASSERT_EQ(labels.size(), 2 * front.points.size());
+  for (std::size_t a = 0; a < labels.size(); ++a) {
+    for (std::size_t b = a + 1; b < labels.size(); ++b) {
+      EXPECT_TRUE(std::abs(labels[a].x - labels[b].x) >= 9 ||
+                  std::abs(labels[a].y - labels[b].y) >= 13)
+          << a << " and " << b;
+    }
+  }
 }
 
 }  // namespace

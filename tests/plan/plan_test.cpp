@@ -91,6 +91,24 @@ TEST(CheckPlan, AcceptsAPlanThatKeepsEveryRule) {
   EXPECT_NO_THROW(check_plan(hand_plan(), hand_model(), hand_cluster(), hand_workload()));
 }
 
+TEST(CheckSegmentation, RefusesAPlanForOtherCutsOfTheSameCount) {
+  Segmentation model = hand_model();
+  Plan plan = hand_plan();
+  EXPECT_NO_THROW(check_segmentation(plan, model)) << "a plan that does not say";
+  model.rule = "bytes";
+  plan.segmentation = mark_of(model);
+  EXPECT_NO_THROW(check_segmentation(plan, model));
+  model.rule = "lingualinked";
+  std::swap(model.segments[0].weights[0], model.segments[1].weights[0]);
+  try {
+    check_segmentation(plan, model);
+    FAIL() << "accepted";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("made for 3 segments of 'hand' by rule bytes"));
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("3 segments of 'hand' by rule lingualinked"));
+  }
+}
+
 TEST(CheckPlan, RefusesStagesThatDoNotRunEverySegmentOnceAndInOrder) {
   EXPECT_THAT(complaint([](Plan& plan) { plan.stages.clear(); }), HasSubstr("no stage"));
   EXPECT_THAT(complaint([](Plan& plan) { plan.stages.pop_back(); }),

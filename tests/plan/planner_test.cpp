@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/errors.h"
@@ -59,6 +60,24 @@ TEST_P(ProvingPlanner, SaysWhenOnlyWholeSegmentsStandInTheWay) {
   problem.cluster.devices.pop_back();
   for (DeviceSpec& device : problem.cluster.devices) device.memory_bytes = 60'000;
   EXPECT_THAT(why_infeasible(GetParam(), problem), HasSubstr("no order of runs of whole segments"));
+}
+
+// 2 MB are tied. A holds both ends (2.06 MB) and not all (2.07 MB), the others the middle.
+TEST_P(ProvingPlanner, NamesTiedWeightsThatTwoDevicesWouldHold) {
+  Problem problem;
+  for (const int end : {0, 2}) problem.segmentation.segments[end].weights[1].shape = {500'000};
+  problem.cluster.devices[0].memory_bytes = 2'062'000;
+  problem.cluster.devices[1].memory_bytes = 500'000;
+  problem.cluster.devices[2].memory_bytes = 500'000;
+  EXPECT_THAT(
+      why_infeasible(GetParam(), problem),
+      AllOf(HasSubstr("the first and the last segment share weights of 2.00 MB, and only 'A' "
+                      "can hold either"),
+            HasSubstr("--header-keeps-last 1")));
+  // What it says helps.
+  PlanRequest request = problem.request();
+  request.rules.header_keeps_last = 1;
+  EXPECT_EQ(make_plan(GetParam(), request).stages.size(), 3u);
 }
 
 TEST_P(ProvingPlanner, GivesNothingToDevicesThatDoNotHelp) {
@@ -150,6 +169,38 @@ TEST(MakePlan, ListsThePlannersWhenTheNameIsUnknown) {
     FAIL() << "accepted";
   } catch (const UsageError& error) {
     EXPECT_THAT(error.what(), AllOf(HasSubstr("'gurobi'"), HasSubstr("dp, even, memory, compute")));
+  }
+}
+
+double elapsed_s(std::chrono::steady_clock::time_point begin) {
+  return Seconds(std::chrono::steady_clock::now() - begin).count();
+}
+
+// More devices than an exact search tells apart: never worse than the simple planners, and in time.
+TEST(LargeCluster, IsPlannedWithinTheTimeLimit) {
+  Rng rng(5);
+  Instance instance = random_instance(5, Paths::kResidual);
+  instance.segmentation = testing::random_segmentation(30, Paths::kResidual, rng);
+  instance.workload = {.prompt_tokens = 16, .max_tokens = 8, .in_flight = 4, .requests = 8};
+  instance.cluster = testing::random_cluster(100, testing::need_bytes(instance), 1, rng);
+  for (DeviceSpec& device : instance.cluster.devices) device.memory_bytes *= 15;
+  for (const std::string& name : {std::string("cbc"), std::string("dp")}) {
+    if (name == "cbc" && planner_names()[0] != "cbc") continue;
+    for (const Objective& objective : {Objective::kLatency, Objective::kThroughput}) {
+      SCOPED_TRACE(name + " " + objective_name(objective));
+      PlanRequest request = instance.request(objective);
+      request.time_limit_s = 2;
+      const auto begin = std::chrono::steady_clock::now();
+      const Plan plan = make_plan(name, request);
+      EXPECT_LT(elapsed_s(begin), 10) << "far over the limit, on a machine however busy";
+      for (const char* simple : {"greedy", "compute", "memory"}) {
+        try {
+          EXPECT_LE(objective_value(plan.estimate, objective),
+                    objective_value(make_plan(simple, request).estimate, objective) * (1 + 1e-9));
+        } catch (const InfeasibleError&) {  // then it says nothing
+        }
+      }
+    }
   }
 }
 
