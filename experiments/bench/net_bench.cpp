@@ -36,7 +36,7 @@ class Pair {
 
  private:
   void answer() {
-    const auto phone = join_as_worker({spec_of("phone"), coordinator_.address(), {}},
+    const auto phone = join_as_worker({spec_of("phone"), coordinator_.address(), {}, {}},
                                       std::make_unique<NullExecutor>());
     while (const auto message = phone->receive(kNever)) {
       if (std::holds_alternative<Stop>(message->body)) return;

@@ -61,16 +61,21 @@ void end_at_stop_strings(const std::vector<std::string>& stop_strings, const Tok
   job.on_token = [streams](const TokenMade& token) { return streams->take(token); };
 }
 
-std::vector<double> class_probabilities(const Tensor& logits) {
+std::vector<double> class_scores(const Tensor& logits, ClassScore score) {
   if (!logits.has_data()) return {};
   LINGUA_CHECK(logits.dtype == DType::kFloat32);
   const auto* values = reinterpret_cast<const float*>(logits.data.get());
-  std::vector<double> shares(values, values + logits.elements());
-  const double largest = *std::max_element(shares.begin(), shares.end());
+  std::vector<double> scores(values, values + logits.elements());
+  if (score == ClassScore::kRaw) return scores;
+  if (score == ClassScore::kEach) {
+    for (double& value : scores) value = 1 / (1 + std::exp(-value));
+    return scores;
+  }
+  const double largest = *std::max_element(scores.begin(), scores.end());
   double sum = 0;
-  for (double& share : shares) sum += share = std::exp(share - largest);
-  for (double& share : shares) share /= sum;
-  return shares;
+  for (double& share : scores) sum += share = std::exp(share - largest);
+  for (double& share : scores) share /= sum;
+  return scores;
 }
 
 }  // namespace lingua

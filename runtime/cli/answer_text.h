@@ -11,6 +11,7 @@
 #include "runtime/engine/coordinator.h"
 #include "runtime/text/text_stream.h"
 #include "runtime/text/tokenizer.h"
+#include "runtime/torch/import.h"
 
 namespace lingua {
 
@@ -49,8 +50,8 @@ class AnswerStreams {
 void end_at_stop_strings(const std::vector<std::string>& stop_strings, const Tokenizer* tokenizer,
                          CoordinatorJob& job);
 
-// The probability of each class from a classifier's logits, float32; empty for a tensor without
-// contents (simulated).
-std::vector<double> class_probabilities(const Tensor& logits);
+// The score of each class from a classifier's logits, float32; empty for a tensor without contents
+// (simulated).
+std::vector<double> class_scores(const Tensor& logits, ClassScore score);
 
 }  // namespace lingua

@@ -36,11 +36,10 @@ constexpr const char* kHelp =
 // A conversation: reads what the user says, prints what the model answers.
 class Conversation {
  public:
-  Conversation(const Options& options, const Study& study, std::string chat_template,
-               std::int64_t context)
+  Conversation(const Options& options, const Study& study, ChatForm form, std::int64_t context)
       : options_(options),
         study_(study),
-        template_(std::move(chat_template)),
+        form_(std::move(form)),
         context_(context),
         streams_(*study.tokenizer, study.stop_strings,
                  [this](RequestId, const std::string& text) { show(text); }) {
@@ -96,8 +95,7 @@ class Conversation {
 
   void show(const std::string& text) const {
     if (options_.study.output.json) return;
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
+    lingua::show(text);
   }
 
   // Nothing when the message alone is too long. The oldest turns go when the context is full.
@@ -105,11 +103,11 @@ class Conversation {
     check_utf8(line, "standard input");
     messages_.push_back({"user", line});
     const std::int64_t room = context_ - options_.study.workload.max_tokens;
-    std::vector<TokenId> prompt = chat_prompt(template_, messages_, *study_.tokenizer);
+    std::vector<TokenId> prompt = chat_prompt(form_, messages_, *study_.tokenizer);
     bool forgot = false;
     while (static_cast<std::int64_t>(prompt.size()) > room && forget_oldest_turn()) {
       forgot = true;
-      prompt = chat_prompt(template_, messages_, *study_.tokenizer);
+      prompt = chat_prompt(form_, messages_, *study_.tokenizer);
     }
     if (forgot) fmt::print(stderr, "(the oldest turns no longer fit the context)\n");
     if (static_cast<std::int64_t>(prompt.size()) > room) {
@@ -134,7 +132,7 @@ class Conversation {
 
   const Options& options_;
   const Study& study_;
-  std::string template_;
+  ChatForm form_;
   std::int64_t context_;
   AnswerStreams streams_;
   std::vector<ChatMessage> messages_;
@@ -177,7 +175,8 @@ void show_result(const Options& options, const Study& study, const Conversation&
     json["model"] = study.segmentation.model;
     json["turns"] = conversation.turns();
     json["plan"] = plan_to_json(study.plan);
-    fmt::print("{}\n", json.dump(2));
+    json.update(plan_extras_json(study));
+    lingua::show(json_text(json) + "\n");
   } else if (!metrics.requests.empty()) {
     const double tpot_s = metrics.tpot_s;
     fmt::print(stderr, "{} answers: first token after {:.2f} s, then {:.1f} tokens/s (means)\n",
@@ -187,20 +186,19 @@ void show_result(const Options& options, const Study& study, const Conversation&
 
 void run(const Options& options) {
   Study study = open_study(options);
-  std::string chat_template = options.study.text.chat_template;
-  if (chat_template == "auto") chat_template = recognise_chat_template(*study.tokenizer);
-  study.stop_tokens = study.model.stop_tokens;
-  add_stops(options.study.text, chat_template, study);
+  const std::optional<ChatForm> form =
+      open_chat_form(options.study.text, options.study.model.model);
+  study.stop_tokens = stop_tokens_of(options.study.model.model, study);
+  add_stops(options.study.text, form, study);
   const std::int64_t context = context_of(options, study);
   study.cluster = real_cluster(options.real, options.study.plan.cluster);
   study.workload.max_tokens = options.study.workload.max_tokens;
   study.workload.prompt_tokens = context - study.workload.max_tokens;
   study.workload.kv_cache = study.model.kv_cache;
   plan_study(options.study, study);
-  fmt::print(stderr, "{}{}", plan_table(study.plan, study.segmentation, study.workload),
-             int8_line(study));
+  fmt::print(stderr, "{}", plan_text(study));
 
-  Conversation conversation(options, study, chat_template, context);
+  Conversation conversation(options, study, *form, context);
   CoordinatorJob job;
   bool greeted = false;
   job.next_request = [&] {

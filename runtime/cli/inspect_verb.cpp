@@ -5,8 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/units.h"
+#include "runtime/cli/report.h"
 #include "runtime/cli/study.h"
 #include "runtime/cli/verbs.h"
+#include "runtime/events/report.h"
 
 namespace lingua {
 namespace {
@@ -96,36 +98,40 @@ void print_tables(const Options& options, const ImportedModel& model,
                   const Step& step) {
   const Graph& graph = model.graph;
   const auto bytes = [](double value) { return format_quantity(value, Unit::kBytes); };
-  fmt::print(
+  std::string text = fmt::format(
       "{}: {} operations, {:.4g} GFLOP for {} new tokens after {} cached, weights {}, KV cache {} "
       "per token\n",
       graph.model, graph.nodes.size(), graph.flops().at(step) / 1e9, step.new_tokens,
       step.cached_tokens, bytes(graph.weights_bytes()), bytes(state_bytes(graph, 1)));
-  fmt::print("FLOPs as a function of n new and p cached tokens: {}\n\n", graph.flops().to_string());
-  fmt::print("{:<36} {:>6} {:>12} {:>12}\n", "operation", "nodes", "MFLOP", "moved");
+  text += fmt::format("FLOPs as a function of n new and p cached tokens: {}\n\n",
+                      graph.flops().to_string());
+  text += fmt::format("{:<36} {:>6} {:>12} {:>12}\n", "operation", "nodes", "MFLOP", "moved");
   for (const auto& [kind, row] : totals_by_kind(graph, step)) {
-    fmt::print("{:<36} {:>6} {:>12.4g} {:>12}\n", kind, row.nodes, row.flops / 1e6,
-               bytes(row.bytes));
+    text += fmt::format("{:<36} {:>6} {:>12.4g} {:>12}\n", kind, row.nodes, row.flops / 1e6,
+                        bytes(row.bytes));
   }
-  fmt::print("\n{:<8} {:<36} {:>12} {:>7}  {}\n", "cut", "after", "live", "values", "possible");
+  text += fmt::format("\n{:<8} {:<36} {:>12} {:>7}  {}\n", "cut", "after", "live", "values",
+                      "possible");
   for (const Cut& cut : cuts) {
     if (!cut.allowed && !options.all_cuts) continue;
     const Node& node = graph.nodes[static_cast<std::size_t>(cut.after)];
-    fmt::print("{:<8} {:<36} {:>12} {:>7}  {}\n", cut.after, node.kind,
-               bytes(cut.live_bytes.at(step)), cut.live_values,
-               cut.allowed ? "yes" : "no: " + cut.why_not);
+    text += fmt::format("{:<8} {:<36} {:>12} {:>7}  {}\n", cut.after, node.kind,
+                        bytes(cut.live_bytes.at(step)), cut.live_values,
+                        cut.allowed ? "yes" : "no: " + cut.why_not);
   }
-  fmt::print("\n{} segments by rule '{}':\n{:<4} {:<28} {:>12} {:>12} {:>12} {:>12}\n",
-             segmentation.segments.size(), segmentation.rule, "id", "segment", "MFLOP", "weights",
-             "in", "out");
+  text += fmt::format("\n{} segments by rule '{}':\n{:<4} {:<28} {:>12} {:>12} {:>12} {:>12}\n",
+                      segmentation.segments.size(), segmentation.rule, "id", "segment", "MFLOP",
+                      "weights", "in", "out");
   for (const Segment& segment : segmentation.segments) {
     double in = 0;
     double out = 0;
     for (const TensorSpec& spec : segment.inputs) in += spec.bytes.at(step);
     for (const TensorSpec& spec : segment.outputs) out += spec.bytes.at(step);
-    fmt::print("{:<4} {:<28} {:>12.4g} {:>12} {:>12} {:>12}\n", segment.id, segment.name,
-               segment.flops.at(step) / 1e6, bytes(segment.weights_bytes()), bytes(in), bytes(out));
+    text += fmt::format("{:<4} {:<28} {:>12.4g} {:>12} {:>12} {:>12}\n", segment.id, segment.name,
+                        segment.flops.at(step) / 1e6, bytes(segment.weights_bytes()), bytes(in),
+                        bytes(out));
   }
+  show(text);
 }
 
 }  // namespace
@@ -154,7 +160,7 @@ void add_inspect(CLI::App& app) {
     const Segmentation segmentation = partition_by(model.graph, options->partition, workload);
     const auto cuts = all_cuts(model.graph, options->partition.rule != "lingualinked");
     if (options->json) {
-      fmt::print("{}\n", inspect_json(*options, model, segmentation, cuts, step).dump(2));
+      show(json_text(inspect_json(*options, model, segmentation, cuts, step)) + "\n");
     } else {
       print_tables(*options, model, segmentation, cuts, step);
     }

@@ -1,10 +1,15 @@
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <string>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/plain_text.h"
+#include "runtime/base/signals.h"
+#include "runtime/cli/output_paths.h"
 #include "runtime/cli/verbs.h"
 
 namespace {
@@ -14,12 +19,18 @@ constexpr const char* kFooter =
     "fits,\n"
     "5 a device, process, port or link failed. `lingua VERB --help` tells a verb's options.";
 
-int fail(lingua::ExitCode code, std::string message) {
-  for (char& c : message) {
-    if (c == '\n' || c == '\r') c = ' ';
-  }
-  fmt::print(stderr, "lingua: {}\n", message);
+int fail(lingua::ExitCode code, const std::string& message) {
+  constexpr std::size_t kLongest = 4000;
+  lingua::tell("lingua: {}\n", lingua::one_line(message, kLongest));
   return static_cast<int>(code);
+}
+
+// What was printed must have arrived: the disk behind standard output may be full.
+void flush_results() {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
+  throw lingua::InputError(fmt::format("standard output: cannot be written whole: {}",
+                                       errno != 0 ? std::strerror(errno) : "an earlier error"));
 }
 
 // CLI11 would only say that a verb is missing.
@@ -37,6 +48,7 @@ void refuse_unknown_verb(const CLI::App& app, int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  lingua::end_on_signals();
   CLI::App app{
       "LinguaLinked Lab: one language model over several phones, simulated, emulated and for real",
       "lingua"};
@@ -57,9 +69,11 @@ int main(int argc, char** argv) {
   lingua::add_reference(app);
 #endif
   lingua::add_worker(app);
+  lingua::check_paths_of_all_verbs(app);
   try {
     refuse_unknown_verb(app, argc, argv);
     app.parse(argc, argv);
+    flush_results();
     return 0;
   } catch (const CLI::Success& help) {
     return app.exit(help);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "runtime/base/errors.h"
+#include "runtime/cli/output_paths.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/torch/random_model.h"
@@ -24,7 +25,9 @@ void add_model(CLI::App& app) {
       ->add_option("name", options->model.name,
                    "one of " + names + ", or bloom:hidden=64,layers=4,heads=4,vocabulary=256")
       ->required();
-  random->add_option("-o,--output", options->folder, "folder to make")->required();
+  random->add_option("-o,--output", options->folder, "folder to make")
+      ->required()
+      ->type_name(kOutputFolder);
   random->add_option("--seed", options->model.seed, "of the weights")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);

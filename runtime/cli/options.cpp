@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/cli/output_paths.h"
 #include "runtime/cli/time_limit.h"
 #include "runtime/plan/planner.h"
 #include "runtime/text/chat.h"
@@ -12,9 +13,11 @@ void add_model_options(CLI::App& app, ModelOptions& options, ModelArgument argum
   app.add_option(argument == ModelArgument::kPlace ? "--model,model" : "--model", options.model,
                  "model folder (config.json, model.safetensors), GGUF file, published name "
                  "(bloom-560m: shapes only) or TorchScript file")
-      ->required();
+      ->required()
+      ->type_name(kInputPath);
   app.add_option("--dtype", options.dtype,
-                 "weights and activations: fp32 or bf16 (folders and names)")
+                 "weights and activations: fp32, bf16 or auto, the checkpoint's own (fp32 where it "
+                 "is stored so; bf16 for bf16, fp16, quantised GGUF files and published names)")
       ->capture_default_str();
   app.add_flag("--no-kv-cache", options.no_kv_cache,
                "each step recomputes all positions (as the paper)");
@@ -25,8 +28,14 @@ void add_model_options(CLI::App& app, ModelOptions& options, ModelArgument argum
       ->check(CLI::IsMember({"last", "all"}));
   app.add_option("--input", options.inputs,
                  "an input of a TorchScript file: NAME=DIMxDIM:DTYPE, where a DIM is a number or n "
-                 "(repeat for more inputs)")
+                 "(a list or tuple: several, with commas; a number, bool or string: NAME=VALUE; "
+                 "repeat for more inputs)")
       ->allow_extra_args(false);
+  app.add_option("--input-file", options.input_files,
+                 "what an input holds, for every request: NAME=FILE.npy, NAME=FILE.safetensors, or "
+                 "FILE.safetensors with all of them (repeat for more inputs; default: random)")
+      ->allow_extra_args(false)
+      ->type_name(kInputPath);
 }
 
 void add_int8_option(CLI::App& app, ModelOptions& options) {
@@ -49,10 +58,9 @@ void add_partition_flags(CLI::App& app, PartitionFlags& options) {
 }
 
 void add_workload_options(CLI::App& app, WorkloadOptions& options) {
-  auto* tokens =
-      app.add_option("--prompt-tokens", options.prompt_tokens, "token ids of the prompt: 1,2,3")
-          ->delimiter(',')
-          ->allow_extra_args(false);
+  auto* tokens = app.add_option("--prompt-tokens", options.prompt_tokens,
+                                "token ids of a prompt: 1,2,3 (repeat for more requests)")
+                     ->allow_extra_args(false);
   app.add_option("--prompt-length", options.prompt_length,
                  "length of a prompt of seeded random tokens")
       ->capture_default_str()
@@ -81,11 +89,17 @@ void add_in_flight_option(CLI::App& app, WorkloadOptions& options) {
 }
 
 void add_text_options(CLI::App& app, TextOptions& options) {
-  app.add_option("--prompt", options.prompts, "a prompt as text (repeat for more requests)")
-      ->allow_extra_args(false);
-  app.add_option("--prompt-file", options.prompt_files,
-                 "a file that is one prompt; - is standard input (repeat for more requests)")
-      ->allow_extra_args(false);
+  auto* text =
+      app.add_option("--prompt", options.prompts, "a prompt as text (repeat for more requests)")
+          ->allow_extra_args(false);
+  auto* file =
+      app.add_option("--prompt-file", options.prompt_files,
+                     "a file that is one prompt; - is standard input (repeat for more requests)")
+          ->allow_extra_args(false)
+          ->type_name(kInputPath);
+  for (auto* other : {app.get_option("--prompt-tokens"), app.get_option("--prompt-length")}) {
+    other->excludes(text)->excludes(file);
+  }
   add_chat_options(app, options);
   add_sampling_options(app, options);
 }
@@ -120,7 +134,8 @@ void add_sampling_options(CLI::App& app, TextOptions& options) {
 }
 
 void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required) {
-  auto* cluster = app.add_option("--cluster", options.cluster, "cluster file (platforms/*.yaml)");
+  auto* cluster = app.add_option("--cluster", options.cluster, "cluster file (platforms/*.yaml)")
+                      ->type_name(kInputPath);
   if (cluster_required) cluster->required();
   std::string names;
   for (const PlannerEntry& planner : planners())
@@ -154,7 +169,8 @@ void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required
   app.add_option("--battery-floor", options.battery_floor,
                  "what computing all requests must leave of each battery: 20%");
   app.add_option("--plan", options.plan_file,
-                 "use this plan (JSON, as --save-plan writes) instead of making one");
+                 "use this plan (JSON, as --save-plan writes) instead of making one")
+      ->type_name(kInputPath);
   app.add_option("--overlap", options.overlap,
                  "segments that devices store besides those they run, so that boundaries can move "
                  "later: gain (for the --slow-down given) or bytes (as many as fit)")
@@ -168,11 +184,22 @@ void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required
 }
 
 void add_output_options(CLI::App& app, OutputOptions& options) {
-  app.add_option("--log", options.log, "write the event log (CSV) to this file");
+  app.add_option("--log", options.log, "write the event log (CSV) to this file")
+      ->type_name(kOutputFile);
   app.add_option("--timeline", options.timeline,
-                 "write a timeline for Perfetto or chrome://tracing to this file");
-  app.add_option("--save-plan", options.save_plan, "write the plan (JSON) to this file");
+                 "write a timeline for Perfetto or chrome://tracing to this file")
+      ->type_name(kOutputFile);
+  app.add_option("--save-plan", options.save_plan, "write the plan (JSON) to this file")
+      ->type_name(kOutputFile);
+  add_output_file_option(app, options);
   app.add_flag("--json", options.json, "print the results as JSON on standard output");
+}
+
+void add_output_file_option(CLI::App& app, OutputOptions& options) {
+  app.add_option("--output-file", options.output_file,
+                 "pass once through a TorchScript file or classifier and write what it gives: "
+                 "FILE.npy for one output, FILE.safetensors for several")
+      ->type_name(kOutputFile);
 }
 
 void add_threads_option(CLI::App& app, int& threads) {

@@ -16,11 +16,12 @@ namespace lingua {
 
 struct ModelOptions {
   std::string model;
-  std::string dtype = "bf16";
+  std::string dtype = "auto";  // the checkpoint's own
   bool no_kv_cache = false;
   std::string head;           // "last", "all"; empty: the verb's default
   std::string int8 = "none";  // see int8_choice.h
   std::vector<std::string> inputs;
+  std::vector<std::string> input_files;  // see tensor_files.h
 };
 
 struct PartitionFlags {
@@ -30,7 +31,7 @@ struct PartitionFlags {
 };
 
 struct WorkloadOptions {
-  std::vector<std::int64_t> prompt_tokens;
+  std::vector<std::string> prompt_tokens;  // each the ids of one prompt: "1,2,3"
   std::int64_t prompt_length = 16;
   std::int64_t max_tokens = 16;
   int requests = 0;  // 0: one per prompt, or as many as are in flight
@@ -68,6 +69,7 @@ struct OutputOptions {
   std::string log;
   std::string timeline;
   std::string save_plan;
+  std::string output_file;  // see tensor_files.h
   bool json = false;
 };
 
@@ -80,12 +82,14 @@ void add_model_options(CLI::App& app, ModelOptions& options,
 void add_int8_option(CLI::App& app, ModelOptions& options);
 void add_partition_flags(CLI::App& app, PartitionFlags& options);
 void add_workload_options(CLI::App& app, WorkloadOptions& options);
+// REQUIRES: add_workload_options() before it; its prompts and these exclude each other.
 void add_text_options(CLI::App& app, TextOptions& options);
 void add_chat_options(CLI::App& app, TextOptions& options);
 void add_sampling_options(CLI::App& app, TextOptions& options);
 void add_in_flight_option(CLI::App& app, WorkloadOptions& options);
 void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required);
 void add_output_options(CLI::App& app, OutputOptions& options);
+void add_output_file_option(CLI::App& app, OutputOptions& options);
 void add_threads_option(CLI::App& app, int& threads);
 
 // The planner when none is named: the best one that this build has.

@@ -3,10 +3,13 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/files.h"
+#include "runtime/base/plain_text.h"
 #include "runtime/base/units.h"
+#include "runtime/cli/output_paths.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/study.h"
 #include "runtime/cli/verbs.h"
+#include "runtime/events/report.h"
 #include "runtime/plan/explain.h"
 #include "runtime/plan/pareto.h"
 #include "runtime/plan/plan_picture.h"
@@ -25,10 +28,10 @@ void print_plan(const PlanVerbOptions& options, const Study& study) {
   if (options.study.output.json) {
     nlohmann::json json = plan_to_json(study.plan);
     json.update(plan_extras_json(study));
-    fmt::print("{}\n", json.dump(2));
+    show(json_text(json) + "\n");
     return;
   }
-  fmt::print(stderr, "{}", plan_text(study));
+  tell("{}", plan_text(study));
 }
 
 void write_picture(const std::string& file, const std::string& picture) {
@@ -38,7 +41,7 @@ void write_picture(const std::string& file, const std::string& picture) {
 void explain_plan(const PlanVerbOptions& options, const Study& study) {
   const PlanRequest request = plan_request(options.study, study);
   const Explanation explanation = explain(study.plan, request);
-  if (options.explain) fmt::print(stderr, "{}", explanation_text(explanation, request));
+  if (options.explain) tell("{}", explanation_text(explanation, request));
   if (options.picture.empty()) return;
   write_picture(options.picture, plan_picture(study.plan, request, explanation));
 }
@@ -49,9 +52,9 @@ void plan_front(const PlanVerbOptions& options, const Study& study) {
   const ParetoFront front =
       pareto_front(options.study.plan.planner, request, goals_of(request.objective, study.cluster));
   if (options.study.output.json) {
-    fmt::print("{}\n", pareto_to_json(front).dump(2));
+    show(json_text(pareto_to_json(front)) + "\n");
   } else {
-    fmt::print(stderr, "{}", pareto_table(front));
+    tell("{}", pareto_table(front));
   }
   if (!options.picture.empty()) write_picture(options.picture, pareto_picture(front));
 }
@@ -70,7 +73,8 @@ void add_plan(CLI::App& app) {
                      "plans between the goals of --objective (latency,energy), or between latency, "
                      "throughput and energy when it names one");
   pareto->excludes("--explain")->excludes("--plan")->excludes("--save-plan");
-  verb->add_option("--picture", options->picture, "draw the plan to this file (SVG)");
+  verb->add_option("--picture", options->picture, "draw the plan to this file (SVG)")
+      ->type_name(kOutputFile);
   verb->callback([options] {
     const Study study = prepare_study(options->study, load_cluster(options->study.plan.cluster));
     if (options->pareto) {

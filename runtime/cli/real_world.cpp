@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/plain_text.h"
 #include "runtime/base/units.h"
 #include "runtime/cli/machine.h"
 #include "runtime/cli/report.h"
@@ -48,6 +49,19 @@ void add_real_options(CLI::App& app, RealOptions& options) {
   app.add_option("--join-timeout", options.join_timeout_s, "seconds to wait for the workers")
       ->capture_default_str()
       ->check(time_limit_check());
+  add_loss_option(app, options.loss_timeout_s);
+  app.add_option("--stall-timeout", options.stall_timeout_s,
+                 "seconds after which a worker that neither answers nor says what it does ends the "
+                 "run, while nothing comes from any")
+      ->capture_default_str()
+      ->check(time_limit_check());
+}
+
+void add_loss_option(CLI::App& app, double& loss_timeout_s) {
+  app.add_option("--loss-timeout", loss_timeout_s,
+                 "seconds without a sign of life after which another machine is taken for lost")
+      ->capture_default_str()
+      ->check(CLI::Range(0.2, 1e6));
 }
 
 ClusterSpec real_cluster(const RealOptions& options, const std::string& cluster_file) {
@@ -79,6 +93,7 @@ RunResult RealWorld::run(CoordinatorJob job) {
                : options_.local         ? "tcp://127.0.0.1:*"
                                         : "tcp://*:5555";
   net.join_timeout = Seconds(options_.join_timeout_s);
+  net.loss_timeout = Seconds(options_.loss_timeout_s);
   NetCoordinator coordinator(net);
   std::vector<DeviceName> names;
   for (const DeviceSpec& device : study_.cluster.devices) names.push_back(device.name);
@@ -92,6 +107,8 @@ RunResult RealWorld::run(CoordinatorJob job) {
   job.deployment.segmentation = &study_.segmentation;
   job.deployment.source = study_.source();
   job.deployment.threads = threads();
+  job.stall_timeout = Seconds(options_.stall_timeout_s);
+  job.settle = net.loss_timeout / 2;
   RunResult result = coordinate(coordinator.device(), job);
   for (const DeviceName& name : names) coordinator.device().send(name, Stop{});
   if (options_.local) collect_memory();
@@ -114,7 +131,8 @@ void RealWorld::start_workers(const std::string& address) {
                    "--coordinator",   address,
                    "--name",          device.name,
                    "--listen",        "tcp://127.0.0.1:*",
-                   "--memory-report", folder_->file(device.name)};
+                   "--memory-report", folder_->file(device.name),
+                   "--loss-timeout",  fmt::format("{}", options_.loss_timeout_s)};
     processes_.start(worker);
   }
 }
@@ -128,7 +146,9 @@ RunResult RealWorld::coordinate(Device& device, const CoordinatorJob& given) {
     if (given.on_weights) given.on_weights(bytes, total);
   };
   try {
-    return run_coordinator(device, job);
+    RunResult result = run_coordinator(device, job);
+    for (const std::string& note : result.notes) tell("lingua: {}\n", note);
+    return result;
   } catch (const WorldError& error) {
     // The transport saw a connection break; a local process may have left a better reason.
     std::this_thread::sleep_for(std::chrono::milliseconds(100));

@@ -22,9 +22,12 @@ struct RealOptions {
   int workers = 0;
   std::string listen;
   double join_timeout_s = 60;
+  double loss_timeout_s = 10;
+  double stall_timeout_s = 600;
 };
 
 void add_real_options(CLI::App& app, RealOptions& options);
+void add_loss_option(CLI::App& app, double& loss_timeout_s);
 
 // The cluster file, or equal workers on this machine. Errors: UsageError for what contradicts.
 ClusterSpec real_cluster(const RealOptions& options, const std::string& cluster_file);

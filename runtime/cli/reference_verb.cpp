@@ -6,12 +6,15 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/plain_text.h"
 #include "runtime/base/units.h"
 #include "runtime/cli/answer_text.h"
 #include "runtime/cli/int8_choice.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/requests.h"
+#include "runtime/cli/tensor_files.h"
 #include "runtime/cli/verbs.h"
+#include "runtime/events/report.h"
 #include "runtime/text/sampling.h"
 
 namespace lingua {
@@ -56,33 +59,53 @@ class Chooser {
   std::optional<AnswerStreams> streams_;
 };
 
-void run(const Options& options) {
-  const Head head = options.model.no_kv_cache ? Head::kAll : Head::kLast;
+Study open_study(const Options& options, Head head) {
   const Int8Kind int8 = int8_kind(options.model.int8);
   if (int8 != Int8Kind::kNone && int8 != Int8Kind::kAll) {
     throw UsageError(
-        fmt::format("--int8 {}: the reference is not cut into segments; write none or "
-                    "all",
+        fmt::format("--int8 {}: the reference is not cut into segments; write none or all",
                     options.model.int8));
   }
   Study study = open_model(options.model, head);
   require_weights(study.model, options.model.model);
-  if (!study.model.is_language_model) {
-    throw InputError(fmt::format("{}: is no language model; the reference generates tokens",
-                                 options.model.model));
+  if (!study.model.is_language_model && !study.model.family.empty()) {
+    throw InputError(
+        fmt::format("{}: is a classifier; the reference runs language models and TorchScript files",
+                    options.model.model));
   }
   read_prompts(options.text, options.workload, options.model.model, study);
+  if (!options.output.output_file.empty()) {
+    make_single_pass(options.output.output_file, request_count(options.workload, study), study);
+  }
   study.workload = workload_by(options.workload, study);
   study.segmentation = partition_by(study.model.graph, {}, study.workload);
-  const auto submits = make_requests(options.workload, options.text.sampling, study, true);
+  return study;
+}
+
+void print_answers(const OutputOptions& output, const nlohmann::json& json) {
+  if (output.json) {
+    show(json_text(json) + "\n");
+    return;
+  }
+  for (const auto& request : json["requests"]) {
+    if (request.contains("text")) {
+      show(request["text"].get<std::string>() + "\n");
+    } else {
+      const char* key = request.contains("tokens") ? "tokens" : "outputs";
+      fmt::print(stderr, "request {}: {}\n", request["request"].dump(), request[key].dump());
+    }
+  }
+}
+
+void generate(const Options& options, const Study& study, const std::vector<Submit>& submits) {
   std::vector<std::vector<std::int64_t>> prompts;
   for (const Submit& submit : submits) {
     const auto* ids = reinterpret_cast<const std::int64_t*>(submit.inputs[0].data.get());
     prompts.emplace_back(ids, ids + submit.inputs[0].elements());
   }
-  const auto results = generate_reference(options.model.model, import_options(options.model, head),
-                                          prompts, study.workload.max_tokens, options.threads,
-                                          false, Chooser(study, submits, prompts));
+  const auto results =
+      generate_reference(options.model.model, study.import, prompts, study.workload.max_tokens,
+                         options.threads, false, Chooser(study, submits, prompts));
   nlohmann::json requests = nlohmann::json::array();
   double prefill_s = 0;
   double decode_s = 0;
@@ -100,24 +123,63 @@ void run(const Options& options) {
   const nlohmann::json json = {
       {"world", "reference"},
       {"model", study.segmentation.model},
+      {"dtype", study.dtype()},
       {"tokens_per_s", static_cast<double>(tokens) / (prefill_s + decode_s)},
       {"ttft_s", prefill_s / count},
       {"tpot_s", further > 0 ? decode_s / further : 0},
       {"requests", requests}};
-  if (options.output.json) {
-    fmt::print("{}\n", json.dump(2));
-    return;
+  if (!options.output.json) {
+    tell("{}{}, unsplit, plain LibTorch: {:.2f} tokens/s, TTFT {}, TPOT {}\n",
+         study.segmentation.model, study.dtype().empty() ? "" : " in " + study.dtype(),
+         json["tokens_per_s"].get<double>(), format_quantity(json["ttft_s"], Unit::kSeconds),
+         format_quantity(json["tpot_s"], Unit::kSeconds));
   }
-  fmt::print(stderr, "{}, unsplit, plain LibTorch: {:.2f} tokens/s, TTFT {}, TPOT {}\n",
-             study.segmentation.model, json["tokens_per_s"].get<double>(),
-             format_quantity(json["ttft_s"], Unit::kSeconds),
-             format_quantity(json["tpot_s"], Unit::kSeconds));
-  for (const auto& request : requests) {
-    if (request.contains("text")) {
-      fmt::print("{}\n", request["text"].get<std::string>());
-    } else {
-      fmt::print(stderr, "request {}: {}\n", request["request"].dump(), request["tokens"].dump());
-    }
+  print_answers(options.output, json);
+}
+
+// One pass through a file that generates nothing.
+void pass(const Options& options, const Study& study, const std::vector<Submit>& submits) {
+  std::vector<std::vector<Tensor>> inputs;
+  for (const Submit& submit : submits) inputs.push_back(submit.inputs);
+  std::vector<std::int64_t> lengths(submits.size(), study.workload.prompt_tokens);
+  for (std::size_t i = 0; i < lengths.size() && !study.prompts.empty(); ++i) {
+    lengths[i] = static_cast<std::int64_t>(study.prompts[i % study.prompts.size()].size());
+  }
+  const auto passes =
+      run_reference(options.model.model, study.import, inputs, lengths, options.threads);
+  std::vector<Done> answers;
+  nlohmann::json requests = nlohmann::json::array();
+  double seconds = 0;
+  for (std::size_t i = 0; i < passes.size(); ++i) {
+    answers.push_back({submits[i].request, {}, passes[i].outputs});
+    nlohmann::json request = answer_json(answers.back(), study);
+    request["request"] = submits[i].request;
+    request["latency_s"] = passes[i].seconds;
+    requests.push_back(std::move(request));
+    seconds += passes[i].seconds;
+  }
+  const double mean_s = seconds / static_cast<double>(passes.size());
+  if (!options.output.json) {
+    tell("{}, unsplit, plain LibTorch: latency {}\n", study.segmentation.model,
+         format_quantity(mean_s, Unit::kSeconds));
+  }
+  print_answers(options.output, {{"world", "reference"},
+                                 {"model", study.segmentation.model},
+                                 {"latency_s", mean_s},
+                                 {"requests", requests}});
+  if (options.output.output_file.empty()) return;
+  write_outputs(options.output.output_file, answers);
+  if (!options.output.json) tell("outputs: {}\n", options.output.output_file);
+}
+
+void run(const Options& options) {
+  const Head head = options.model.no_kv_cache ? Head::kAll : Head::kLast;
+  const Study study = open_study(options, head);
+  const auto submits = make_requests(options.workload, options.text.sampling, study, true);
+  if (study.model.is_language_model) {
+    generate(options, study, submits);
+  } else {
+    pass(options, study, submits);
   }
 }
 
@@ -132,6 +194,7 @@ void add_reference(CLI::App& app) {
   add_int8_option(*verb, options->model);
   add_workload_options(*verb, options->workload);
   add_text_options(*verb, options->text);
+  add_output_file_option(*verb, options->output);
   verb->add_flag("--json", options->output.json, "print the results as JSON on standard output");
   add_threads_option(*verb, options->threads);
   verb->callback([options] { run(*options); });

@@ -4,12 +4,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <exception>
+#include <map>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
+#include "runtime/base/plain_text.h"
 #include "runtime/cli/answer_text.h"
 #include "runtime/cli/int8_choice.h"
+#include "runtime/cli/tensor_files.h"
 #include "runtime/events/metrics.h"
 #include "runtime/events/report.h"
 #include "runtime/events/timeline.h"
@@ -39,9 +45,25 @@ nlohmann::json pass_json(const Done& answer, const Study& study) {
   json["outputs_digest"] =
       has_data ? nlohmann::json(outputs_digest(answer.outputs)) : nlohmann::json();
   if (!study.model.labels.empty() && has_data) {
-    json.update(class_json(class_probabilities(answer.outputs.at(0)), study.model.labels));
+    json.update(class_json(answer.outputs.at(0), study.model));
   }
   return json;
+}
+
+// Beside what the event log says of each request. The log may lack one; its answer is there.
+void add_answers(nlohmann::json& requests, const RunResult& result, const Study& study) {
+  std::map<RequestId, nlohmann::json> by_id;
+  for (nlohmann::json& request : requests) {
+    const RequestId id = request["request"];
+    by_id.emplace(id, std::move(request));
+  }
+  requests = nlohmann::json::array();
+  for (const Done& answer : result.answers) {
+    nlohmann::json request = std::move(by_id[answer.request]);
+    request["request"] = answer.request;
+    request.update(answer_json(answer, study));
+    requests.push_back(std::move(request));
+  }
 }
 
 nlohmann::json run_json(const RunReport& report, const StudyOptions& options, const Study& study,
@@ -61,9 +83,7 @@ nlohmann::json run_json(const RunReport& report, const StudyOptions& options, co
   json.update(plan_extras_json(study));
   if (report.deterministic) json["digest"] = result.log.digest();
   if (!report.configuration.empty()) json["simulator"] = report.configuration;
-  for (std::size_t i = 0; i < result.answers.size() && i < json["requests"].size(); ++i) {
-    json["requests"][i].update(answer_json(result.answers[i], study));
-  }
+  add_answers(json["requests"], result, study);
   if (!extra.is_null()) json.update(extra);
   return json;
 }
@@ -73,9 +93,9 @@ void print_tokens(const RunResult& result) {
     if (answer.tokens.empty() || answer.tokens.front() == kNoToken) continue;
     std::string ids;
     for (TokenId token : answer.tokens) ids += fmt::format(" {}", token);
-    fmt::print(stderr, "request {}:{}\n", answer.request, ids);
+    tell("request {}:{}\n", answer.request, ids);
     if (answer.request >= 7 && result.answers.size() > 9) {
-      fmt::print(stderr, "... and {} more requests (--json has them)\n", result.answers.size() - 8);
+      tell("... and {} more requests (--json has them)\n", result.answers.size() - 8);
       break;
     }
   }
@@ -101,25 +121,34 @@ nlohmann::json answer_json(const Done& answer, const Study& study) {
   return json;
 }
 
-nlohmann::json class_json(const std::vector<double>& probabilities,
-                          const std::vector<std::string>& labels) {
-  LINGUA_CHECK(probabilities.size() == labels.size(), "{} classes, {} labels", probabilities.size(),
+nlohmann::json class_json(const Tensor& logits, const ImportedModel& model) {
+  const std::vector<double> scores = class_scores(logits, model.class_score);
+  const std::vector<std::string>& labels = model.labels;
+  LINGUA_CHECK(scores.size() == labels.size(), "{} classes, {} labels", scores.size(),
                labels.size());
   nlohmann::json json = {{"scores", nlohmann::json::object()}};
-  for (std::size_t i = 0; i < labels.size(); ++i) json["scores"][labels[i]] = probabilities[i];
-  const auto best = std::max_element(probabilities.begin(), probabilities.end());
-  json["label"] = labels[static_cast<std::size_t>(best - probabilities.begin())];
+  for (std::size_t i = 0; i < labels.size(); ++i) json["scores"][labels[i]] = scores[i];
+  const auto best = std::max_element(scores.begin(), scores.end());
+  json["label"] = labels[static_cast<std::size_t>(best - scores.begin())];
+  if (model.class_score != ClassScore::kEach) return json;
+  json["labels"] = nlohmann::json::array();
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (scores[i] > 0.5) json["labels"].push_back(labels[i]);
+  }
   return json;
 }
 
 std::string plan_text(const Study& study) {
-  std::string text = plan_table(study.plan, study.segmentation, study.workload) + int8_line(study);
+  Plan named = study.plan;
+  if (!study.dtype().empty()) named.model += " in " + study.dtype();
+  std::string text = plan_table(named, study.segmentation, study.workload) + int8_line(study);
   if (study.secondary) text += secondary_table(*study.secondary, study.plan);
   return text;
 }
 
 nlohmann::json plan_extras_json(const Study& study) {
   nlohmann::json json = nlohmann::json::object();
+  if (!study.dtype().empty()) json["dtype"] = study.dtype();
   if (!study.int8_segments.empty()) json["int8_segments"] = study.int8_segments;
   if (study.secondary) json["secondary"] = secondary_to_json(*study.secondary, study.plan);
   return json;
@@ -133,26 +162,67 @@ std::string int8_line(const Study& study) {
 
 void report_run(const RunReport& report, const StudyOptions& options, const Study& study,
                 const RunResult& result, const nlohmann::json& extra) {
-  if (!options.output.log.empty()) write_event_log(result.log, options.output.log);
   const std::string title =
       fmt::format("{} on {} ({})", study.segmentation.model, study.cluster.name, report.world);
-  if (!options.output.timeline.empty()) write_timeline(result.log, title, options.output.timeline);
-  if (options.output.json) {
-    fmt::print("{}\n", run_json(report, options, study, result, extra).dump(2));
-    return;
+  if (!options.output.json) {
+    tell("\n{}\n\n{}\n{}", title, plan_text(study),
+         summary_table(compute_metrics(result.log, study.cluster)));
+    if (!study.tokenizer) print_tokens(result);
+    if (report.deterministic) tell("digest {}\n", result.log.digest());
   }
-  fmt::print(stderr, "\n{}\n\n{}\n{}", title, plan_text(study),
-             summary_table(compute_metrics(result.log, study.cluster)));
-  if (!study.tokenizer) print_tokens(result);
-  if (report.deterministic) fmt::print(stderr, "digest {}\n", result.log.digest());
-  if (!options.output.log.empty()) fmt::print(stderr, "event log: {}\n", options.output.log);
-  if (!options.output.timeline.empty()) {
-    fmt::print(stderr, "timeline: {} (open it at ui.perfetto.dev)\n", options.output.timeline);
+  const auto print = [&] {
+    if (options.output.json) {
+      show(json_text(run_json(report, options, study, result, extra)) + "\n");
+    }
+  };
+  const auto write = [&] {
+    if (options.output.output_file.empty()) return;
+    write_outputs(options.output.output_file, result.answers);
+    if (!options.output.json) tell("outputs: {}\n", options.output.output_file);
+  };
+  write_results(options.output, result.log, title, {print, write});
+}
+
+void write_results(const OutputOptions& output, const EventLog& log, const std::string& title,
+                   const std::vector<std::function<void()>>& first) {
+  std::exception_ptr failure;
+  const auto attempt = [&failure](const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const Error&) {
+      if (!failure) failure = std::current_exception();
+    }
+  };
+  for (const auto& work : first) attempt(work);
+  if (!output.log.empty()) {
+    attempt([&] {
+      write_event_log(log, output.log);
+      if (!output.json) tell("event log: {}\n", output.log);
+    });
   }
+  if (!output.timeline.empty()) {
+    attempt([&] {
+      write_timeline(log, title, output.timeline);
+      if (!output.json) tell("timeline: {} (open it at ui.perfetto.dev)\n", output.timeline);
+    });
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+void show(const std::string& text) {
+  const std::string shown = isatty(STDOUT_FILENO) ? printable(text) : text;
+  errno = 0;
+  const bool written = std::fwrite(shown.data(), 1, shown.size(), stdout) == shown.size() &&
+                       std::fflush(stdout) == 0;
+  if (written) return;
+  const int reason = errno;
+  std::clearerr(stdout);
+  throw InputError(
+      fmt::format("standard output: cannot be written whole: {}", std::strerror(reason)));
 }
 
 Progress::~Progress() {
-  if (open_ && isatty(STDERR_FILENO)) fmt::print(stderr, "\n");
+  if (open_ && isatty(STDERR_FILENO)) tell("\n");
 }
 
 void Progress::update(double done, double total, const std::string& detail) {
@@ -161,15 +231,15 @@ void Progress::update(double done, double total, const std::string& detail) {
     const int percent = static_cast<int>(share * 100);
     if (percent == last_percent_) return;
     last_percent_ = percent;
-    fmt::print(stderr, "\r\033[K{}: {:3d}% {}", label_, percent, detail);
-    std::fflush(stderr);
+    std::fprintf(stderr, "\r\033[K%s: %3d%% %s", one_line(label_).c_str(), percent,
+                 one_line(detail).c_str());
     open_ = true;
     return;
   }
   const int tenth = static_cast<int>(share * 10);
   if (tenth == last_tenth_ || tenth % 5 != 0) return;
   last_tenth_ = tenth;
-  fmt::print(stderr, "{}: {:3.0f}% {}\n", label_, share * 100, detail);
+  tell("{}: {:3.0f}% {}\n", label_, share * 100, detail);
 }
 
 }  // namespace lingua

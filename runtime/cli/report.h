@@ -3,6 +3,7 @@
 //
 // Progress and tables go to standard error, --json to standard output.
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -18,22 +19,31 @@ struct RunReport {
   bool deterministic = false;  // its digest tells whether two runs are the same
 };
 
-// Prints the tables or the JSON, and writes --log and --timeline.
+// Prints the tables or the JSON, then writes --log and --timeline.
 void report_run(const RunReport& report, const StudyOptions& options, const Study& study,
                 const RunResult& result, const nlohmann::json& extra = {});
+
+// Does `first` (printing, say), then writes --log and --timeline: what one of them cannot do does not keep the
+// others from being done. Throws the first failure in the end.
+void write_results(const OutputOptions& output, const EventLog& log, const std::string& title,
+                   const std::vector<std::function<void()>>& first);
+
+// Text to standard output; on a terminal printable (see plain_text.h), else as it is.
+// Errors: InputError when it cannot be written.
+void show(const std::string& text);
 
 // What came of one request: "tokens", "finish" ("stop" or "length") and with a tokenizer "prompt"
 // and "text"; or of a single pass "outputs" and what a classifier says by them.
 nlohmann::json answer_json(const Done& answer, const Study& study);
 
-// {"label": the likeliest, "scores": {label: probability}}.
-nlohmann::json class_json(const std::vector<double>& probabilities,
-                          const std::vector<std::string>& labels);
+// {"label": that of the highest score, "scores": {label: score}}, and where several may be right
+// "labels": those with more than a half.
+nlohmann::json class_json(const Tensor& logits, const ImportedModel& model);
 
-// The plan and what belongs to it: segments in int8, the secondary plan.
+// The plan and what belongs to it: the dtype, segments in int8, the secondary plan.
 std::string plan_text(const Study& study);
 
-// The same beside the plan itself: "int8_segments", "secondary", where there are any.
+// The same beside the plan itself: "dtype", "int8_segments", "secondary", where there are any.
 nlohmann::json plan_extras_json(const Study& study);
 
 // "int8: segments 0-3 of 16\n"; empty when there are none.

@@ -3,15 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <charconv>
 #include <cstring>
+#include <ctime>
+#include <functional>
 #include <iostream>
 #include <iterator>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
+#include "runtime/base/plain_text.h"
 #include "runtime/base/random.h"
+#include "runtime/checkpoint/json.h"
 #include "runtime/text/chat.h"
 #include "runtime/text/sampling.h"
+#include "runtime/text/stop_tokens.h"
 
 namespace lingua {
 namespace {
@@ -49,17 +56,17 @@ std::vector<PromptText> prompt_texts(const TextOptions& options) {
   return texts;
 }
 
-std::vector<TokenId> encode_prompt(const PromptText& prompt, const std::string& chat_template,
+std::vector<TokenId> encode_prompt(const PromptText& prompt, const std::optional<ChatForm>& form,
                                    const std::string& system, const Study& study) {
   check_utf8(prompt.text, prompt.where);
   std::vector<TokenId> ids;
-  if (chat_template.empty()) {
+  if (!form) {
     ids = study.tokenizer->encode(prompt.text, true, true);
   } else {
     std::vector<ChatMessage> messages;
     if (!system.empty()) messages.push_back({"system", system});
     messages.push_back({"user", prompt.text});
-    ids = chat_prompt(chat_template, messages, *study.tokenizer);
+    ids = chat_prompt(*form, messages, *study.tokenizer);
   }
   if (ids.empty())
     throw InputError(fmt::format("{}: has no tokens; write some text", prompt.where));
@@ -67,58 +74,131 @@ std::vector<TokenId> encode_prompt(const PromptText& prompt, const std::string& 
 }
 
 // A text that is longer than what the model was trained on gets no sensible answer.
-void check_length(const std::string& where, std::size_t prompt, std::int64_t answer,
+void check_length(const std::string& where, std::int64_t prompt, std::int64_t max_tokens,
                   const Study& study, const std::string& model) {
   const std::int64_t most = study.model.max_positions;
-  const auto tokens = static_cast<std::int64_t>(prompt);
-  if (most == 0 || tokens + answer <= most) return;
+  const std::int64_t answer = study.model.is_language_model ? max_tokens : 0;
+  if (most == 0 || prompt + answer <= most) return;
   throw InputError(
       fmt::format("{}: has {} tokens and may get {} more; {} was trained on at most {}", where,
-                  tokens, answer, model, most));
+                  prompt, answer, model, most));
+}
+
+std::string without_spaces(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(' ');
+  return begin == std::string::npos ? ""
+                                    : text.substr(begin, text.find_last_not_of(' ') + 1 - begin);
+}
+
+// "1,2,3"
+std::vector<TokenId> parse_prompt_tokens(const std::string& text, const std::string& model,
+                                         std::int64_t vocabulary) {
+  std::vector<TokenId> ids;
+  for (std::size_t from = 0; from <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', from), text.size());
+    const std::string id = without_spaces(text.substr(from, comma - from));
+    TokenId token = -1;
+    const auto parsed = std::from_chars(id.data(), id.data() + id.size(), token);
+    if (parsed.ec != std::errc() || parsed.ptr != id.data() + id.size() || token < 0 ||
+        (vocabulary > 0 && token >= vocabulary)) {
+      throw UsageError(fmt::format(
+          "--prompt-tokens {}: {} is no token of {}; write ids {} with commas between them",
+          lingua::quoted(text), lingua::quoted(id), model,
+          vocabulary > 0 ? fmt::format("from 0 to {}", vocabulary - 1) : "from 0 up"));
+    }
+    ids.push_back(token);
+    from = comma + 1;
+  }
+  return ids;
+}
+
+void read_tokens(const WorkloadOptions& workload, const std::string& model, Study& study) {
+  for (const std::string& text : workload.prompt_tokens) {
+    study.prompts.push_back(parse_prompt_tokens(text, model, study.model.vocabulary));
+    check_length("--prompt-tokens", static_cast<std::int64_t>(study.prompts.back().size()),
+                 workload.max_tokens, study, model);
+  }
 }
 
 void read_text(const TextOptions& options, std::int64_t max_tokens, const std::string& model,
                Study& study) {
   open_tokenizer(model, study);
-  std::string chat_template = options.chat_template;
-  if (chat_template == "auto") chat_template = recognise_chat_template(*study.tokenizer);
-  add_stops(options, chat_template, study);
+  const std::optional<ChatForm> form = open_chat_form(options, model);
+  add_stops(options, form, study);
   for (const PromptText& prompt : prompt_texts(options)) {
-    study.prompts.push_back(encode_prompt(prompt, chat_template, options.system, study));
+    study.prompts.push_back(encode_prompt(prompt, form, options.system, study));
     study.prompt_texts.push_back(prompt.text);
-    check_length(prompt.where, study.prompts.back().size(),
-                 study.model.is_language_model ? max_tokens : 0, study, model);
+    check_length(prompt.where, static_cast<std::int64_t>(study.prompts.back().size()), max_tokens,
+                 study, model);
   }
 }
 
-// Seeded contents of one input of a single pass. Integers are taken as indices below `bound`.
-Tensor random_tensor(const TensorSpec& spec, const Step& step, Rng& rng, std::int64_t bound,
-                     bool with_data) {
+template <typename Number>
+void fill(const Tensor& tensor, std::byte* memory, const std::function<Number()>& draw) {
+  for (std::int64_t i = 0; i < tensor.elements(); ++i) {
+    const Number value = draw();
+    std::memcpy(memory + i * dtype_bytes(tensor.dtype), &value, sizeof value);
+  }
+}
+
+// Seeded contents of one input of a single pass: numbers of a normal distribution, or integers from
+// 0 to `end` - 1.
+void draw_contents(const std::string& name, std::uint64_t end, Rng& rng, Tensor* tensor) {
+  auto memory = allocate_bytes(tensor->bytes());
+  const auto normal = [&] { return rng.normal(); };
+  const auto below = [&] { return static_cast<std::int64_t>(rng.below(end)); };
+  switch (tensor->dtype) {
+    case DType::kFloat32: fill<float>(*tensor, memory.get(), normal); break;
+    case DType::kFloat64: fill<double>(*tensor, memory.get(), normal); break;
+    case DType::kInt64: fill<std::int64_t>(*tensor, memory.get(), below); break;
+    case DType::kInt32: fill<std::int32_t>(*tensor, memory.get(), below); break;
+    case DType::kInt16: fill<std::int16_t>(*tensor, memory.get(), below); break;
+    case DType::kInt8: fill<std::int8_t>(*tensor, memory.get(), below); break;
+    case DType::kUInt8: fill<std::uint8_t>(*tensor, memory.get(), below); break;
+    case DType::kBool:
+      fill<std::uint8_t>(*tensor, memory.get(), [&] { return rng.below(2); });
+      break;
+    case DType::kBFloat16:  // the upper half of a float32
+      fill<std::uint16_t>(*tensor, memory.get(), [&] {
+        return std::bit_cast<std::uint32_t>(static_cast<float>(rng.normal())) >> 16;
+      });
+      break;
+    case DType::kFloat16:
+      throw InputError(fmt::format(
+          "input '{}' is float16, which is not drawn at random; write --input-file {}=FILE.npy",
+          name, name));
+  }
+  tensor->data = memory;
+}
+
+// A file's contents, or seeded ones.
+Tensor pass_input(const TensorSpec& spec, const Study& study, Rng& rng, bool with_data) {
+  const auto given = std::find_if(study.inputs.begin(), study.inputs.end(),
+                                  [&](const NamedTensor& i) { return i.name == spec.name; });
+  if (given != study.inputs.end()) return given->tensor;
   Tensor tensor;
   tensor.dtype = spec.dtype;
+  const Step step{study.workload.prompt_tokens, 0};
   for (const StepFunction& dim : spec.dims)
     tensor.shape.push_back(static_cast<std::int64_t>(dim.at(step)));
   if (!with_data) return tensor;
-  auto memory = allocate_bytes(tensor.bytes());
-  std::memset(memory.get(), 0, static_cast<std::size_t>(tensor.bytes()));
-  for (std::int64_t i = 0; i < tensor.elements(); ++i) {
-    std::byte* at = memory.get() + i * dtype_bytes(tensor.dtype);
-    if (tensor.dtype == DType::kFloat32) {
-      const auto value = static_cast<float>(rng.normal());
-      std::memcpy(at, &value, sizeof value);
-    } else if (tensor.dtype == DType::kInt64) {
-      const auto value = static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(bound)));
-      std::memcpy(at, &value, sizeof value);
-    } else if (tensor.dtype == DType::kInt32) {
-      const auto value = static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(bound)));
-      std::memcpy(at, &value, sizeof value);
-    } else {
+  std::int64_t end = std::max<std::int64_t>(study.model.vocabulary, 2);
+  const auto range = study.model.index_inputs.find(spec.name);
+  if (range != study.model.index_inputs.end()) {
+    if (!range->second.why_not.empty()) {
       throw InputError(
-          fmt::format("input '{}' is {}; seeded inputs are made for float32, int64 and int32",
-                      spec.name, dtype_name(spec.dtype)));
+          fmt::format("input '{}': {}, which random numbers are not; write "
+                      "--input-file {}=FILE.npy",
+                      spec.name, range->second.why_not, spec.name));
     }
+    end = range->second.end;
   }
-  tensor.data = memory;
+  // A small type holds what it can.
+  if (spec.dtype == DType::kInt8 || spec.dtype == DType::kUInt8) {
+    end = std::min<std::int64_t>(end, 128);
+  }
+  if (spec.dtype == DType::kInt16) end = std::min<std::int64_t>(end, 1 << 15);
+  draw_contents(spec.name, static_cast<std::uint64_t>(end), rng, &tensor);
   return tensor;
 }
 
@@ -144,19 +224,11 @@ Tensor prompt_tensor(const std::vector<TokenId>& prompt, const Study& study) {
 void read_prompts(const TextOptions& text, const WorkloadOptions& workload,
                   const std::string& model, Study& study) {
   check_sampling(text.sampling);
-  if (!workload.ignore_eos) study.stop_tokens = study.model.stop_tokens;
-  if (!workload.prompt_tokens.empty()) {
-    if (text.has_prompts()) {
-      throw UsageError("--prompt-tokens and --prompt both give the prompt; write one of them");
-    }
-    for (const TokenId token : workload.prompt_tokens) {
-      if (token < 0 || (study.model.vocabulary > 0 && token >= study.model.vocabulary)) {
-        throw UsageError(fmt::format("--prompt-tokens: {} is no token of {}; write 0 to {}", token,
-                                     model, study.model.vocabulary - 1));
-      }
-    }
-    study.prompts = {workload.prompt_tokens};
+  if (!study.prompts.empty() && (!workload.prompt_tokens.empty() || text.has_prompts())) {
+    throw UsageError("--input-file and another option both give the prompt; write one of them");
   }
+  study.stop_tokens = stop_tokens_of(model, study);
+  read_tokens(workload, model, study);
   if (!text.chat_template.empty() && !text.has_prompts()) {
     throw UsageError("--chat-template needs a --prompt");
   }
@@ -165,21 +237,40 @@ void read_prompts(const TextOptions& text, const WorkloadOptions& workload,
   }
   if (text.needs_tokenizer()) read_text(text, workload.max_tokens, model, study);
   if (workload.ignore_eos) study.stop_tokens.clear();
+  if (study.prompts.empty()) {
+    check_length("--prompt-length", workload.prompt_length, workload.max_tokens, study, model);
+  }
 }
 
-void add_stops(const TextOptions& text, const std::string& chat_template, Study& study) {
+std::vector<TokenId> stop_tokens_of(const std::string& model, const Study& study) {
+  if (!study.model.is_language_model) return {};
+  std::vector<TokenId> stops = model_stop_tokens(model);
+  if (stops.empty()) stops = study.model.stop_tokens;
+  if (stops.empty() && has_tokenizer(model)) stops = load_tokenizer(model)->stop_tokens();
+  return stops;
+}
+
+std::optional<ChatForm> open_chat_form(const TextOptions& options, const std::string& model) {
+  if (options.chat_template.empty()) return std::nullopt;
+  const std::time_t seconds = std::time(nullptr);
+  std::tm now = {};
+  localtime_r(&seconds, &now);
+  ChatForm form = chat_form(options.chat_template, model, now);
+  tell("chat template: {}\n", described(form));
+  return form;
+}
+
+void add_stops(const TextOptions& text, const std::optional<ChatForm>& form, Study& study) {
   study.stop_strings = text.stop;
   for (const std::string& stop : text.stop) {
     check_utf8(stop, "--stop");
     if (stop.empty()) throw UsageError("--stop '': an empty text stands everywhere; write another");
   }
+  if (!form) return;
   std::vector<TokenId> more = study.tokenizer->stop_tokens();
-  if (!chat_template.empty()) {
-    for (const TokenId token : turn_end_tokens(chat_template, *study.tokenizer))
-      more.push_back(token);
-    for (const std::string& text_end : turn_end_strings(chat_template))
-      study.stop_strings.push_back(text_end);
-  }
+  for (const TokenId token : turn_end_tokens(*form, *study.tokenizer)) more.push_back(token);
+  for (const std::string& text_end : turn_end_strings(*form))
+    study.stop_strings.push_back(text_end);
   auto& all = study.stop_tokens;
   for (const TokenId token : more) {
     if (std::find(all.begin(), all.end(), token) == all.end()) all.push_back(token);
@@ -189,6 +280,7 @@ void add_stops(const TextOptions& text, const std::string& chat_template, Study&
 Workload workload_by(const WorkloadOptions& options, const Study& study) {
   Workload workload;
   workload.prompt_tokens = study.prompts.empty() ? options.prompt_length : 0;
+  if (study.input_tokens > 0) workload.prompt_tokens = study.input_tokens;
   for (const auto& prompt : study.prompts) {
     workload.prompt_tokens =
         std::max(workload.prompt_tokens, static_cast<std::int64_t>(prompt.size()));
@@ -232,6 +324,10 @@ std::vector<Submit> make_requests(const WorkloadOptions& options, const Sampling
   Sampling sampling = given;
   sampling.seed = options.seed;
   const auto count = static_cast<std::size_t>(request_count(options, study));
+  if (!reads_tokens(study) && !study.prompts.empty()) {
+    throw InputError(fmt::format("{}: does not take one sequence of tokens, which a prompt is",
+                                 study.segmentation.model));
+  }
   for (std::size_t r = 0; r < count; ++r) {
     Rng rng(options.seed * 1000003 + r);
     const auto id = static_cast<RequestId>(r);
@@ -248,9 +344,8 @@ std::vector<Submit> make_requests(const WorkloadOptions& options, const Sampling
     Submit submit;
     submit.request = id;
     submit.kv_cache = study.workload.kv_cache;
-    const Step step{study.workload.prompt_tokens, 0};
     for (const TensorSpec& input : study.segmentation.model_inputs) {
-      submit.inputs.push_back(random_tensor(input, step, rng, vocabulary, with_data));
+      submit.inputs.push_back(pass_input(input, study, rng, with_data));
     }
     requests.push_back(std::move(submit));
   }

@@ -3,11 +3,13 @@
 //
 // Errors: UsageError and InputError that name the option or file.
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "runtime/cli/study.h"
 #include "runtime/device/message.h"
+#include "runtime/text/chat.h"
 
 namespace lingua {
 
@@ -15,9 +17,15 @@ namespace lingua {
 void read_prompts(const TextOptions& text, const WorkloadOptions& workload,
                   const std::string& model, Study& study);
 
-// Takes the stop strings of the options and what ends a turn of the template ("": none).
-// REQUIRES: the tokenizer is open.
-void add_stops(const TextOptions& text, const std::string& chat_template, Study& study);
+// The tokens that end an answer to whatever prompt: what the model's files say, else its tokenizer.
+std::vector<TokenId> stop_tokens_of(const std::string& model, const Study& study);
+
+// Takes the stop strings of the options and what ends a turn of the chat template, if there is one,
+// with the tokenizer's end of sequence. REQUIRES: the tokenizer is open.
+void add_stops(const TextOptions& text, const std::optional<ChatForm>& form, Study& study);
+
+// What --chat-template asks for, named on standard error; nothing when it was not given.
+std::optional<ChatForm> open_chat_form(const TextOptions& options, const std::string& model);
 
 Workload workload_by(const WorkloadOptions& options, const Study& study);
 

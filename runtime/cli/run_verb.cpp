@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 
+#include "runtime/base/plain_text.h"
 #include "runtime/cli/answer_text.h"
 #include "runtime/cli/real_world.h"
 #include "runtime/cli/report.h"
@@ -18,21 +18,16 @@ struct Options {
   RealOptions real;
 };
 
-void write_out(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
-}
-
 // Shows answers as text on standard output: as it is made where one request runs at a time, whole
 // answers otherwise. A stop string ends its request.
 void print_text(const Study& study, CoordinatorJob& job) {
   const bool streaming = job.in_flight == 1;
   const auto begin = [&study](RequestId request) {
-    if (study.prompts.size() > 1) fmt::print(stderr, "request {}:\n", request);
+    if (study.prompts.size() > 1) tell("request {}:\n", request);
   };
   const auto streams = std::make_shared<AnswerStreams>(
       *study.tokenizer, study.stop_strings, [streaming](RequestId, const std::string& text) {
-        if (streaming) write_out(text);
+        if (streaming) show(text);
       });
   job.on_token = [=](const TokenMade& token) {
     if (streaming && token.index == 0) begin(token.request);
@@ -42,11 +37,10 @@ void print_text(const Study& study, CoordinatorJob& job) {
     streams->finish(done.request);
     if (!streaming) {
       begin(done.request);
-      write_out(
-          answer_text(study.tokenizer.get(), study.stop_strings, study.stop_tokens, done.tokens)
-              .text);
+      show(answer_text(study.tokenizer.get(), study.stop_strings, study.stop_tokens, done.tokens)
+               .text);
     }
-    write_out("\n");
+    show("\n");
   };
 }
 

@@ -5,6 +5,8 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
+#include "runtime/base/plain_text.h"
+#include "runtime/cli/output_paths.h"
 #include "runtime/cli/real_world.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/requests.h"
@@ -84,6 +86,10 @@ nlohmann::json result_json(const Options& options, const Study& study, std::size
     nll -= sum_of(answer.outputs.at(0));
     predicted += answer.outputs[0].elements();
   }
+  if (!std::isfinite(nll)) {
+    throw InputError(
+        fmt::format("{}: gives probabilities that are not numbers", study.segmentation.model));
+  }
   nlohmann::json json = summary_json(compute_metrics(result.log, study.cluster));
   for (const char* of_tokens : {"requests", "energy_per_token_j"}) json.erase(of_tokens);
   json["model"] = study.segmentation.model;
@@ -96,7 +102,7 @@ nlohmann::json result_json(const Options& options, const Study& study, std::size
   json["bits_per_byte"] = nll / std::log(2) / static_cast<double>(bytes);
   json["scored_tokens_per_s"] = static_cast<double>(predicted) / json["makespan_s"].get<double>();
   json["plan"] = plan_to_json(study.plan);
-  if (!study.int8_segments.empty()) json["int8_segments"] = study.int8_segments;
+  json.update(plan_extras_json(study));
   return json;
 }
 
@@ -137,15 +143,16 @@ void run(Options options) {
   const RunResult result = real.run(job);
   const nlohmann::json json = result_json(options, study, ids.size(), text.size(), result);
   if (options.study.output.json) {
-    fmt::print("{}\n", json.dump(2));
+    show(json_text(json) + "\n");
     return;
   }
-  fmt::print(stderr,
-             "\n{} on {}: {} tokens, {} predicted in windows of {}\n"
-             "perplexity {:.4f}, {:.4f} bits per byte, {:.1f} tokens/s\n{}",
-             study.segmentation.model, options.file, ids.size(), json["predicted"].dump(),
-             options.context, json["perplexity"].get<double>(), json["bits_per_byte"].get<double>(),
-             json["scored_tokens_per_s"].get<double>(), int8_line(study));
+  tell(
+      "\n{}{} on {}: {} tokens, {} predicted in windows of {}\n"
+      "perplexity {:.4f}, {:.4f} bits per byte, {:.1f} tokens/s\n{}",
+      study.segmentation.model, study.dtype().empty() ? "" : " in " + study.dtype(), options.file,
+      ids.size(), json["predicted"].dump(), options.context, json["perplexity"].get<double>(),
+      json["bits_per_byte"].get<double>(), json["scored_tokens_per_s"].get<double>(),
+      int8_line(study));
 }
 
 }  // namespace
@@ -154,7 +161,7 @@ void add_score(CLI::App& app) {
   auto* verb = app.add_subcommand("score", "how well a model predicts a text: its perplexity");
   auto options = std::make_shared<Options>();
   StudyOptions& study = options->study;
-  verb->add_option("file", options->file, "the text, UTF-8")->required();
+  verb->add_option("file", options->file, "the text, UTF-8")->required()->type_name(kInputPath);
   add_model_options(*verb, study.model, ModelArgument::kOptionOnly);
   add_int8_option(*verb, study.model);
   add_partition_flags(*verb, study.partition);

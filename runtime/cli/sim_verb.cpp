@@ -55,6 +55,9 @@ void add_verb(CLI::App& app, const char* name, const char* summary, bool numeric
   auto options = std::make_shared<StudyOptions>();
   add_study_options(*verb, *options, true);
   verb->callback([options, numerics] {
+    if (!numerics && !options->output.output_file.empty()) {
+      throw UsageError("--output-file: simulate computes no values; emulate, run and reference do");
+    }
     Study study = prepare_study(*options, load_cluster(options->plan.cluster));
     if (numerics) require_weights(study.model, options->model.model);
     const RunResult result = run_in_simgrid(*options, study, numerics);

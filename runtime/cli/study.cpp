@@ -2,15 +2,22 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
+#include "runtime/base/plain_text.h"
 #include "runtime/base/units.h"
+#include "runtime/checkpoint/file_kind.h"
 #include "runtime/cli/int8_choice.h"
+#include "runtime/cli/report.h"
 #include "runtime/cli/requests.h"
+#include "runtime/cli/tensor_files.h"
+#include "runtime/events/report.h"
 #include "runtime/plan/estimate.h"
 #include "runtime/plan/planner.h"
+#include "runtime/torch/own_dtype.h"
 #include "runtime/torch/quantise.h"
 
 namespace lingua {
@@ -43,8 +50,22 @@ Plan read_plan(const std::string& file, const PlanRequest& request) {
     throw InputError(fmt::format("{}: is not JSON: {}", file, error.what()));
   }
   Plan plan = plan_from_json(json, file);
+  if (plan.segmentation.digest.empty()) {
+    fmt::print(stderr,
+               "warning: {}: does not say which segmentation it is made for (field "
+               "'segmentation'); taken as made for these {} segments\n",
+               file, request.segmentation->segments.size());
+  }
+  // What was proven was proven for the workload of then.
+  plan.optimality = Optimality::kHeuristic;
+  plan.gap = 0;
+  if (plan.planner.empty()) plan.planner = "by hand";
   try {
+    check_segmentation(plan, *request.segmentation);
     check_stages(plan, *request.segmentation, *request.cluster);
+    plan.model = request.segmentation->model;
+    plan.cluster = request.cluster->name;
+    plan.segmentation = mark_of(*request.segmentation);
     plan.transfers = transfers_of(*request.segmentation, plan.stages);
     plan.estimate = estimate(plan, *request.segmentation, *request.cluster, request.workload);
     check_plan(plan, *request.segmentation, *request.cluster, request.workload);
@@ -113,6 +134,21 @@ void plan_mixed(const StudyOptions& options, Study& study) {
       make_mixed_source(*study.model.source, *study.int8_model->source, study.int8_segments);
 }
 
+// A plan that cannot be written is shown: it may have taken a minute.
+void save_plan(const OutputOptions& output, const Study& study) {
+  const std::string json = json_text(plan_to_json(study.plan)) + "\n";
+  try {
+    write_file_atomically(output.save_plan, [&](std::ostream& out) { out << json; });
+  } catch (const InputError&) {
+    if (output.json) {
+      show(json);
+    } else {
+      tell_text(plan_text(study));
+    }
+    throw;
+  }
+}
+
 }  // namespace
 
 void add_study_options(CLI::App& app, StudyOptions& options, bool cluster_required) {
@@ -128,9 +164,11 @@ void add_study_options(CLI::App& app, StudyOptions& options, bool cluster_requir
 
 ImportOptions import_options(const ModelOptions& options, Head default_head) {
   ImportOptions import;
-  import.dtype = parse_dtype(options.dtype);
+  import.dtype = options.dtype == "auto" ? own_dtype(options.model).value_or(DType::kBFloat16)
+                                         : parse_dtype(options.dtype);
   if (import.dtype != DType::kFloat32 && import.dtype != DType::kBFloat16) {
-    throw UsageError(fmt::format("--dtype {} is not offered; write fp32 or bf16", options.dtype));
+    throw UsageError(
+        fmt::format("--dtype {} is not offered; write auto, fp32 or bf16", options.dtype));
   }
   import.kv_cache = !options.no_kv_cache;
   import.head = options.head.empty()    ? default_head
@@ -159,8 +197,13 @@ Segmentation partition_by(const Graph& graph, const PartitionFlags& flags,
 
 Study open_model(const ModelOptions& options, Head default_head) {
   Study study;
-  ImportOptions import = import_options(options, default_head);
+  study.inputs = read_input_files(options.input_files);
+  study.import = import_options(options, default_head);
+  study.import.inputs = described_inputs(options, study.inputs);
+  ImportOptions import = study.import;
   study.model = import_model(options.model, import);
+  for (const std::string& note : study.model.notes) tell("note: {}\n", note);
+  bind_inputs(options.model, study);
   const Int8Kind kind = int8_kind(options.int8);
   if (kind == Int8Kind::kNone) return study;
   if (study.model.family.empty()) {
@@ -173,6 +216,18 @@ Study open_model(const ModelOptions& options, Head default_head) {
   import.int8 = true;
   study.int8_model = import_model(options.model, import);
   return study;
+}
+
+void make_single_pass(const std::string& output_file, int requests, Study& study) {
+  const Graph& graph = study.model.graph;
+  if (study.model.is_language_model && !study.model.family.empty()) {
+    throw UsageError(fmt::format(
+        "--output-file {}: {} generates tokens, which --json shows; TorchScript files and "
+        "classifiers have outputs",
+        output_file, graph.model));
+  }
+  check_output_file(output_file, graph.outputs.size(), requests);
+  study.model.is_language_model = false;
 }
 
 void open_tokenizer(const std::string& model, Study& study) {
@@ -197,11 +252,7 @@ void plan_study(const StudyOptions& options, Study& study) {
     study.secondary = secondary_plan(study.plan, request, *secondary);
     apply_secondary(*study.secondary, request, &study.plan);
   }
-  if (!options.output.save_plan.empty()) {
-    write_file_atomically(options.output.save_plan, [&](std::ostream& out) {
-      out << plan_to_json(study.plan).dump(2) << '\n';
-    });
-  }
+  if (!options.output.save_plan.empty()) save_plan(options.output, study);
 }
 
 PlanRequest plan_request(const StudyOptions& options, const Study& study) {
@@ -227,6 +278,9 @@ Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster) {
   Study study = open_model(options.model, options.model.no_kv_cache ? Head::kAll : Head::kLast);
   study.cluster = cluster;
   read_prompts(options.text, options.workload, options.model.model, study);
+  if (!options.output.output_file.empty()) {
+    make_single_pass(options.output.output_file, request_count(options.workload, study), study);
+  }
   study.workload = workload_by(options.workload, study);
   plan_study(options, study);
   return study;
@@ -236,6 +290,12 @@ std::unique_ptr<ModelSource> shapes_only() { return std::make_unique<ShapesOnlyS
 
 void require_weights(const ImportedModel& model, const std::string& name) {
   if (model.source && model.source->has_data()) return;
+  std::error_code error;
+  if (std::filesystem::is_directory(name, error)) {
+    const std::string why = why_no_weights(name);
+    if (!why.empty())
+      throw InputError(fmt::format("{}: has no weights that are read: it {}", name, why));
+  }
   throw InputError(
       fmt::format("{}: has no weights (model.safetensors); inspect, plan and simulate do without, "
                   "this needs them "

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/cli/options.h"
+#include "runtime/device/tensor.h"
 #include "runtime/partition/partition.h"
 #include "runtime/plan/planner.h"
 #include "runtime/plan/secondary_plan.h"
@@ -31,7 +32,14 @@ struct StudyOptions {
 // Declares all of the options above.
 void add_study_options(CLI::App& app, StudyOptions& options, bool cluster_required);
 
+struct NamedTensor {
+  std::string name;  // of the model's input
+  std::string file;  // it comes from
+  Tensor tensor;
+};
+
 struct Study {
+  ImportOptions import;  // of the model
   ImportedModel model;
   std::optional<ImportedModel> int8_model;    // the same in int8, when some segments are to be
   std::set<SegmentId> int8_segments;          // those that are
@@ -39,6 +47,8 @@ struct Study {
   std::unique_ptr<Tokenizer> tokenizer;       // null unless text is asked for
   std::vector<std::vector<TokenId>> prompts;  // given as text or tokens; empty: seeded ones
   std::vector<std::string> prompt_texts;      // of the prompts given as text
+  std::vector<NamedTensor> inputs;            // from files, in the model's dtypes
+  std::int64_t input_tokens = 0;              // new tokens by their shapes; 0: these do not tell
   std::vector<TokenId> stop_tokens;           // that end an answer
   std::vector<std::string> stop_strings;      // and texts that do
   Segmentation segmentation;
@@ -47,6 +57,10 @@ struct Study {
   Plan plan;
   std::optional<SecondaryPlan> secondary;  // with --overlap
 
+  // Of weights and activations: "bf16"; empty for a TorchScript file, which has its own.
+  std::string dtype() const {
+    return model.family.empty() ? "" : import.dtype == DType::kFloat32 ? "fp32" : "bf16";
+  }
   ModelSource* source() const { return mixed_source ? mixed_source.get() : model.source.get(); }
 };
 
@@ -56,6 +70,9 @@ Segmentation partition_by(const Graph& graph, const PartitionFlags& flags,
 
 // What a study begins with: the model, in both forms when --int8 takes some segments.
 Study open_model(const ModelOptions& options, Head default_head);
+// Makes a study of one pass of it, whose outputs are written to the file. Errors: UsageError for a
+// model that generates, or a file that cannot take them.
+void make_single_pass(const std::string& output_file, int requests, Study& study);
 // Loads the tokenizer and checks that it fits the model.
 void open_tokenizer(const std::string& model, Study& study);
 // What its planner is asked. It refers to the study.

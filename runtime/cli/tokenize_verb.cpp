@@ -5,6 +5,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
+#include "runtime/cli/report.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/text/tokenizer.h"
 
@@ -28,9 +29,9 @@ void run(const Options& options) {
   const auto tokenizer = load_tokenizer(options.model);
   const std::vector<TokenId> ids = tokenizer->encode(text, !options.plain, !options.plain);
   if (options.json) {
-    fmt::print("{}\n", nlohmann::json{{"ids", ids}}.dump());
+    show(nlohmann::json{{"ids", ids}}.dump() + "\n");
   } else {
-    fmt::print("{}\n", fmt::join(ids, ","));
+    show(fmt::format("{}\n", fmt::join(ids, ",")));
   }
 }
 

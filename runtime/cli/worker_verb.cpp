@@ -1,12 +1,15 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <thread>
+#include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/output_file.h"
 #include "runtime/base/units.h"
 #include "runtime/cli/machine.h"
+#include "runtime/cli/output_paths.h"
+#include "runtime/cli/real_world.h"
 #include "runtime/cli/sampling_worker.h"
 #include "runtime/cli/time_limit.h"
 #include "runtime/cli/verbs.h"
@@ -23,7 +26,23 @@ struct Options {
   std::string memory;
   std::string memory_report;
   double join_timeout_s = 30;
+  double loss_timeout_s = 10;
 };
+
+void report_memory(const std::string& file) {
+  if (file.empty()) return;
+  write_file_atomically(file, [](std::ostream& out) {
+    out << static_cast<std::int64_t>(peak_memory_bytes()) << '\n';
+  });
+}
+
+// The run is over, and what is being computed is for nobody.
+[[noreturn]] void leave(const Options& options, const std::string& reason) {
+  report_memory(options.memory_report);
+  if (reason.empty()) _exit(0);
+  fmt::print(stderr, "lingua: the coordinator was lost: {}\n", reason);
+  _exit(static_cast<int>(ExitCode::kWorld));
+}
 
 void run(const Options& options) {
   NetWorkerOptions worker;
@@ -40,16 +59,17 @@ void run(const Options& options) {
   }
   worker.net.listen = options.listen;
   worker.net.join_timeout = Seconds(options.join_timeout_s);
+  worker.net.loss_timeout = Seconds(options.loss_timeout_s);
+  worker.on_unheard_end = [&](const std::string& reason) { leave(options, reason); };
+  auto executor = make_torch_executor();
   if (has_slow_blas()) {
     fmt::print(stderr,
                "lingua worker: matrix products run on an unoptimised BLAS; install "
                "libopenblas0-pthread\n");
   }
-  const auto device = join_as_worker(worker, make_torch_executor());
+  const auto device = join_as_worker(worker, std::move(executor));
   run_worker(*device, sampling_worker());
-  if (!options.memory_report.empty()) {
-    std::ofstream(options.memory_report) << static_cast<std::int64_t>(peak_memory_bytes()) << '\n';
-  }
+  report_memory(options.memory_report);
 }
 
 }  // namespace
@@ -69,8 +89,10 @@ void add_worker(CLI::App& app) {
   verb->add_option("--join-timeout", options->join_timeout_s, "seconds to wait for the coordinator")
       ->capture_default_str()
       ->check(time_limit_check());
+  add_loss_option(*verb, options->loss_timeout_s);
   verb->add_option("--memory-report", options->memory_report,
-                   "at the end, write the peak memory in bytes to this file");
+                   "at the end, write the peak memory in bytes to this file")
+      ->type_name(kOutputFile);
   verb->callback([options] { run(*options); });
 }
 

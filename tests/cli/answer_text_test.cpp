@@ -76,17 +76,29 @@ TEST(AnswerStreams, KeepRequestsApartAndPrintWholeCharacters) {
   EXPECT_THAT(printed[2], ::testing::ElementsAre("\xC3\xBC", " thr"));
 }
 
-TEST(ClassProbabilities, AreASoftmaxAndEmptyWithoutContents) {
+TEST(ClassScores, AreASoftmaxAndEmptyWithoutContents) {
   auto memory = allocate_bytes(12);
   auto* values = reinterpret_cast<float*>(memory.get());
   values[0] = 1000;
   values[1] = 1000 + std::log(2.0F);
   values[2] = -1000;
-  const std::vector<double> shares = class_probabilities({DType::kFloat32, {1, 3}, memory});
+  const std::vector<double> shares =
+      class_scores({DType::kFloat32, {1, 3}, memory}, ClassScore::kShares);
   EXPECT_THAT(shares, ::testing::ElementsAre(::testing::DoubleNear(1.0 / 3, 1e-4),
                                              ::testing::DoubleNear(2.0 / 3, 1e-4),
                                              ::testing::DoubleNear(0, 1e-9)));
-  EXPECT_TRUE(class_probabilities({DType::kFloat32, {1, 3}, nullptr}).empty());
+  EXPECT_TRUE(class_scores({DType::kFloat32, {1, 3}, nullptr}, ClassScore::kShares).empty());
+}
+
+TEST(ClassScores, AreOneByOneOrRawWhereTheModelSaysSo) {
+  auto memory = allocate_bytes(8);
+  auto* values = reinterpret_cast<float*>(memory.get());
+  values[0] = -1000;
+  values[1] = std::log(3.0F);
+  const Tensor logits{DType::kFloat32, {1, 2}, memory};
+  EXPECT_THAT(class_scores(logits, ClassScore::kEach),
+              ::testing::ElementsAre(0, ::testing::DoubleNear(0.75, 1e-6)));
+  EXPECT_THAT(class_scores(logits, ClassScore::kRaw), ::testing::ElementsAre(-1000, values[1]));
 }
 
 }  // namespace

@@ -84,6 +84,76 @@ TEST_P(Sentences, GetTheLabelsOfTransformersOnEmulatedPhones) {
 INSTANTIATE_TEST_SUITE_P(Models, Sentences, ::testing::Values("bloom", "tinyllama"),
                          [](const auto& info) { return std::string(info.param); });
 
+const std::string kPadded = std::string(LINGUA_SOURCE) + "/tests/golden/classification/padded.csv";
+
+class PaddedTexts : public TextTest {
+ protected:
+  // The rows that `lingua classify` gives, their scores compared with those of transformers.
+  json rows_of(const std::string& name, const std::string& label_column, json* whole) {
+    const TextModel model = text_model("classification/" + name);
+    *whole = json_of(
+        Arguments{"classify", kPadded, "--model", model.folder, "--label-column", label_column} +
+        local_workers("2") + kExactly);
+    const json& prompts = model.golden.at("prompts");
+    const json rows = whole->value("rows", json::array());
+    EXPECT_EQ(rows.size(), prompts.size());
+    for (std::size_t r = 0; r < std::min(rows.size(), prompts.size()); ++r) {
+      const json& scores = prompts[r].at("scores");
+      EXPECT_EQ(rows[r].at("scores").size(), scores.size());
+      for (std::size_t i = 0; i < scores.size(); ++i) {
+        const std::string label = scores.size() == 1 ? "LABEL_0" : kLabels[i];
+        EXPECT_NEAR(rows[r].at("scores").at(label).get<double>(), scores[i].get<double>(),
+                    kTolerance)
+            << "row " << r + 1 << " " << label;
+      }
+    }
+    return rows;
+  }
+};
+
+TEST_F(PaddedTexts, AreJudgedByTheirLastTokenThatIsNotPadding) {
+  json whole;
+  const json rows = rows_of("bloom-padded", "label", &whole);
+  ASSERT_EQ(rows.size(), 7U);
+  EXPECT_FALSE(rows[0].contains("labels"));
+}
+
+TEST_F(PaddedTexts, GetTheRawScoreOfOneLabelAndItsDistanceFromTheTables) {
+  json whole;
+  const json rows = rows_of("bloom-reward", "score", &whole);
+  const double expected[] = {1.5, -2, 0, 0.25, 0.1, 3, 3};
+  double squares = 0;
+  ASSERT_EQ(rows.size(), std::size(expected));
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    squares += std::pow(rows[r].at("scores").at("LABEL_0").get<double>() - expected[r], 2);
+  }
+  EXPECT_NEAR(whole.at("mean_squared_error").get<double>(), squares / 7, 1e-9);
+  EXPECT_FALSE(whole.contains("accuracy"));
+  const TextModel model = text_model("classification/bloom-reward");
+  expect_refused(
+      lingua(Arguments{"classify", kPadded, "--model", model.folder} + local_workers("1")), 3,
+      {"padded.csv", "row 1", "'label'", "'positive' is not a number"});
+}
+
+TEST_F(PaddedTexts, GetAllLabelsWithMoreThanAHalf) {
+  json whole;
+  const json rows = rows_of("bloom-several", "labels", &whole);
+  double right = 0;
+  for (const json& row : rows) {
+    json above = json::array();
+    for (const std::string& label : kLabels) {
+      if (row.at("scores").at(label) > 0.5) above.push_back(label);
+    }
+    EXPECT_EQ(row.at("labels"), above);
+    right += row.at("labels") == row.at("expected") ? 1 : 0;
+  }
+  EXPECT_EQ(whole.at("accuracy").get<double>(), right / 7);
+  ASSERT_EQ(rows.size(), 7U);
+  EXPECT_EQ(rows[0].at("expected"), (json{"neutral", "positive"}));
+  EXPECT_EQ(rows[2].at("expected"), json::array());
+  EXPECT_EQ(rows[3].at("expected"), (json{"negative", "positive"}));
+}
+
 class ClassifyTest : public TextTest {
  protected:
   TextModel model_ = text_model("classification/bloom");

@@ -186,6 +186,32 @@ TEST_F(LinguaTest, RefusesModelsThatAreNotWhole) {
   expect_refused(lingua({"inspect", folder_.file("not.pt")}), 3, {"not.pt"});
 }
 
+TEST_F(LinguaTest, SaysWhatAFileIsThatIsNoModelAndWhatToDo) {
+  const std::string model = folder_.file("model");
+  fs::copy(tiny_model(), model);
+  const std::string weights = model + "/model.safetensors";
+  const std::vector<std::string> run = {"run", model, "--local", "--workers", "2"};
+  expect_refused(lingua({"inspect", weights}), 3, {"safetensors", "give its folder: " + model});
+  expect_refused(lingua({"inspect", folder_.file("")}), 3, {"no config.json", "give that folder"});
+  fs::rename(weights, model + "/weights.safetensors");
+  expect_refused(lingua(run), 3, {"weights.safetensors", "rename it to model.safetensors"});
+  fs::remove(model + "/weights.safetensors");
+  std::ofstream(model + "/pytorch_model.bin") << "\x80\x02}q\x01.";
+  expect_refused(lingua(run), 3, {"pytorch_model.bin", "pickle", "save_pretrained"});
+  const std::string pointer =
+      "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 123456\n";
+  std::ofstream(weights) << pointer;
+  expect_refused(lingua(run), 3, {weights, "Git LFS", "123456", "git lfs pull"});
+  auto config = nlohmann::json::parse(std::ifstream(model + "/config.json"));
+  config["quantization_config"] = {{"quant_method", "gptq"}, {"bits", 4}};
+  std::ofstream(model + "/config.json") << config.dump();
+  expect_refused(lingua({"inspect", model}), 3, {"quantization_config", "'gptq'", "GGUF"});
+  std::ofstream(model + "/config.json") << pointer;
+  expect_refused(lingua({"inspect", model}), 3, {"config.json", "Git LFS"});
+  write("page.gguf", "<!DOCTYPE html><html>sign in</html>");
+  expect_refused(lingua({"inspect", folder_.file("page.gguf")}), 3, {"page.gguf", "HTML"});
+}
+
 TEST_F(LinguaTest, RefusesClustersThatMakeNoSense) {
   const auto refused = [&](const std::string& yaml, int code,
                            const std::vector<std::string>& words) {

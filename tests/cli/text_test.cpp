@@ -118,6 +118,73 @@ TEST_F(TextRun, EndsAtAnEndOfSequenceUnlessToldToIgnoreIt) {
   EXPECT_EQ(whole[0]["tokens"], run["answer"]);
 }
 
+std::string tokens_text(const json& ids) {
+  std::string text;
+  for (const json& id : ids) {
+    if (!text.empty()) text += ',';
+    text += id.dump();
+  }
+  return text;
+}
+
+// transformers: generation_config.json is what counts where it names ends, config.json is not.
+TEST_F(TextRun, EndsAsTheGenerationConfigSaysHoweverThePromptIsGiven) {
+  const json run = model_.golden["runs"][0];
+  change_config(model_.folder, {{"eos_token_id", run["answer"][1]}});
+  std::ofstream(model_.folder + "/generation_config.json")
+      << json{{"eos_token_id", {run["answer"][3], 2}}};
+  const Arguments text = job({"--max-tokens", "12", "--prompt", run["text"]});
+  const Arguments tokens =
+      job({"--max-tokens", "12", "--prompt-tokens", tokens_text(run["prompt"])});
+  for (const Arguments& world : {kReference, run_on("3"), kEmulated}) {
+    for (const Arguments& given : {text, tokens}) {
+      const json found = answers(world + given);
+      ASSERT_EQ(found.size(), 1U);
+      EXPECT_EQ(found[0]["finish"], "stop") << world.front() << " " << given[2];
+      EXPECT_EQ(found[0]["tokens"], json(run["answer"].begin(), run["answer"].begin() + 4));
+    }
+    EXPECT_EQ(answers(world + tokens + Arguments{"--ignore-eos"})[0]["tokens"], run["answer"]);
+  }
+}
+
+TEST_F(TextRun, TakesOneRequestForEachPromptOfTokens) {
+  const json& runs = model_.golden["runs"];
+  const json found = answers(
+      kReference + job({"--max-tokens", "12", "--prompt-tokens", tokens_text(runs[1]["prompt"]),
+                        "--prompt-tokens", tokens_text(runs[2]["prompt"])}));
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0]["tokens"], runs[1]["answer"]);
+  EXPECT_EQ(found[1]["tokens"], runs[2]["answer"]);
+}
+
+// transformers decodes an id that its tokenizer does not have to nothing.
+TEST_F(TextRun, SaysNothingForIdsThatTheTokenizerDoesNotHave) {
+  const json run = model_.golden["runs"][1];
+  const std::string path = model_.folder + "/tokenizer.json";
+  json file = json::parse(std::ifstream(path));
+  json& vocabulary = file["model"]["vocab"];
+  ASSERT_EQ(vocabulary.at("aws"), run["answer"][6]);
+  vocabulary.erase("aws");
+  json merges = json::array();
+  for (const json& merge : file["model"]["merges"]) {
+    if (merge[0].get<std::string>() + merge[1].get<std::string>() != "aws") merges.push_back(merge);
+  }
+  file["model"]["merges"] = merges;
+  std::ofstream(path) << file;
+  const Arguments options = job({"--max-tokens", "12", "--prompt", run["text"], "--stop", "never"});
+  std::string text = run["answer_text"];
+  text.erase(text.find("aws"), 3);
+  const json expected =
+      json::array({{{"text", text}, {"tokens", run["answer"]}, {"finish", "length"}}});
+  for (const Arguments& world : {kReference, run_on("2"), kEmulated})
+    EXPECT_EQ(answers(world + options), expected) << world.front();
+  const Outcome shown =
+      lingua(run_on("2") + Arguments{"--model", model_.folder, "--dtype", "fp32", "--max-tokens",
+                                     "12", "--prompt", run["text"]});
+  EXPECT_EQ(shown.exit_code, 0) << shown.err;
+  EXPECT_EQ(shown.out, text + "\n");
+}
+
 TEST_F(TextRun, StreamsWholeCharactersWhileTokensAreMade) {
   Program program(lingua_command(run_on("2") + Arguments{"--model", model_.folder, "--prompt",
                                                          "3 + 4 =", "--max-tokens", "1900",
@@ -228,6 +295,28 @@ TEST_F(TextRefusals, NameTheOption) {
   refused(2, {"--stop"}, {"--prompt", "Hello", "--stop", ""});
   refused(2, {"--top-p", "3"}, {"--prompt", "Hello", "--top-p", "3"});
   expect_refused(lingua({"tokenize", "--model", model_.folder}), 2, {"tokenize", "--text"});
+}
+
+TEST_F(TextRefusals, NameTheTokensOfAPromptThatAreNone) {
+  for (const std::string text : {"", " ", "1,,2", "1,", ",", "1;2", "x", "1,-2", "809", "1.5",
+                                 "0x1", "99999999999999999999", "1 2"}) {
+    refused(2, {"--prompt-tokens", "from 0 to 808"}, {"--prompt-tokens", text});
+  }
+  refused(2, {"--prompt-length", "--prompt"}, {"--prompt", "Hello", "--prompt-length", "3"});
+  refused(2, {"--prompt-tokens", "--prompt-file"}, {"--prompt-file", "-", "--prompt-tokens", "3"});
+}
+
+TEST_F(TextRefusals, NameThePositionsThatTheModelWasTrainedOn) {
+  change_config(model_.folder, {{"max_position_embeddings", 12}});
+  for (const Arguments& prompt : {Arguments{"--prompt-tokens", "1,2,3,4,5"},
+                                  {"--prompt-length", "5"},
+                                  {"--prompt", "The capital of France is"}}) {
+    refused(3, {prompt[0], "8 more", "at most 12"}, prompt + Arguments{"--max-tokens", "8"});
+  }
+  EXPECT_EQ(answers(kReference + job({"--prompt-tokens", "1, 2,3,4,5 ", "--max-tokens", "7",
+                                      "--ignore-eos"}))[0]["tokens"]
+                .size(),
+            7U);
 }
 
 TEST_F(TextRefusals, NameTheTokenizerThatIsMissingOrDoesNotFit) {

@@ -87,6 +87,37 @@ INSTANTIATE_TEST_SUITE_P(Variants, SameTokens,
                                   (info.param.second.empty() ? "WithCache" : "WithoutCache");
                          });
 
+TEST_F(LinguaTest, ComputesInTheDtypeOfTheCheckpointUnlessAskedOtherwise) {
+  const auto dtype = [](const std::vector<std::string>& arguments) {
+    return lingua(arguments + std::vector<std::string>{"--json"}).json()["dtype"];
+  };
+  const std::vector<std::string> few = {"--prompt-tokens", "1,2,3", "--max-tokens", "6",
+                                        "--ignore-eos"};
+  for (const std::string stored : {"fp32", "bf16"}) {
+    const std::string model = folder_.file(stored);
+    ASSERT_EQ(lingua({"model", "random", "bloom:hidden=64,layers=4,heads=4,vocabulary=256",
+                      "--dtype", stored, "-o", model})
+                  .exit_code,
+              0);
+    const Outcome plain = lingua(std::vector<std::string>{"reference", model, "--json"} + few);
+    const Outcome asked =
+        lingua(std::vector<std::string>{"reference", model, "--json", "--dtype", stored} + few);
+    EXPECT_EQ(tokens_of(plain), tokens_of(asked));
+    EXPECT_EQ(plain.json()["dtype"], stored);
+    const std::vector<std::string> plan = {"plan", model, "--cluster", kThreePhones};
+    EXPECT_EQ(dtype(plan), stored);
+    EXPECT_EQ(dtype(plan + std::vector<std::string>{"--dtype", "bf16"}), "bf16");
+    EXPECT_THAT(lingua(plan).err, ::testing::HasSubstr(" in " + stored + " ("));
+    const Outcome run = lingua(
+        std::vector<std::string>{"emulate", model, "--cluster", kThreePhones, "--json"} + few);
+    EXPECT_EQ(run.json()["dtype"], stored);
+    EXPECT_EQ(tokens_of(run), tokens_of(plain));
+    std::filesystem::remove(std::filesystem::path(model) / "model.safetensors");
+    EXPECT_EQ(dtype(plan), stored) << "of shapes alone, as config.json says";
+  }
+  EXPECT_EQ(dtype({"plan", "bloom-560m", "--cluster", kThreePhones}), "bf16");
+}
+
 TEST_F(LinguaTest, TokensDependOnThePromptAndTheWeights) {
   const auto tokens = [](const std::string& model, const std::string& prompt) {
     return tokens_of(lingua({"reference", model, "--prompt-tokens", prompt, "--max-tokens", "8",
@@ -239,6 +270,32 @@ TEST_F(LinguaTest, ASavedPlanIsUsedAgain) {
       lingua(std::vector<std::string>{"simulate", "--plan", folder_.file("plan.json")} + job);
   ASSERT_EQ(used.exit_code, 0) << used.err;
   EXPECT_EQ(used.json()["plan"]["stages"], made.json()["stages"]);
+}
+
+// Gemma-like counts: two rules can give as many segments, and another model has as many too.
+TEST_F(LinguaTest, ASavedPlanIsForItsSegmentation) {
+  const std::string file = folder_.file("plan.json");
+  const auto job = [&](const std::string& model, const std::vector<std::string>& more) {
+    return std::vector<std::string>{"plan",           model, "--cluster", kThreePhones,
+                                    "--max-segments", "10"} +
+           more;
+  };
+  ASSERT_EQ(lingua(job("bloom-560m", {"--planner", "even", "--save-plan", file})).exit_code, 0);
+  // Another dtype and int8 are the same cuts.
+  EXPECT_EQ(lingua(job("bloom-560m", {"--plan", file, "--dtype", "fp32"})).exit_code, 0);
+  EXPECT_EQ(lingua(job("bloom-560m", {"--plan", file, "--int8", "all"})).exit_code, 0);
+  expect_refused(lingua(job("bloom-1b1", {"--plan", file})), 3,
+                 {file, "made for 10 segments of 'bloom-560m' by rule bytes",
+                  "10 segments of 'bloom-1b1'", "--max-segments"});
+  expect_refused(lingua(job("bloom-560m", {"--plan", file, "--no-kv-cache"})), 3,
+                 {file, "made for 10 segments"});
+
+  std::ofstream(file) << R"({"stages": [
+      {"device": "oneplus-9", "first_segment": 0, "last_segment": 4},
+      {"device": "xiaomi-14", "first_segment": 5, "last_segment": 9}]})";
+  const auto by_hand = lingua(job("bloom-560m", {"--plan", file}));
+  EXPECT_EQ(by_hand.exit_code, 0) << by_hand.err;
+  EXPECT_THAT(by_hand.err, ::testing::HasSubstr("warning: " + file + ": does not say which"));
 }
 
 // A file is not the only place that says what a plan must keep.
