@@ -2,7 +2,6 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/linear.h>
 
 #include <algorithm>
 #include <cstring>
@@ -15,9 +14,6 @@ namespace lingua {
 namespace {
 
 constexpr std::int64_t kScaleBytes = sizeof(float);
-// The most rows of bfloat16 x for which this is faster than widening the matrix.
-constexpr std::int64_t kFewRowsInt8 = 16;
-constexpr std::int64_t kBlockElements = 1 << 20;  // of a matrix, widened at once
 
 bool is_activation(at::ScalarType type) { return type == at::kFloat || type == at::kBFloat16; }
 
@@ -55,57 +51,6 @@ at::Tensor with_width(const at::Tensor& x, std::int64_t width) {
   return at::empty(shape, x.options());
 }
 
-// The whole numbers of rows begin .. end - 1: exact in bfloat16.
-void widen(const at::Tensor& rows, std::int64_t begin, std::int64_t end, at::BFloat16* out) {
-  const std::int64_t width = rows.size(1) - kScaleBytes;
-  at::parallel_for(begin, end, std::max<std::int64_t>(1, (64 << 10) / width),
-                   [&](std::int64_t from, std::int64_t to) {
-                     for (std::int64_t r = from; r < to; ++r) {
-                       const auto* values = reinterpret_cast<const std::int8_t*>(row_of(rows, r));
-                       std::copy(values, values + width, out + (r - begin) * width);
-                     }
-                   });
-}
-
-// Scales the products [n, size] of the rows from `begin` on, and puts them into their columns.
-void finish(const at::Tensor& rows, std::int64_t begin, const at::Tensor& products,
-            const at::Tensor& bias, at::Tensor& result) {
-  const std::int64_t size = products.size(1);
-  const std::int64_t out = rows.size(0);
-  std::vector<float> scales(static_cast<std::size_t>(size));
-  std::vector<float> added(static_cast<std::size_t>(size));
-  for (std::int64_t i = 0; i < size; ++i) {
-    scales[i] = scale_of(rows, begin + i);
-    if (bias.defined()) added[i] = static_cast<float>(bias.data_ptr<at::BFloat16>()[begin + i]);
-  }
-  const at::BFloat16* from = products.data_ptr<at::BFloat16>();
-  at::BFloat16* to = result.data_ptr<at::BFloat16>() + begin;
-  at::parallel_for(0, products.size(0), std::max<std::int64_t>(1, (16 << 10) / size),
-                   [&](std::int64_t first, std::int64_t last) {
-                     for (std::int64_t n = first; n < last; ++n) {
-                       for (std::int64_t i = 0; i < size; ++i) {
-                         to[n * out + i] =
-                             static_cast<float>(from[n * size + i]) * scales[i] + added[i];
-                       }
-                     }
-                   });
-}
-
-// Many rows of x in bfloat16: LibTorch's matrix product on blocks of widened rows.
-void many_rows(const at::Tensor& x, const at::Tensor& rows, const at::Tensor& bias,
-               at::Tensor& result) {
-  const std::int64_t width = rows.size(1) - kScaleBytes;
-  const std::int64_t block = std::clamp<std::int64_t>(kBlockElements / width, 1, rows.size(0));
-  const at::Tensor whole = at::empty({block, width}, x.options());
-  const at::Tensor flat = x.reshape({-1, width});
-  for (std::int64_t begin = 0; begin < rows.size(0); begin += block) {
-    const std::int64_t end = std::min(begin + block, rows.size(0));
-    widen(rows, begin, end, whole.data_ptr<at::BFloat16>());
-    const at::Tensor products = at::linear(flat, whole.narrow(0, 0, end - begin)).contiguous();
-    finish(rows, begin, products, bias, result);
-  }
-}
-
 at::Tensor linear_int8(const at::Tensor& x, const at::Tensor& rows,
                        const c10::optional<at::Tensor>& bias_or_none) {
   at::Tensor bias = bias_or_none.value_or(at::Tensor());
@@ -113,13 +58,8 @@ at::Tensor linear_int8(const at::Tensor& x, const at::Tensor& rows,
   if (bias.defined()) bias = bias.contiguous();
   const std::int64_t width = rows.size(1) - kScaleBytes;
   if (x.numel() == 0) return with_width(x, rows.size(0));
-  if (x.scalar_type() == at::kFloat || x.numel() <= kFewRowsInt8 * width) {
-    const RowMatrix matrix{row_of(rows, 0), rows.size(1), width, RowType::kInt8};
-    return row_linear(x.contiguous(), matrix, rows.size(0), bias);
-  }
-  at::Tensor result = with_width(x, rows.size(0));
-  many_rows(x, rows, bias, result);
-  return result;
+  const RowMatrix matrix{row_of(rows, 0), rows.size(1), width, RowType::kInt8};
+  return row_linear(x.contiguous(), matrix, rows.size(0), bias);
 }
 
 at::Tensor linear_int8_meta(const at::Tensor& x, const at::Tensor& rows,

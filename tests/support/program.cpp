@@ -58,6 +58,7 @@ Program::Program(const std::vector<std::string>& argv) {
   if (pid_ == 0) {
     redirect(folder_.path() / "out", STDOUT_FILENO);
     redirect(folder_.path() / "err", STDERR_FILENO);
+    ::setpgid(0, 0);
     std::vector<char*> arguments;
     for (const std::string& argument : argv)
       arguments.push_back(const_cast<char*>(argument.c_str()));
@@ -69,7 +70,7 @@ Program::Program(const std::vector<std::string>& argv) {
 
 Program::~Program() {
   if (running()) {
-    ::kill(pid_, SIGKILL);
+    ::kill(-pid_, SIGKILL);  // and what it started
     ::waitpid(pid_, &status_, 0);
   }
 }

@@ -87,6 +87,54 @@ TEST_F(DecodeLinear, IsLibTorchsLinearWithinRounding) {
   }
 }
 
+// Few rows of x are multiplied row by row, many by blocks of the matrix, which is wider than one block here.
+TEST_F(DecodeLinear, IsThatOfDoublePrecisionForManyRows) {
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    for (const at::ScalarType stored : {type, at::kChar}) {
+      for (const std::int64_t n : {16, 17, 40}) {
+        constexpr std::int64_t kOut = 1500;
+        constexpr std::int64_t kIn = 803;
+        at::Tensor matrix = random_matrix(stored, kOut, kIn + (stored == at::kChar ? 4 : 1));
+        at::Tensor w = matrix.narrow(1, 0, kIn).to(at::kDouble);
+        if (stored == at::kChar) {
+          const at::Tensor scales = at::rand({kOut}) + 0.5F;
+          for (std::int64_t r = 0; r < kOut; ++r) {
+            std::memcpy(matrix[r].data_ptr<std::int8_t>() + kIn, scales.data_ptr<float>() + r, 4);
+          }
+          w = w * scales.to(at::kDouble).unsqueeze(1);
+        }
+        const at::Tensor x = at::randn({n, kIn}).to(type);
+        const at::Tensor bias = at::randn({kOut}).to(type);
+        const at::Tensor result = row_linear(x, matrix_of(matrix, kIn), kOut, bias);
+        const at::Tensor exact = at::matmul(x.to(at::kDouble), w.t()) + bias.to(at::kDouble);
+        const at::Tensor size = at::matmul(x.to(at::kDouble).abs(), w.abs().t()) + 1;
+        const at::Tensor rounding = type == at::kFloat ? at::zeros({1}) : exact.abs() / 256;
+        EXPECT_EQ(result.scalar_type(), type);
+        EXPECT_LE(((result.to(at::kDouble) - exact).abs() - 1e-6 * size - rounding)
+                      .max()
+                      .item<double>(),
+                  0)
+            << c10::toString(type) << " by " << c10::toString(stored) << ", " << n << " rows";
+      }
+    }
+  }
+}
+
+TEST_F(DecodeLinear, BatchedProductsAreThoseOfDoublePrecision) {
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const at::Tensor a = at::randn({3, 33, 70}).to(type);
+    const at::Tensor b = at::randn({3, 50, 70}).to(type).transpose(1, 2);
+    const at::Tensor added = at::randn({1, 33, 50}).to(type);
+    const double tolerance = type == at::kFloat ? 1e-4 : 0.15;  // of values up to 40
+    const at::Tensor exact = at::matmul(a.to(at::kDouble), b.to(at::kDouble));
+    EXPECT_LE(difference(at::bmm(a, b).to(at::kDouble), exact), tolerance);
+    EXPECT_LE(difference(at::baddbmm(added, a, b, 1, 0.5).to(at::kDouble),
+                         added.to(at::kDouble) + 0.5 * exact),
+              tolerance);
+    EXPECT_EQ(at::bmm(a, b).scalar_type(), type);
+  }
+}
+
 TEST_F(DecodeLinear, GivesTheSameBitsOnAnyNumberOfThreads) {
   const int threads = at::get_num_threads();
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
