@@ -57,13 +57,6 @@ void add_real_options(CLI::App& app, RealOptions& options) {
       ->check(time_limit_check());
 }
 
-void add_loss_option(CLI::App& app, double& loss_timeout_s) {
-  app.add_option("--loss-timeout", loss_timeout_s,
-                 "seconds without a sign of life after which another machine is taken for lost")
-      ->capture_default_str()
-      ->check(CLI::Range(0.2, 1e6));
-}
-
 ClusterSpec real_cluster(const RealOptions& options, const std::string& cluster_file) {
   if (cluster_file.empty()) {
     if (!options.local)

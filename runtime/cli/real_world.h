@@ -27,7 +27,6 @@ struct RealOptions {
 };
 
 void add_real_options(CLI::App& app, RealOptions& options);
-void add_loss_option(CLI::App& app, double& loss_timeout_s);
 
 // The cluster file, or equal workers on this machine. Errors: UsageError for what contradicts.
 ClusterSpec real_cluster(const RealOptions& options, const std::string& cluster_file);

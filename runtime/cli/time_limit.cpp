@@ -19,4 +19,11 @@ CLI::Validator time_limit_check() {
   return {refuse, "POSITIVE", "time limit"};
 }
 
+void add_loss_option(CLI::App& app, double& loss_timeout_s) {
+  app.add_option("--loss-timeout", loss_timeout_s,
+                 "seconds without a sign of life after which another machine is taken for lost")
+      ->capture_default_str()
+      ->check(CLI::Range(0.2, 1e6));
+}
+
 }  // namespace lingua

@@ -9,7 +9,6 @@
 #include "runtime/base/units.h"
 #include "runtime/cli/machine.h"
 #include "runtime/cli/output_paths.h"
-#include "runtime/cli/real_world.h"
 #include "runtime/cli/sampling_worker.h"
 #include "runtime/cli/time_limit.h"
 #include "runtime/cli/verbs.h"
