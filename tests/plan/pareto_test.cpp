@@ -3,8 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <nlohmann/json.hpp>
-#include <regex>
+#include <string_view>
 
 #include "runtime/base/errors.h"
 #include "runtime/plan/estimate.h"
@@ -144,11 +145,18 @@ TEST(ParetoFront, ItsPictureHasAPlaceForEveryLabelAndGoal) {
     double y = 0;
   };
   std::vector<Label> labels;
-  const std::regex text(
-      "<text x=\"([0-9.]+)\" y=\"([0-9.]+)\" text-anchor=\"middle\" font-weight=\"bold\" "
-      "font-size=\"14\">([0-9]+)</text>");
-  for (std::sregex_iterator at(picture.begin(), picture.end(), text), end; at != end; ++at)
-    labels.push_back({std::stod((*at)[1]), std::stod((*at)[2])});
+  // <text x="12.0" y="34.0" text-anchor="middle" font-weight="bold" font-size="14">5</text>
+  const std::string head = "<text x=\"";
+  const std::string tail = "text-anchor=\"middle\" font-weight=\"bold\" font-size=\"14\">";
+  for (auto at = picture.find(head); at != std::string::npos; at = picture.find(head, at + 1)) {
+    Label label;
+    int end = 0;
+    const char* numbers = picture.c_str() + at + head.size();
+    if (std::sscanf(numbers, "%lf\" y=\"%lf\" %n", &label.x, &label.y, &end) == 2 &&
+        std::string_view(numbers + end).starts_with(tail)) {
+      labels.push_back(label);
+    }
+  }
   ASSERT_EQ(labels.size(), 2 * front.points.size());
   for (std::size_t a = 0; a < labels.size(); ++a) {
     for (std::size_t b = a + 1; b < labels.size(); ++b) {
