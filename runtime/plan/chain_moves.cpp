@@ -198,7 +198,7 @@ class Mover {
   }
 
   bool turn_round() {
-    const auto [first, last] = std::minmax(any(), any());
+    const auto [first, last] = std::minmax({any(), any()});  // a list: the two by value
     const auto turn = [first = first, last = last](std::vector<int>& values) {
       std::reverse(values.begin() + static_cast<std::ptrdiff_t>(first),
                    values.begin() + static_cast<std::ptrdiff_t>(last) + 1);
