@@ -190,7 +190,8 @@ at::Tensor row_linear(const at::Tensor& x, const RowMatrix& rows, std::int64_t o
   std::vector<std::int64_t> shape = x.sizes().vec();
   shape.back() = out;
   at::Tensor result = at::empty(shape, x.options());
-  const bool few = x.numel() <= (rows.type == RowType::kFloat32 ? kFewRowsFloat32 : kFewRows) * rows.width;
+  const bool few =
+      x.numel() <= (rows.type == RowType::kFloat32 ? kFewRowsFloat32 : kFewRows) * rows.width;
   const auto run = [&](auto element) {
     Product<decltype(element)> product(x, rows, bias, result);
     few ? product.by_rows() : product.by_blocks();

@@ -110,10 +110,9 @@ TEST_F(DecodeLinear, IsThatOfDoublePrecisionForManyRows) {
         const at::Tensor size = at::matmul(x.to(at::kDouble).abs(), w.abs().t()) + 1;
         const at::Tensor rounding = type == at::kFloat ? at::zeros({1}) : exact.abs() / 256;
         EXPECT_EQ(result.scalar_type(), type);
-        EXPECT_LE(((result.to(at::kDouble) - exact).abs() - 1e-6 * size - rounding)
-                      .max()
-                      .item<double>(),
-                  0)
+        EXPECT_LE(
+            ((result.to(at::kDouble) - exact).abs() - 1e-6 * size - rounding).max().item<double>(),
+            0)
             << c10::toString(type) << " by " << c10::toString(stored) << ", " << n << " rows";
       }
     }
