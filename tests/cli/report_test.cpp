@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/errors.h"
@@ -16,6 +17,7 @@ namespace {
 
 // What arrives at `reader` when `text` is shown with `writer` as standard output.
 std::string shown(const std::string& text, int writer, int reader) {
+  std::fflush(stdout);  // what the test framework has printed so far
   const int before = ::dup(STDOUT_FILENO);
   ::dup2(writer, STDOUT_FILENO);
   show(text);

@@ -91,7 +91,8 @@ TEST(FilesBesideATokenizer, CleanUpSpacesInStreamsToo) {
   const auto tokenizer = load_tokenizer(folder.path().string());
   std::size_t changed = 0;
   std::vector<std::string> texts = golden::strings();
-  for (const json& text : golden::read("settings.json")["texts"]) texts.push_back(text);
+  const json settings = golden::read("settings.json");
+  for (const json& text : settings["texts"]) texts.push_back(text);
   for (const std::string& text : texts) {
     const std::vector<TokenId> ids = tokenizer->encode(text, false, false);
     TextStream stream(*tokenizer, {});

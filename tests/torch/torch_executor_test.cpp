@@ -177,25 +177,6 @@ TEST_F(TorchExecutorTest, StatesTakeMemoryAsTheyAreWritten) {
   EXPECT_TRUE(torch::equal(large, torch::matmul(x_, w_)));
 }
 
-// Through an operation that is oneDNN's on every x86-64 (bfloat16 products are on some).
-TEST_F(TorchExecutorTest, KernelsOfManyShapesDoNotFillTheMemory) {
-#if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "the sanitizer keeps what is freed";
-#endif
-  if (!at::hasMKLDNN()) GTEST_SKIP() << "LibTorch without oneDNN";
-  make_torch_executor();
-  const c10::InferenceMode no_autograd;
-  const at::Tensor weight = torch::randn({256, 256}).to_mkldnn();
-  const at::Tensor bias = torch::randn({256});
-  const auto product = [&](std::int64_t rows) {
-    at::mkldnn_linear(torch::randn({rows, 256}).to_mkldnn(), weight, bias);
-  };
-  for (std::int64_t rows = 1; rows <= 50; ++rows) product(rows);
-  const double before = resident_bytes();
-  for (std::int64_t rows = 51; rows <= 350; ++rows) product(rows);
-  EXPECT_LT(resident_bytes() - before, 12e6) << "30 MB without a bound";
-}
-
 TEST(TensorConvert, KeepsTypeShapeAndBits) {
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kLong, at::kBool, at::kByte}) {
     const at::Tensor tensor = torch::randint(0, 2, {3, 5}).to(type).t();
