@@ -17,7 +17,10 @@ Overloaded(Ts...) -> Overloaded<Ts...>;  // for clang before 17
 std::string describe(const MessageBody& body) {
   return std::visit(
       Overloaded{
-          [](const Prepare& m) { return fmt::format("Prepare of epoch {}", m.epoch); },
+          [](const Prepare& m) {
+            return fmt::format("Prepare of epoch {}, segmentation {}", m.epoch,
+                               m.segmentation.empty() ? "not known" : m.segmentation);
+          },
           [](const WeightChunk& m) {
             return fmt::format("WeightChunk of {} at {}", m.weight, m.offset);
           },

@@ -51,6 +51,9 @@ struct Prepare {
   DeviceName header;
   DeviceName tailer;
   int threads = 0;  // of the executor; 0: as many as the device has cores
+  // digest_of the segmentation that these segments are of; empty: not known. A device has a part of
+  // it only, so this is for people who compare what devices say.
+  std::string segmentation;
 };
 
 // coordinator -> device: a piece of a weight, in order, and the answer to it, which lets the

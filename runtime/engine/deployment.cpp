@@ -10,6 +10,10 @@
 namespace lingua {
 namespace {
 
+// An answer that comes sooner says that the link takes more, one that comes later that it is full.
+constexpr Seconds kSoon{1};
+constexpr Seconds kLate{2};
+
 // The segments that a device stores, in model order: those it runs and the overlap.
 std::vector<SegmentId> stored_by(const Plan& plan, const DeviceName& device) {
   std::set<SegmentId> ids;
@@ -34,6 +38,7 @@ Prepare Deployment::prepare_for(const DeviceName& device) const {
   prepare.header = plan.header();
   prepare.tailer = plan.tailer();
   prepare.threads = threads;
+  prepare.segmentation = plan.segmentation.digest;
   for (SegmentId id : stored_by(plan, device)) {
     const Segment& segment = segmentation->segments[static_cast<std::size_t>(id)];
     prepare.segments.push_back(segment);
@@ -53,7 +58,9 @@ Prepare Deployment::prepare_for(const DeviceName& device) const {
 }
 
 WeightSender::WeightSender(const Deployment& deployment, const DeviceName& device)
-    : deployment_(deployment), device_(device) {
+    : deployment_(deployment),
+      device_(device),
+      window_bytes_(static_cast<double>(deployment.chunk_bytes)) {
   std::set<std::string> names;
   for (SegmentId id : stored_by(deployment.plan, device)) {
     for (const WeightSpec& weight :
@@ -90,9 +97,11 @@ WeightChunk WeightSender::next_chunk() {
 }
 
 void WeightSender::fill_window(Device& device) {
-  while (std::ssize(under_way_) < deployment_.window && next_weight_ < weights_.size()) {
+  while (next_weight_ < weights_.size() &&
+         (under_way_.empty() || bytes_under_way_ < window_bytes_)) {
     WeightChunk chunk = next_chunk();
-    under_way_.push_back({chunk.weight, chunk.offset, chunk.bytes.bytes()});
+    under_way_.push_back({chunk.weight, chunk.offset, chunk.bytes.bytes(), device.now()});
+    bytes_under_way_ += static_cast<double>(chunk.bytes.bytes());
     device.send(device_, std::move(chunk));
   }
 }
@@ -104,7 +113,14 @@ void WeightSender::acknowledge(const WeightAck& ack, Device& device) {
         "{} answers nonsense: it acknowledges weight '{}' at byte {}, which is not under way",
         device_, one_line(ack.weight), ack.offset));
   }
-  bytes_acknowledged_ += static_cast<double>(under_way_.front().bytes);
+  const auto bytes = static_cast<double>(under_way_.front().bytes);
+  const Seconds trip = device.now() - under_way_.front().sent;
+  const auto most =
+      static_cast<double>(deployment_.chunk_bytes) * static_cast<double>(deployment_.window);
+  if (trip < kSoon) window_bytes_ = std::min(window_bytes_ + bytes, most);
+  if (trip > kLate) window_bytes_ /= 2;
+  bytes_acknowledged_ += bytes;
+  bytes_under_way_ -= bytes;
   under_way_.pop_front();
   fill_window(device);
 }

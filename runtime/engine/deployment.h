@@ -1,8 +1,10 @@
 #pragma once
 // A plan made real: what each device is told, and how the weights reach it.
 //
-// Weights travel in pieces of at most chunk_bytes, in order, at most `window` of them under way per
-// device: neither side ever holds more than that beyond its own weights.
+// Weights travel in pieces of at most chunk_bytes, in order. How many are under way per device begins
+// small and grows while answers come within a second, to at most `window`: what else is sent to the
+// device waits behind them for a few seconds, however slow its link is, and neither side ever holds
+// more beyond its own weights.
 // Errors: InputError from the model source; a device that answers out of turn is a WorldError.
 
 #include <deque>
@@ -24,9 +26,9 @@ struct Deployment {
   Plan plan;
   const Segmentation* segmentation = nullptr;
   ModelSource* source = nullptr;
-  int threads = 0;                         // per device; 0: as many as it has cores
-  std::int64_t chunk_bytes = 256LL << 10;  // a slow link's heartbeat waits behind one
-  int window = 32;
+  int threads = 0;                        // per device; 0: as many as it has cores
+  std::int64_t chunk_bytes = 64LL << 10;  // a second at 0.5 Mbit/s
+  int window = 128;                       // pieces of that size
 
   // What a device of the plan is told.
   Prepare prepare_for(const DeviceName& device) const;
@@ -60,8 +62,11 @@ class WeightSender {
     std::string weight;
     std::int64_t offset = 0;
     std::int64_t bytes = 0;
+    Seconds sent{0};
   };
   std::deque<Piece> under_way_;
+  double bytes_under_way_ = 0;
+  double window_bytes_ = 0;  // that may be
   std::unique_ptr<Checksum> checksum_;
 };
 

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/plain_text.h"
 #include "runtime/net/wire_internal.h"
 
 namespace lingua::internal {
@@ -227,6 +228,8 @@ class BodyDecoder {
     m.header = in.header();
     m.tailer = in.tailer();
     m.threads = static_cast<int>(in_range("threads", in.threads(), 0, 1024));
+    if (in.segmentation().size() > kMaxDigest) refuse("segmentation", "it is no digest");
+    m.segmentation = one_line(in.segmentation());
     const int segments = frames_left("segments", in.segments());
     for (int i = 0; i < segments; ++i) {
       wire::SegmentSpec spec;

@@ -76,6 +76,7 @@ class BodyEncoder {
     out->set_header(m.header);
     out->set_tailer(m.tailer);
     out->set_threads(m.threads);
+    out->set_segmentation(m.segmentation);
     for (const Segment& segment : m.segments) {
       wire::SegmentSpec spec;
       fill_segment(segment, &spec);

@@ -15,6 +15,7 @@ namespace lingua::internal {
 inline constexpr int kMaxDims = 16;
 inline constexpr std::int64_t kMaxDim = std::int64_t{1} << 40;
 inline constexpr std::int64_t kMaxTensorBytes = std::int64_t{1} << 50;
+inline constexpr std::size_t kMaxDigest = 64;
 inline constexpr int kEventsPerPage = 4096;
 
 // Fills the body of an envelope. What goes into frames of its own is appended to `extra`, or, where

@@ -47,6 +47,7 @@ inline Prepare sample_prepare() {
   m.header = "phone0";
   m.tailer = "phone2";
   m.threads = 2;
+  m.segmentation = "0123456789abcdef";
   return m;
 }
 
