@@ -45,7 +45,8 @@ void add_real_options(CLI::App& app, RealOptions& options) {
       ->check(CLI::Range(1, 1000));
   app.add_option("--listen", options.listen,
                  "address that workers join: tcp://INTERFACE:PORT (default: tcp://*:5555; "
-                 "loopback with --local)");
+                 "loopback with --local)")
+      ->check(CLI::Validator(listen_address_problem, "", "address"));
   app.add_option("--join-timeout", options.join_timeout_s, "seconds to wait for the workers")
       ->capture_default_str()
       ->check(time_limit_check());

@@ -78,14 +78,18 @@ void add_worker(CLI::App& app) {
       "worker", "join a coordinator as one device, run what it assigns, end when it says so");
   auto options = std::make_shared<Options>();
   verb->add_option("--coordinator", options->coordinator, "its address: tcp://HOST:PORT")
-      ->required();
+      ->required()
+      ->check(CLI::Validator(coordinator_address_problem, "", "address"));
   verb->add_option("--name", options->name, "this device's name in the cluster")->required();
   verb->add_option("--listen", options->listen,
                    "address for other workers: tcp://INTERFACE:PORT, * for any")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::Validator(listen_address_problem, "", "address"));
   verb->add_option("--memory", options->memory,
                    "memory that may be used (default: what is free now)");
-  verb->add_option("--join-timeout", options->join_timeout_s, "seconds to wait for the coordinator")
+  verb->add_option("--join-timeout", options->join_timeout_s,
+                   "seconds to wait for the coordinator; for the other workers it waits as long as "
+                   "the coordinator")
       ->capture_default_str()
       ->check(time_limit_check());
   add_loss_option(*verb, options->loss_timeout_s);

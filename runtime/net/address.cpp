@@ -9,8 +9,11 @@
 #include <array>
 #include <charconv>
 #include <memory>
+#include <optional>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/plain_text.h"
+#include "runtime/net/net_device.h"
 
 namespace lingua::internal {
 namespace {
@@ -29,26 +32,60 @@ bool is_port(const std::string& port) {
   return error == std::errc() && stop == end && number >= 1 && number <= 65535;
 }
 
-Address parse(const std::string& text, bool listen) {
+std::optional<Address> try_parse(const std::string& text, bool listen) {
   constexpr std::string_view kScheme = "tcp://";
   const std::size_t colon = text.rfind(':');
-  if (text.compare(0, kScheme.size(), kScheme) == 0 && colon >= kScheme.size()) {
-    const Address address{text.substr(kScheme.size(), colon - kScheme.size()),
-                          text.substr(colon + 1)};
-    const bool host = is_host(address.host) || (listen && address.host == "*");
-    const bool port = is_port(address.port) || (listen && address.port == "*");
-    if (host && port) return address;
-  }
-  throw WorldError(
-      fmt::format("'{}' is no address; write tcp://HOST:PORT with a host name or IPv4 address and "
-                  "a port of 1 .. 65535{}",
-                  text.substr(0, 300), listen ? ", or * for either" : ""));
+  if (text.compare(0, kScheme.size(), kScheme) != 0 || colon < kScheme.size()) return std::nullopt;
+  Address address{text.substr(kScheme.size(), colon - kScheme.size()), text.substr(colon + 1)};
+  const bool host = is_host(address.host) || (listen && address.host == "*");
+  const bool port = is_port(address.port) || (listen && address.port == "*");
+  if (!host || !port) return std::nullopt;
+  return address;
+}
+
+std::string problem(const std::string& text, bool listen) {
+  if (try_parse(text, listen)) return "";
+  return fmt::format(
+      "'{}' is no address; write tcp://HOST:PORT with a host name or IPv4 address and a port of 1 "
+      ".. 65535{}",
+      one_line(text, 300), listen ? ", or * for either" : "");
+}
+
+Address parse(const std::string& text, bool listen) {
+  if (auto address = try_parse(text, listen)) return *std::move(address);
+  throw WorldError(problem(text, listen));
 }
 
 }  // namespace
 
 Address parse_address(const std::string& text) { return parse(text, false); }
 Address parse_listen_address(const std::string& text) { return parse(text, true); }
+
+Address parse_numeric_address(const std::string& text) {
+  Address address = parse(text, false);
+  in_addr number{};
+  if (inet_pton(AF_INET, address.host.c_str(), &number) == 1) return address;
+  throw WorldError(fmt::format("'{}' is no IPv4 address in numbers", one_line(text, 300)));
+}
+
+Address resolve(const Address& address) {
+  addrinfo hints{};
+  hints.ai_family = AF_INET;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(address.host.c_str(), nullptr, &hints, &found);
+  if (error != 0) {
+    throw WorldError(
+        fmt::format("{}: the host name '{}' does not resolve ({}); check it, or write an IPv4 "
+                    "address",
+                    address.text(), address.host, gai_strerror(error)));
+  }
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
+  std::array<char, INET_ADDRSTRLEN> text{};
+  const auto* socket_address = reinterpret_cast<const sockaddr_in*>(found->ai_addr);
+  inet_ntop(AF_INET, &socket_address->sin_addr, text.data(), text.size());
+  return {text.data(), address.port};
+}
 
 std::string local_address_towards(const std::string& host) {
   addrinfo hints{};
@@ -74,3 +111,14 @@ std::string local_address_towards(const std::string& host) {
 }
 
 }  // namespace lingua::internal
+
+namespace lingua {
+
+std::string coordinator_address_problem(const std::string& text) {
+  return internal::problem(text, false);
+}
+std::string listen_address_problem(const std::string& text) {
+  return internal::problem(text, true);
+}
+
+}  // namespace lingua

@@ -19,6 +19,11 @@ struct Address {
 Address parse_address(const std::string& text);
 // To listen on: "*" may stand for the host (all interfaces) and the port (any free one).
 Address parse_listen_address(const std::string& text);
+// To connect to, without asking anybody what a name means.
+Address parse_numeric_address(const std::string& text);
+
+// With the host as a number. Asks the resolver, which may take seconds.
+Address resolve(const Address& address);
 
 // The address of this machine by which packets leave for `host`; empty when there is no way to it.
 std::string local_address_towards(const std::string& host);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "runtime/base/errors.h"
 #include "runtime/net/address.h"
@@ -8,21 +9,25 @@ namespace lingua::internal {
 namespace {
 
 constexpr std::chrono::milliseconds kAliveInterval{50};
+constexpr std::size_t kMostCandidates = 64;  // beyond the devices that are waited for
 
 class Gathering {
  public:
   Gathering(Membership& membership, const std::vector<DeviceName>& names)
-      : membership_(membership), names_(names) {}
+      : membership_(membership),
+        names_(names),
+        deadline_(Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                     std::min(membership.options.join_timeout, Seconds(1e9)))) {}
 
   std::vector<DeviceSpec> run(const std::function<void()>& alive) {
-    const Seconds timeout = membership_.options.join_timeout;
-    const auto deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(timeout);
     while (ready_.size() < names_.size()) {
-      if (Clock::now() >= deadline) throw WorldError(missing());
+      if (Clock::now() >= deadline_) give_up();
       if (alive) alive();
-      wait(std::min(deadline, Clock::now() + kAliveInterval));
+      wait();
       while (auto incoming = membership_.inbox->receive()) handle(std::move(*incoming));
-      watch_connections();
+      membership_.inbox->watch();
+      watch_candidates();
+      watch_members();
     }
     std::vector<DeviceSpec> specs;
     for (const DeviceName& name : names_) specs.push_back(joined_.at(name).spec);
@@ -30,103 +35,176 @@ class Gathering {
   }
 
  private:
+  // Who asked to join, until its own inbox has answered: only then the name is its.
+  struct Candidate {
+    DeviceSpec spec;
+    PeerAddress peer;
+    std::unique_ptr<Connection> connection;
+  };
   struct Joined {
     std::string identity;
     DeviceSpec spec;
   };
 
-  void wait(Clock::time_point deadline) {
-    std::vector<zmq::pollitem_t> items{poll_item(membership_.inbox->socket())};
-    for (auto& [name, connection] : membership_.connections) {
-      items.push_back(poll_item(connection->monitor()));
-    }
-    wait_readable(items, deadline);
+  void wait() {
+    std::vector<zmq::pollitem_t> items;
+    Clock::time_point until =
+        std::min({deadline_, Clock::now() + kAliveInterval, membership_.inbox->next_watch()});
+    const auto add = [&](Connection& connection) {
+      connection.poll_for(items);
+      until = std::min(until, connection.next_update());
+    };
+    membership_.inbox->poll_for(items);
+    for (auto& [identity, candidate] : candidates_) add(*candidate.connection);
+    for (auto& [name, connection] : membership_.connections) add(*connection);
+    wait_readable(items, until);
   }
 
   void handle(Incoming incoming) {
     const auto known = membership_.identities.find(incoming.identity);
     const DeviceName from = known == membership_.identities.end() ? "" : known->second;
-    wire::Envelope envelope;
     try {
       if (incoming.frames.empty()) throw InputError("message: no frames");
+      wire::Envelope envelope;
       parse_envelope(incoming.frames.front().bytes, &envelope);
-      switch (envelope.body_case()) {
-        case wire::Envelope::kJoin: join(incoming.identity, from, envelope.join()); return;
-        case wire::Envelope::kClock: answer_clock(incoming.identity, envelope.clock()); return;
-        case wire::Envelope::kJoined:
-          if (!from.empty()) ready_.insert({from, true});
-          return;
-        case wire::Envelope::kGoodbye:
-          if (!from.empty()) throw WorldError(fmt::format("device '{}' left while joining", from));
-          return;
-        default: break;
+      if (from.empty()) {
+        handle_stranger(incoming.identity, envelope);
+      } else {
+        handle_member(from, envelope, std::move(incoming));
       }
-      if (from.empty() || is_transport(envelope)) throw InputError("message: it was not expected");
-      membership_.early.push_back(std::move(incoming));
     } catch (const InputError& error) {
-      if (!from.empty()) {
-        throw WorldError(fmt::format("device '{}' answers nonsense: {}", from, error.what()));
-      }
-      if (!std::exchange(warned_, true)) {
-        tell("lingua: coordinator: ignoring a connection from outside the run: {}\n", error.what());
+      if (from.empty()) {
+        ignore(error.what());
+      } else {
+        drop(from, fmt::format("answers nonsense: {}", error.what()));
       }
     }
   }
 
-  void join(const std::string& identity, const DeviceName& from, const wire::Join& in) {
+  void handle_member(const DeviceName& from, const wire::Envelope& envelope, Incoming incoming) {
+    if (envelope.has_clock()) {
+      answer_clock(incoming.identity, envelope.clock());
+    } else if (envelope.has_joined()) {
+      ready_.insert(from);
+    } else if (envelope.has_goodbye()) {
+      drop(from, "it has left");
+    } else if (is_transport(envelope) || !directory_sent_) {
+      throw InputError("message: it was not expected");
+    } else {
+      membership_.early.push_back(std::move(incoming));
+    }
+  }
+
+  void handle_stranger(const std::string& identity, const wire::Envelope& envelope) {
+    if (envelope.has_join()) {
+      consider(identity, envelope.join());
+    } else if (envelope.has_introduce()) {
+      ignore(take_introduction(membership_, identity, envelope.introduce(), false));
+    } else {
+      ignore("message: it was not expected");
+    }
+  }
+
+  void ignore(const std::string& why) {
+    if (why.empty() || std::exchange(warned_, true)) return;
+    tell("lingua: coordinator: ignoring a connection from outside the run: {}\n", why);
+  }
+
+  void consider(const std::string& identity, const wire::Join& in) {
     const DeviceName name = one_line(in.spec().name());
-    const bool expected = std::find(names_.begin(), names_.end(), name) != names_.end();
-    std::string reason;
+    if (candidates_.contains(identity)) return;
     if (in.protocol() != kWireProtocol) {
-      reason = fmt::format(
-          "device '{}' speaks protocol {}, the coordinator {}: install the same version on both",
-          name, in.protocol(), kWireProtocol);
-    } else if (!from.empty() || joined_.count(name) != 0) {
-      reason = fmt::format("device '{}' joins twice: start one worker of each name", name);
-    } else if (!expected) {
-      reason = fmt::format("this run has no device '{}': it waits for {}", name,
-                           fmt::join(names_, ", "));
+      refuse(identity,
+             fmt::format("device '{}' speaks protocol {}, the coordinator {}: install the "
+                         "same version on both",
+                         name, in.protocol(), kWireProtocol));
+    } else if (std::find(names_.begin(), names_.end(), in.spec().name()) == names_.end()) {
+      refuse(identity, fmt::format("this run has no device '{}': it waits for {}", name,
+                                   fmt::join(names_, ", ")));
+    } else if (joined_.contains(name)) {
+      refuse(identity, name_in_use(name));
+    } else if (candidates_.size() >= kMostCandidates + names_.size()) {
+      refuse(identity, "too many ask to join at once; try again");
+    } else {
+      add_candidate(identity, in);
     }
-    if (!reason.empty()) {
-      wire::Envelope refusal;
-      refusal.mutable_refused()->set_reason(reason);
-      refusal.mutable_refused()->set_protocol(kWireProtocol);
-      membership_.inbox->reply(identity, refusal);
-      if (expected) throw WorldError(reason);
-      refusals_.tell("lingua: coordinator: refused: " + reason);
-      return;
+  }
+
+  void add_candidate(const std::string& identity, const wire::Join& in) {
+    try {
+      Candidate candidate{
+          decode_device_spec(in.spec()), {parse_numeric_address(in.address()), in.key()}, {}};
+      candidate.connection = connect_to(membership_, candidate.peer);
+      candidates_.emplace(identity, std::move(candidate));
+    } catch (const Error& error) {
+      refuse(identity, fmt::format("device '{}' listens nowhere: {}", one_line(in.spec().name()),
+                                   one_line(error.what())));
+    } catch (const zmq::error_t& error) {
+      refuse(identity, fmt::format("device '{}' cannot be taken in: {}", one_line(in.spec().name()),
+                                   error.what()));
     }
-    Joined joined{identity, decode_device_spec(in.spec())};
-    add(name, std::move(joined), in);
+  }
+
+  static std::string name_in_use(const DeviceName& name) {
+    return fmt::format(
+        "the name '{}' is in use: another worker joined with it; start one worker of each name",
+        name);
+  }
+
+  void refuse(const std::string& identity, const std::string& reason) {
+    send_refusal(identity, reason);
+    refusals_.tell("lingua: coordinator: refused: " + reason);
+  }
+
+  void send_refusal(const std::string& identity, const std::string& reason) {
+    wire::Envelope refusal;
+    refusal.mutable_refused()->set_reason(reason);
+    refusal.mutable_refused()->set_protocol(kWireProtocol);
+    membership_.inbox->reply(identity, refusal);
+  }
+
+  void watch_candidates() {
+    for (auto it = candidates_.begin(); it != candidates_.end();) {
+      auto& [identity, candidate] = *it;
+      const Connection::State state = candidate.connection->update();
+      const bool is_there = membership_.inbox->is_open(identity);
+      if (is_there && state == Connection::State::kConnecting) {
+        ++it;
+        continue;
+      }
+      const DeviceName& name = candidate.spec.name;
+      if (state == Connection::State::kDown) {
+        refuse(identity, fmt::format("device '{}' cannot be taken in: {}", name,
+                                     candidate.connection->reason()));
+      } else if (joined_.contains(name)) {
+        refuse(identity, name_in_use(name));
+      } else if (is_there) {
+        take_in(identity, std::move(candidate));
+      }
+      it = candidates_.erase(it);
+    }
+  }
+
+  void take_in(const std::string& identity, Candidate candidate) {
+    const DeviceName name = candidate.spec.name;
+    membership_.connections.emplace(name, std::move(candidate.connection));
+    membership_.peers.emplace(name, candidate.peer);
+    membership_.identities.emplace(identity, name);
+    membership_.inbox->identify(identity, name);
+    joined_.emplace(name, Joined{identity, candidate.spec});
+    wire::Envelope welcome;
+    welcome.mutable_welcome()->set_wait_s(Seconds(deadline_ - Clock::now()).count());
+    membership_.inbox->reply(identity, welcome);
     if (joined_.size() == names_.size()) send_directory();
   }
 
-  // Takes a worker in and connects to its inbox.
-  void add(const DeviceName& name, Joined joined, const wire::Join& in) {
-    std::string address;
-    try {
-      address = parse_address(in.address()).text();
-    } catch (const WorldError& error) {
-      throw WorldError(fmt::format("device '{}' listens nowhere: {}", name, error.what()));
-    }
-    auto connection = std::make_unique<Connection>(*membership_.context, address,
-                                                   membership_.options.loss_timeout);
-    wire::Envelope introduction;
-    introduction.mutable_introduce()->set_name(kCoordinator);
-    introduction.mutable_introduce()->set_key(in.key());
-    connection->send(introduction);
-    membership_.connections.emplace(name, std::move(connection));
-    membership_.identities.emplace(joined.identity, name);
-    membership_.peers.emplace(name, PeerAddress{address, in.key()});
-    joined_.emplace(name, std::move(joined));
-  }
-
   void send_directory() {
+    directory_sent_ = true;
     wire::Envelope directory;
     for (const auto& [name, peer] : membership_.peers) {
       wire::Directory::Entry* entry = directory.mutable_directory()->add_entries();
       entry->set_name(name);
-      entry->set_address(peer.address);
+      entry->set_address(peer.address.text());
       entry->set_key(peer.key);
     }
     for (const auto& [name, joined] : joined_) {
@@ -141,33 +219,71 @@ class Gathering {
     membership_.inbox->reply(identity, answer);
   }
 
-  void watch_connections() {
+  void watch_members() {
+    std::vector<std::pair<DeviceName, std::string>> lost;
     for (auto& [name, connection] : membership_.connections) {
+      if (membership_.inbox->has_moved(name)) connection->note_life();
       if (connection->update() == Connection::State::kDown) {
-        throw WorldError(
-            fmt::format("device '{}' was lost while joining: {}", name, connection->reason()));
+        lost.emplace_back(name, connection->reason());
+      } else if (!membership_.inbox->is_open(joined_.at(name).identity)) {
+        lost.emplace_back(name, "its connection ended");
       }
+    }
+    for (const auto& [name, reason] : lost) drop(name, reason);
+  }
+
+  // Its place is free again, unless the others have been told of it.
+  void drop(const DeviceName& name, const std::string& reason) {
+    const auto found = joined_.find(name);
+    if (found == joined_.end()) return;
+    const std::string what = fmt::format("device '{}' was lost while joining: {}", name, reason);
+    if (directory_sent_) {
+      dismiss(what);
+      throw WorldError(what);
+    }
+    tell("lingua: coordinator: {}; waiting for it to come again\n", what);
+    lost_[name] = reason;
+    membership_.connections.erase(name);
+    membership_.peers.erase(name);
+    membership_.identities.erase(found->second.identity);
+    membership_.inbox->identify(found->second.identity, "");
+    joined_.erase(found);
+  }
+
+  // Sends those home that have come.
+  void dismiss(const std::string& reason) {
+    for (const auto& [name, joined] : joined_) {
+      send_refusal(joined.identity, fmt::format("the run does not begin: {}", reason));
     }
   }
 
-  std::string missing() const {
-    std::vector<DeviceName> missing;
-    const bool all_joined = joined_.size() == names_.size();
+  [[noreturn]] void give_up() {
+    std::vector<std::string> missing;
     for (const DeviceName& name : names_) {
-      if (all_joined ? ready_.count(name) == 0 : joined_.count(name) == 0) missing.push_back(name);
+      if (directory_sent_ ? ready_.contains(name) : joined_.contains(name)) continue;
+      const auto lost = lost_.find(name);
+      missing.push_back(lost == lost_.end()
+                            ? name
+                            : fmt::format("{} (it came and was lost: {})", name, lost->second));
     }
-    return fmt::format(
-        "after {} {} of {} devices {} at tcp://*:{}: {} missing",
+    const std::string what = fmt::format(
+        "after {} {} of {} devices {} at {}: {} missing",
         format_quantity(membership_.options.join_timeout.count(), Unit::kSeconds),
         names_.size() - missing.size(), names_.size(),
-        all_joined ? "have confirmed to the coordinator" : "have joined the coordinator",
-        membership_.inbox->port(), fmt::join(missing, ", "));
+        directory_sent_ ? "have confirmed to the coordinator" : "have joined the coordinator",
+        membership_.inbox->address(), fmt::join(missing, ", "));
+    dismiss(what);
+    throw WorldError(what);
   }
 
   Membership& membership_;
   const std::vector<DeviceName>& names_;
+  const Clock::time_point deadline_;
+  std::map<std::string, Candidate> candidates_;  // by identity
   std::map<DeviceName, Joined> joined_;
-  std::map<DeviceName, bool> ready_;
+  std::map<DeviceName, std::string> lost_;  // why, of those that came and went
+  std::set<DeviceName> ready_;
+  bool directory_sent_ = false;
   bool warned_ = false;
   FewLines refusals_{"refusals"};
 };

@@ -8,30 +8,36 @@ namespace lingua::internal {
 namespace {
 
 constexpr int kClockRounds = 8;
+constexpr std::chrono::seconds kInquiryInterval{3};
 
 class Joining {
  public:
   explicit Joining(const NetWorkerOptions& options)
       : options_(options),
         coordinator_(parse_address(options.coordinator)),
-        deadline_(Clock::now() +
-                  std::chrono::duration_cast<Clock::duration>(options.net.join_timeout)) {
+        deadline_(after(options.net.join_timeout)) {
     check_device_name(options.spec.name);
+    const PeerAddress coordinator{resolve(coordinator_), 0};
     membership_.self = options.spec.name;
     membership_.key = random_key();
     membership_.options = options.net;
-    membership_.context = std::make_unique<zmq::context_t>();
+    membership_.context = make_context();
     membership_.inbox = std::make_unique<Inbox>(*membership_.context, options.net);
-    auto connection = std::make_unique<Connection>(*membership_.context, coordinator_.text(),
-                                                   options.net.loss_timeout);
+    auto connection = std::make_unique<Connection>(*membership_.context, coordinator.address,
+                                                   options.net.loss_timeout, join_envelope());
     connection_ = connection.get();
     membership_.connections.emplace(kCoordinator, std::move(connection));
-    membership_.peers.emplace(kCoordinator, PeerAddress{coordinator_.text(), 0});
+    membership_.peers.emplace(kCoordinator, coordinator);
   }
 
   Membership run() {
-    send_join();
+    while (connection_->state() != Connection::State::kUp) pump();
+    const Seconds wait = connection_->wait();
+    if (!(wait >= Seconds(0) && wait < Seconds(1e9))) nonsense("a time that cannot be");
+    // The coordinator says when it gives up; this is for the case that it cannot.
+    deadline_ = after(wait + options_.net.loss_timeout);
     find_clock();
+    while (!directory_) pump();
     take_directory();
     wire::Envelope joined;
     joined.mutable_joined();
@@ -40,15 +46,22 @@ class Joining {
   }
 
  private:
-  void send_join() {
+  static Clock::time_point after(Seconds time) {
+    return Clock::now() + std::chrono::duration_cast<Clock::duration>(std::min(time, Seconds(1e9)));
+  }
+
+  wire::Envelope join_envelope() const {
+    NetOptions bound = options_.net;
+    bound.listen = membership_.inbox->endpoint();
+    const std::string address =
+        advertised_address(bound, membership_.inbox->port(), coordinator_.host);
     wire::Envelope envelope;
     wire::Join* join = envelope.mutable_join();
     join->set_protocol(kWireProtocol);
     fill_device_spec(options_.spec, join->mutable_spec());
-    join->set_address(
-        advertised_address(options_.net, membership_.inbox->port(), coordinator_.host));
+    join->set_address(resolve(parse_address(address)).text());
     join->set_key(membership_.key);
-    connection_->send(envelope);
+    return envelope;
   }
 
   // The exchange with the shortest round trip says best what the coordinator's clock shows.
@@ -58,14 +71,12 @@ class Joining {
       wire::Envelope question;
       question.mutable_clock()->set_round(round);
       const Clock::time_point asked = Clock::now();
+      clock_.reset();
       connection_->send(question);
-      wire::Envelope answer;
-      do {
-        answer = receive("answer");
-      } while (!answer.has_clock() || answer.clock().round() != round);
+      while (!clock_ || clock_->round() != round) pump();
       const Clock::time_point answered = Clock::now();
       const Seconds trip = answered - asked;
-      const Seconds theirs(answer.clock().now_s());
+      const Seconds theirs(clock_->now_s());
       if (!(theirs >= Seconds(0) && theirs < Seconds(1e9))) nonsense("a clock that cannot be");
       if (trip >= shortest) continue;
       shortest = trip;
@@ -75,12 +86,11 @@ class Joining {
   }
 
   void take_directory() {
-    while (!directory_) receive("tell that all devices have joined");
     for (const wire::Directory::Entry& entry : directory_->entries()) {
       try {
         if (entry.name() == membership_.self) continue;
         check_device_name(entry.name());
-        const PeerAddress peer{parse_address(entry.address()).text(), entry.key()};
+        const PeerAddress peer{parse_numeric_address(entry.address()), entry.key()};
         membership_.peers.emplace(entry.name(), peer);
       } catch (const WorldError& error) {
         nonsense(error.what());
@@ -88,42 +98,75 @@ class Joining {
     }
   }
 
-  // The next message of the coordinator; the directory may come before the clock has been read.
-  wire::Envelope receive(const char* what) {
-    while (true) {
-      const bool was_up = connection_->state() == Connection::State::kUp;
-      if (connection_->update(true) == Connection::State::kDown) {
-        throw WorldError(fmt::format("the coordinator at {} ended before all devices had joined",
-                                     coordinator_.text()));
+  // Waits for something to happen, and takes it.
+  void pump() {
+    std::vector<zmq::pollitem_t> items;
+    membership_.inbox->poll_for(items);
+    connection_->poll_for(items);
+    const bool waits = connection_->state() == Connection::State::kConnecting;
+    wait_readable(items, std::min({deadline_, membership_.inbox->next_watch(),
+                                   connection_->next_update(), waits ? next_inquiry_ : deadline_}));
+    while (auto incoming = membership_.inbox->receive()) take(std::move(*incoming));
+    membership_.inbox->watch();
+    if (membership_.inbox->has_moved(kCoordinator)) connection_->note_life();
+    if (connection_->update(true) == Connection::State::kDown) fail();
+    while (const auto answer = connection_->receive()) {
+      if (answer->has_clock()) clock_ = answer->clock();
+      if (answer->has_directory()) directory_ = answer->directory();
+    }
+    if (Clock::now() >= deadline_) give_up();
+    if (connection_->state() == Connection::State::kConnecting) inquire();
+  }
+
+  // From peers that have begun already, from the coordinator, and from strangers.
+  void take(Incoming incoming) {
+    if (membership_.identities.contains(incoming.identity)) {
+      membership_.early.push_back(std::move(incoming));
+      return;
+    }
+    try {
+      if (incoming.frames.empty()) return;
+      wire::Envelope envelope;
+      parse_envelope(incoming.frames.front().bytes, &envelope);
+      if (envelope.has_introduce()) {
+        take_introduction(membership_, incoming.identity, envelope.introduce(), true);
+      } else if (envelope.has_join()) {
+        send_away(membership_, incoming.identity);
       }
-      if (const auto incoming = connection_->receive()) return accept(*incoming);
-      if (Clock::now() >= deadline_) {
-        throw WorldError(fmt::format(
-            "the coordinator at {} did not {} within {}{}", coordinator_.text(), what,
-            format_quantity(options_.net.join_timeout.count(), Unit::kSeconds),
-            was_up ? ""
-                   : ": nobody accepts connections there; start it first and check the address"));
-      }
-      std::vector<zmq::pollitem_t> items{poll_item(connection_->socket()),
-                                         poll_item(connection_->monitor())};
-      wait_readable(items, deadline_);
+    } catch (const InputError&) {  // a stranger's
     }
   }
 
-  wire::Envelope accept(const Incoming& incoming) {
-    wire::Envelope envelope;
-    try {
-      if (incoming.frames.empty()) throw InputError("message: no frames");
-      parse_envelope(incoming.frames.front().bytes, &envelope);
-    } catch (const InputError& error) {
-      nonsense(error.what());
-    }
-    if (envelope.has_refused()) {
+  // Whether it is another server that is there: waiting for it is of no use.
+  void inquire() {
+    const Clock::time_point now = Clock::now();
+    if (now < next_inquiry_) return;
+    next_inquiry_ = now + kInquiryInterval;
+    if (!connection_->is_odd()) return;
+    const Listener listener = who_listens(membership_.peers.at(kCoordinator).address);
+    if (!listener.foreign) return;
+    throw WorldError(fmt::format("no coordinator was found at {}: {}; check the address",
+                                 coordinator_.text(), listener.words));
+  }
+
+  [[noreturn]] void fail() {
+    if (connection_->refused()) {
       throw WorldError(fmt::format("the coordinator at {} refuses this worker: {}",
-                                   coordinator_.text(), one_line(envelope.refused().reason())));
+                                   coordinator_.text(), connection_->reason()));
     }
-    if (envelope.has_directory()) directory_ = envelope.directory();
-    return envelope;
+    throw WorldError(fmt::format("the coordinator at {} was lost before all devices had joined: {}",
+                                 coordinator_.text(), connection_->reason()));
+  }
+
+  [[noreturn]] void give_up() {
+    if (connection_->state() == Connection::State::kUp) {
+      throw WorldError(fmt::format(
+          "the coordinator at {} did not tell that all devices have joined", coordinator_.text()));
+    }
+    throw WorldError(fmt::format(
+        "no coordinator was found at {} within {}: {}; start it first and check the address",
+        coordinator_.text(), format_quantity(options_.net.join_timeout.count(), Unit::kSeconds),
+        who_listens(membership_.peers.at(kCoordinator).address).words));
   }
 
   [[noreturn]] void nonsense(const std::string& what) {
@@ -133,9 +176,11 @@ class Joining {
 
   const NetWorkerOptions& options_;
   const Address coordinator_;
-  const Clock::time_point deadline_;
+  Clock::time_point deadline_;
+  Clock::time_point next_inquiry_ = Clock::now() + kInquiryInterval;
   Membership membership_;
   Connection* connection_ = nullptr;
+  std::optional<wire::Clock> clock_;
   std::optional<wire::Directory> directory_;
 };
 
@@ -156,6 +201,49 @@ std::string advertised_address(const NetOptions& options, int port, const std::s
   }
   address.port = std::to_string(port);
   return parse_address(address.text()).text();
+}
+
+std::string take_introduction(Membership& membership, const std::string& identity,
+                              const wire::Introduce& introduction, bool expected) {
+  const DeviceName& name = introduction.name();
+  std::string reason;
+  if (!expected || introduction.key() != membership.key || name == membership.self) {
+    reason = fmt::format("it says it is '{}' and is not", one_line(name));
+  }
+  for (const auto& [other, taken] : membership.identities) {
+    if (reason.empty() && taken == name && other != identity && membership.inbox->is_open(other)) {
+      reason = fmt::format("'{}' is connected already", one_line(name));
+    }
+  }
+  wire::Envelope answer;
+  if (reason.empty()) {
+    membership.identities[identity] = name;
+    membership.inbox->identify(identity, name);
+    answer.mutable_welcome();
+  } else {
+    answer.mutable_refused()->set_reason(reason);
+    answer.mutable_refused()->set_protocol(kWireProtocol);
+  }
+  membership.inbox->reply(identity, answer);
+  return reason;
+}
+
+void send_away(Membership& membership, const std::string& identity) {
+  wire::Envelope refusal;
+  refusal.mutable_refused()->set_reason(
+      membership.self == kCoordinator
+          ? "the run has begun without it"
+          : fmt::format("this is the worker '{}' and no coordinator", membership.self));
+  refusal.mutable_refused()->set_protocol(kWireProtocol);
+  membership.inbox->reply(identity, refusal);
+}
+
+std::unique_ptr<Connection> connect_to(const Membership& membership, const PeerAddress& peer) {
+  wire::Envelope introduction;
+  introduction.mutable_introduce()->set_name(membership.self);
+  introduction.mutable_introduce()->set_key(peer.key);
+  return std::make_unique<Connection>(*membership.context, peer.address,
+                                      membership.options.loss_timeout, std::move(introduction));
 }
 
 Membership join(const NetWorkerOptions& options) { return Joining(options).run(); }

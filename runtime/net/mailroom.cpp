@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/net/joining.h"
 
 namespace lingua::internal {
 namespace {
@@ -112,26 +113,19 @@ void Mailroom::loop() {
   while (take_outgoing()) {
     take_incoming();
     watch_connections();
-    wait();
+    wait({{nullptr, wake_, ZMQ_POLLIN, 0}}, Clock::now() + std::chrono::hours(1));
   }
 }
 
-void Mailroom::wait() {
-  std::vector<zmq::pollitem_t> items{{nullptr, wake_, ZMQ_POLLIN, 0},
-                                     poll_item(membership_.inbox->socket())};
+void Mailroom::wait(std::vector<zmq::pollitem_t> items, Clock::time_point deadline) {
+  membership_.inbox->poll_for(items);
+  deadline = std::min(deadline, membership_.inbox->next_watch());
   for (auto& [name, connection] : membership_.connections) {
-    items.push_back(poll_item(connection->monitor()));
+    connection->poll_for(items);
+    deadline = std::min(deadline, connection->next_update());
   }
-  wait_readable(items, next_deadline());
-}
-
-Clock::time_point Mailroom::next_deadline() const {
-  Clock::time_point next = Clock::now() + std::chrono::hours(1);
-  for (const auto& [name, connection] : membership_.connections) {
-    if (const auto deadline = connection->deadline()) next = std::min(next, *deadline);
-  }
-  for (const auto& [name, suspicion] : suspicions_) next = std::min(next, suspicion.until);
-  return next;
+  for (const auto& [name, suspicion] : suspicions_) deadline = std::min(deadline, suspicion.until);
+  wait_readable(items, deadline);
 }
 
 bool Mailroom::take_outgoing() {
@@ -155,19 +149,13 @@ void Mailroom::send_out(Outgoing outgoing) {
   if (found == membership_.connections.end()) {
     const PeerAddress& peer = peers_.at(to);
     try {
-      auto connection = std::make_unique<Connection>(*membership_.context, peer.address,
-                                                     membership_.options.loss_timeout);
-      found = membership_.connections.emplace(to, std::move(connection)).first;
+      found = membership_.connections.emplace(to, connect_to(membership_, peer)).first;
     } catch (const zmq::error_t& error) {
-      lose(to, fmt::format("it cannot be reached at {}: {}", peer.address, error.what()));
+      lose(to, fmt::format("it cannot be reached at {}: {}", peer.address.text(), error.what()));
       return;
     }
-    wire::Envelope envelope;
-    envelope.mutable_introduce()->set_name(membership_.self);
-    envelope.mutable_introduce()->set_key(peer.key);
-    found->second->send(envelope);
   }
-  found->second->send(outgoing.frames);
+  found->second->send(std::move(outgoing.frames));
 }
 
 void Mailroom::take_incoming() {
@@ -213,14 +201,17 @@ void Mailroom::handle(Incoming incoming) {
 
 void Mailroom::handle_transport(const std::string& identity, const DeviceName& from,
                                 const wire::Envelope& envelope) {
+  if (envelope.has_join()) {
+    send_away(membership_, identity);
+    return;
+  }
+  if (envelope.has_introduce()) {
+    introduce(identity, envelope.introduce());
+    return;
+  }
+  if (from.empty()) throw InputError("message: the sender has not said who it is");
   wire::Envelope answer;
   switch (envelope.body_case()) {
-    case wire::Envelope::kIntroduce: introduce(identity, envelope.introduce()); return;
-    case wire::Envelope::kJoin:
-      answer.mutable_refused()->set_reason("the run has begun without it");
-      answer.mutable_refused()->set_protocol(kWireProtocol);
-      membership_.inbox->reply(identity, answer);
-      return;
     case wire::Envelope::kJoined: return;
     case wire::Envelope::kClock:
       answer.mutable_clock()->set_round(envelope.clock().round());
@@ -230,23 +221,16 @@ void Mailroom::handle_transport(const std::string& identity, const DeviceName& f
     case wire::Envelope::kGoodbye:
       answer.mutable_farewell();
       membership_.inbox->reply(identity, answer);
-      if (!from.empty()) lose(from, "it has left");
+      lose(from, "it has left");
       return;
     default: throw InputError("message: kind: not for an inbox");
   }
 }
 
 void Mailroom::introduce(const std::string& identity, const wire::Introduce& introduction) {
-  const DeviceName& name = introduction.name();
-  const bool known = peers_.count(name) == 1 && introduction.key() == membership_.key;
-  const bool taken = std::any_of(
-      membership_.identities.begin(), membership_.identities.end(),
-      [&](const auto& entry) { return entry.first == identity || entry.second == name; });
-  if (!known || taken) {
-    ignore_stranger(fmt::format("it says it is '{}' and is not", one_line(name)));
-    return;
-  }
-  membership_.identities.emplace(identity, name);
+  const bool expected = peers_.contains(introduction.name());
+  const std::string problem = take_introduction(membership_, identity, introduction, expected);
+  if (!problem.empty()) ignore_stranger(problem);
 }
 
 void Mailroom::ignore_stranger(const std::string& why) {
@@ -256,8 +240,12 @@ void Mailroom::ignore_stranger(const std::string& why) {
 }
 
 void Mailroom::watch_connections() {
+  membership_.inbox->watch();
   const Clock::time_point now = Clock::now();
   for (auto it = membership_.connections.begin(); it != membership_.connections.end();) {
+    if (now >= it->second->next_update() && membership_.inbox->has_moved(it->first)) {
+      it->second->note_life();
+    }
     if (it->second->update() == Connection::State::kDown) {
       suspicions_.emplace(it->first, Suspicion{now + kGrace, it->second->reason()});
       it = membership_.connections.erase(it);
@@ -293,12 +281,7 @@ void Mailroom::say_goodbye() {
   }
   const Clock::time_point deadline = Clock::now() + kLinger;
   while (!waiting.empty() && Clock::now() < deadline) {
-    std::vector<zmq::pollitem_t> items{poll_item(membership_.inbox->socket())};
-    for (const DeviceName& name : waiting) {
-      items.push_back(poll_item(membership_.connections.at(name)->monitor()));
-      items.push_back(poll_item(membership_.connections.at(name)->socket()));
-    }
-    wait_readable(items, deadline);
+    wait({}, deadline);
     take_incoming();
     watch_connections();
     std::erase_if(waiting, [&](const DeviceName& name) {

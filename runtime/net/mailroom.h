@@ -47,7 +47,7 @@ class Mailroom {
   // All below: the background thread.
   void run();
   void loop();
-  void wait();
+  void wait(std::vector<zmq::pollitem_t> items, Clock::time_point deadline);
   bool take_outgoing();  // false: it is time to end
   void send_out(Outgoing outgoing);
   void take_incoming();
@@ -60,7 +60,6 @@ class Mailroom {
   void lose(const DeviceName& peer, const std::string& reason);
   void say_goodbye();
   void deliver(Message message);
-  Clock::time_point next_deadline() const;
 
   const RunClock clock_;
   const std::map<DeviceName, PeerAddress> peers_;

@@ -135,13 +135,19 @@ WorldError network_failed(const zmq::error_t& error) {
   return WorldError(fmt::format("the network failed on this side: {}", error.what()));
 }
 
+// The options with an address in numbers to listen on.
+NetOptions bound(NetOptions options, const internal::Inbox& inbox) {
+  options.listen = inbox.endpoint();
+  return options;
+}
+
 Membership coordinator_membership(const NetOptions& options) {
   Membership membership;
   membership.self = kCoordinator;
   membership.key = internal::random_key();
   membership.options = options;
   membership.clock.emplace(internal::Clock::now());
-  membership.context = std::make_unique<zmq::context_t>();
+  membership.context = internal::make_context();
   membership.inbox = std::make_unique<internal::Inbox>(*membership.context, options);
   return membership;
 }
@@ -152,7 +158,8 @@ class NetCoordinator::Impl {
  public:
   explicit Impl(const NetOptions& options)
       : membership(coordinator_membership(options)),
-        address(internal::advertised_address(options, membership.inbox->port(), kAnywhere)),
+        address(internal::advertised_address(bound(options, *membership.inbox),
+                                             membership.inbox->port(), kAnywhere)),
         device(*membership.clock) {}
 
   Membership membership;

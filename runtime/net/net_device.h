@@ -5,9 +5,10 @@
 // and the address of its own inbox; the coordinator tells all workers who listens where.
 // Clock: now() counts from the coordinator's start; a worker estimates its offset when it joins
 // (the exchange with the shortest round trip of several).
-// Losses: a peer whose connection breaks, that misses heartbeats for `loss_timeout` or that ends in
-// order becomes one PeerLost message, after all that it sent. The coordinator sees every worker's
-// loss, a worker the coordinator's and that of each worker to which it has sent something.
+// Losses: a peer that cannot be reached, whose connection breaks, over whose connections no byte moves
+// for `loss_timeout` or that ends in order becomes one PeerLost message, after all that it sent. The
+// coordinator sees every worker's loss, a worker the coordinator's and that of each worker to which
+// it has sent something.
 // Ending: the destructors wait until peers have what was sent, at most two seconds.
 // Threads: one background thread owns all sockets; the Device belongs to its one user.
 // Errors: WorldError for a port in use or an address that is none; a message that cannot be decoded
@@ -23,15 +24,22 @@
 
 namespace lingua {
 
+// What is wrong with an address to connect to, or to listen on, as it is written; empty when nothing
+// is.
+std::string coordinator_address_problem(const std::string& text);
+std::string listen_address_problem(const std::string& text);
+
 struct NetOptions {
   // Own inbox. "tcp://*:*" listens on all interfaces and any free port.
   std::string listen = "tcp://127.0.0.1:*";
   // The host under which others reach the inbox; empty: the host of `listen`, or, when that means
   // all interfaces, the address from which this machine reaches the coordinator (the network).
   std::string advertise;
-  // How long a peer may say nothing before it is taken for lost. One that ends is noticed at once, so
-  // this is for machines that vanish and links that are cut; a slow link is silent for seconds.
+  // How long no byte may move before a peer is taken for lost. One that ends is noticed at once, so
+  // this is for machines that vanish and links that are cut; a phone may be silent for seconds.
   Seconds loss_timeout{10};
+  // The coordinator's: for all workers to come. A worker's: for the coordinator to take it in; from
+  // then on it waits as long as the coordinator does.
   Seconds join_timeout{30};
 };
 
@@ -49,8 +57,10 @@ class NetCoordinator {
   // Waits until the named devices have said Hello and know each other's addresses. `alive` is asked
   // while waiting and throws when a local worker process has died.
   // Called once; before it device() has a clock and no peers.
-  // Errors: WorldError names who is missing when join_timeout passes, a name that joins twice, and
-  // a device that speaks another version of the protocol or cannot be reached.
+  // Who cannot be taken in (a name in use or unknown, another version, an address where it does not
+  // answer) is refused, with a line on stderr, and who is lost may come again.
+  // Errors: WorldError names who is missing when join_timeout passes, and who is lost when all had
+  // joined.
   std::vector<DeviceSpec> wait_for(const std::vector<DeviceName>& names,
                                    const std::function<void()>& alive);
 
@@ -75,7 +85,8 @@ struct NetWorkerOptions {
 };
 
 // A worker's side: connects, says Hello, and returns once the coordinator has answered with the
-// directory of all peers. Errors: WorldError when it does not within join_timeout.
+// directory of all peers. Errors: WorldError when it is not taken in within join_timeout, or the
+// coordinator sends it away.
 std::unique_ptr<Device> join_as_worker(const NetWorkerOptions& options,
                                        std::unique_ptr<Executor> executor);
 

@@ -2,13 +2,18 @@
 // The sockets of one process: an inbox that peers connect to, and a connection to each peer's
 // inbox.
 //
+// Who connects to an inbox says who it is (Join, Introduce) and sends nothing else until it has been
+// welcomed; until then it is a stranger, of whom little is kept: see Inbox.
 // A peer that closes or crashes breaks the connection to its inbox, and the operating system tells
-// at once; one that hangs or vanishes misses heartbeats. Connections are never re-made: a peer is
-// either the process that joined or lost. Threads: none of this is thread-safe; one thread at a
-// time owns it.
+// at once. One that hangs, vanishes or is cut off is known by silence: no byte comes from it, and
+// none of those that wait to be sent is confirmed by its kernel. ZeroMQ pings so that bytes come
+// while all is well; a ping that waits behind a large message on a slow link is no silence.
+// Connections are never re-made: a peer is either the process that joined or lost.
+// Threads: none of this is thread-safe; one thread at a time owns it.
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -17,6 +22,7 @@
 
 #include "runtime/base/plain_text.h"
 #include "runtime/net/net_device.h"
+#include "runtime/net/tcp.h"
 #include "runtime/net/wire.h"
 #include "runtime/net/wire_internal.h"
 
@@ -41,57 +47,133 @@ struct Incoming {
   std::vector<Frame> frames;
 };
 
+// What a socket's monitor tells: which event, and its value (a descriptor or an error).
+class Monitor {
+ public:
+  Monitor(zmq::context_t& context, zmq::socket_t& socket, int events);
+  ~Monitor();
+  Monitor(const Monitor&) = delete;
+  Monitor& operator=(const Monitor&) = delete;
+  struct Event {
+    int kind = 0;
+    int value = 0;
+  };
+  std::optional<Event> next();
+  zmq::socket_t& socket() { return events_; }
+
+ private:
+  zmq::socket_t& watched_;
+  zmq::socket_t events_;
+};
+
+// Strangers are bounded: by number (the oldest goes), by bytes and by time. A message of theirs that
+// never ends is not kept, though ZeroMQ itself has no such bound.
 class Inbox {
  public:
   // Errors: WorldError for a port in use or an address that is none.
   Inbox(zmq::context_t& context, const NetOptions& options);
 
   int port() const { return port_; }
-  zmq::socket_t& socket() { return socket_; }
+  std::string address() const;                               // as given, with its port: for people
+  const std::string& endpoint() const { return endpoint_; }  // the host as a number, or 0.0.0.0
+  void poll_for(std::vector<zmq::pollitem_t>& items);
+
   std::optional<Incoming> receive();
   // Answers over the connection of a message. Dropped when that is gone.
   void reply(const std::string& identity, const wire::Envelope& envelope);
+  // Who sends over this connection is no stranger.
+  void identify(const std::string& identity, const DeviceName& name);
+  // Whether the connection of a message is still there.
+  bool is_open(const std::string& identity) const;
+
+  // Sees who came and went, and breaks the connections of strangers beyond the bounds.
+  void watch();
+  // When watch() has to be called at the latest.
+  Clock::time_point next_watch() const;
+  // Bytes have come from a peer since this was asked last.
+  bool has_moved(const DeviceName& name);
 
  private:
+  struct Guest {
+    FileDescriptor connection;
+    Clock::time_point since;
+    std::string identity;
+    DeviceName name;  // empty: a stranger
+    std::uint64_t received = 0;
+    bool broken = false;
+  };
+  void welcome(int descriptor);
+  void read_monitor();
+
   zmq::socket_t socket_;
+  Monitor monitor_;
+  const Seconds stranger_time_;
+  std::size_t most_strangers_ = 0;
+  std::string host_;
+  std::string endpoint_;
   int port_ = 0;
+  std::map<int, Guest> guests_;             // by ZeroMQ's descriptor
+  std::map<std::string, int> descriptors_;  // by identity, of guests that have sent something
 };
 
 class Connection {
  public:
-  Connection(zmq::context_t& context, const std::string& address, Seconds loss_timeout);
-  ~Connection();
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  // `introduction`, Join or Introduce, is the first message; others wait until it is answered.
+  Connection(zmq::context_t& context, const Address& numeric, Seconds loss_timeout,
+             wire::Envelope introduction);
 
   enum class State { kConnecting, kUp, kDown };
   State state() const { return state_; }
-  // Reads what the monitor has to say, and gives up connecting after loss_timeout (`patient` ones
-  // go on for ever).
+  // Reads what has come. A connection goes down when it breaks, when nothing moves for
+  // loss_timeout, when the peer refuses, and when it is not up within loss_timeout (`patient` ones
+  // go on trying for ever).
   State update(bool patient = false);
   // When update() has to be called at the latest.
-  std::optional<Clock::time_point> deadline() const;
+  Clock::time_point next_update() const { return next_look_; }
   const std::string& reason() const { return reason_; }  // when kDown
+  bool refused() const { return refused_; }              // why it is kDown
+  // Somebody accepted a connection and did not greet as ZeroMQ does, for two seconds or at all.
+  bool is_odd() const;
+  Seconds wait() const { return wait_; }  // as Welcome said
+  // A sign of life came another way.
+  void note_life() { silence_ = Seconds(0); }
 
-  void send(const std::vector<Frame>& frames);
+  void send(std::vector<Frame> frames);
   void send(const wire::Envelope& envelope);
-  std::optional<Incoming> receive();  // what the peer answers over this connection
+  std::optional<wire::Envelope> receive();  // what the peer answers over this connection
 
-  zmq::socket_t& socket() { return socket_; }
-  zmq::socket_t& monitor() { return monitor_; }
+  void poll_for(std::vector<zmq::pollitem_t>& items);
 
  private:
-  std::string address_;
+  void read_monitor();
+  void read_answers();
+  void look();
+  void go_down(std::string reason);
+
+  const std::string address_;
+  const Seconds loss_timeout_;
+  const wire::Envelope introduction_;
   zmq::socket_t socket_;
-  zmq::socket_t monitor_;
+  Monitor monitor_;
+  FileDescriptor connection_;
   State state_ = State::kConnecting;
   Clock::time_point give_up_;
+  Clock::time_point looked_;
+  Clock::time_point next_look_;
+  TcpCounts counts_;
+  Seconds silence_{0};
+  Seconds wait_{0};
   std::string reason_;
+  bool refused_ = false;
+  bool odd_ = false;
+  std::optional<Clock::time_point> accepted_;  // and not greeted yet
+  std::deque<std::vector<Frame>> waiting_;     // to be welcomed
+  std::deque<wire::Envelope> answers_;
 };
 
 // Where a peer listens, and what to quote when connecting to it.
 struct PeerAddress {
-  std::string address;
+  Address address;  // numeric
   std::uint64_t key = 0;
 };
 
@@ -111,7 +193,9 @@ struct Membership {
   std::vector<Incoming> early;  // messages that came while joining
 };
 
-// Waits until something can be read from one of them, at most `timeout`.
+std::unique_ptr<zmq::context_t> make_context();
+
+// Waits until something can be read from one of them, at most until `deadline`.
 void wait_readable(std::vector<zmq::pollitem_t>& items, Clock::time_point deadline);
 zmq::pollitem_t poll_item(zmq::socket_t& socket);
 

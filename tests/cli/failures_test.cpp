@@ -113,10 +113,27 @@ TEST_F(LinguaTest, WorkersJoinFromAnywhere) {
 TEST_F(LinguaTest, NamesTheWorkersThatDoNotCome) {
   expect_refused(lingua({"run", "--cluster", kThreePhones, "--listen", "tcp://127.0.0.1:*",
                          "--join-timeout", "1", "--model", tiny_model()}),
-                 5, {"xiaomi-14", "oneplus-9"});
+                 5, {"xiaomi-14", "oneplus-9", "at tcp://127.0.0.1:"});
   expect_refused(lingua({"worker", "--coordinator", "tcp://127.0.0.1:1", "--name", "x",
                          "--join-timeout", "1"}),
-                 5, {"127.0.0.1:1"});
+                 5, {"127.0.0.1:1", "nothing listens there", "start it first"});
+  expect_refused(lingua({"worker", "--coordinator", "tcp://no.such.host.invalid:5555", "--name",
+                         "x", "--join-timeout", "1"}),
+                 5, {"'no.such.host.invalid' does not resolve"});
+}
+
+TEST_F(LinguaTest, RefusesAddressesThatAreNone) {
+  for (const std::string address :
+       {"127.0.0.1:5555", "ipc:///tmp/x", "tcp://host", "tcp://host:0"}) {
+    expect_refused(lingua({"worker", "--coordinator", address, "--name", "x"}), 2,
+                   {"--coordinator", address + "' is no address", "write tcp://HOST:PORT"});
+    expect_refused(lingua({"worker", "--coordinator", "tcp://127.0.0.1:1", "--name", "x",
+                           "--listen", address}),
+                   2, {"--listen", "is no address", "* for either"});
+  }
+  expect_refused(
+      lingua({"run", "--cluster", kThreePhones, "--listen", "5555", "--model", tiny_model()}), 2,
+      {"--listen", "'5555' is no address"});
 }
 
 TEST_F(LinguaTest, NamesAPortInUse) {

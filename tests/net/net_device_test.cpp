@@ -1,49 +1,17 @@
 #include "runtime/net/net_device.h"
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <csignal>
-#include <future>
-#include <thread>
 
-#include "runtime/base/errors.h"
-#include "runtime/net/address.h"
-#include "runtime/net/joining.h"
-#include "runtime/net/local_processes.h"
-#include "tests/net/null_executor.h"
+#include "tests/net/raw_peers.h"
 
 namespace lingua {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-NetOptions quick(double join_timeout_s = 0.3) {
-  NetOptions options;
-  options.join_timeout = Seconds(join_timeout_s);
-  return options;
-}
-
-template <class Function>
-std::string world_error(Function function) {
-  try {
-    function();
-  } catch (const WorldError& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-std::unique_ptr<Device> join(const DeviceName& name, const std::string& address,
-                             const NetOptions& options = {}) {
-  return join_as_worker({spec_of(name), address, options, {}}, std::make_unique<NullExecutor>());
-}
-
-LocalProcess peer_process(const DeviceName& name, const std::string& address) {
-  return {name, {NET_PEER, name, address}, {}, {}};
-}
 
 // What the coordinator is told next of a loss.
 std::optional<Message> next_loss(Device& device, Seconds within) {
@@ -52,30 +20,6 @@ std::optional<Message> next_loss(Device& device, Seconds within) {
     if (std::holds_alternative<PeerLost>(message->body)) return message;
   }
   return std::nullopt;
-}
-
-// A worker of which the test holds the bare sockets.
-struct RawRun {
-  RawRun() {
-    auto joined = std::async(std::launch::async, [this] {
-      NetWorkerOptions options;
-      options.spec = spec_of("raw");
-      options.coordinator = coordinator.address();
-      return internal::join(options);
-    });
-    coordinator.wait_for({"raw"}, [] {});
-    raw = joined.get();
-  }
-
-  internal::Connection& to_coordinator() { return *raw.connections.at(kCoordinator); }
-
-  NetCoordinator coordinator{NetOptions{}};
-  internal::Membership raw;
-};
-
-Frame text_frame(const std::string& text) {
-  auto owner = std::make_shared<const std::string>(text);
-  return {*owner, owner};
 }
 
 // A worker whose user computes and does not listen; and what it is told then.
@@ -122,151 +66,6 @@ TEST(UnheardEnd, IsNotToldToWhoListens) {
   coordinator.device().send("deaf", Stop{});
   EXPECT_TRUE(worker.device->receive(worker.device->now() + Seconds(5)));
   EXPECT_FALSE(worker.is_told_within(1));
-}
-
-TEST(NetAddress, AcceptsHostsAndPortsAndNothingElse) {
-  EXPECT_EQ(internal::parse_address("tcp://phone-1.local:80").host, "phone-1.local");
-  EXPECT_EQ(internal::parse_listen_address("tcp://*:*").port, "*");
-  for (const char* text :
-       {"", "tcp://", "tcp://:1", "tcp://a", "tcp://a:", "tcp://a:0", "tcp://a:65536", "tcp://a:1x",
-        "tcp://a b:1", "tcp://*:1", "udp://a:1", "a:1", "tcp://a:*"}) {
-    EXPECT_THROW(internal::parse_address(text), WorldError) << text;
-  }
-}
-
-TEST(NetAddress, AnInboxOnAllInterfacesIsAdvertisedByTheWayToTheCoordinator) {
-  NetOptions options;
-  options.listen = "tcp://*:*";
-  EXPECT_EQ(internal::advertised_address(options, 5000, "127.0.0.1"), "tcp://127.0.0.1:5000");
-  options.advertise = "phone1.lan";
-  EXPECT_EQ(internal::advertised_address(options, 5000, "127.0.0.1"), "tcp://phone1.lan:5000");
-}
-
-TEST(NetCoordinator, SaysThatThePortIsInUse) {
-  NetCoordinator first({});
-  NetOptions options;
-  options.listen = first.address();
-  EXPECT_THAT(world_error([&] { NetCoordinator second(options); }),
-              AllOf(HasSubstr(first.address()), HasSubstr("address already in use")));
-}
-
-TEST(NetCoordinator, RefusesAnAddressThatIsNone) {
-  NetOptions options;
-  options.listen = "127.0.0.1:80";
-  EXPECT_THAT(world_error([&] { NetCoordinator c(options); }),
-              AllOf(HasSubstr("'127.0.0.1:80'"), HasSubstr("tcp://HOST:PORT")));
-  options.listen = "tcp://203.0.113.7:*";
-  EXPECT_THAT(world_error([&] { NetCoordinator c(options); }), HasSubstr("cannot listen"));
-}
-
-TEST(NetCoordinator, NamesWhoIsMissingWhenTheTimeIsOver) {
-  NetCoordinator coordinator(quick(1));
-  auto worker = std::async(std::launch::async, [&] {
-    return world_error([&] { join("phone1", coordinator.address(), quick(2)); });
-  });
-  EXPECT_THAT(world_error([&] {
-                coordinator.wait_for({"phone1", "phone2"}, [] {});
-              }),
-              AllOf(HasSubstr("1 of 2"), HasSubstr("phone2 missing")));
-}
-
-TEST(NetCoordinator, AsksWhetherLocalWorkersLiveWhileItWaits) {
-  NetCoordinator coordinator({});
-  const auto dead = [] { throw WorldError("worker phone1 was killed"); };
-  EXPECT_EQ(world_error([&] { coordinator.wait_for({"phone1"}, dead); }),
-            "worker phone1 was killed");
-}
-
-TEST(NetCoordinator, RefusesANameThatJoinsTwice) {
-  NetCoordinator coordinator({});
-  const auto second = [&] {
-    return world_error([&] { join("phone1", coordinator.address(), quick(2)); });
-  };
-  auto a = std::async(std::launch::async, second);
-  auto b = std::async(std::launch::async, second);
-  EXPECT_THAT(world_error([&] {
-                coordinator.wait_for({"phone1", "phone2"}, [] {});
-              }),
-              HasSubstr("'phone1' joins twice"));
-}
-
-TEST(NetCoordinator, RefusesADeviceThatTheRunDoesNotHave) {
-  NetCoordinator coordinator(quick());
-  auto worker = std::async(std::launch::async, [&] {
-    return world_error([&] { join("tablet", coordinator.address()); });
-  });
-  EXPECT_THAT(world_error([&] { coordinator.wait_for({"phone1"}, [] {}); }),
-              HasSubstr("phone1 missing"));
-  EXPECT_THAT(worker.get(), AllOf(HasSubstr("no device 'tablet'"), HasSubstr("phone1")));
-}
-
-TEST(NetCoordinator, RefusesAnotherVersionOfTheProtocolOnBothSides) {
-  NetCoordinator coordinator({});
-  zmq::context_t context;
-  internal::Connection worker(context, coordinator.address(), Seconds(3));
-  wire::Envelope join;
-  join.mutable_join()->set_protocol(kWireProtocol + 1);
-  join.mutable_join()->mutable_spec()->set_name("phone1");
-  worker.send(join);
-  EXPECT_THAT(world_error([&] { coordinator.wait_for({"phone1"}, [] {}); }),
-              AllOf(HasSubstr("phone1"), HasSubstr(fmt::format("protocol {}", kWireProtocol + 1)),
-                    HasSubstr("install the same version")));
-  std::optional<internal::Incoming> answer;
-  for (int i = 0; i < 500 && !answer; ++i) {
-    answer = worker.receive();
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  ASSERT_TRUE(answer.has_value());
-  wire::Envelope refusal;
-  internal::parse_envelope(answer->frames.at(0).bytes, &refusal);
-  EXPECT_TRUE(refusal.has_refused());
-  EXPECT_THAT(refusal.refused().reason(), HasSubstr("install the same version"));
-}
-
-TEST(NetCoordinator, RefusesWhoComesWhenTheRunHasBegun) {
-  RawRun run;
-  EXPECT_THAT(world_error([&] { join("late", run.coordinator.address()); }),
-              HasSubstr("the run has begun"));
-}
-
-TEST(NetWorker, SaysThatNobodyIsThere) {
-  std::string address;
-  { address = NetCoordinator({}).address(); }
-  EXPECT_THAT(world_error([&] { join("phone1", address, quick()); }),
-              AllOf(HasSubstr(address), HasSubstr("nobody accepts connections")));
-}
-
-TEST(NetWorker, SaysThatTheOthersAreMissing) {
-  NetCoordinator coordinator({});
-  auto worker = std::async(std::launch::async, [&] {
-    return world_error([&] { join("phone1", coordinator.address(), quick()); });
-  });
-  NetOptions options;
-  const auto stop = [&] {
-    if (worker.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
-      throw WorldError("over");
-  };
-  EXPECT_THAT(world_error([&] {
-                coordinator.wait_for({"phone1", "phone2"}, stop);
-              }),
-              ::testing::AnyOf(HasSubstr("over"), HasSubstr("'phone1' was lost while joining")));
-  EXPECT_THAT(worker.get(), HasSubstr("did not tell that all devices have joined"));
-}
-
-TEST(NetWorker, IsGivenAtItsCoordinatorAsItIs) {
-  NetCoordinator coordinator({});
-  NetOptions everywhere;
-  everywhere.listen = "tcp://*:*";
-  auto joined = std::async(std::launch::async,
-                           [&] { return join("phone1", coordinator.address(), everywhere); });
-  const auto specs = coordinator.wait_for({"phone1"}, [] {});
-  const auto worker = joined.get();
-  ASSERT_EQ(specs.size(), 1U);
-  EXPECT_EQ(specs[0].name, "phone1");
-  EXPECT_EQ(specs[0].flops_per_s, 1e9);
-  EXPECT_NEAR(worker->now().count(), coordinator.device().now().count(), 0.005);
-  EXPECT_GT(worker->telemetry().free_memory_bytes, 0);
-  EXPECT_GE(worker->telemetry().load, 0);
 }
 
 TEST(NetDevice, OrderHoldsUnderLoad) {
@@ -337,6 +136,23 @@ TEST(NetDevice, APeerThatHangsMissesHeartbeatsAndIsLost) {
   EXPECT_FALSE(next_loss(coordinator.device(), Seconds(1.5)).has_value());
   kill(victim, SIGSTOP);
   EXPECT_TRUE(next_loss(coordinator.device(), Seconds(2)).has_value());
+  kill(victim, SIGCONT);
+}
+
+// Its kernel takes what fits its buffers, and confirms it.
+TEST(NetDevice, APeerThatHangsInALargeMessageIsLost) {
+  NetOptions options;
+  options.loss_timeout = Seconds(0.8);
+  NetCoordinator coordinator(options);
+  LocalProcesses processes;
+  const pid_t victim = processes.start(peer_process("phone1", coordinator.address()));
+  coordinator.wait_for({"phone1"}, [&] { processes.check(); });
+  kill(victim, SIGSTOP);
+  Activations large;
+  large.values = {0};
+  large.tensors = {{DType::kUInt8, {64 << 20}, allocate_bytes(64 << 20)}};
+  coordinator.device().send("phone1", large);
+  EXPECT_TRUE(next_loss(coordinator.device(), Seconds(3)).has_value());
   kill(victim, SIGCONT);
 }
 
@@ -415,24 +231,96 @@ TEST(NetDevice, APeerThatSpeaksForTheTransportIsLost) {
 
 TEST(NetDevice, AStrangerIsIgnored) {
   RawRun run;
-  zmq::context_t context;
-  internal::Connection stranger(context, run.coordinator.address(), Seconds(3));
-  stranger.send({text_frame("GET / HTTP/1.1")});
   Message message;
   message.body = TokenMade{1, 2, 3};
-  stranger.send(encode(message));
   wire::Envelope introduction;
   introduction.mutable_introduce()->set_name("raw");
   introduction.mutable_introduce()->set_key(4711);
-  stranger.send(introduction);
-  stranger.send(encode(message));
-  message.body = TokenMade{7, 7, 7};
+  RawPeer stranger(run.coordinator.address(), introduction);
+  stranger.connection().send(encode(message));
+  EXPECT_EQ(stranger.settle(), internal::Connection::State::kDown);
+  EXPECT_THAT(stranger.connection().reason(), HasSubstr("says it is 'raw' and is not"));
+  BareSocket web(run.coordinator.address());
+  web.send("GET / HTTP/1.1\r\n\r\n");
+  BareSocket uninvited(run.coordinator.address());
+  const std::string token(encode(message).front().bytes);
+  uninvited.send(zmq_greeting() + '\0' + static_cast<char>(token.size()) + token);
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  message.body = TokenMade{7, 7, 7};
   run.to_coordinator().send(encode(message));
   const auto heard = run.coordinator.device().receive(Seconds(10));
   ASSERT_TRUE(heard.has_value());
   EXPECT_EQ(heard->from, "raw");
   EXPECT_EQ(std::get<TokenMade>(heard->body).request, 7);
+}
+
+// ZeroMQ holds a message of many parts until its last part has come.
+TEST(NetDevice, AStrangersMessageWithoutEndTakesNoMemory) {
+  RawRun run;
+  const double before = resident_mb();
+  std::string small;
+  for (int i = 0; i < 20000; ++i) small.append("\1\1x", 3);
+  std::string large("\3\0\0\0\0\0\x10\0\0", 9);  // a part of 1 MiB, and there is more
+  large.resize(large.size() + (1 << 20), 'x');
+  const std::string huge("\3\0\0\0\0\x40\0\0\0", 9);  // of 1 GiB
+  for (const auto& [first, rest] : {std::pair{small, small}, std::pair{large, large},
+                                    std::pair{huge, std::string(1 << 20, 'x')}}) {
+    BareSocket stranger(run.coordinator.address());
+    stranger.send(zmq_greeting() + first);
+    double most = 0;
+    for (int i = 0; i < 500 && stranger.send(rest); ++i) most = std::max(most, resident_mb());
+    EXPECT_LT(most - before, 50);
+    EXPECT_TRUE(stranger.closed_within(2000));
+  }
+}
+
+TEST(NetDevice, IdleStrangersLeaveRoomForOthers) {
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  NetCoordinator coordinator(quick(30));
+  rlimit few = before;
+  few.rlim_cur = 1024;  // 600 idle connections take two each, were they kept
+  setrlimit(RLIMIT_NOFILE, &few);
+  LocalProcesses processes;
+  auto joined = std::async(std::launch::async,
+                           [&] { return coordinator.wait_for({"phone1"}, [] {}).size(); });
+  std::vector<std::unique_ptr<BareSocket>> idle;
+  for (int i = 0; i < 600; ++i) {
+    idle.push_back(std::make_unique<BareSocket>(coordinator.address()));
+    if (idle.size() > 300) idle.erase(idle.begin());
+  }
+  processes.start(peer_process("phone1", coordinator.address()));
+  EXPECT_EQ(joined.get(), 1U);
+  setrlimit(RLIMIT_NOFILE, &before);
+}
+
+TEST(NetDevice, ManyConnectionsAtOnceNeitherEndNorDelayARun) {
+  RawRun run;
+  std::vector<std::unique_ptr<BareSocket>> idle;
+  for (int i = 0; i < 400; ++i) {
+    idle.push_back(std::make_unique<BareSocket>(run.coordinator.address()));
+  }
+  Message message;
+  message.body = TokenMade{7, 7, 7};
+  run.to_coordinator().send(encode(message));
+  const auto heard = run.coordinator.device().receive(run.coordinator.device().now() + Seconds(5));
+  ASSERT_TRUE(heard.has_value());
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  int closed = 0;
+  for (const auto& socket : idle) closed += socket->closed_within(0) ? 1 : 0;
+  EXPECT_GE(closed, 100) << "all but 256 at most";
+}
+
+TEST(NetDevice, APeerMayBeSilentForLongAndAStrangerMayNot) {
+  NetOptions options;
+  options.loss_timeout = Seconds(0.5);
+  NetCoordinator coordinator(options);
+  LocalProcesses processes;
+  processes.start(peer_process("phone1", coordinator.address()));
+  coordinator.wait_for({"phone1"}, [&] { processes.check(); });
+  BareSocket stranger(coordinator.address());
+  EXPECT_FALSE(next_loss(coordinator.device(), Seconds(6.5)).has_value());
+  EXPECT_TRUE(stranger.closed_within(0));
 }
 
 TEST(NetDevice, TimesOfAnotherAreHeldToWhatCanBe) {
