@@ -40,6 +40,7 @@ libprotobuf-dev        the wire format
 protobuf-compiler      the wire format
 libgtest-dev           tests
 libgmock-dev           tests
+iproute2               tests: networks that are slow or cut
 libbenchmark-dev       benchmarks
 clang                  fuzzing: the compiler that has libFuzzer
 libclang-rt-dev        fuzzing: libFuzzer itself

@@ -1,0 +1,263 @@
+#!/usr/bin/env bash
+# Cuts and slows the links of a running cluster, each machine a network namespace of its own.
+#   links_test.sh LINK_PEER few|all
+# A coordinator and three workers: each link is cut, one way and both, before weights come, while they
+# come and while tokens are made; each machine is unplugged; all links are slow. A run must end with
+# one line that names the link or the device, or go on, and leave no process. `few`: one of each kind.
+# Needs root (for the namespaces), ip and tc; without them it says so and ends with code 77 (skipped).
+set -uo pipefail
+
+readonly peer=$1 selection=$2
+readonly machines=(c w1 w2 w3) # the coordinator and its workers
+readonly links=("c w1" "c w2" "c w3" "w1 w2" "w2 w3" "w3 w1")
+readonly lanes=4 # clusters at once: each waits most of the time
+loss=1           # seconds without a byte
+tag=
+folder=
+failures=0
+
+skip() {
+  echo "links_test: skipped: $*"
+  exit 77
+}
+
+fail() {
+  echo "FAILED $title: $*"
+  tail -n 3 "$folder"/*.err | sed 's/^/    /'
+  failures=$((failures + 1))
+}
+
+in_machine() { ip netns exec "$tag-$1" "${@:2}"; }
+
+address() {
+  case $1 in c) echo 10.77.0.1 ;; w1) echo 10.77.0.2 ;; w2) echo 10.77.0.3 ;; w3) echo 10.77.0.4 ;; esac
+}
+
+# A switch in a namespace of its own, and a cable from it to each machine.
+make_network() {
+  local name
+  ip netns add "$tag-s" && ip -n "$tag-s" link add name switch type bridge &&
+    ip -n "$tag-s" link set switch up || return 1
+  for name in "${machines[@]}"; do
+    ip netns add "$tag-$name" &&
+      ip -n "$tag-s" link add "to-$name" type veth peer name eth netns "$tag-$name" &&
+      ip -n "$tag-s" link set "to-$name" master switch up &&
+      ip -n "$tag-$name" addr add "$(address "$name")/24" dev eth &&
+      ip -n "$tag-$name" link set eth up && ip -n "$tag-$name" link set lo up || return 1
+  done
+}
+
+end_all() {
+  local pid
+  for pid in $(jobs -p); do kill -9 "$pid"; done 2>/dev/null
+  wait 2>/dev/null
+}
+
+clean_up() {
+  end_all
+  local name
+  for name in s "${machines[@]}"; do ip netns del "$tag-$name"; done 2>/dev/null
+  rm -rf "$folder"
+}
+
+# drop FROM TO: what FROM sends to TO vanishes without a word (to a card that nobody has).
+drop() {
+  ip -n "$tag-$1" neigh replace "$(address "$2")" lladdr 02:00:00:00:00:99 dev eth nud permanent
+}
+
+# slow RATE QUEUE: from the switch to each machine; QUEUE: how long a packet may wait.
+slow() {
+  local name
+  for name in "${machines[@]}"; do
+    in_machine s tc qdisc replace dev "to-$name" root tbf rate "$1" burst 8kb latency "$2"
+  done
+}
+
+heal() {
+  local name
+  for name in "${machines[@]}"; do
+    ip -n "$tag-$name" neigh flush dev eth nud permanent
+    in_machine s tc qdisc del dev "to-$name" root 2>/dev/null
+    ip -n "$tag-s" link set "to-$name" up
+  done
+}
+
+# start BALLAST PROMPT REQUESTS: see link_peer.cpp.
+start() {
+  rm -f "$folder"/*.err
+  in_machine c "$peer" coordinate tcp://10.77.0.1:5555 $loss "$@" 2>"$folder/c.err" &
+  coordinator=$!
+  workers=()
+  local name
+  for name in w1 w2 w3; do
+    in_machine $name "$peer" work $name tcp://10.77.0.1:5555 $loss 2>"$folder/$name.err" &
+    workers+=($!)
+  done
+}
+
+# reach WORD: until the coordinator has said it.
+reach() {
+  local i
+  for i in $(seq 400); do
+    grep -qs "^$1" "$folder/c.err" && return
+    sleep 0.05
+  done
+  fail "it never came to '$1'"
+}
+
+# ended SECONDS PID
+ended() {
+  local i
+  for i in $(seq $(($1 * 20))); do
+    kill -0 "$2" 2>/dev/null || return 0
+    sleep 0.05
+  done
+  return 1
+}
+
+# must_end SECONDS CODE PATTERN: the coordinator, with this code and a last line like that; then the
+# workers.
+must_end() {
+  local line code pid begin=$EPOCHREALTIME
+  ended "$1" "$coordinator" || fail "the coordinator hangs"
+  kill -9 "$coordinator" 2>/dev/null
+  wait "$coordinator" 2>/dev/null
+  code=$?
+  line=$(tail -n 1 "$folder/c.err")
+  [[ $code == "$2" ]] || fail "code $code instead of $2"
+  [[ $line =~ $3 ]] || fail "not like '$3': $line"
+  for pid in "${workers[@]}"; do
+    ended $((loss * 2 + 8)) "$pid" || fail "a worker is left"
+  done
+  end_all
+  echo "$title: $(seconds_since "$begin") s: $line"
+}
+
+# With one digit.
+seconds_since() {
+  local tenths=$(((${EPOCHREALTIME/./} - ${1/./}) / 100000))
+  echo "$((tenths / 10)).$((tenths % 10))"
+}
+
+# What is said when two machines do not get through to each other.
+words() {
+  case " $1 $2 " in
+    *" c "*) local worker=${1/#c/}${2/#c/} && echo "$worker was lost|lost its link to $worker" ;;
+    *) echo "$1 lost its link to $2|$2 lost its link to $1" ;;
+  esac
+}
+
+# cut WHEN FROM TO [both]: WHEN is what the coordinator has said last.
+cut_during() {
+  local when=$1 from=$2 to=$3
+  title="$*"
+  if [[ $when == weights ]]; then
+    slow 2mbit 300ms
+    start 1000000 3 0
+  else
+    start 1000 3 0
+  fi
+  reach "$when"
+  drop "$from" "$to"
+  [[ $# == 3 ]] || drop "$to" "$from"
+  must_end $((loss * 4 + 6)) 5 "$(words "$from" "$to")"
+  heal
+}
+
+cut_before() {
+  local from=$2 to=$3
+  title="$*"
+  drop "$from" "$to"
+  [[ $# == 3 ]] || drop "$to" "$from"
+  start 1000 3 0
+  if [[ $from == c || $to == c ]]; then
+    must_end 15 5 "2 of 3 devices have joined.*${from/#c/}${to/#c/} missing"
+  else
+    must_end $((loss * 4 + 6)) 5 "$(words "$from" "$to")"
+    grep -q '^weights' "$folder/c.err" && fail "weights were sent before the ways were tried"
+  fi
+  heal
+}
+
+cut() {
+  case $1 in before) cut_before "$@" ;; *) cut_during "$@" ;; esac
+}
+
+# gone WHEN MACHINE
+gone() {
+  title="$2 unplugged, $1"
+  if [[ $1 == weights ]]; then slow 2mbit 300ms; fi
+  start 1000000 3 0
+  reach "$1"
+  ip -n "$tag-s" link set "to-$2" down
+  must_end $((loss * 4 + 6)) 5 "w[123] was lost|lost its link"
+  heal
+}
+
+# go_on RATE QUEUE LOSS: a megabyte of weights to two workers, and a prompt of 40,000 tokens, whose
+# tensors are one message of a megabyte from worker to worker. At 0.5 Mbit/s each takes longer than
+# silence is borne.
+go_on() {
+  title="$1, queue of $2, loss after $3 s"
+  loss=$3
+  slow "$1" "$2"
+  start 1000000 40000 1
+  must_end 150 0 "running"
+  heal
+  loss=1
+}
+
+cases() {
+  local when link from to
+  if [[ $selection == few ]]; then
+    printf '%s\n' "go_on 1mbit 300ms 2" "cut weights w2 w3" "cut running w3 w1" "cut before w1 w2" \
+      "cut running c w2" "cut before c w3 both" "gone running w2"
+    return
+  fi
+  for when in 500kbit 1mbit 4mbit 10mbit; do
+    printf 'go_on %s\n' "$when 300ms 2" "$when 4s 10"
+  done
+  for when in before weights running; do
+    for link in "${links[@]}"; do
+      read -r from to <<<"$link"
+      printf 'cut %s\n' "$when $from $to" "$when $to $from" "$when $from $to both"
+    done
+  done
+  for when in weights running; do
+    for from in "${machines[@]}"; do echo "gone $when $from"; done
+  done
+}
+
+# Every `lanes`th case, on a cluster of its own.
+lane() {
+  local number=0 line
+  tag="lnk$$-$1"
+  folder=$(mktemp -d)
+  trap clean_up EXIT
+  make_network 2>/dev/null || exit 77
+  while read -r line; do
+    if [[ $((number++ % lanes)) == "$1" ]]; then $line </dev/null; fi
+  done < <(cases)
+  [[ $failures -eq 0 ]]
+}
+
+main() {
+  local pids=() pid number code=0 one
+  title=
+  [[ $EUID -eq 0 ]] || skip "not root"
+  command -v ip >/dev/null && command -v tc >/dev/null || skip "no ip or tc (iproute2)"
+  for ((number = 0; number < lanes; ++number)); do
+    (lane $number) &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do
+    wait "$pid"
+    one=$?
+    [[ $one -le $code ]] || code=$one
+  done
+  [[ $code -ne 77 ]] || skip "this system makes no network namespaces"
+  echo "$(cases | wc -l) cases in $SECONDS s"
+  exit $code
+}
+
+main
