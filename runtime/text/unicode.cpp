@@ -100,6 +100,8 @@ std::string full_lower_case(std::string_view text) {
   return utf8(utf16(text).toLower(icu::Locale::getRoot()));
 }
 
+std::string folded_case(std::string_view text) { return utf8(utf16(text).foldCase()); }
+
 std::string full_upper_case(std::string_view text) {
   return utf8(utf16(text).toUpper(icu::Locale::getRoot()));
 }
@@ -111,6 +113,17 @@ std::string title_character(std::string_view character) {
 bool is_white_space(char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)) != 0; }
 
 bool is_numeric(char32_t c) { return (U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_N_MASK) != 0; }
+
+bool is_letter(char32_t c) { return (U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_L_MASK) != 0; }
+
+NumericType numeric_type(char32_t c) {
+  switch (u_getIntPropertyValue(static_cast<UChar32>(c), UCHAR_NUMERIC_TYPE)) {
+    case U_NT_DECIMAL: return NumericType::kDecimal;
+    case U_NT_DIGIT: return NumericType::kDigit;
+    case U_NT_NUMERIC: return NumericType::kNumeric;
+    default: return NumericType::kNone;
+  }
+}
 
 bool is_punctuation(char32_t c) {
   if (c < 0x80) return c > 0x20 && c != 0x7F && u_isalnum(static_cast<UChar32>(c)) == 0;

@@ -22,11 +22,16 @@ std::string lower_case(std::string_view text);
 // With the rules for whole texts and for characters that become several, as Python's str has them.
 std::string full_lower_case(std::string_view text);
 std::string full_upper_case(std::string_view text);
+std::string folded_case(std::string_view text);
 // One character as a title begins with it: not always its upper case.
 std::string title_character(std::string_view character);
 
 bool is_white_space(char32_t c);
 bool is_numeric(char32_t c);      // any kind of number: digits, Roman numerals, fractions
+bool is_letter(char32_t c);
+// Unicode's Numeric_Type: "7" is decimal, a superscript a digit, a fraction or a Han numeral numeric.
+enum class NumericType { kNone, kNumeric, kDigit, kDecimal };
+NumericType numeric_type(char32_t c);
 bool is_punctuation(char32_t c);  // Unicode's, and ASCII's symbols
 bool is_word(char32_t c);         // \w: letters, marks, digits, connectors, joiners
 

@@ -18,6 +18,7 @@ struct FuzzTarget {
 };
 
 FuzzTarget gguf_target();
+FuzzTarget jinja_target();
 FuzzTarget json_target();
 FuzzTarget npy_target();
 FuzzTarget safetensors_target();

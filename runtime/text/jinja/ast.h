@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +46,8 @@ struct Expression {
   std::vector<ExpressionPtr> parts;
   std::vector<std::string> operators;
   std::vector<std::pair<std::string, ExpressionPtr>> keywords;
+  ExpressionPtr unpacked_list;  // f(*list); null: none
+  ExpressionPtr unpacked_dict;  // f(**dict)
 };
 
 struct Statement;
@@ -75,11 +78,15 @@ struct Statement {
   bool recursive = false;
   std::vector<std::pair<ExpressionPtr, Body>> branches;
   std::vector<std::pair<std::string, ExpressionPtr>> parameters;
+  std::set<std::string> mentions;  // of caller, kwargs and varargs: those that a macro's body reads
   Body body;
   Body otherwise;
 };
 
 // Errors: InputError "line N: ..." for what Jinja or this interpreter does not know.
 Body parse(std::string_view source);
+// Filters and tests that are not known, where Jinja refuses them when it reads the template: what
+// stands under a condition it refuses when that is reached. Errors: as those of parse().
+void check_names(const Body& body);
 
 }  // namespace lingua::jinja

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "runtime/base/errors.h"
 #include "runtime/checkpoint/json.h"
@@ -97,7 +98,8 @@ Value Evaluator::eval_name(const std::string& name) const {
     const auto found = scope->variables.find(name);
     if (found != scope->variables.end()) return found->second;
   }
-  for (const char* known : {"range", "dict", "namespace", "raise_exception", "strftime_now"}) {
+  for (const char* known : {"range", "dict", "namespace", "cycler", "joiner", "raise_exception",
+                            "strftime_now"}) {
     if (name != known) continue;
     auto function = std::make_shared<Object>();
     function->name = name;
@@ -135,7 +137,28 @@ Arguments Evaluator::arguments_of(const Expression& call) {
   for (const auto& [name, value] : call.keywords) {
     arguments.keywords.emplace_back(name, eval(*value));
   }
+  unpack(call, arguments);
   return arguments;
+}
+
+// f(*list, **dict)
+void Evaluator::unpack(const Expression& call, Arguments& arguments) {
+  if (call.unpacked_list) {
+    const Value items = eval(*call.unpacked_list);
+    if (items.is_undefined()) fail(items.what());
+    for (Value& one : iterate(items, budget_)) arguments.positional.push_back(std::move(one));
+  }
+  if (!call.unpacked_dict) return;
+  const Value named = eval(*call.unpacked_dict);
+  if (!named.is_dict()) fail(fmt::format("** takes a dictionary, not {}", named.type()));
+  for (const auto& [key, value] : named.entries()) {
+    budget_.spend(64);
+    if (!key.is_text()) fail("** takes a dictionary whose keys are texts");
+    for (const auto& [known, old] : arguments.keywords) {
+      if (known == key.text()) fail(fmt::format("the argument {} twice", lingua::quoted(known)));
+    }
+    arguments.keywords.emplace_back(key.text(), value);
+  }
 }
 
 Value Evaluator::eval_filter(const Expression& filter, const Value& value) {
@@ -149,44 +172,39 @@ Value Evaluator::eval_test(const Expression& test) {
   return Value(apply_test(test.name, value, arguments_of(test), budget_));
 }
 
-Value Evaluator::eval_call(const Expression& call_expression) {
-  // The call block's caller is for this call, not for those in its arguments.
-  const Value* const caller = std::exchange(caller_, nullptr);
+Value Evaluator::eval_call(const Expression& call_expression, const std::optional<Value>& caller) {
   const Expression& callee = *call_expression.parts[0];
-  if (callee.kind == Kind::kAttribute) {
-    const Value self = eval(*callee.parts[0]);
-    if (has_method(self, callee.name)) {
-      const Arguments arguments = arguments_of(call_expression);
-      line_ = call_expression.line;
-      return call_method(self, callee.name, arguments, budget_);
-    }
-    const Value found = attribute(self, callee.name, budget_);
-    const Arguments arguments = arguments_of(call_expression);
-    caller_ = caller;
+  const auto arguments = [&] {
+    Arguments all = arguments_of(call_expression);
+    if (caller) all.keywords.emplace_back("caller", *caller);
     line_ = call_expression.line;
-    return call(found, arguments);
+    return all;
+  };
+  if (callee.kind != Kind::kAttribute) {
+    const Value found = eval(callee);
+    return call(found, arguments());
   }
-  const Value found = eval(callee);
-  const Arguments arguments = arguments_of(call_expression);
-  caller_ = caller;
-  line_ = call_expression.line;
-  return call(found, arguments);
+  const Value self = eval(*callee.parts[0]);
+  if (has_method(self, callee.name) && !self.is_object()) {
+    return call_method(self, callee.name, arguments(), budget_);
+  }
+  const Value found = attribute(self, callee.name, budget_);
+  return call(found, arguments());
 }
 
 Value Evaluator::call(const Value& callee, const Arguments& arguments) {
   if (callee.is_undefined()) fail(callee.what());
   if (!callee.is_object()) fail(fmt::format("{} is not callable", callee.type()));
-  const Object& object = callee.object();
+  Object& object = callee.object();
   switch (object.kind) {
     case Object::Kind::kFunction: return call_function(object.name, arguments);
     case Object::Kind::kMacro: return call_macro(object, arguments);
     case Object::Kind::kMethod:
-      if (object.self.is_object()) {
-        if (arguments.positional.empty()) fail("loop.cycle without values");
-        const auto index = static_cast<std::size_t>(object.self.object().index);
-        return arguments.positional[index % arguments.positional.size()];
-      }
-      return call_method(object.self, object.name, arguments, budget_);
+      return object.self.is_object() ? call_object_method(object.self, object.name, arguments)
+                                     : call_method(object.self, object.name, arguments, budget_);
+    case Object::Kind::kJoiner:
+      bind(arguments, {}, "joiner");
+      return object.index++ == 0 ? Value("") : object.self;
     case Object::Kind::kLoop: {
       if (!object.recursive) fail("the loop is not recursive");
       const Bound bound = bind(arguments, {"items"}, "loop");
@@ -199,108 +217,65 @@ Value Evaluator::call(const Value& callee, const Arguments& arguments) {
   }
 }
 
-Value Evaluator::call_function(const std::string& name, const Arguments& arguments) {
-  if (name == "range") return range(arguments);
-  if (name == "namespace") return make_namespace(arguments);
-  if (name == "dict") return dict(arguments);
-  if (name == "strftime_now") return Value(time_text(arguments));
-  const Bound bound = bind(arguments, {"message"}, name);
-  const std::string message = bound[0] ? to_text(*bound[0], budget_) : "";
-  fail(fmt::format("the template refuses this conversation: {}", lingua::quoted(message)));
-}
-
-Value Evaluator::range(const Arguments& arguments) {
-  const Bound bound = bind(arguments, {"start", "stop", "step"}, "range");
-  if (!bound[0]) fail("range() without a bound");
-  const std::int64_t start = bound[1] ? whole_or(bound[0], 0) : 0;
-  const std::int64_t stop = bound[1] ? whole_or(bound[1], 0) : whole_or(bound[0], 0);
-  const std::int64_t step = whole_or(bound[2], 1);
-  if (step == 0) fail("range() with the step 0");
-  constexpr std::int64_t kLongest = 100000;  // the sandbox's own limit
-  List items;
-  for (std::int64_t i = start; step > 0 ? i < stop : i > stop;) {
-    if (static_cast<std::int64_t>(items.size()) >= kLongest) fail("range() is longer than 100000");
-    budget_.spend(32);
-    items.emplace_back(i);
-    if (__builtin_add_overflow(i, step, &i)) break;
-  }
-  return Value::list(std::move(items));
-}
-
-Value Evaluator::dict(const Arguments& arguments) {
-  Entries entries;
-  const Bound bound = bind({arguments.positional, {}}, {"mapping"}, "dict");
-  if (bound[0] && bound[0]->is_dict()) {
-    entries = bound[0]->entries();
-    budget_.spend(static_cast<std::int64_t>(entries.size()) * 64);
-  } else if (bound[0]) {
-    for (const Value& pair : iterate(*bound[0], budget_)) {
-      const List both = iterate(pair, budget_);
-      if (both.size() != 2) fail("dict() takes pairs");
-      put(entries, both[0], both[1], budget_);
+// Puts parameters, and the special names that the macro's body mentions, into the scope.
+void Evaluator::bind_macro(const Statement& macro, const Arguments& arguments) {
+  auto& variables = scope_->variables;
+  auto keywords = arguments.keywords;
+  const auto taken = [&](const std::string& name) -> std::optional<Value> {
+    const auto at = std::find_if(keywords.begin(), keywords.end(),
+                                 [&](const auto& one) { return one.first == name; });
+    if (at == keywords.end()) return std::nullopt;
+    Value value = std::move(at->second);
+    keywords.erase(at);
+    return value;
+  };
+  const List& given = arguments.positional;
+  const std::size_t count = macro.parameters.size();
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& [name, otherwise] = macro.parameters[i];
+    names.insert(name);
+    std::optional<Value> value;
+    if (i < given.size()) {
+      value = given[i];
+    } else {
+      value = taken(name);
     }
+    if (!value && otherwise) value = eval(*otherwise);
+    variables[name] = value ? *value
+                            : Value::undefined(fmt::format("parameter {} was not provided",
+                                                           lingua::quoted(name)));
   }
-  for (const auto& [name, value] : arguments.keywords) put(entries, Value(name), value, budget_);
-  return Value::dict(std::move(entries));
-}
-
-Value Evaluator::make_namespace(const Arguments& arguments) {
-  budget_.spend(256);
-  auto made = std::make_shared<Object>();
-  made->kind = Object::Kind::kNamespace;
-  made->attributes = dict(arguments).entries();
-  namespaces_.push_back(made);
-  return Value(std::move(made));
-}
-
-std::string Evaluator::time_text(const Arguments& arguments) const {
-  const Bound bound = bind(arguments, {"format"}, "strftime_now");
-  const std::string format = text_or(bound[0], "");
-  if (format.size() > 256) fail("strftime_now() with a format longer than 256 bytes");
-  // A mark at the end tells an empty result from one that is too long.
-  char text[4096];
-  const std::size_t size = std::strftime(text, sizeof text, (format + ".").c_str(), &now_);
-  return size == 0 ? "" : std::string(text, size - 1);
+  const auto mentions = [&](const char* name) {
+    return macro.mentions.contains(name) && !names.contains(name);
+  };
+  if (mentions("caller")) {
+    variables["caller"] = taken("caller").value_or(Value::undefined("No caller defined"));
+  }
+  if (mentions("kwargs")) {
+    Entries rest;
+    for (auto& [name, value] : keywords) put(rest, Value(name), std::move(value), budget_);
+    variables["kwargs"] = Value::dict(std::move(rest));
+  } else if (!keywords.empty()) {
+    fail(fmt::format("macro {} takes no argument {} here", lingua::quoted(macro.text),
+                     lingua::quoted(keywords[0].first)));
+  }
+  if (mentions("varargs")) {
+    const auto from = given.begin() + static_cast<std::ptrdiff_t>(std::min(count, given.size()));
+    variables["varargs"] = Value::list({from, given.end()}, true);
+  } else if (given.size() > count) {
+    fail(fmt::format("macro {} takes not more than {} arguments", lingua::quoted(macro.text),
+                     count));
+  }
 }
 
 Value Evaluator::call_macro(const Object& object, const Arguments& arguments) {
-  const Value caller = caller_ == nullptr ? Value() : *caller_;
-  const bool has_caller = std::exchange(caller_, nullptr) != nullptr;
   const Statement& macro = *object.macro;
-  if (arguments.positional.size() > macro.parameters.size()) {
-    fail(fmt::format("macro {} takes not more than {} arguments", lingua::quoted(macro.text),
-                     macro.parameters.size()));
-  }
-  for (const auto& [name, value] : arguments.keywords) {
-    const auto at = std::find_if(macro.parameters.begin(), macro.parameters.end(),
-                                 [&, key = name](const auto& one) { return one.first == key; });
-    if (at == macro.parameters.end() ||
-        at - macro.parameters.begin() < static_cast<std::ptrdiff_t>(arguments.positional.size())) {
-      fail(fmt::format("macro {} takes no argument {} here", lingua::quoted(macro.text),
-                       lingua::quoted(name)));
-    }
-  }
   const auto defined_in = std::find_if(captured_.begin(), captured_.end(),
                                        [&](const auto& one) { return one.get() == object.scope; });
   const std::shared_ptr<Scope> outside = std::exchange(scope_, std::make_shared<Scope>());
   scope_->parent = *defined_in;
-  for (std::size_t i = 0; i < macro.parameters.size(); ++i) {
-    const auto& [name, otherwise] = macro.parameters[i];
-    const auto keyword =
-        std::find_if(arguments.keywords.begin(), arguments.keywords.end(),
-                     [&, key = name](const auto& one) { return one.first == key; });
-    Value value =
-        Value::undefined(fmt::format("parameter {} was not provided", lingua::quoted(name)));
-    if (i < arguments.positional.size()) {
-      value = arguments.positional[i];
-    } else if (keyword != arguments.keywords.end()) {
-      value = keyword->second;
-    } else if (otherwise) {
-      value = eval(*otherwise);
-    }
-    scope_->variables[name] = std::move(value);
-  }
-  if (has_caller) scope_->variables["caller"] = caller;
+  bind_macro(macro, arguments);
   std::string text = capture(macro.body);
   scope_ = outside;
   return Value(std::move(text));

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,9 @@ class Evaluator {
   Value eval_comparison(const Expression& expression);
   Value eval_concatenation(const Expression& expression);
   Value eval_slice(const Expression& expression);
-  Value eval_call(const Expression& call);
+  // `caller` is what a call block hands to its call.
+  Value eval_call(const Expression& call, const std::optional<Value>& caller = std::nullopt);
+  void unpack(const Expression& call, Arguments& arguments);
   Value eval_filter(const Expression& filter, const Value& value);
   Value eval_test(const Expression& test);
   Arguments arguments_of(const Expression& call);
@@ -57,9 +60,14 @@ class Evaluator {
   Value call(const Value& callee, const Arguments& arguments);
   Value call_function(const std::string& name, const Arguments& arguments);
   Value call_macro(const Object& macro, const Arguments& arguments);
+  void bind_macro(const Statement& macro, const Arguments& arguments);
   Value range(const Arguments& arguments);
   Value make_namespace(const Arguments& arguments);
   Value dict(const Arguments& arguments);
+  Value cycler(const Arguments& arguments);
+  Value joiner(const Arguments& arguments);
+  Value made(Object::Kind kind, const std::string& name, Value self);
+  Value call_object_method(const Value& self, const std::string& name, const Arguments& arguments);
   std::string time_text(const Arguments& arguments) const;
 
   Flow exec(const Body& body);
@@ -82,9 +90,8 @@ class Evaluator {
   int line_ = 1;
   std::string output_;
   std::shared_ptr<Scope> scope_;
-  std::vector<std::shared_ptr<Scope>> captured_;     // scopes that macros were written in
-  std::vector<std::shared_ptr<Object>> namespaces_;  // emptied at the end: they may hold each other
-  const Value* caller_ = nullptr;                    // of the macro that a call block calls
+  std::vector<std::shared_ptr<Scope>> captured_;   // scopes that macros were written in
+  std::vector<std::shared_ptr<Object>> stateful_;  // emptied at the end: they may hold each other
 };
 
 }  // namespace lingua::jinja

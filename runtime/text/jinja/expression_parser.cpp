@@ -65,6 +65,9 @@ void ExpressionParser::measure(Expression& expression) const {
   for (const auto& [name, value] : expression.keywords) {
     expression.depth = std::max(expression.depth, value->depth + 1);
   }
+  for (const ExpressionPtr* part : {&expression.unpacked_list, &expression.unpacked_dict}) {
+    if (*part) expression.depth = std::max(expression.depth, (*part)->depth + 1);
+  }
   if (expression.depth > kLongestChain) refuse("a longer expression");
 }
 
@@ -193,6 +196,7 @@ ExpressionPtr ExpressionParser::primary() {
         value->constant = Value(false);
       } else if (name != "none" && name != "None") {
         value = make(Kind::kName, {}, name);
+        if (name == "caller" || name == "kwargs" || name == "varargs") mentions_.insert(name);
       }
       next();
       return value;
@@ -355,9 +359,19 @@ void ExpressionParser::call_arguments(Expression& call) {
     if (!first) expect_operator(",");
     first = false;
     if (is_operator(")")) break;
-    if (is_operator("*") || is_operator("**")) refuse("an unpacked argument");
+    if (skip_operator("*")) {
+      if (call.unpacked_list || call.unpacked_dict) refuse("a second unpacked argument");
+      call.unpacked_list = expression();
+      continue;
+    }
+    if (skip_operator("**")) {
+      if (call.unpacked_dict) refuse("a second unpacked argument");
+      call.unpacked_dict = expression();
+      continue;
+    }
     const bool keyword = current().kind == Token::Kind::kName &&
                          following().kind == Token::Kind::kOperator && following().text == "=";
+    if (keyword && call.unpacked_dict) refuse("an argument after '**'");
     if (keyword) {
       const std::string name = next().text;
       next();
@@ -366,7 +380,9 @@ void ExpressionParser::call_arguments(Expression& call) {
       }
       call.keywords.emplace_back(name, expression());
     } else {
-      if (!call.keywords.empty()) refuse("an argument without a name after one with a name");
+      if (!call.keywords.empty() || call.unpacked_list || call.unpacked_dict) {
+        refuse("an argument without a name after one with a name or '*'");
+      }
       call.parts.push_back(expression());
     }
   }

@@ -35,6 +35,26 @@ std::string swapped_case(const std::string& text) {
 
 List as_values(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
 
+// By white space. What is left after so many splits keeps the white space at its end.
+Value split_words(const std::string& text, std::int64_t most, bool from_right) {
+  std::vector<std::string_view> all = characters(text);
+  if (from_right) std::reverse(all.begin(), all.end());
+  List parts;
+  auto at = std::find_if_not(all.begin(), all.end(), is_space);
+  while (at != all.end()) {
+    const bool rest = most >= 0 && static_cast<std::int64_t>(parts.size()) >= most;
+    const auto end = rest ? all.end() : std::find_if(at, all.end(), is_space);
+    std::vector<std::string_view> part(at, end);
+    if (from_right) std::reverse(part.begin(), part.end());
+    std::string word;
+    for (const std::string_view c : part) word += c;
+    parts.emplace_back(std::move(word));
+    at = std::find_if_not(end, all.end(), is_space);
+  }
+  if (from_right) std::reverse(parts.begin(), parts.end());
+  return Value::list(std::move(parts));
+}
+
 Value split(const std::string& text, const Arguments& arguments, bool from_right) {
   const Bound bound = bind(arguments, {"sep", "maxsplit"}, "split");
   const bool spaces = !bound[0] || bound[0]->is_none();
@@ -66,26 +86,7 @@ Value split(const std::string& text, const Arguments& arguments, bool from_right
     std::reverse(parts.begin(), parts.end());
     return Value::list(std::move(parts));
   }
-  if (from_right && most >= 0) fail("rsplit by white space with a maximum is not known here");
-  std::string rest = stripped(text, std::nullopt, Sides::kLeft);
-  std::size_t begin = 0;
-  while (begin < rest.size()) {
-    if (!room(parts)) {
-      parts.emplace_back(stripped(rest.substr(begin), std::nullopt, Sides::kRight));
-      break;
-    }
-    std::size_t end = begin;
-    std::size_t bytes = 0;
-    const auto space_at = [&](std::size_t at) {
-      bytes = utf8_piece(rest, at).bytes;
-      return is_space(std::string_view(rest).substr(at, bytes));
-    };
-    while (end < rest.size() && !space_at(end)) end += bytes;
-    parts.emplace_back(rest.substr(begin, end - begin));
-    while (end < rest.size() && space_at(end)) end += bytes;
-    begin = end;
-  }
-  return Value::list(std::move(parts));
+  return split_words(text, most, from_right);
 }
 
 Value partition(const std::string& text, const Arguments& arguments, bool from_right) {
@@ -99,9 +100,35 @@ Value partition(const std::string& text, const Arguments& arguments, bool from_r
   return Value::list({text.substr(0, at), separator, text.substr(at + separator.size())}, true);
 }
 
-Value found_at(const std::string& text, const std::string& name, const Arguments& arguments) {
-  const Bound bound = bind(arguments, {"sub"}, name);
+// text[start:end], and how many characters are before it; less than zero where it begins behind the
+// text's end.
+std::pair<std::int64_t, std::string> between(const std::string& text,
+                                             const std::optional<Value>& start,
+                                             const std::optional<Value>& end) {
+  const bool from_begin = !start || start->is_none();
+  if (from_begin && (!end || end->is_none())) return {0, text};
+  const std::vector<std::string_view> all = characters(text);
+  const auto size = static_cast<std::int64_t>(all.size());
+  const auto bound = [&](const std::optional<Value>& value, std::int64_t otherwise) {
+    const std::int64_t at = value && !value->is_none() ? whole_or(value, 0) : otherwise;
+    return at < 0 ? std::max<std::int64_t>(0, std::max(at, -size) + size) : at;
+  };
+  const std::int64_t first = bound(start, 0);
+  const std::int64_t last = std::min(bound(end, size), size);
+  if (first > last) return {-1, ""};
+  std::string part;
+  for (std::int64_t i = first; i < last; ++i) part += all[static_cast<std::size_t>(i)];
+  return {first, part};
+}
+
+Value found_at(const std::string& whole, const std::string& name, const Arguments& arguments) {
+  const Bound bound = bind(arguments, {"sub", "start", "end"}, name);
   const std::string part = text_or(bound[0], "");
+  const auto [before, text] = between(whole, bound[1], bound[2]);
+  if (before < 0) {
+    if (name == "index" || name == "rindex") fail("substring not found");
+    return Value(std::int64_t{name == "count" ? 0 : -1});
+  }
   if (name == "count") {
     if (part.empty()) return Value(length_of(text) + 1);
     std::int64_t count = 0;
@@ -113,16 +140,19 @@ Value found_at(const std::string& text, const std::string& name, const Arguments
     if (name == "index" || name == "rindex") fail("substring not found");
     return Value(std::int64_t{-1});
   }
-  return Value(length_of(std::string_view(text).substr(0, at)));
+  return Value(before + length_of(std::string_view(text).substr(0, at)));
 }
 
-Value begins_or_ends(const std::string& text, const std::string& name, const Arguments& arguments) {
-  const Bound bound = bind(arguments, {"prefix"}, name);
+Value begins_or_ends(const std::string& whole, const std::string& name,
+                     const Arguments& arguments) {
+  const Bound bound = bind(arguments, {"prefix", "start", "end"}, name);
   if (!bound[0]) fail(fmt::format("{} without a text", name));
+  const auto [before, text] = between(whole, bound[1], bound[2]);
+  if (before < 0) return Value(false);
   const List choices = bound[0]->is_tuple() ? bound[0]->items() : List{*bound[0]};
-  return Value(std::any_of(choices.begin(), choices.end(), [&](const Value& choice) {
+  return Value(std::any_of(choices.begin(), choices.end(), [&, &own = text](const Value& choice) {
     const std::string part = text_or(choice, "");
-    return name == "startswith" ? text.starts_with(part) : text.ends_with(part);
+    return name == "startswith" ? own.starts_with(part) : own.ends_with(part);
   }));
 }
 
@@ -134,13 +164,13 @@ bool all_are(const std::string& text, const std::string& name) {
   if (all.empty()) return name == "isascii";
   return std::all_of(all.begin(), all.end(), [&](std::string_view c) {
     const char32_t code = utf8_piece(c, 0).code_point;
-    const bool ascii_digit = code >= '0' && code <= '9';
     if (name == "isascii") return code < 0x80;
     if (name == "isspace") return is_space(c);
-    if (name == "isdigit" || name == "isdecimal") return ascii_digit;
-    if (name == "isnumeric") return is_numeric(code);
-    const bool word = is_word(code) && code != '_';
-    return name == "isalnum" ? word : word && !is_numeric(code);
+    if (name == "isdecimal") return numeric_type(code) == NumericType::kDecimal;
+    if (name == "isdigit") return numeric_type(code) >= NumericType::kDigit;
+    const bool numeric = numeric_type(code) != NumericType::kNone;
+    if (name == "isnumeric") return numeric;
+    return is_letter(code) || (name == "isalnum" && numeric);
   });
 }
 
@@ -148,7 +178,7 @@ const std::set<std::string>& text_methods() {
   static const std::set<std::string> kNames = {
       "strip",        "lstrip",    "rstrip",  "split",     "rsplit",   "splitlines", "startswith",
       "endswith",     "replace",   "upper",   "lower",     "casefold", "title",      "swapcase",
-      "find",         "rfind",     "index",   "rindex",    "count",    "join",       "format",
+      "find",         "rfind",     "index",   "rindex",    "count",    "join",       "format", "format_map",
       "isdigit",      "isdecimal", "isalpha", "isspace",   "isupper",  "islower",    "isalnum",
       "isnumeric",    "isascii",   "zfill",   "ljust",     "rjust",    "capitalize", "removeprefix",
       "removesuffix", "partition", "center",  "rpartition"};
@@ -157,7 +187,8 @@ const std::set<std::string>& text_methods() {
 
 Value case_method(const std::string& text, const std::string& name) {
   if (name == "upper") return Value(upper(text));
-  if (name == "lower" || name == "casefold") return Value(lower(text));
+  if (name == "lower") return Value(lower(text));
+  if (name == "casefold") return Value(folded_case(text));
   if (name == "title") return Value(title_case(text));
   if (name == "swapcase") return Value(swapped_case(text));
   return Value(capitalised(text));
@@ -195,8 +226,9 @@ Value joined(const std::string& text, const Arguments& arguments, Budget& budget
   return Value(std::move(out));
 }
 
-Value text_method(const std::string& text, const std::string& name, const Arguments& arguments,
+Value text_method(const Value& self, const std::string& name, const Arguments& arguments,
                   Budget& budget) {
+  const std::string& text = self.text();
   budget.spend(static_cast<std::int64_t>(text.size()) * 4);
   const auto is = [&](std::initializer_list<std::string_view> names) {
     return std::find(names.begin(), names.end(), name) != names.end();
@@ -227,7 +259,16 @@ Value text_method(const std::string& text, const std::string& name, const Argume
   }
   if (is({"find", "rfind", "index", "rindex", "count"})) return found_at(text, name, arguments);
   if (name == "join") return joined(text, arguments, budget);
-  if (name == "format") return Value(brace_format(text, arguments, budget));
+  if (name == "format") return brace_format(self, arguments, budget);
+  if (name == "format_map") {
+    const Bound bound = bind(arguments, {"mapping"}, name);
+    if (!bound[0] || !bound[0]->is_dict()) fail("format_map() without a dictionary");
+    Arguments named;
+    for (const auto& [key, value] : bound[0]->entries()) {
+      if (key.is_text()) named.keywords.emplace_back(key.text(), value);
+    }
+    return brace_format(self, named, budget);
+  }
   if (is({"zfill", "ljust", "rjust", "center"})) {
     return width_method(text, name, arguments, budget);
   }
@@ -241,6 +282,26 @@ Value text_method(const std::string& text, const std::string& name, const Argume
   }
   bind(arguments, {}, name);
   return Value(all_are(text, name));
+}
+
+// What is put into markup is escaped; what comes out of it is markup.
+Value markup_method(const Value& self, const std::string& name, Arguments arguments,
+                    Budget& budget) {
+  List& given = arguments.positional;
+  if (name == "replace" && given.size() > 1 && given[1].is_text()) {
+    given[1] = Value(escaped(given[1], budget));
+  }
+  if (name == "join" && !given.empty()) {
+    List all = iterate(given[0], budget);
+    for (Value& one : all) one = Value(escaped(one, budget));
+    given[0] = Value::list(std::move(all));
+  }
+  const Value plain = text_method(self, name, arguments, budget);
+  if (plain.is_text()) return Value::markup(plain.text());
+  if (!plain.is_sequence()) return plain;
+  List parts;
+  for (const Value& one : plain.items()) parts.push_back(Value::markup(one.text()));
+  return Value::list(std::move(parts), plain.is_tuple());
 }
 
 Value dict_method(const Value& self, const std::string& name, const Arguments& arguments,
@@ -261,16 +322,27 @@ Value dict_method(const Value& self, const std::string& name, const Arguments& a
                     : name == "keys" ? key
                                      : value);
   }
-  return Value::list(std::move(items));
+  auto view = std::make_shared<Object>();
+  view->kind = Object::Kind::kView;
+  view->name = "dict_" + name;
+  view->self = Value::list(std::move(items));
+  if (Value(view).depth() > kMaxDepth) fail("values nest too deeply");
+  return Value(std::move(view));
 }
 
 Value list_method(const Value& self, const std::string& name, const Arguments& arguments,
                   Budget& budget) {
   if (name == "copy") return self;
-  const Bound bound = bind(arguments, {"value"}, name);
-  if (!bound[0]) fail(fmt::format("{}() without a value", name));
+  const Bound bound = bind(arguments, {"value", "start", "stop"}, name);
+  if (!bound[0] || (bound[1] && name == "count")) fail(fmt::format("{}() takes a value", name));
+  const auto size = static_cast<std::int64_t>(self.items().size());
+  const auto index_of = [&](const std::optional<Value>& value, std::int64_t otherwise) {
+    const std::int64_t at = whole_or(value, otherwise);
+    return std::clamp<std::int64_t>(at < 0 ? std::max(at, -size) + size : at, 0, size);
+  };
   std::int64_t count = 0;
-  for (std::size_t i = 0; i < self.items().size(); ++i) {
+  const auto end = static_cast<std::size_t>(index_of(bound[2], size));
+  for (auto i = static_cast<std::size_t>(index_of(bound[1], 0)); i < end; ++i) {
     if (!equal(self.items()[i], *bound[0], budget)) continue;
     if (name == "index") return Value(static_cast<std::int64_t>(i));
     ++count;
@@ -285,7 +357,7 @@ bool changes(const Value& value, const std::string& name) {
                                               "pop",    "remove", "reverse", "sort"};
   static const std::set<std::string> kDict = {"clear", "pop", "popitem", "setdefault", "update"};
   if (value.is_dict()) return kDict.contains(name);
-  return value.is_sequence() && !value.is_tuple() && kList.contains(name);
+  return value.is_list() && kList.contains(name);
 }
 
 }  // namespace
@@ -296,8 +368,10 @@ bool has_method(const Value& value, const std::string& name) {
     return name == "items" || name == "keys" || name == "values" || name == "get" ||
            name == "copy" || changes(value, name);
   }
+  if (is(value, Object::Kind::kLoop)) return name == "cycle" || name == "changed";
+  if (is(value, Object::Kind::kCycler)) return name == "next" || name == "reset";
   if (!value.is_sequence()) return false;
-  return name == "index" || name == "count" || (name == "copy" && !value.is_tuple()) ||
+  return name == "index" || name == "count" || (name == "copy" && value.is_list()) ||
          changes(value, name);
 }
 
@@ -306,7 +380,8 @@ Value call_method(const Value& self, const std::string& name, const Arguments& a
   if (changes(self, name)) {
     fail(fmt::format("{}() changes a {}, which templates may not", name, self.type()));
   }
-  if (self.is_text()) return text_method(self.text(), name, arguments, budget);
+  if (self.is_markup()) return markup_method(self, name, arguments, budget);
+  if (self.is_text()) return text_method(self, name, arguments, budget);
   if (self.is_dict()) return dict_method(self, name, arguments, budget);
   return list_method(self, name, arguments, budget);
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "runtime/checkpoint/json.h"
@@ -97,15 +98,16 @@ Value repeated(const Value& value, std::int64_t count, Budget& budget) {
       items.insert(items.end(), value.items().begin(), value.items().end());
     }
   }
-  return value.is_text() ? Value(std::move(text)) : Value::list(std::move(items), value.is_tuple());
+  return value.is_text() ? text_like(value, std::move(text)) : Value::list(std::move(items), value.is_tuple());
 }
 
 Value added(const Value& a, const Value& b, Budget& budget) {
   if (a.is_text() && b.is_text()) {
     budget.spend(static_cast<std::int64_t>(a.text().size() + b.text().size()));
+    if (a.is_markup() || b.is_markup()) return Value::markup(escaped(a, budget) + escaped(b, budget));
     return Value(a.text() + b.text());
   }
-  if (!a.is_sequence() || !b.is_sequence() || a.is_tuple() != b.is_tuple()) refuse("+", a, b);
+  if (!(a.is_list() && b.is_list()) && !(a.is_tuple() && b.is_tuple())) refuse("+", a, b);
   budget.spend(static_cast<std::int64_t>(a.items().size() + b.items().size()) * 32);
   List items = a.items();
   items.insert(items.end(), b.items().begin(), b.items().end());
@@ -142,9 +144,9 @@ std::optional<std::int64_t> bound_of(const Value& value) {
   return value.whole();
 }
 
-// Python's slice.indices().
-std::vector<std::size_t> slice_indices(std::int64_t size, std::optional<std::int64_t> from,
-                                       std::optional<std::int64_t> to, std::int64_t step) {
+// Python's slice.indices(): begin, end and step.
+std::array<std::int64_t, 3> slice_bounds(std::int64_t size, std::optional<std::int64_t> from,
+                                         std::optional<std::int64_t> to, std::int64_t step) {
   const bool forwards = step > 0;
   const auto clamp = [&](std::optional<std::int64_t> bound, std::int64_t otherwise) {
     if (!bound) return otherwise;
@@ -152,14 +154,17 @@ std::vector<std::size_t> slice_indices(std::int64_t size, std::optional<std::int
         *bound < 0 ? std::max<std::int64_t>(*bound, -size - 1) + size : *bound;
     return std::clamp(index, std::int64_t{forwards ? 0 : -1}, forwards ? size : size - 1);
   };
-  const std::int64_t begin = clamp(from, forwards ? 0 : size - 1);
-  const std::int64_t end = clamp(to, forwards ? size : -1);
-  step = std::clamp(step, -size - 1, size + 1);
-  std::vector<std::size_t> indices;
-  for (std::int64_t i = begin; forwards ? i < end : i > end; i += step) {
-    indices.push_back(static_cast<std::size_t>(i));
-  }
-  return indices;
+  return {clamp(from, forwards ? 0 : size - 1), clamp(to, forwards ? size : -1),
+          std::clamp(step, -size - 1, size + 1)};
+}
+
+Value sliced_range(const Value& range, const std::array<std::int64_t, 3>& by, Budget& budget) {
+  const auto& [start, stop, step] = range.sequence().bounds;
+  const auto checked_sum = [](std::int64_t a, std::int64_t b, std::int64_t c) {
+    return whole_arithmetic("+", a, whole_arithmetic("*", b, c).whole()).whole();
+  };
+  return Value::range(checked_sum(start, by[0], step), checked_sum(start, by[1], step),
+                      checked_sum(0, by[2], step), budget);
 }
 
 }  // namespace
@@ -209,11 +214,14 @@ Value binary(const std::string& operation, const Value& a, const Value& b, Budge
     return whole_arithmetic(operation, a.whole(), b.whole());
   }
   if (operation == "+") return added(a, b, budget);
-  if (operation == "%" && a.is_text()) return Value(percent_format(a.text(), b, budget));
+  if (operation == "%" && a.is_text()) return percent_format(a, b, budget);
   if (operation == "*") {
     const auto is_count = [](const Value& value) { return value.is_int() || value.is_bool(); };
-    if ((a.is_text() || a.is_sequence()) && is_count(b)) return repeated(a, b.whole(), budget);
-    if ((b.is_text() || b.is_sequence()) && is_count(a)) return repeated(b, a.whole(), budget);
+    const auto repeats = [](const Value& value) {
+      return value.is_text() || value.is_list() || value.is_tuple();
+    };
+    if (repeats(a) && is_count(b)) return repeated(a, b.whole(), budget);
+    if (repeats(b) && is_count(a)) return repeated(b, a.whole(), budget);
   }
   refuse(operation, a, b);
 }
@@ -232,7 +240,7 @@ bool contains(const Value& whole, const Value& part, Budget& budget) {
     budget.spend(static_cast<std::int64_t>(whole.text().size()));
     return whole.text().find(part.text()) != std::string::npos;
   }
-  if (whole.is_dict() && (part.is_dict() || (part.is_sequence() && !part.is_tuple()))) {
+  if (whole.is_dict() && (part.is_dict() || part.is_list())) {
     fail(fmt::format("{} cannot be a key", part.type()));
   }
   if (whole.is_dict()) return find(whole.entries(), part, budget) != nullptr;
@@ -246,6 +254,9 @@ std::int64_t length(const Value& value) {
   if (value.is_sequence()) return static_cast<std::int64_t>(value.items().size());
   if (value.is_dict()) return static_cast<std::int64_t>(value.entries().size());
   if (value.is_undefined()) return 0;
+  if (is(value, Object::Kind::kView) || is(value, Object::Kind::kLoop)) {
+    return length(value.object().self);
+  }
   fail(fmt::format("{} has no length", value.type()));
 }
 
@@ -253,8 +264,7 @@ Value attribute(const Value& value, const std::string& name, Budget& budget) {
   if (value.is_undefined()) fail(value.what());
   const Value missing =
       Value::undefined(fmt::format("'{}' has no attribute {}", value.type(), lingua::quoted(name)));
-  const bool is_loop = value.is_object() && value.object().kind == Object::Kind::kLoop;
-  if (has_method(value, name) || (is_loop && name == "cycle")) {
+  if (has_method(value, name)) {
     auto method = std::make_shared<Object>();
     method->kind = Object::Kind::kMethod;
     method->name = name;
@@ -262,8 +272,17 @@ Value attribute(const Value& value, const std::string& name, Budget& budget) {
     if (value.depth() + 1 > kMaxDepth) fail("values nest too deeply");
     return Value(std::move(method));
   }
-  if (is_loop) return loop_attribute(value, name, missing);
-  const bool is_namespace = value.is_object() && value.object().kind == Object::Kind::kNamespace;
+  if (is(value, Object::Kind::kLoop)) return loop_attribute(value, name, missing);
+  if (is(value, Object::Kind::kCycler) && name == "current") {
+    const Object& cycler = value.object();
+    return cycler.self.items()[static_cast<std::size_t>(cycler.index)];
+  }
+  if (is(value, Object::Kind::kMacro) && name == "name") return Value(value.object().name);
+  if (value.is_sequence() && value.sequence().form == Sequence::Form::kGroup) {
+    if (name == "grouper") return value.items()[0];
+    if (name == "list") return value.items()[1];
+  }
+  const bool is_namespace = is(value, Object::Kind::kNamespace);
   if (!value.is_dict() && !is_namespace) return missing;
   const Entries& entries = is_namespace ? value.object().attributes : value.entries();
   const Value* found = find(entries, Value(name), budget);
@@ -280,7 +299,8 @@ Value item(const Value& value, const Value& key, Budget& budget) {
     if (index >= 0 && index < size) {
       if (value.is_sequence()) return value.items()[static_cast<std::size_t>(index)];
       budget.spend(static_cast<std::int64_t>(value.text().size()) * 16);
-      return Value(std::string(characters(value.text())[static_cast<std::size_t>(index)]));
+      return text_like(value,
+                       std::string(characters(value.text())[static_cast<std::size_t>(index)]));
     }
   }
   if (key.is_text()) return attribute(value, key.text(), budget);
@@ -298,7 +318,14 @@ Value slice(const Value& value, const Value& from, const Value& to, const Value&
   if (by == 0) fail("a slice's step is 0");
   const std::int64_t size = length(value);
   budget.spend(size * 32);
-  const std::vector<std::size_t> indices = slice_indices(size, bound_of(from), bound_of(to), by);
+  const auto bounds = slice_bounds(size, bound_of(from), bound_of(to), by);
+  if (value.is_sequence() && !value.is_list() && !value.is_tuple()) {
+    return sliced_range(value, bounds, budget);
+  }
+  std::vector<std::size_t> indices;
+  for (std::int64_t i = bounds[0]; by > 0 ? i < bounds[1] : i > bounds[1]; i += bounds[2]) {
+    indices.push_back(static_cast<std::size_t>(i));
+  }
   if (value.is_sequence()) {
     List items;
     for (const std::size_t index : indices) items.push_back(value.items()[index]);
@@ -307,7 +334,7 @@ Value slice(const Value& value, const Value& from, const Value& to, const Value&
   const std::vector<std::string_view> all = characters(value.text());
   std::string text;
   for (const std::size_t index : indices) text += all[index];
-  return Value(std::move(text));
+  return text_like(value, std::move(text));
 }
 
 }  // namespace lingua::jinja

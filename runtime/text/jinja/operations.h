@@ -59,8 +59,12 @@ std::string lower(const std::string& text);
 std::string capitalised(const std::string& text);
 std::string padded(const std::string& text, std::int64_t width, const std::string& fill,
                    Sides spaces, Budget& budget);
-// "a %s" % value, and "{} {name}".format(...).
-std::string percent_format(const std::string& format, const Value& values, Budget& budget);
-std::string brace_format(const std::string& format, const Arguments& arguments, Budget& budget);
+// The text of a value for HTML: that of a markup as it is.
+std::string escaped(const Value& value, Budget& budget);
+// `text`, as markup where `like` is one.
+Value text_like(const Value& like, std::string text);
+// "a %s" % value, and "{} {name}".format(...). Errors: also a format that is no text.
+Value percent_format(const Value& format, const Value& values, Budget& budget);
+Value brace_format(const Value& format, const Arguments& arguments, Budget& budget);
 
 }  // namespace lingua::jinja

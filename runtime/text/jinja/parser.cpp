@@ -174,11 +174,13 @@ class Parser : public ExpressionParser {
   }
 
   // A loop outside a macro is none for break and continue inside it.
-  Body macro_body(std::string_view end) {
+  void macro_body(Statement& made, std::string_view end) {
     const int loops = std::exchange(loops_, 0);
-    Body statements = body_until(end);
+    const std::set<std::string> outside = std::exchange(mentions_, {});
+    made.body = body_until(end);
+    made.mentions = mentions_;
+    mentions_.insert(outside.begin(), outside.end());
     loops_ = loops;
-    return statements;
   }
 
   Statement macro() {
@@ -186,7 +188,7 @@ class Parser : public ExpressionParser {
     next();
     made.text = expect_name();
     parameters(made);
-    made.body = macro_body("endmacro");
+    macro_body(made, "endmacro");
     return made;
   }
 
@@ -197,7 +199,7 @@ class Parser : public ExpressionParser {
     made.expression = expression();
     if (made.expression->kind != Expression::Kind::kCall) refuse("something else than a call");
     made.text = "caller";
-    made.body = macro_body("endcall");
+    macro_body(made, "endcall");
     return made;
   }
 
@@ -227,6 +229,10 @@ class Parser : public ExpressionParser {
 
 }  // namespace
 
-Body parse(std::string_view source) { return Parser(source).run(); }
+Body parse(std::string_view source) {
+  Body body = Parser(source).run();
+  check_names(body);
+  return body;
+}
 
 }  // namespace lingua::jinja

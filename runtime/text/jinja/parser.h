@@ -3,6 +3,7 @@
 //
 // Source: jinja2/parser.py, version 3.1.
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,8 @@ class ExpressionParser {
   ExpressionPtr filters(ExpressionPtr value, bool begins_with_name);
   void call_arguments(Expression& call);
   ExpressionPtr unary(bool with_filter = true);
+
+  std::set<std::string> mentions_;  // of caller, kwargs and varargs, since a macro began
 
   // Counts how deep the source nests.
   class Nesting {

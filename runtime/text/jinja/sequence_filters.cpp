@@ -10,9 +10,14 @@
 namespace lingua::jinja {
 namespace {
 
-// "a.b.0" or 0, followed into a value.
-Value follow(const Value& value, const Value& path, Budget& budget) {
-  if (!path.is_text()) return item(value, path, budget);
+// "a.b.0" or 0, followed into a value; what is missing on the way is `otherwise`.
+Value follow(const Value& value, const Value& path, Budget& budget,
+             const std::optional<Value>& otherwise = std::nullopt) {
+  const auto replaced = [&](Value found) {
+    const bool missing = found.is_undefined() && otherwise && !otherwise->is_none();
+    return missing ? *otherwise : found;
+  };
+  if (!path.is_text()) return replaced(item(value, path, budget));
   Value at = value;
   const std::string& text = path.text();
   for (std::size_t begin = 0; begin <= text.size();) {
@@ -22,7 +27,7 @@ Value follow(const Value& value, const Value& path, Budget& budget) {
     const auto parsed = std::from_chars(part.data(), part.data() + part.size(), index);
     const bool whole = !part.empty() && parsed.ec == std::errc() &&
                        parsed.ptr == part.data() + part.size() && part[0] != '-';
-    at = item(at, whole ? Value(index) : Value(part), budget);
+    at = replaced(item(at, whole ? Value(index) : Value(part), budget));
     begin = end + 1;
   }
   return at;
@@ -81,9 +86,60 @@ Value first(const Value& value, const Arguments& arguments, Budget& budget) {
 
 Value last(const Value& value, const Arguments& arguments, Budget& budget) {
   bind(arguments, {}, "last");
-  if (value.is_object()) fail(fmt::format("{} has no last item", value.type()));
+  if (value.is_object() && !is(value, Object::Kind::kView)) {
+    fail(fmt::format("{} has no last item", value.type()));
+  }
   const List items = iterate(value, budget);
   return items.empty() ? Value::undefined("no last item, the sequence was empty") : items.back();
+}
+
+// Sorted by the attribute; the parts of equal attributes together.
+Value grouped(const Value& value, const Arguments& arguments, Budget& budget) {
+  const Bound bound = bind(arguments, {"attribute", "default", "case_sensitive"}, "groupby");
+  if (!bound[0]) fail("groupby needs an attribute");
+  const bool sensitive = truth_or(bound[2], false);
+  struct Keyed {
+    Value key, one;
+  };
+  std::vector<Keyed> all;
+  for (Value& one : iterate(value, budget)) {
+    Value key = follow(one, *bound[0], budget, bound[1]);
+    all.push_back({std::move(key), std::move(one)});
+  }
+  const auto key = [&](const Keyed& keyed) { return folded(keyed.key, sensitive); };
+  std::stable_sort(all.begin(), all.end(), [&](const Keyed& a, const Keyed& b) {
+    return compare(key(a), key(b), budget) < 0;
+  });
+  List groups;
+  for (std::size_t i = 0; i < all.size();) {
+    const Value real = all[i].key;
+    const Value wanted = key(all[i]);
+    List group;
+    for (; i < all.size() && equal(key(all[i]), wanted, budget); ++i) group.push_back(all[i].one);
+    groups.push_back(Value::group(real, std::move(group)));
+  }
+  return Value::list(std::move(groups));
+}
+
+// So many columns, the first ones longer by one where it does not come out even.
+Value columns(const Value& value, const Arguments& arguments, Budget& budget) {
+  const Bound bound = bind(arguments, {"slices", "fill_with"}, "slice");
+  const std::int64_t count = whole_or(bound[0], 0);
+  if (count < 1) fail("slice: a count from 1 up is accepted");
+  const List all = iterate(value, budget);
+  const auto size = static_cast<std::int64_t>(all.size());
+  List slices;
+  auto at = all.begin();
+  for (std::int64_t i = 0; i < count; ++i) {
+    budget.spend(64);
+    const bool longer = i < size % count;
+    const auto end = at + size / count + (longer ? 1 : 0);
+    List part(at, end);
+    if (bound[1] && !bound[1]->is_none() && !longer) part.push_back(*bound[1]);
+    slices.push_back(Value::list(std::move(part)));
+    at = end;
+  }
+  return generator(std::move(slices));
 }
 
 Value items_of(const Value& value, const Arguments& arguments, Budget& budget) {
@@ -127,9 +183,7 @@ Value map(const Value& value, const Arguments& arguments, Budget& budget) {
     const Bound bound = bind(arguments, {"attribute", "default"}, "map");
     if (!bound[0]) fail("map needs a filter or an attribute");
     for (const Value& one : iterate(value, budget)) {
-      Value found = follow(one, *bound[0], budget);
-      if (found.is_undefined() && bound[1]) found = *bound[1];
-      mapped.push_back(std::move(found));
+      mapped.push_back(follow(one, *bound[0], budget, bound[1]));
     }
     return generator(std::move(mapped));
   }
@@ -181,7 +235,7 @@ Value reversed(const Value& value, const Arguments& arguments, Budget& budget) {
   if (!value.is_text()) return generator(std::move(items));
   std::string text;
   for (const Value& one : items) text += one.text();
-  return Value(std::move(text));
+  return text_like(value, std::move(text));
 }
 
 Value sorted(const Value& value, const Arguments& arguments, Budget& budget) {
@@ -253,6 +307,7 @@ sequence_filters() {
       {"batch", batch},
       {"dictsort", sorted_dict},
       {"first", first},
+      {"groupby", grouped},
       {"items", items_of},
       {"join", join},
       {"last", last},
@@ -265,6 +320,7 @@ sequence_filters() {
       {"reverse", reversed},
       {"select", [](V v, A a, Budget& b) { return chosen(v, a, false, true, b); }},
       {"selectattr", [](V v, A a, Budget& b) { return chosen(v, a, true, true, b); }},
+      {"slice", columns},
       {"sort", sorted},
       {"sum", sum},
       {"unique", unique}};

@@ -5,12 +5,12 @@
 #include "runtime/base/errors.h"
 #include "runtime/checkpoint/json.h"
 #include "runtime/text/jinja/evaluator.h"
+#include "runtime/text/jinja/template.h"
 
 namespace lingua::jinja {
 namespace {
 
 using Kind = Statement::Kind;
-constexpr std::int64_t kUnits = 128LL << 20;
 constexpr int kDeepest = 700;
 
 }  // namespace
@@ -35,12 +35,12 @@ class Evaluator::Inner {
 };
 
 Evaluator::Evaluator(const Entries& variables, const std::tm& now)
-    : budget_(kUnits), now_(now), scope_(std::make_shared<Scope>()) {
+    : budget_(kMostText), now_(now), scope_(std::make_shared<Scope>()) {
   for (const auto& [name, value] : variables) scope_->variables[name.text()] = value;
 }
 
 Evaluator::~Evaluator() {
-  for (const auto& one : namespaces_) one->attributes.clear();
+  for (const auto& one : stateful_) one->attributes.clear();
 }
 
 std::string Evaluator::render(const Body& body) {
@@ -198,10 +198,7 @@ Value Evaluator::macro_object(const Statement& statement) {
 }
 
 void Evaluator::exec_call(const Statement& statement) {
-  const Value caller = macro_object(statement);
-  caller_ = &caller;
-  write(to_text(eval(*statement.expression), budget_));
-  caller_ = nullptr;
+  write(to_text(eval_call(*statement.expression, macro_object(statement)), budget_));
 }
 
 }  // namespace lingua::jinja

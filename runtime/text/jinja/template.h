@@ -19,6 +19,8 @@
 
 namespace lingua::jinja {
 
+inline constexpr std::int64_t kMostText = 128LL << 20;
+
 class Template {
  public:
   // `name` says where the source comes from, for messages.

@@ -11,6 +11,26 @@
 
 namespace lingua::jinja {
 
+std::string escaped(const Value& value, Budget& budget) {
+  if (value.is_markup()) return value.text();
+  std::string out;
+  for (const char c : to_text(value, budget)) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&#34;"; break;
+      case '\'': out += "&#39;"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
+Value text_like(const Value& like, std::string text) {
+  return like.is_markup() ? Value::markup(std::move(text)) : Value(std::move(text));
+}
+
 std::string upper(const std::string& text) { return full_upper_case(text); }
 std::string lower(const std::string& text) { return full_lower_case(text); }
 
@@ -98,155 +118,6 @@ std::string padded(const std::string& text, std::int64_t width, const std::strin
   for (std::int64_t i = 0; i < left; ++i) out += fill;
   out += text;
   for (std::int64_t i = left; i < missing; ++i) out += fill;
-  return out;
-}
-
-namespace {
-
-// One "%..." of a format.
-struct Conversion {
-  bool left = false;
-  bool zeros = false;
-  std::int64_t width = 0;
-  int precision = -1;
-  char kind = 's';
-};
-
-Conversion read_conversion(const std::string& format, std::size_t& at) {
-  Conversion read;
-  const auto number = [&] {
-    std::int64_t value = 0;
-    while (at < format.size() && format[at] >= '0' && format[at] <= '9') {
-      value = std::min<std::int64_t>(100000, value * 10 + (format[at++] - '0'));
-    }
-    return value;
-  };
-  for (; at < format.size() && (format[at] == '-' || format[at] == '0'); ++at) {
-    (format[at] == '-' ? read.left : read.zeros) = true;
-  }
-  read.width = number();
-  if (at < format.size() && format[at] == '.') {
-    ++at;
-    read.precision = static_cast<int>(std::min<std::int64_t>(60, number()));
-  }
-  if (at >= format.size()) fail("a format that ends after '%'");
-  read.kind = format[at++];
-  return read;
-}
-
-std::string converted(const Conversion& how, const Value& value, Budget& budget) {
-  std::string text;
-  if (how.kind == 's' || how.kind == 'r') {
-    text = how.kind == 's' ? to_text(value, budget) : to_repr(value, budget);
-    if (how.precision >= 0) {
-      std::string cut;
-      for (const std::string_view c : characters(text)) {
-        if (length_of(cut) == how.precision) break;
-        cut += c;
-      }
-      text = cut;
-    }
-  } else if (!value.is_number()) {
-    fail(fmt::format("%{} of {}", how.kind, value.type()));
-  } else if (how.kind == 'd' || how.kind == 'i') {
-    if (value.is_float() && !(std::abs(value.real()) < 9e18)) fail("a number beyond 64 bits");
-    text = fmt::format("{}",
-                       value.is_float() ? static_cast<std::int64_t>(value.real()) : value.whole());
-  } else if (how.kind == 'f') {
-    text = fmt::format("{:.{}f}", value.real(), how.precision < 0 ? 6 : how.precision);
-  } else {
-    fail(fmt::format("the format %{} is not known here", how.kind));
-  }
-  const bool zeros = how.zeros && !how.left && how.kind != 's' && how.kind != 'r';
-  const bool sign = zeros && text.starts_with('-');
-  if (sign) text = text.substr(1);
-  text = padded(text, how.width - (sign ? 1 : 0), zeros ? "0" : " ",
-                how.left ? Sides::kRight : Sides::kLeft, budget);
-  return std::string(sign ? 1 : 0, '-') + text;
-}
-
-}  // namespace
-
-std::string percent_format(const std::string& format, const Value& values, Budget& budget) {
-  const List all = values.is_tuple() ? values.items() : List{values};
-  std::size_t used = 0;
-  std::string out;
-  for (std::size_t at = 0; at < format.size();) {
-    const char c = format[at++];
-    if (c != '%') {
-      out += c;
-      continue;
-    }
-    if (at < format.size() && format[at] == '%') {
-      out += '%';
-      ++at;
-      continue;
-    }
-    if (at < format.size() && format[at] == '(') {
-      const std::size_t end = format.find(')', at);
-      if (end == format.npos || !values.is_dict()) fail("%(name) needs a dictionary");
-      const Value value = item(values, Value(format.substr(at + 1, end - at - 1)), budget);
-      if (value.is_undefined()) fail(value.what());
-      at = end + 1;
-      out += converted(read_conversion(format, at), value, budget);
-      used = all.size();
-      continue;
-    }
-    const Conversion how = read_conversion(format, at);
-    if (used >= all.size()) fail("not enough values for the format");
-    out += converted(how, all[used++], budget);
-  }
-  // As in Python, what could be looked up in is not missed.
-  const bool looked_up =
-      values.is_dict() || values.is_undefined() || (values.is_sequence() && !values.is_tuple());
-  if (used < all.size() && !looked_up) fail("more values than the format has places");
-  return out;
-}
-
-namespace {
-
-Value brace_value(const std::string& field, std::size_t& next, const Arguments& arguments) {
-  if (field.find_first_of(".[!:") != field.npos) {
-    fail(fmt::format("the format {{{}}} is not known here", field));
-  }
-  std::size_t index = next;
-  if (field.empty()) {
-    ++next;
-  } else if (field.find_first_not_of("0123456789") == field.npos) {
-    const auto parsed = std::from_chars(field.data(), field.data() + field.size(), index);
-    if (parsed.ec != std::errc()) fail("a field's number is too large");
-  } else {
-    for (const auto& [name, value] : arguments.keywords) {
-      if (name == field) return value;
-    }
-    fail(fmt::format("format() without {}", lingua::quoted(field)));
-  }
-  if (index >= arguments.positional.size()) fail("format() has not enough values");
-  return arguments.positional[index];
-}
-
-}  // namespace
-
-std::string brace_format(const std::string& format, const Arguments& arguments, Budget& budget) {
-  std::string out;
-  std::size_t next = 0;
-  for (std::size_t at = 0; at < format.size(); ++at) {
-    const char c = format[at];
-    const bool doubled = at + 1 < format.size() && format[at + 1] == c;
-    if ((c == '{' || c == '}') && doubled) {
-      out += c;
-      ++at;
-    } else if (c == '}') {
-      fail("a single '}' in a format");
-    } else if (c == '{') {
-      const std::size_t end = format.find('}', at);
-      if (end == format.npos) fail("a single '{' in a format");
-      out += to_text(brace_value(format.substr(at + 1, end - at - 1), next, arguments), budget);
-      at = end;
-    } else {
-      out += c;
-    }
-  }
   return out;
 }
 

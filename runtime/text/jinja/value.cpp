@@ -42,13 +42,40 @@ Value Value::undefined(std::string what) {
   return value;
 }
 
-Value Value::list(List items, bool tuple) {
-  int depth = 0;
-  for (const Value& item : items) depth = std::max(depth, item.depth());
+Value Value::markup(std::string text) {
   Value value;
-  value.data_ =
-      std::make_shared<const Sequence>(Sequence{std::move(items), tuple, checked_depth(depth + 1)});
+  value.data_ = Markup{std::make_shared<const std::string>(std::move(text))};
   return value;
+}
+
+Value Value::sequence_of(Sequence sequence) {
+  int depth = 0;
+  for (const Value& item : sequence.items) depth = std::max(depth, item.depth());
+  sequence.depth = checked_depth(depth + 1);
+  Value value;
+  value.data_ = std::make_shared<const Sequence>(std::move(sequence));
+  return value;
+}
+
+Value Value::list(List items, bool tuple) {
+  return sequence_of({std::move(items), tuple ? Sequence::Form::kTuple : Sequence::Form::kList});
+}
+
+Value Value::group(Value key, List items) {
+  return sequence_of({{std::move(key), list(std::move(items))}, Sequence::Form::kGroup});
+}
+
+Value Value::range(std::int64_t start, std::int64_t stop, std::int64_t step, Budget& budget) {
+  if (step == 0) fail("range() with the step 0");
+  constexpr std::size_t kLongest = 100000;
+  List items;
+  for (std::int64_t i = start; step > 0 ? i < stop : i > stop;) {
+    if (items.size() >= kLongest) fail("range() is longer than 100000");
+    budget.spend(32);
+    items.emplace_back(i);
+    if (__builtin_add_overflow(i, step, &i)) break;
+  }
+  return sequence_of({std::move(items), Sequence::Form::kRange, 1, {start, stop, step}});
 }
 
 Value Value::dict(Entries entries) {
@@ -60,9 +87,11 @@ Value Value::dict(Entries entries) {
   return value;
 }
 
-const List& Value::items() const { return std::get<std::shared_ptr<const Sequence>>(data_)->items; }
+const List& Value::items() const { return sequence().items; }
+bool Value::is_list() const { return is_sequence() && sequence().form == Sequence::Form::kList; }
 bool Value::is_tuple() const {
-  return is_sequence() && std::get<std::shared_ptr<const Sequence>>(data_)->tuple;
+  return is_sequence() && (sequence().form == Sequence::Form::kTuple ||
+                           sequence().form == Sequence::Form::kGroup);
 }
 const Entries& Value::entries() const {
   return std::get<std::shared_ptr<const Mapping>>(data_)->entries;
@@ -81,7 +110,7 @@ double Value::real() const {
 }
 
 int Value::depth() const {
-  if (is_sequence()) return std::get<std::shared_ptr<const Sequence>>(data_)->depth;
+  if (is_sequence()) return sequence().depth;
   if (is_dict()) return std::get<std::shared_ptr<const Mapping>>(data_)->depth;
   if (is_object() && object().kind != Object::Kind::kNamespace) return object().self.depth() + 1;
   return 0;
@@ -93,10 +122,16 @@ std::string Value::type() const {
   if (is_bool()) return "bool object";
   if (is_int()) return "int object";
   if (is_float()) return "float object";
-  if (is_text()) return "str object";
-  if (is_sequence()) return is_tuple() ? "tuple object" : "list object";
+  if (is_text()) return is_markup() ? "Markup object" : "str object";
+  if (is_list()) return "list object";
+  if (is_sequence()) return is_tuple() ? "tuple object" : "range object";
   if (is_dict()) return "dict object";
-  return object().kind == Object::Kind::kNamespace ? "namespace object" : "callable object";
+  switch (object().kind) {
+    case Object::Kind::kNamespace: return "namespace object";
+    case Object::Kind::kGenerator: return "generator object";
+    case Object::Kind::kView: return object().name + " object";
+    default: return "callable object";
+  }
 }
 
 bool truth(const Value& value) {
@@ -105,8 +140,25 @@ bool truth(const Value& value) {
   if (value.is_text()) return !value.text().empty();
   if (value.is_sequence()) return !value.items().empty();
   if (value.is_dict()) return !value.entries().empty();
-  return true;
+  return !is(value, Object::Kind::kView) || truth(value.object().self);
 }
+
+namespace {
+
+// Keys and items compare as sets, values by identity.
+bool equal_views(const Value& a, const Value& b, Budget& budget) {
+  const Object& left = a.object();
+  const Object& right = b.object();
+  if (left.name != right.name || left.name == "dict_values") return false;
+  const List& all = right.self.items();
+  return left.self.items().size() == all.size() &&
+         std::all_of(left.self.items().begin(), left.self.items().end(), [&](const Value& one) {
+           return std::any_of(all.begin(), all.end(),
+                              [&](const Value& other) { return equal(one, other, budget); });
+         });
+}
+
+}  // namespace
 
 bool equal(const Value& a, const Value& b, Budget& budget) {
   budget.spend(4);
@@ -119,7 +171,7 @@ bool equal(const Value& a, const Value& b, Budget& budget) {
     return a.text() == b.text();
   }
   if (a.is_sequence() && b.is_sequence()) {
-    return a.is_tuple() == b.is_tuple() &&
+    return a.is_tuple() == b.is_tuple() && a.is_list() == b.is_list() &&
            std::equal(a.items().begin(), a.items().end(), b.items().begin(), b.items().end(),
                       [&](const Value& x, const Value& y) { return equal(x, y, budget); });
   }
@@ -130,7 +182,10 @@ bool equal(const Value& a, const Value& b, Budget& budget) {
       return other != nullptr && equal(entry.second, *other, budget);
     });
   }
-  if (a.is_object() && b.is_object()) return &a.object() == &b.object();
+  if (a.is_object() && b.is_object()) {
+    if (&a.object() == &b.object()) return true;
+    return is(a, Object::Kind::kView) && is(b, Object::Kind::kView) && equal_views(a, b, budget);
+  }
   return (a.is_none() && b.is_none()) || (a.is_undefined() && b.is_undefined());
 }
 
@@ -144,7 +199,7 @@ int compare(const Value& a, const Value& b, Budget& budget) {
     budget.spend(static_cast<std::int64_t>(std::min(a.text().size(), b.text().size()) / 8));
     return a.text().compare(b.text());
   }
-  if (a.is_sequence() && b.is_sequence() && a.is_tuple() == b.is_tuple()) {
+  if ((a.is_list() && b.is_list()) || (a.is_tuple() && b.is_tuple())) {
     const std::size_t shared = std::min(a.items().size(), b.items().size());
     for (std::size_t i = 0; i < shared; ++i) {
       if (!equal(a.items()[i], b.items()[i], budget)) {
@@ -154,6 +209,10 @@ int compare(const Value& a, const Value& b, Budget& budget) {
     return order(a.items().size(), b.items().size());
   }
   fail(fmt::format("{} and {} have no order", a.type(), b.type()));
+}
+
+bool is(const Value& value, Object::Kind kind) {
+  return value.is_object() && value.object().kind == kind;
 }
 
 Value generator(List items) {
@@ -173,7 +232,9 @@ List iterate(const Value& value, Budget& budget) {
   } else if (value.is_text()) {
     budget.spend(static_cast<std::int64_t>(value.text().size()) * 64);
     for (const std::string_view c : characters(value.text())) items.emplace_back(std::string(c));
-  } else if (value.is_object() && value.object().kind == Object::Kind::kGenerator) {
+  } else if (is(value, Object::Kind::kView)) {
+    items = value.object().self.items();
+  } else if (is(value, Object::Kind::kGenerator)) {
     items = value.object().self.items();
     value.object().self = Value::list({});
   } else if (!value.is_undefined()) {
@@ -191,9 +252,7 @@ const Value* find(const Entries& entries, const Value& key, Budget& budget) {
 }
 
 void put(Entries& entries, const Value& key, Value value, Budget& budget) {
-  if (key.is_dict() || (key.is_sequence() && !key.is_tuple())) {
-    fail(fmt::format("{} cannot be a key", key.type()));
-  }
+  if (key.is_dict() || key.is_list()) fail(fmt::format("{} cannot be a key", key.type()));
   for (auto& [known, old] : entries) {
     if (equal(known, key, budget)) {
       old = std::move(value);

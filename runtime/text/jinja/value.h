@@ -5,6 +5,7 @@
 // Errors: InputError without file or line, which the evaluator adds; also where a Budget is used up
 // and where values nest deeper than kMaxDepth.
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -51,9 +52,15 @@ class Value {
   Value(double value) : data_(value) {}
   Value(std::string text) : data_(std::make_shared<const std::string>(std::move(text))) {}
   Value(const char* text) : Value(std::string(text)) {}
+  // Text of HTML, as the filters safe and escape give it: what is added to it is escaped.
+  static Value markup(std::string text);
   Value(std::shared_ptr<Object> object) : data_(std::move(object)) {}
   static Value undefined(std::string what);
   static Value list(List items, bool tuple = false);
+  // What groupby gives: a tuple whose parts have names too.
+  static Value group(Value key, List items);
+  // Errors: a step of 0; more than 100000 numbers, the sandbox's own limit.
+  static Value range(std::int64_t start, std::int64_t stop, std::int64_t step, Budget& budget);
   static Value dict(Entries entries);
 
   bool is_undefined() const { return holds<std::shared_ptr<const Undefined>>(); }
@@ -62,17 +69,25 @@ class Value {
   bool is_int() const { return holds<std::int64_t>(); }
   bool is_float() const { return holds<double>(); }
   bool is_number() const { return is_bool() || is_int() || is_float(); }
-  bool is_text() const { return holds<Text>(); }
+  bool is_text() const { return holds<Text>() || is_markup(); }
+  bool is_markup() const { return holds<Markup>(); }
   bool is_sequence() const { return holds<std::shared_ptr<const Sequence>>(); }
   bool is_dict() const { return holds<std::shared_ptr<const Mapping>>(); }
   bool is_object() const { return holds<std::shared_ptr<Object>>(); }
 
   // REQUIRES: the kind.
-  const std::string& text() const { return *std::get<Text>(data_); }
+  const std::string& text() const {
+    return is_markup() ? *std::get<Markup>(data_).text : *std::get<Text>(data_);
+  }
   const List& items() const;
+  bool is_list() const;
   bool is_tuple() const;
+  const Sequence& sequence() const { return *std::get<std::shared_ptr<const Sequence>>(data_); }
   const Entries& entries() const;
-  Object& object() const { return *std::get<std::shared_ptr<Object>>(data_); }
+  Object& object() const { return *shared_object(); }
+  const std::shared_ptr<Object>& shared_object() const {
+    return std::get<std::shared_ptr<Object>>(data_);
+  }
   const std::string& what() const;
   std::int64_t whole() const;  // of a bool or an int
   double real() const;         // of a number
@@ -82,20 +97,26 @@ class Value {
   std::string type() const;
 
  private:
+  struct Markup {
+    Text text;
+  };
+  static Value sequence_of(Sequence sequence);
   template <typename T>
   bool holds() const {
     return std::holds_alternative<T>(data_);
   }
-  std::variant<None, bool, std::int64_t, double, Text, std::shared_ptr<const Undefined>,
+  std::variant<None, bool, std::int64_t, double, Text, Markup, std::shared_ptr<const Undefined>,
                std::shared_ptr<const Sequence>, std::shared_ptr<const Mapping>,
                std::shared_ptr<Object>>
       data_;
 };
 
 struct Sequence {
+  enum class Form : std::uint8_t { kList, kTuple, kGroup, kRange };
   List items;
-  bool tuple = false;
+  Form form = Form::kList;
   int depth = 1;
+  std::array<std::int64_t, 3> bounds = {};  // of a range
 };
 struct Mapping {
   Entries entries;
@@ -104,15 +125,26 @@ struct Mapping {
 
 struct Statement;
 struct Scope;
-// What has a name and state: a namespace, a macro, the variable "loop", a function, a method, and
-// what filters such as map give, which can be gone through once.
+// What has a name and state: a namespace, a macro, the variable "loop", a function, a method, a view
+// of a dictionary, cycler and joiner, and what filters such as map give, which can be gone through
+// once.
 struct Object {
-  enum class Kind { kNamespace, kMacro, kLoop, kFunction, kMethod, kGenerator };
+  enum class Kind {
+    kNamespace,
+    kMacro,
+    kLoop,
+    kFunction,
+    kMethod,
+    kGenerator,
+    kView,
+    kCycler,
+    kJoiner
+  };
   Kind kind = Kind::kFunction;
   std::string name;
-  Value self;                        // of a method; the items of a loop or a generator
-  Entries attributes;                // of a namespace
-  std::int64_t index = 0;            // of a loop
+  Value self;                        // of a method; the items of a loop, generator, view or cycler
+  Entries attributes;                // of a namespace; what loop.changed was given last
+  std::int64_t index = 0;            // of a loop or a cycler; how often a joiner was called
   const Statement* macro = nullptr;  // owned by the template
   Scope* scope = nullptr;            // where a macro was written; owned by the evaluator
   bool recursive = false;            // of a loop
@@ -136,6 +168,7 @@ struct JsonStyle {
 };
 std::string to_json(const Value& value, const JsonStyle& style, Budget& budget);
 
+bool is(const Value& value, Object::Kind kind);
 // What can be gone through once, as in Python.
 Value generator(List items);
 // What a loop over the value sees. Errors: a value that has no items.

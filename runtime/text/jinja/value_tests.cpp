@@ -17,13 +17,14 @@ double rest_by(const Value& value, const Value& divisor, Budget& budget) {
 
 bool is_iterable(const Value& v) {
   return v.is_text() || v.is_sequence() || v.is_dict() || v.is_undefined() ||
-         (v.is_object() &&
-          (v.object().kind == Object::Kind::kGenerator || v.object().kind == Object::Kind::kLoop));
+         is(v, Object::Kind::kGenerator) || is(v, Object::Kind::kView) ||
+         is(v, Object::Kind::kLoop);
 }
 
 bool is_callable(const Value& v) {
-  return v.is_undefined() || (v.is_object() && v.object().kind != Object::Kind::kNamespace &&
-                              v.object().kind != Object::Kind::kGenerator);
+  return v.is_undefined() || is(v, Object::Kind::kMacro) || is(v, Object::Kind::kLoop) ||
+         is(v, Object::Kind::kFunction) || is(v, Object::Kind::kMethod) ||
+         is(v, Object::Kind::kJoiner);
 }
 
 using Plain = bool (*)(const Value& value, Budget& budget);
@@ -33,6 +34,7 @@ const std::map<std::string, Plain>& plain_tests() {
       {"boolean", [](V v, Budget&) { return v.is_bool(); }},
       {"callable", [](V v, Budget&) { return is_callable(v); }},
       {"defined", [](V v, Budget&) { return !v.is_undefined(); }},
+      {"escaped", [](V v, Budget&) { return v.is_markup(); }},
       {"even", [](V v, Budget& b) { return rest_by(v, Value(std::int64_t{2}), b) == 0; }},
       {"false", [](V v, Budget&) { return v.is_bool() && v.whole() == 0; }},
       {"filter", [](V v, Budget&) { return v.is_text() && has_filter(v.text()); }},

@@ -75,10 +75,47 @@ class Output {
   }
   std::string take() { return std::move(text_); }
 
+  class Deeper {
+   public:
+    explicit Deeper(Output& out) : out_(out) {
+      if (out.depth_ >= kMaxDepth) fail("namespaces that hold each other are not printed");
+      ++out.depth_;
+    }
+    ~Deeper() { --out_.depth_; }
+
+   private:
+    Output& out_;
+  };
+
  private:
   Budget& budget_;
   std::string text_;
+  int depth_ = 0;
 };
+
+void write_repr(const Value& value, Output& out);
+
+// Python writes the addresses of other objects: such a text is nobody's intention.
+void write_object(const Value& value, Output& out) {
+  const Object& object = value.object();
+  switch (object.kind) {
+    case Object::Kind::kNamespace: {
+      const Output::Deeper deeper(out);  // namespaces may hold each other
+      out.add("<Namespace ");
+      write_repr(Value::dict(object.attributes), out);
+      return out.add(">");
+    }
+    case Object::Kind::kMacro: return out.add("<Macro " + quoted_python(object.name) + ">");
+    case Object::Kind::kLoop:
+      return out.add(
+          fmt::format("<LoopContext {}/{}>", object.index + 1, object.self.items().size()));
+    case Object::Kind::kView:
+      out.add(object.name + "(");
+      write_repr(object.self, out);
+      return out.add(")");
+    default: fail(fmt::format("a {} is not printed", value.type()));
+  }
+}
 
 void write_repr(const Value& value, Output& out) {
   if (value.is_undefined()) return out.add("Undefined");
@@ -86,8 +123,11 @@ void write_repr(const Value& value, Output& out) {
   if (value.is_bool()) return out.add(value.whole() != 0 ? "True" : "False");
   if (value.is_int()) return out.add(fmt::format("{}", value.whole()));
   if (value.is_float()) return out.add(float_text(value.real()));
-  if (value.is_text()) return out.add(quoted_python(value.text()));
-  if (value.is_sequence()) {
+  if (value.is_text()) {
+    const std::string quoted = quoted_python(value.text());
+    return out.add(value.is_markup() ? "Markup(" + quoted + ")" : quoted);
+  }
+  if (value.is_list() || value.is_tuple()) {
     const bool tuple = value.is_tuple();
     out.add(tuple ? "(" : "[");
     const char* separator = "";
@@ -99,7 +139,12 @@ void write_repr(const Value& value, Output& out) {
     if (tuple && value.items().size() == 1) out.add(",");
     return out.add(tuple ? ")" : "]");
   }
-  if (!value.is_dict()) fail(fmt::format("a {} is not printed", value.type()));
+  if (value.is_sequence()) {
+    const auto& [start, stop, step] = value.sequence().bounds;
+    const std::string last = step == 1 ? "" : fmt::format(", {}", step);
+    return out.add(fmt::format("range({}, {}{})", start, stop, last));
+  }
+  if (value.is_object()) return write_object(value, out);
   out.add("{");
   const char* separator = "";
   for (const auto& [key, item] : value.entries()) {
@@ -132,7 +177,7 @@ class JsonWriter {
     if (value.is_int()) return out_.add(fmt::format("{}", value.whole()));
     if (value.is_float()) return write_float(value.real());
     if (value.is_text()) return out_.add(quoted_json(value.text(), style_.ascii));
-    if (value.is_sequence()) return write_list(value.items());
+    if (value.is_list() || value.is_tuple()) return write_list(value.items());
     if (value.is_dict()) return write_dict(value.entries());
     fail(fmt::format("tojson: {} cannot be written as JSON", value.type()));
   }
