@@ -27,7 +27,7 @@ std::string folded_case(std::string_view text);
 std::string title_character(std::string_view character);
 
 bool is_white_space(char32_t c);
-bool is_numeric(char32_t c);      // any kind of number: digits, Roman numerals, fractions
+bool is_numeric(char32_t c);  // any kind of number: digits, Roman numerals, fractions
 bool is_letter(char32_t c);
 // Unicode's Numeric_Type: "7" is decimal, a superscript a digit, a fraction or a Han numeral numeric.
 enum class NumericType { kNone, kNumeric, kDigit, kDecimal };

@@ -45,7 +45,7 @@ std::string every_construct() {
          "{% set t | indent(2) %}x{{ 1 }}\n{% endset %}{% raw %}{{ }}{% endraw %}{# c #}"
          "{{ messages[0].content.strip()[::-1][1:] | replace('a', 'b') | title }}\n"
          "{{ numbers | map('abs') | select('gt', 1) | sort | list | tojson(indent=1) }}"
-         "{{ '{:>8.2f}|{!r:<5}'.format(2.5, 'a') ~ '%05.1f %s %(x)s' % numbers[1] }}"
+         "{{ '{:>8.2f}|{!r:<5}'.format(2.5, 'a') ~ '%05.1f %s' % (2, 'b') }}"
          "{{ messages | groupby('role') | first }}{{ cycler('a').next() }}{{ joiner()() }}"
          "{{ 'a b c' | truncate(3, true, '..', 0) | wordcount }}{{ range(9) | slice(4) | list }}"
          "{{ {'a': (1,), 2: none} | dictsort(by='key') if false }}{{ [1, 2]|batch(2)|list }}"
@@ -54,10 +54,9 @@ std::string every_construct() {
 
 std::vector<std::string> samples() {
   std::vector<std::string> all = {every_construct()};
-  for (const char* name : {"chatml", "commandr", "gemma3", "gptoss", "hermes", "llama32", "mistral3",
-                           "qwen3", "smollm3", "vicuna"}) {
-    all.push_back(
-        read_file(std::string(LINGUA_TEXT_GOLDEN "/jinja_templates/") + name + ".jinja"));
+  for (const char* name : {"chatml", "commandr", "gemma3", "gptoss", "hermes", "llama32",
+                           "mistral3", "qwen3", "smollm3", "vicuna"}) {
+    all.push_back(read_file(std::string(LINGUA_TEXT_GOLDEN "/jinja_templates/") + name + ".jinja"));
   }
   return all;
 }

@@ -119,6 +119,22 @@ TEST(Jinja, NamesLineAndConstructOfWhatItRefuses) {
   EXPECT_THAT(refusal("\n{{ x.y }}"), AllOf(HasSubstr("line 2"), HasSubstr("'x' is undefined")));
 }
 
+TEST(Jinja, RefusesUnknownNamesWhenItReadsATemplateUnlessUnderACondition) {
+  const auto read = [](const std::string& source) -> std::string {
+    try {
+      const Template made(source, "t");
+      return "";
+    } catch (const InputError& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(read("\n{% macro f() %}\n{{ 1|nof }}{% endmacro %}"),
+            "t: line 3: the filter 'nof' is not known here");
+  EXPECT_EQ(read("{% for i in [] %}{{ i is not nof }}{% endfor %}"),
+            "t: line 1: the test 'nof' is not known here");
+  EXPECT_EQ(read("{{ 1|nof if missing }}{% if missing %}{{ 1 is nof }}{% endif %}"), "");
+}
+
 TEST(Jinja, BoundsStepsMemoryAndDepth) {
   const std::string loops =
       "{% for a in range(99999) %}{% for a in range(99999) %}{% endfor %}{% endfor %}";

@@ -98,8 +98,8 @@ Value Evaluator::eval_name(const std::string& name) const {
     const auto found = scope->variables.find(name);
     if (found != scope->variables.end()) return found->second;
   }
-  for (const char* known : {"range", "dict", "namespace", "cycler", "joiner", "raise_exception",
-                            "strftime_now"}) {
+  for (const char* known :
+       {"range", "dict", "namespace", "cycler", "joiner", "raise_exception", "strftime_now"}) {
     if (name != known) continue;
     auto function = std::make_shared<Object>();
     function->name = name;
@@ -242,9 +242,10 @@ void Evaluator::bind_macro(const Statement& macro, const Arguments& arguments) {
       value = taken(name);
     }
     if (!value && otherwise) value = eval(*otherwise);
-    variables[name] = value ? *value
-                            : Value::undefined(fmt::format("parameter {} was not provided",
-                                                           lingua::quoted(name)));
+    variables[name] =
+        value
+            ? *value
+            : Value::undefined(fmt::format("parameter {} was not provided", lingua::quoted(name)));
   }
   const auto mentions = [&](const char* name) {
     return macro.mentions.contains(name) && !names.contains(name);

@@ -67,7 +67,8 @@ Value to_int(const Value& value, const Arguments& arguments, Budget&) {
     std::erase(bare, '_');
     if (bare.starts_with('+')) bare = bare.substr(1);
     const char prefix = base == 16 ? 'x' : base == 8 ? 'o' : base == 2 ? 'b' : '\0';
-    const bool prefixed = bare.size() > 2 && bare[0] == '0' && lower(bare.substr(1, 1))[0] == prefix;
+    const bool prefixed =
+        bare.size() > 2 && bare[0] == '0' && lower(bare.substr(1, 1))[0] == prefix;
     if (prefix != 0 && prefixed) bare = bare.substr(2);
     std::int64_t whole = 0;
     const auto parsed = std::from_chars(bare.data(), bare.data() + bare.size(), whole, base);
@@ -255,8 +256,8 @@ Value trimmed(const Value& value, const Arguments& arguments, Budget& budget) {
 
 Value centred(const Value& value, const Arguments& arguments, Budget& budget) {
   const Bound bound = bind(arguments, {"width"}, "center");
-  return text_like(value, padded(to_text(value, budget), whole_or(bound[0], 80), " ", Sides::kBoth,
-                                 budget));
+  return text_like(
+      value, padded(to_text(value, budget), whole_or(bound[0], 80), " ", Sides::kBoth, budget));
 }
 
 Value format_filter(const Value& value, const Arguments& arguments, Budget& budget) {

@@ -33,7 +33,10 @@ class PercentFormatter {
  public:
   // `escapes`: the format is markup.
   PercentFormatter(const Value& values, bool escapes, Budget& budget)
-      : values_(values), escapes_(escapes), budget_(budget), all_(values.is_tuple() ? values.items() : List{values}) {}
+      : values_(values),
+        escapes_(escapes),
+        budget_(budget),
+        all_(values.is_tuple() ? values.items() : List{values}) {}
 
   std::string run(const std::string& format) {
     for (at_ = 0; at_ < format.size();) {
@@ -78,8 +81,7 @@ class PercentFormatter {
     Layout how;
     bool zeros = false;
     how.align = '>';
-    for (; at_ < format.size() && is_one_of(format[at_], "-0+ #");
-         ++at_) {
+    for (; at_ < format.size() && is_one_of(format[at_], "-0+ #"); ++at_) {
       if (format[at_] == '-') how.align = '<';
       if (format[at_] == '0') zeros = true;
       if (format[at_] == '#') how.alternate = true;
@@ -117,8 +119,9 @@ class PercentFormatter {
     if (kind == 'c') {
       const bool one = value.is_text() && length_of(value.text()) == 1;
       if (!one && !value.is_int()) fail(fmt::format("%c of {}", value.type()));
-      const std::string text =
-          one ? value.text() : utf8_of(static_cast<char32_t>(std::clamp<std::int64_t>(value.whole(), 0, 0x110000)));
+      const std::string text = one ? value.text()
+                                   : utf8_of(static_cast<char32_t>(
+                                         std::clamp<std::int64_t>(value.whole(), 0, 0x110000)));
       out_ += aligned("", text, how, budget_);
       return;
     }
@@ -208,7 +211,8 @@ class BraceFormatter {
       const char how = end + 1 < text.size() ? text[end + 1] : '\0';
       end += 2;
       if (end < text.size() && text[end] != ':') fail("something between '!' and ':' in a format");
-      if (how != 's' && how != 'r' && how != 'a') fail("the conversions !s, !r and !a are accepted");
+      if (how != 's' && how != 'r' && how != 'a')
+        fail("the conversions !s, !r and !a are accepted");
       value = how == 's'   ? Value(to_text(value, budget_))
               : how == 'r' ? Value(to_repr(value, budget_))
                            : Value(ascii_repr(value, budget_));
@@ -229,8 +233,10 @@ class BraceFormatter {
       const std::string_view part = text.substr(begin, at - begin);
       if (part.empty() || (key && at == text.size())) fail("a format with an incomplete field");
       if (key) {
-        value = item(value, index_of(part) ? Value(*index_of(part)) : Value(std::string(part)), budget_);
-        if (++at < text.size() && text[at] != '.' && text[at] != '[') fail("a format with text behind ']'");
+        value = item(value, index_of(part) ? Value(*index_of(part)) : Value(std::string(part)),
+                     budget_);
+        if (++at < text.size() && text[at] != '.' && text[at] != '[')
+          fail("a format with text behind ']'");
       } else {
         value = attribute(value, std::string(part), budget_);
       }

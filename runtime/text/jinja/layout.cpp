@@ -19,8 +19,8 @@ std::string c_format(char kind, double value, std::int64_t precision, bool alter
   if (precision > kMostDigits) fail(fmt::format("a precision beyond {}", kMostDigits));
   const std::string how = fmt::format("%{}.*{}", alternate ? "#" : "", kind);
   std::string text(kMostDigits + 400, '\0');
-  const int size = std::snprintf(text.data(), text.size(), how.c_str(),
-                                 static_cast<int>(precision), value);
+  const int size =
+      std::snprintf(text.data(), text.size(), how.c_str(), static_cast<int>(precision), value);
   text.resize(static_cast<std::size_t>(size));
   return text;
 }
@@ -172,8 +172,8 @@ std::string number_text(const Value& value, Layout how, Budget& budget) {
   Digits digits = digits_of(value, how, budget);
   const bool decimal = !is_one_of(how.kind, "boxX");
   const std::size_t size = decimal ? 3 : 4;
-  const bool finite = !digits.whole.empty() && !std::isalpha(static_cast<unsigned char>(
-                                                   decimal ? digits.whole[0] : '0'));
+  const bool finite = !digits.whole.empty() &&
+                      !std::isalpha(static_cast<unsigned char>(decimal ? digits.whole[0] : '0'));
   if (how.grouping != 0 && how.align == '=' && how.fill == "0" && finite) {
     budget.spend(how.width * 8);
     const std::int64_t others = length_of(digits.sign) + length_of(digits.rest);
@@ -183,8 +183,9 @@ std::string number_text(const Value& value, Layout how, Budget& budget) {
     const std::size_t zeros = static_cast<std::size_t>(count) - digits.whole.size();
     digits.whole = std::string(zeros, '0') + digits.whole;
   }
-  return aligned(digits.sign, grouped(digits.whole, finite ? how.grouping : '\0', size) + digits.rest,
-                 how, budget);
+  return aligned(digits.sign,
+                 grouped(digits.whole, finite ? how.grouping : '\0', size) + digits.rest, how,
+                 budget);
 }
 
 std::string formatted(const Value& value, const std::string& spec, Budget& budget) {

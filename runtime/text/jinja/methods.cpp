@@ -176,11 +176,12 @@ bool all_are(const std::string& text, const std::string& name) {
 
 const std::set<std::string>& text_methods() {
   static const std::set<std::string> kNames = {
-      "strip",        "lstrip",    "rstrip",  "split",     "rsplit",   "splitlines", "startswith",
-      "endswith",     "replace",   "upper",   "lower",     "casefold", "title",      "swapcase",
-      "find",         "rfind",     "index",   "rindex",    "count",    "join",       "format", "format_map",
-      "isdigit",      "isdecimal", "isalpha", "isspace",   "isupper",  "islower",    "isalnum",
-      "isnumeric",    "isascii",   "zfill",   "ljust",     "rjust",    "capitalize", "removeprefix",
+      "strip",        "lstrip",    "rstrip",  "split",      "rsplit",     "splitlines",
+      "startswith",   "endswith",  "replace", "upper",      "lower",      "casefold",
+      "title",        "swapcase",  "find",    "rfind",      "index",      "rindex",
+      "count",        "join",      "format",  "format_map", "isdigit",    "isdecimal",
+      "isalpha",      "isspace",   "isupper", "islower",    "isalnum",    "isnumeric",
+      "isascii",      "zfill",     "ljust",   "rjust",      "capitalize", "removeprefix",
       "removesuffix", "partition", "center",  "rpartition"};
   return kNames;
 }

@@ -98,13 +98,15 @@ Value repeated(const Value& value, std::int64_t count, Budget& budget) {
       items.insert(items.end(), value.items().begin(), value.items().end());
     }
   }
-  return value.is_text() ? text_like(value, std::move(text)) : Value::list(std::move(items), value.is_tuple());
+  return value.is_text() ? text_like(value, std::move(text))
+                         : Value::list(std::move(items), value.is_tuple());
 }
 
 Value added(const Value& a, const Value& b, Budget& budget) {
   if (a.is_text() && b.is_text()) {
     budget.spend(static_cast<std::int64_t>(a.text().size() + b.text().size()));
-    if (a.is_markup() || b.is_markup()) return Value::markup(escaped(a, budget) + escaped(b, budget));
+    if (a.is_markup() || b.is_markup())
+      return Value::markup(escaped(a, budget) + escaped(b, budget));
     return Value(a.text() + b.text());
   }
   if (!(a.is_list() && b.is_list()) && !(a.is_tuple() && b.is_tuple())) refuse("+", a, b);

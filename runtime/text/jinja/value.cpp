@@ -90,8 +90,8 @@ Value Value::dict(Entries entries) {
 const List& Value::items() const { return sequence().items; }
 bool Value::is_list() const { return is_sequence() && sequence().form == Sequence::Form::kList; }
 bool Value::is_tuple() const {
-  return is_sequence() && (sequence().form == Sequence::Form::kTuple ||
-                           sequence().form == Sequence::Form::kGroup);
+  return is_sequence() &&
+         (sequence().form == Sequence::Form::kTuple || sequence().form == Sequence::Form::kGroup);
 }
 const Entries& Value::entries() const {
   return std::get<std::shared_ptr<const Mapping>>(data_)->entries;

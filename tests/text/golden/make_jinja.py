@@ -130,16 +130,171 @@ SNIPPETS = [
 ]
 
 
+# Calls, objects with a state, formats, markup, and names that are not known, one a line.
+MORE = r"""
+{{ people|groupby('age') }}
+{% for k, g in people|groupby('age') %}{{ k }}:{{ g|map(attribute='name')|join(',') }};{% endfor %}
+{% for g in people|groupby('x.y', default=0) %}{{ g.grouper }}={{ g.list|length }}{{ g }};{% endfor %}
+{{ ['a','B','b','A']|groupby(0) }}
+{{ [{'k':'a'},{'k':'B'},{'k':'b'},{'k':'A'}]|groupby('k') }}
+{{ [{'k':'a'},{'k':'B'},{'k':'b'},{'k':'A'}]|groupby('k', case_sensitive=true) }}
+{{ people|groupby('nope') }}
+{{ people|groupby('age')|tojson }}
+{{ 'foo bar baz qux'|truncate(9) }}|{{ 'foo bar baz qux'|truncate(9, true) }}|{{ 'foo bar baz qux'|truncate(11) }}|{{ 'foo bar baz qux'|truncate(11, false, '..', 0) }}
+{{ 'foobarbazqux'|truncate(6, false, '…', 0) }}|{{ u|truncate(3, true, '', 0) }}|{{ t|truncate(2) }}
+{{ t|truncate(5, leeway=0) }}|{{ missing|truncate }}|{{ 'x'|truncate(3, leeway=-1) }}
+{{ 5|truncate }}
+{{ 'a b  c-d_e é1'|wordcount }} {{ ''|wordcount }} {{ 12|wordcount }} {{ missing|wordcount }}
+{{ range(10)|slice(3)|list }} {{ range(10)|slice(4, 'x')|list }} {{ [1]|slice(3)|list }}
+{{ l|slice(0)|list }}
+{{ 'a b/c?d=é&~_.-'|urlencode }} {{ {'a b': 'c/d', 'e': 1}|urlencode }} {{ [('x', 'y z')]|urlencode }} {{ 3|urlencode }} {{ none|urlencode }} {{ 1.5|urlencode }}
+{{ l|urlencode }}
+{{ 1234|round(-2) }} {{ 1250|round(-2) }} {{ 1350|round(-2) }} {{ -1250|round(-2) }} {{ 1234.5|round(-2) }} {{ 1250.0|round(-2) }} {{ 12|round(-3) }} {{ 12.5|round(-3, 'ceil') }} {{ 1234|round(-2, 'floor') }} {{ 55|round(-1) }} {{ 7|round(-20) }} {{ true|round }}
+{{ 1234.567|round(1,'ceil') }} {{ 42|round(2,'floor') }}
+{% for x in [1,1,2,2,1] %}{{ loop.changed(x) }},{% endfor %}
+{% for x in people %}{% if loop.changed(x.age, x.name) %}!{% endif %}{{ x.name }}{% endfor %}{% for x in [1,2] %}{{ loop.changed() }}{% endfor %}
+{% macro f(a,b=2) %}{{ a }}{{ b }}{{ varargs }}{{ kwargs }}{% endmacro %}{{ f(1) }}|{{ f(1,2,3,4,x=5) }}|{{ f(*[1,2,3]) }}|{{ f(**{'a':7,'z':8}) }}|{{ f(1, *(2,3), **{'q':0}) }}|{{ f(1, *[9], k=1) }}
+{% macro f(a) %}{{ a }}{% endmacro %}{{ f(*[1,2]) }}
+{% macro f(a) %}{{ a }}{% endmacro %}{{ f(1, **{'a':2}) }}
+{% macro f(a) %}{{ a }}{{ kwargs }}{% endmacro %}{{ f(1, a=2) }}
+{% macro f() %}{{ caller is defined }}{% if caller %}{{ caller() }}{% endif %}{% endmacro %}{{ f() }}{% call f() %}x{% endcall %}
+{% macro f() %}x{% endmacro %}{% call f() %}x{% endcall %}
+{% macro f() %}{{ kwargs.keys()|list }}{% endmacro %}{% call f() %}x{% endcall %}
+{% macro f(caller=none) %}{{ caller() if caller else 'no' }}{% endmacro %}{{ f() }}{% call f() %}y{% endcall %}
+{% macro f(x) %}{{ caller(x, k=2) }}{% endmacro %}{% call(a, k=1) f(5) %}{{ a }}{{ k }}{{ varargs }}{% endcall %}
+{% macro g() %}<{{ caller() }}>{% endmacro %}{% macro f() %}{% call g() %}[{{ caller() }}]{% endcall %}{% endmacro %}{% call f() %}in{% endcall %}
+{% macro f() %}{{ varargs|length }}{{ kwargs|length }}{% endmacro %}{{ f(1,2,a=3) }} {{ f }} {{ f.name }}
+{{ f(*missing) }}
+{{ range(*[1,5]) }} {{ dict(**{'a':1}) }} {{ 'a,b'.split(*[',']) }} {{ dict(a=1, **{'a':2}) }}
+{{ [3,1]|sort(**{'reverse': true}) }} {{ 'x'|default(*['y']) }} {{ 3 is divisibleby(*[3]) }}
+{{ range(3) }} {{ range(1,9,3) }} {{ range(9)[2:5] }} {{ range(9)[::-2] }} {{ range(9)[1] }} {{ range(3)|list }} {{ range(3) == range(0,3) }} {{ range(3) == [0,1,2] }} {{ 2 in range(3) }} {{ range(0)|length }}
+{{ range(3) + [1] }}
+{{ range(3)|tojson }}
+{{ range(2) is sequence }}{{ range(2) is iterable }}{{ d.keys() is sequence }}{{ d.keys() is iterable }}{{ d.keys() is mapping }}{{ d.keys() is callable }}
+{{ d.keys() }} {{ d.values() }} {{ d.items() }} {{ d.keys()|length }} {{ 'a' in d.keys() }} {{ d.keys() == d.keys() }} {{ d.values() == d.values() }} {{ {}.keys() or 'none' }}
+{{ d.keys()[0] }}|{{ d.keys()|first }}|{{ d.keys()|last }}|{{ d.items()|sort|list|length }}
+{{ d.keys()|tojson }}
+{{ d.keys() + ['x'] }}
+{{ d.keys()|list + ['x'] }} {{ d.keys()|join(',') }} {{ d.items()|map('first')|list }} {{ d.values()|map('string')|join }}
+{{ '%s' % d.keys() }} {{ '%s' % (d.items(),) }}
+{% set c = cycler('a', 'b', 'c') %}{{ c.next() }}{{ c.next() }}{{ c.current }}{{ c.reset() }}{{ c.next() }}
+{{ cycler() }}
+{% set j = joiner() %}{% for i in l %}{{ j() }}{{ i }}{% endfor %}{% set k = joiner('|') %}{{ k() }}{{ k() }}{{ k() }}
+{% for i in [1,2] %}{{ loop }}{% endfor %}{{ namespace(a=1, b='x') }}
+{% set n = namespace() %}{% set n.x = 1 %}{{ n }}{{ n.x }}{{ n['x'] }}
+{{ '{:>8}|{:<8}|{:^8}|{:*^9}'.format('ab', 'cd', 'ef', 'gh') }}
+{{ '{:5}|{:05}|{:+d}|{: d}|{:x}|{:#x}|{:X}|{:o}|{:b}|{:#b}|{:c}'.format(42, 42, 42, 42, 255, 255, 255, 8, 5, 5, 65) }}
+{{ '{:.2f}|{:10.3f}|{:e}|{:.3e}|{:g}|{:g}|{:%}|{:.1%}|{:,}|{:_}|{:,.2f}'.format(3.14159, 2.5, 12345.678, 0.00012, 1e10, 0.0001, 0.5, 0.256, 1234567, 1234567, 1234567.891) }}
+{{ '{:.3}|{:.3}|{:.3}|{:.1}|{:.10}|{:5}|{}|{:.0f}'.format(2.0, 1234.5, 123.0, 2.5, 0.1, 1.5, 1e22, 2.5) }}
+{{ '{:010,}|{:09,}|{:08,}|{:012,.1f}|{:-10}|{:=+10}|{:0=8}|{:>+8}|{:<08}'.format(1234, 1234, 1234, 1234.5, 3, 4, -5, 6, 7) }}
+{{ '{:.2}|{:5.1}|{:s}|{:05}|{:>05}'.format('abc', 'xyz', 'q', 'a', 'b') }}
+{{ '{!r}|{!s}|{!r:>6}|{!a}'.format('a', 'b', 'c', 'é😀') }}
+{{ '{0[a]}|{0[b]}|{1.name}|{1[name]}|{x[0]}'.format(d, people[0], x=l) }}
+{{ '{:{}}|{:{w}.{p}f}'.format('a', 5, 2.5, w=8, p=2) }}
+{{ '{:5}|{}|{:d}|{:>6}'.format(true, true, true, false) }}
+{{ '{} {0}'.format(1) }}
+{{ '{:d}'.format('a') }}
+{{ '{:d}'.format(1.5) }}
+{{ '{:s}'.format(1) }}
+{{ '{:5}'.format(none) }}
+{{ '{:5}'.format([1]) }}
+{{ '{}'.format(none) }}{{ '{}'.format([1, 'a']) }}{{ '{}'.format(missing) }}
+{{ '{'.format(1) }}
+{{ '}'.format(1) }}
+{{ '{a'.format(a=1) }}
+{{ '{a.b.c}'.format(a=1) }}
+{{ '{:,x}'.format(1) }}
+{{ '{:_x}|{:_b}|{:#_x}'.format(1234567, 300, 1234567) }}
+{{ '{:z}'.format(1) }}
+{{ '{:.500f}'.format(0.1)|length }}
+{{ '{a} {b}'.format_map({'a': 1, 'b': 2}) }}
+{{ '{:é>4}|{:^5}|{:^4}'.format('x', 'ab', 'a') }}
+{{ '%x %X %o %#x %e %.2e %g %G %c %c %r %a %i %u %+d % d %-5d| %5s %.1s %05d %*d %.3d' % (255, 255, 8, 255, 1.5, 12345.6, 0.0001, 1e20, 'x', 65, 'q', 'é', 3, 4, 5, 6, 7, 'ab', 'xyz', 42, 4, 9, 5) }}
+{{ '%d' % 2.9 }} {{ '%d' % true }} {{ '%s' % true }} {{ '%5.1f%%' % 99.55 }} {{ '%+.2f' % 1 }} {{ '%(a)05.1f %(a)s' % {'a': 2.25} }}
+{{ '%d' % 'a' }}
+{{ '%x' % 1.5 }}
+{{ '%s %s' % (1,) }}
+{{ '%s' % (1, 2) }}
+{{ '%q' % 1 }}
+{{ '%' % 1 }}
+{{ '%s' % missing }}{{ '%s' % none }}{{ '%s' % [1] }}
+{{ '%d' % missing }}
+{{ "%.2f" | format(3.14159) }} {{ "%s-%05d" | format("a", 42) }} {{ "%(x)s" | format(x=3) }}
+{{ ' a  b c '.rsplit(none, 1) }} {{ ' a  b c '.split(none, 1) }} {{ 'a b c'.rsplit(maxsplit=1) }} {{ 'a'.rsplit(none, 0) }} {{ ' a b '.split(none, 0) }} {{ ' a b '.rsplit(none, 0) }}
+{{ '<a>'|safe + '<b>' }}
+{{ '<b>' + '<a>'|safe }}
+{{ ('<a>'|e) + '<b>' }}
+{{ ('<a>'|e) ~ '<b>' }} {{ ['<a>'|e, '<b>']|join('<') }} {{ ('<a>'|e)|e }} {{ ('<a>'|safe)|e }} {{ '<a>'|safe|upper|e }}
+{{ (d|tojson|safe) + '\n' }} {{ '"' + (d|tojson|safe) }}
+{{ ('<'|safe).replace('<', '>') }} {{ ('a<'|safe) % () }} {{ ('%s<'|safe) % '<' }}
+{{ ('<'|safe) is escaped }} {{ '<' is escaped }} {{ '<'|forceescape }} {{ '<'|e|forceescape }}
+{{ ('<' | safe) is string }} {{ ('<'|safe) == '<' }} {{ ('<'|safe)|tojson }} {{ [('<'|safe)] }}
+{{ 1|nof if false }}ok
+{% if false %}{{ 1|nof }}{{ 1 is nof }}{% endif %}ok
+{% if true %}{{ 1|nof }}{% endif %}ok
+{% macro f() %}{{ 1|nof }}{% endmacro %}ok
+{% for i in [] %}{{ 1 is nof }}{% endfor %}ok
+{% if false %}{% for i in [1]|nof %}{% endfor %}{% endif %}ok
+{% if false %}{% for i in [1] if i|nof %}{% endfor %}{% endif %}ok
+{% if false %}{% set x | nof %}{% endset %}{% endif %}ok
+{% if false %}{% filter nof %}{% endfilter %}{% endif %}ok
+{% if false %}{% with a = 1|nof %}{% endwith %}{% endif %}ok
+{% if false %}{% set a = 1|nof %}{% endif %}ok
+{% if false %}{% generation %}{{ 1|nof }}{% endgeneration %}{% endif %}ok
+{% generation %}a{{ n }}{% endgeneration %}
+{{ []|map('nof')|list }}
+{{ [1]|map('nof')|list }}
+{{ [1]|select('nof')|list }}
+{{ l.__class__ }}
+{{ t.__len__() }}
+{{ d.__contains__('a') }}
+{{ (l|map('string'))|first }} {{ l|map('string')|map('int')|sum }}
+{{ 'x' if n > 5 and n < 10 else 'y' }} {{ n > 5 < 6 }}
+{{ [1,2,3][-2:] }} {{ (1,2,3)[1:] }} {{ 'abc'[None:2] }}
+{{ l | sort | first }} {{ l | sort(reverse=true) | join(',') }}
+{{ {'a': 1}.items() | list | first | last }}
+{% set ns = namespace(found=false) %}{% for m in people %}{% if m.age > 30 and not ns.found %}{% set ns.found = true %}{{ m.name }}{% endif %}{% endfor %}{{ ns.found }}
+{%- set x = 'a' if true -%}{{ x }}{% set y %}{% endset %}[{{ y }}]
+{{ "a" "b" ~ 'c' }} {{ 'a' * 0 }}|{{ -3 // 2 }} {{ -3 % 2 }} {{ 3.0 // 2 }} {{ 2 ** -1 }} {{ 2 ** 0.5 }}
+{{ 1e500 }} {{ -1e500 }}
+{{ 'a' is in 'abc' }} {{ 2 is in [1,2] }} {{ 'b' is not in ['a'] }}
+{{ [1,[2,[3]]]|string }} {{ (1,)|string }} {{ {'a':(1,2)}|string }} {{ ''|string|length }}
+{{ 'ǅ'.lower() }} {{ 'ß'.casefold() }} {{ 'ﬁ'.upper() }} {{ 'Σ'.lower() }} {{ 'ΑΣ'.lower() }} {{ 'x'.center(4, '-') }} {{ 'xyz'.center(6, '-') }}
+{{ '²'.isdigit() }} {{ '½'.isnumeric() }} {{ '٣'.isdecimal() }} {{ 'ª'.isalpha() }} {{ '_'.isalnum() }} {{ 'é'.isalpha() }} {{ '中'.isalpha() }} {{ '中'.isalnum() }} {{ 'Ⅷ'.isalpha() }} {{ 'Ⅷ'.isupper() }}
+{{ 'a,b,,c'.split(',') }} {{ ''.split(',') }} {{ ''.split() }} {{ 'abc'.partition('x') }} {{ 'a.b.c'.rpartition('.') }}
+{{ 'abcabc'.find('c', 3) }} {{ 'abcabc'.count('a', 1) }} {{ 'abc'.startswith('b', 1) }} {{ 'abc'.index('c', 0, 3) }}
+{{ [1,2,1].index(1, 1) }}
+{{ 'abc'.replace('b', 'x', 1) }} {{ 'aaa'.replace('a', 'b', 2) }} {{ 'a b'.title() }} {{ "it's".title() }} {{ "it's"|title }} {{ "o'neil mc-donald"|capitalize }}
+{{ 'a\nb\r\nc'.splitlines() }} {{ 'a\n'.splitlines(true) }}
+{{ 'x'|indent(4, true) }} {{ 'a\n\n b'|indent(width=3, blank=true) }} {{ ''|indent }}|
+{{ d|dictsort(reverse=true) }} {{ {'b':2,'a':3}|dictsort(false, 'value') }}
+{{ [1,2,3]|batch(2)|map('join', '-')|join('|') }} {{ [1]|batch(3, 0)|list }}
+{{ [{'a':1},{'a':2}]|map(attribute='a')|sum }} {{ [[1,2],[3]]|sum(start=[]) }} {{ ['a']|sum }}
+{{ [1,2,3]|min }} {{ ['b','A']|max }} {{ []|min }}| {{ [1,none]|select|list }} {{ [0,1]|reject|list }}
+{{ 'abc'|list }} {{ 'abc'|first }} {{ 'abc'|last }} {{ 5|list }}
+{{ 3.7|int }} {{ '0x1f'|int(base=16) }} {{ '0b11'|int(0, 2) }} {{ '12abc'|int(-1) }} {{ none|int }} {{ 'inf'|float }} {{ 'nan'|float }} {{ '-1_0'|int }} {{ [] |int(5) }}
+{{ 1 == 1.0 }} {{ '1' == 1 }} {{ none == false }} {{ [] == () }} {{ true == 1 }} {{ 'a' < 'b' }} {{ [1,2] < [1,3] }} {{ (1,2) < (2,) }}
+{{ missing is none }} {{ missing|default('z') }} {{ none|default('z') }} {{ none|default('z', true) }} {{ ''|d('z', boolean=true) }} {{ missing.a.b|default('q') }}
+{% if messages is defined and messages %}x{% else %}y{% endif %}
+{% set a, b = 1, 2 %}{{ a }}{{ b }}{% set (a, b) = (b, a) %}{{ a }}{{ b }}{% for (a, b) in [(1,2)] %}{{ a + b }}{% endfor %}
+{% for i in l recursive %}{{ i }}{% endfor %}{% for i in l if i > 1 recursive %}{{ i }}{% else %}n{% endfor %}
+{% for a in [[1,[2]],[3]] recursive %}{{ loop.depth0 }}{% if a is iterable %}{{ loop(a) }}{% else %}{{ a }}{% endif %}{% endfor %}
+{% import 'x' as y %}
+{# a {{ b }} #}x{#- c -#} y
+{{ '{{' }}{{ "}}" }}{% raw %}{{ x }}{% endraw %}
+{{ 'a' if missing else 'b' }}{{ missing or 'c' }}{{ not missing }}
+""".strip().split("\n")
+
+
 def answer(source, variables):
     try:
         return utils._compile_jinja_template(source).render(**copy.deepcopy(variables))
-    except Exception as error:  # whatever the reason, transformers gives no text
-        assert not isinstance(error, AssertionError)
+    except Exception:  # whatever the reason, transformers gives no text
         return None
 
 
 def snippets():
-    made = list(SNIPPETS)
+    made = SNIPPETS + MORE
     made += ["{{ %s|%s }}" % (v, f) for v in VALUES for f in FILTERS]
     made += ["{{ %s is %s }}" % (v, t) for v in VALUES for t in TESTS]
     made += ["{{ %s %s %s }}" % (a, o, b) for o in OPERATORS
