@@ -87,6 +87,12 @@ Gguf::~Gguf() = default;
 
 const std::string& Gguf::path() const { return impl_->file.path(); }
 
+std::vector<std::string> Gguf::keys() const {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : impl_->header.values) keys.push_back(key);
+  return keys;
+}
+
 const Gguf::Value* Gguf::find_value(const std::string& key) const {
   const auto it = impl_->header.values.find(key);
   return it == impl_->header.values.end() ? nullptr : &it->second;

@@ -39,6 +39,8 @@ class Gguf : public StoredWeights {
   Gguf(const Gguf&) = delete;
   Gguf& operator=(const Gguf&) = delete;
 
+  // Of the metadata, in the order of the alphabet.
+  std::vector<std::string> keys() const;
   // Null when the metadata has no such key.
   const Value* find_value(const std::string& key) const;
   // The value of a key. Type is one of Value's. Errors: InputError when it is missing or of another

@@ -109,7 +109,8 @@ void add_chat_options(CLI::App& app, TextOptions& options) {
   for (const std::string& name : chat_templates()) names += (names.empty() ? "" : ", ") + name;
   auto* form =
       app.add_option("--chat-template", options.chat_template,
-                     "ask as a user's turn in this template: auto (the model's own), " + names);
+                     "ask as a user's turn in this template: auto (the model's own), " + names +
+                         ", or the name of another of the model's own");
   if (!options.chat_template.empty()) form->capture_default_str();
   app.add_option("--system", options.system, "the system message before it");
 }

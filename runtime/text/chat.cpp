@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "runtime/base/errors.h"
 #include "runtime/checkpoint/json.h"
@@ -236,8 +237,11 @@ const Template& template_of(const std::string& name) {
   for (const Template& known : templates()) {
     if (known.name == name) return known;
   }
-  throw UsageError(fmt::format("--chat-template {}: accepted are auto, {}", lingua::quoted(name),
-                               fmt::join(chat_templates(), ", ")));
+  throw BugError(fmt::format("no chat template {}", name));
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 std::string rendered(const ChatForm& form, const Messages& messages, bool answer_follows) {
@@ -283,7 +287,14 @@ const std::vector<std::string>& chat_templates() {
 
 ChatForm chat_form(const std::string& name, const std::string& model, const std::tm& now) {
   if (name == "auto") return {"", load_own_template(model), now};
-  return {template_of(name).name, nullptr, now};
+  if (contains(chat_templates(), name)) return {name, nullptr, now};
+  const std::vector<std::string> own =
+      std::filesystem::exists(model) ? own_template_names(model) : std::vector<std::string>();
+  if (contains(own, name)) return {"", load_own_template(model, name), now};
+  throw UsageError(
+      fmt::format("--chat-template {}: accepted are auto, {}{}", lingua::quoted(name),
+                  fmt::join(chat_templates(), ", "),
+                  own.empty() ? "" : fmt::format(" and the model's own {}", fmt::join(own, ", "))));
 }
 
 std::string described(const ChatForm& form) {

@@ -35,8 +35,9 @@ struct ChatForm {
 // Names that --chat-template takes beside "auto".
 const std::vector<std::string>& chat_templates();
 
-// `name` is one of them or "auto"; `model` is a model folder or a GGUF file. Errors: UsageError for
-// an unknown name; InputError when the model has no template or one that is not understood.
+// `name` is one of them, "auto", or that of another of the model's own templates; `model` is a model
+// folder or a GGUF file. Errors: UsageError for an unknown name; InputError when the model has no
+// template or one that is not understood.
 ChatForm chat_form(const std::string& name, const std::string& model, const std::tm& now);
 // "the model's own (FILE)", "the built-in zephyr".
 std::string described(const ChatForm& form);

@@ -75,7 +75,6 @@ void CommonTokenizer::take_settings(const TokenizerSettings& settings, const std
   for (const TokenId id : settings.stop_ids) {
     if (std::find(stops_.begin(), stops_.end(), id) == stops_.end()) stops_.push_back(id);
   }
-  chat_template_ = settings.chat_template;
   split_special_tokens_ = settings.split_special_tokens;
   clean_up_spaces_ = settings.clean_up_spaces;
 }

@@ -22,7 +22,6 @@ class CommonTokenizer : public Tokenizer {
   std::optional<TokenId> bos() const final { return bos_; }
   std::vector<TokenId> stop_tokens() const final { return stops_; }
   std::optional<TokenId> special(const std::string& name) const override;
-  const std::string& chat_template() const final { return chat_template_; }
   bool cleans_up_spaces() const final { return clean_up_spaces_; }
 
  protected:
@@ -43,7 +42,6 @@ class CommonTokenizer : public Tokenizer {
   std::vector<TokenId> after_;
   std::optional<TokenId> bos_;
   std::vector<TokenId> stops_;
-  std::string chat_template_;
   bool split_special_tokens_ = false;
   bool clean_up_spaces_ = false;
 };

@@ -88,8 +88,6 @@ TokenizerSettings read_settings(const Gguf& file, const std::vector<std::string>
   settings.stop_ids = gguf_stop_tokens(file);
   settings.add_bos = optional_value<bool>(file, key_of("add_bos_token"));
   settings.add_eos = optional_value<bool>(file, key_of("add_eos_token"));
-  settings.chat_template =
-      optional_value<std::string>(file, "tokenizer.chat_template").value_or("");
   return settings;
 }
 

@@ -61,9 +61,6 @@ class Tokenizer {
 
   // True when clean_up_spaces() holds for the texts of ids; decode() does it.
   virtual bool cleans_up_spaces() const { return false; }
-
-  // The chat template as the model's files have it (Jinja source); empty when they have none.
-  virtual const std::string& chat_template() const = 0;
 };
 
 // `model` is a model folder or a GGUF file. Errors: InputError; when there are no tokenizer files,

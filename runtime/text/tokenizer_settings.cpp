@@ -48,18 +48,6 @@ void read_ids(const JsonField& field, std::vector<TokenId>& ids) {
   }
 }
 
-// One template, or several by name, of which "default" is the one for conversations.
-std::string read_template(const JsonField& field) {
-  if (!field.exists()) return "";
-  if (field.value().is_string()) return field.text();
-  std::string chosen;
-  for (const JsonField& item : field.items()) {
-    const std::string text = item["template"].text();
-    if (chosen.empty() || item["name"].text() == "default") chosen = text;
-  }
-  return chosen;
-}
-
 // A flag of a file: nothing when it is null, `otherwise` when it is not there.
 std::optional<bool> read_flag(const JsonField& root, const char* name,
                               std::optional<bool> otherwise) {
@@ -233,7 +221,6 @@ void read_tokenizer_config(const fs::path& folder, const JsonField& model,
   }
   settings.split_special_tokens = root["split_special_tokens"].flag(false);
   settings.clean_up_spaces = root["clean_up_tokenization_spaces"].flag(false);
-  settings.chat_template = read_template(root["chat_template"]);
 }
 
 }  // namespace
@@ -254,9 +241,6 @@ TokenizerSettings read_tokenizer_settings(const fs::path& folder) {
   const JsonField text = model["text_config"];
   const JsonField size = text.exists() ? text["vocab_size"] : model["vocab_size"];
   if (size.exists()) settings.vocabulary = size.whole();
-
-  const fs::path jinja = folder / "chat_template.jinja";
-  if (fs::exists(jinja)) settings.chat_template = read_file(jinja, 1 << 20);
   return settings;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // What the files beside a tokenizer's own say: tokenizer_config.json, special_tokens_map.json,
-// generation_config.json, config.json, added_tokens.json, chat_template.jinja. All may be missing.
+// generation_config.json, config.json, added_tokens.json. All may be missing.
 //
 // Source: transformers 4.57, PreTrainedTokenizerBase._from_pretrained (which file counts) and
 // PreTrainedTokenizerFast.__init__ (what is added to the tokenizer's own tokens).
@@ -42,7 +42,6 @@ struct TokenizerSettings {
 
   std::optional<TokenId> bos_id;
   std::vector<TokenId> stop_ids;
-  std::string chat_template;
   std::optional<std::int64_t> vocabulary;  // of the model
 };
 

@@ -25,10 +25,6 @@ class WordTokenizer : public Tokenizer {
   std::optional<TokenId> bos() const override { return std::nullopt; }
   std::vector<TokenId> stop_tokens() const override { return {6}; }
   std::optional<TokenId> special(const std::string&) const override { return std::nullopt; }
-  const std::string& chat_template() const override { return none_; }
-
- private:
-  std::string none_;
 };
 
 const WordTokenizer kTokenizer;

@@ -268,6 +268,30 @@ TEST_F(Conversation, AnswersEachLineWithWhatWasSaidBefore) {
   EXPECT_EQ(shown.out, text);
 }
 
+TEST_F(Conversation, SaysWhichTemplateItUses) {
+  const Arguments prompt =
+      kReference + Arguments{"--model",      model_.folder, "--prompt",       "Hello",
+                             "--max-tokens", "1",           "--chat-template"};
+  const std::string built_in = "chat template: the built-in zephyr\n";
+  EXPECT_THAT(chat("Hello\n", zephyr_).err, HasSubstr(built_in));
+  EXPECT_THAT(lingua(prompt + Arguments{"zephyr"}).err, HasSubstr(built_in));
+  const std::filesystem::path folder(model_.folder);
+  std::filesystem::create_directory(folder / "additional_chat_templates");
+  const auto put = [&](const std::string& name, const std::string& text) {
+    std::ofstream(folder / name) << text;
+    return "chat template: the model's own (" + (folder / name).string() + ")\n";
+  };
+  const std::string first = put("chat_template.jinja", "{{ messages[-1].content }}");
+  const std::string brief = put("additional_chat_templates/brief.jinja", "Briefly: ");
+  EXPECT_THAT(chat("Hello\n", {"--max-tokens", "1"}).err, HasSubstr(first));
+  EXPECT_THAT(chat("Hello\n", {"--max-tokens", "1", "--chat-template", "brief"}).err,
+              HasSubstr(brief));
+  EXPECT_THAT(lingua(prompt + Arguments{"auto"}).err, HasSubstr(first));
+  EXPECT_THAT(lingua(prompt + Arguments{"brief"}).err, HasSubstr(brief));
+  EXPECT_EQ(lingua(prompt + Arguments{"brief"}).exit_code, 0);
+  expect_refused(lingua(prompt + Arguments{"long"}), 2, {"long", "zephyr", "default, brief"});
+}
+
 TEST_F(Conversation, EndsWithItsInput) {
   const Outcome outcome = chat("", zephyr_);
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;

@@ -1,5 +1,6 @@
 #include "runtime/text/chat.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +9,8 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/checkpoint/json.h"
+#include "runtime/text/own_template.h"
+#include "tests/text/gguf_metadata.h"
 #include "tests/text/golden.h"
 
 namespace lingua {
@@ -15,17 +18,16 @@ namespace {
 
 using nlohmann::json;
 using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// The tokenizer of a family, with a chat template and a first token if given.
-std::unique_ptr<Tokenizer> tokenizer_of(const std::string& name, const std::string& source = "",
-                                        const std::string& bos = "") {
+// The tokenizer of a family, with a first token if given.
+std::unique_ptr<Tokenizer> tokenizer_of(const std::string& name, const std::string& bos = "") {
   const TemporaryFolder folder;
   std::filesystem::copy(golden::folder() / (name + ".tokenizer.json"),
                         folder.path() / "tokenizer.json");
   json config = json::object();
-  if (!source.empty()) config["chat_template"] = source;
   if (!bos.empty()) config["bos_token"] = bos;
   golden::write(folder.path() / "tokenizer_config.json", config.dump());
   return load_tokenizer(folder.path().string());
@@ -84,7 +86,7 @@ TEST(Chat, WritesWhatTheTemplatesOfTheFamiliesWrite) {
   for (const json& entry : golden["prompts"]) {
     const std::string name = entry["template"];
     SCOPED_TRACE(entry.dump());
-    const auto tokenizer = tokenizer_of(families().at(name).tokenizer, "", families().at(name).bos);
+    const auto tokenizer = tokenizer_of(families().at(name).tokenizer, families().at(name).bos);
     const std::vector<ChatMessage> messages = messages_of(entry["messages"]);
     if (entry["prompt"].is_null()) {
       EXPECT_THROW(chat_prompt(built_in(name), messages, *tokenizer), InputError);
@@ -99,7 +101,7 @@ TEST(Chat, WritesWhatTheTemplatesOfTheFamiliesWrite) {
 
 TEST(Chat, NeverReadsTheTextOfAMessageAsSpecialTokens) {
   for (const auto& [name, family] : families()) {
-    const auto tokenizer = tokenizer_of(family.tokenizer, "", family.bos);
+    const auto tokenizer = tokenizer_of(family.tokenizer, family.bos);
     const auto specials = [&](const std::string& text) {
       int count = 0;
       for (const TokenId id : chat_prompt(built_in(name), {{"user", text}}, *tokenizer)) {
@@ -160,6 +162,57 @@ TEST(Chat, TakesTheModelsOwnTemplateFromWhereTransformersTakesIt) {
   EXPECT_THAT(refusal_of_auto(folder.path()), HasSubstr("chat_template.jinja: line 1"));
 }
 
+// What a form makes of a question, and which form it is; or why there is none.
+std::string used(const std::string& model, const std::string& name) {
+  try {
+    const ChatForm form = chat_form(name, model, {});
+    return fmt::format("{}: {}", described(form), form.own->source.render({}, {}));
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+}
+
+TEST(Chat, ChoosesAmongSeveralTemplatesByName) {
+  const TemporaryFolder folder;
+  const std::string model = folder.path().string();
+  const auto config = [&](const char* text) {
+    golden::write(folder.path() / "tokenizer_config.json", text);
+  };
+  config(R"({"chat_template": [{"name": "default", "template": "first"},
+             {"name": "rag", "template": "of rag"}, {"name": "default", "template": "last"}]})");
+  EXPECT_THAT(used(model, "auto"), EndsWith("chat_template default): last"));
+  EXPECT_THAT(used(model, "rag"), EndsWith("chat_template rag): of rag"));
+  EXPECT_THAT(used(model, "rags"), AllOf(HasSubstr("'rags'"), HasSubstr("zephyr"),
+                                         HasSubstr("the model's own default, rag")));
+  config(R"({"chat_template": {"tool_use": "t", "rag": "r"}})");
+  EXPECT_THAT(used(model, "auto"), AllOf(HasSubstr("'rag, tool_use'"), HasSubstr("default")));
+  EXPECT_THAT(used(model, "tool_use"), EndsWith(": t"));
+  config(R"({"chat_template": [{"name": "default"}]})");
+  EXPECT_THAT(used(model, "auto"), HasSubstr("template is missing"));
+
+  std::filesystem::create_directory(folder.path() / "additional_chat_templates");
+  golden::write(folder.path() / "additional_chat_templates" / "rag.jinja", "a file");
+  EXPECT_THAT(used(model, "auto"), AllOf(HasSubstr("'rag'"), HasSubstr("default")))
+      << "files count, tokenizer_config.json does not";
+  golden::write(folder.path() / "chat_template.jinja", "the default file");
+  EXPECT_THAT(used(model, "auto"), EndsWith("chat_template.jinja): the default file"));
+  EXPECT_THAT(used(model, "rag"), EndsWith("additional_chat_templates/rag.jinja): a file"));
+}
+
+TEST(Chat, ChoosesAmongTheTemplatesOfAGgufFile) {
+  const TemporaryFolder folder;
+  const std::string model = (folder.path() / "model.gguf").string();
+  GgufMetadata file;
+  file.add("tokenizer.ggml.tokens", std::vector<std::string>{"<s>", "a"});
+  file.add("tokenizer.chat_template.rag", "of rag");
+  golden::write(model, file.file());
+  EXPECT_THAT(used(model, "auto"), AllOf(HasSubstr("'rag'"), HasSubstr("default")));
+  file.add("tokenizer.chat_template", "first");
+  golden::write(model, file.file());
+  EXPECT_THAT(used(model, "auto"), EndsWith("tokenizer.chat_template): first"));
+  EXPECT_THAT(used(model, "rag"), EndsWith("tokenizer.chat_template.rag): of rag"));
+}
+
 TEST(Chat, EndsAnAnswerWhereTheModelsOwnTemplateEndsIt) {
   const TemporaryFolder folder;
   std::filesystem::copy(golden::folder() / "smollm2.tokenizer.json",
@@ -172,9 +225,8 @@ TEST(Chat, EndsAnAnswerWhereTheModelsOwnTemplateEndsIt) {
 }
 
 TEST(Chat, RefusesUnknownTemplatesAndRoles) {
-  const auto tokenizer = tokenizer_of("gemma", "", "<bos>");
-  EXPECT_THROW(chat_prompt(built_in("alpaca"), {}, *tokenizer), UsageError);
-  EXPECT_THROW(turn_end_tokens(built_in("alpaca"), *tokenizer), UsageError);
+  const auto tokenizer = tokenizer_of("gemma", "<bos>");
+  EXPECT_THROW(built_in("alpaca"), UsageError);
   for (const std::string& name : chat_templates()) {
     EXPECT_THROW(chat_prompt(built_in(name), {{"tool", "x"}}, *tokenizer), InputError) << name;
     EXPECT_THROW(chat_prompt(built_in(name), {{"user", "\xFF"}}, *tokenizer), InputError) << name;

@@ -121,7 +121,6 @@ TEST_F(HostileFolder, IsRefusedWhenAFileBesideItIsWrong) {
       {"tokenizer_config.json", R"({"bos_token": 3})", "bos_token is 3"},
       {"tokenizer_config.json", R"({"bos_token": {"content": 3}})", "bos_token.content is 3"},
       {"tokenizer_config.json", R"({"add_bos_token": "no"})", "add_bos_token is 'no'"},
-      {"tokenizer_config.json", R"({"chat_template": [{"name": "x"}]})", "template is missing"},
       {"tokenizer_config.json", R"({"added_tokens_decoder": {"x": {}}})", "['x']"},
       {"added_tokens.json", R"({"<x>": "y"})", "'<x>' is 'y'"},
       {"generation_config.json", R"({"eos_token_id": [1, "a"]})", "eos_token_id[1] is 'a'"},

@@ -21,11 +21,9 @@ class Pieces : public Tokenizer {
   std::optional<TokenId> bos() const override { return std::nullopt; }
   std::vector<TokenId> stop_tokens() const override { return {}; }
   std::optional<TokenId> special(const std::string&) const override { return std::nullopt; }
-  const std::string& chat_template() const override { return empty_; }
 
  private:
   std::vector<std::string> pieces_;
-  std::string empty_;
 };
 
 struct Said {

@@ -115,10 +115,8 @@ def main():
             except jinja2.TemplateError:
                 prompt = None
             entries.append({"template": name, "messages": messages, "prompt": prompt})
-    sources = {name: template for name, (template, _, _) in TEMPLATES.items()}
     lines = ",\n".join(json.dumps(entry) for entry in entries)
-    (HERE / "chat.json").write_text('{"templates": ' + json.dumps(sources, indent=0) +
-                                    ',\n"prompts": [\n' + lines + "\n]}\n")
+    (HERE / "chat.json").write_text('{"prompts": [\n' + lines + "\n]}\n")
 
 
 if __name__ == "__main__":
