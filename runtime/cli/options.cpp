@@ -107,10 +107,9 @@ void add_text_options(CLI::App& app, TextOptions& options) {
 void add_chat_options(CLI::App& app, TextOptions& options) {
   std::string names;
   for (const std::string& name : chat_templates()) names += (names.empty() ? "" : ", ") + name;
-  auto* form =
-      app.add_option("--chat-template", options.chat_template,
-                     "ask as a user's turn in this template: auto (the model's own), " + names +
-                         ", or the name of another of the model's own");
+  auto* form = app.add_option("--chat-template", options.chat_template,
+                              "ask as a user's turn in this template: auto (the model's own), " +
+                                  names + ", or the name of another of the model's own");
   if (!options.chat_template.empty()) form->capture_default_str();
   app.add_option("--system", options.system, "the system message before it");
 }

@@ -1,5 +1,6 @@
 // Text in, text out through the command line: greedy, sampled, stopped, streamed, in conversation.
 
+#include <gmock/gmock.h>
 #include <signal.h>
 
 #include "tests/cli/text_fixture.h"
@@ -8,6 +9,7 @@ namespace lingua::testing {
 namespace {
 
 using nlohmann::json;
+using ::testing::HasSubstr;
 
 // Text, tokens and end of each request.
 json answers(const Arguments& arguments) {

@@ -116,6 +116,7 @@ TEST(Jinja, NamesLineAndConstructOfWhatItRefuses) {
   EXPECT_THAT(refusal("a\n{% include 'x' %}"), AllOf(HasSubstr("line 2"), HasSubstr("include")));
   EXPECT_THAT(refusal("a\n\n{{ 1|xmlattr }}"), AllOf(HasSubstr("line 3"), HasSubstr("xmlattr")));
   EXPECT_THAT(refusal("{{ raise_exception('Roles!\n') }}"), HasSubstr("Roles!\\n"));
+  EXPECT_EQ(refusal("{{ '%\x02' % [1] }}"), "t: line 1: the format '%\\u0002' is not known");
   EXPECT_THAT(refusal("\n{{ x.y }}"), AllOf(HasSubstr("line 2"), HasSubstr("'x' is undefined")));
 }
 

@@ -99,6 +99,9 @@ class PercentFormatter {
     if (at_ < format.size() && is_one_of(format[at_], "hlL")) ++at_;
     if (at_ >= format.size()) fail("a format that ends after '%'");
     how.kind = format[at_++];
+    if (!is_one_of(how.kind, "%diuoxXeEfFgGcrsa")) {
+      fail(fmt::format("the format {} is not known", lingua::quoted(std::string("%") + how.kind)));
+    }
     if (how.kind == '%') {
       out_ += '%';
       return;
@@ -131,13 +134,7 @@ class PercentFormatter {
       how.fill.assign(1, '0');
       how.align = '=';
     }
-    if (is_one_of(kind, "eEfFgG")) {
-      out_ += number_text(value, how, budget_);
-    } else if (is_one_of(kind, "diuoxX")) {
-      out_ += whole_number(value, how);
-    } else {
-      fail(fmt::format("the format %{} is not known", kind));
-    }
+    out_ += is_one_of(kind, "eEfFgG") ? number_text(value, how, budget_) : whole_number(value, how);
   }
 
   std::string whole_number(Value value, Layout how) {
