@@ -74,6 +74,34 @@ double einsum_flops(const IValues& operands) {
   return count;
 }
 
+// A recurrent layer or cell: every row of every step goes through all its matrices, those from the
+// input and those from the state, of both directions and of all layers.
+double recurrent_flops(const IValues& operands, bool cell) {
+  double elements = 0;
+  const auto add = [&](const at::Tensor& weight) {
+    if (weight.dim() == 2) elements += static_cast<double>(weight.numel());  // others: biases
+  };
+  if (cell) {
+    for (const std::size_t i : {2, 3}) add(operands.at(i).toTensor());
+  } else {
+    // (input, state, weights, ...), or (data, batch_sizes, state, weights, ...) of packed sequences.
+    const std::size_t weights = operands.at(3).isTensorList() ? 3 : 2;
+    for (const at::Tensor& weight : operands.at(weights).toTensorVector()) add(weight);
+  }
+  const at::Tensor& input = operands.at(0).toTensor();
+  return 2 * elements * numel(operands.at(0)) / static_cast<double>(input.size(-1));
+}
+
+bool is_recurrent(const std::string& kind) {
+  static const std::set<std::string> kinds = {"aten::lstm", "aten::gru", "aten::rnn_tanh",
+                                              "aten::rnn_relu"};
+  return kinds.count(kind) != 0;
+}
+
+bool is_recurrent_cell(const std::string& kind) {
+  return kind.ends_with("_cell") && is_recurrent(kind.substr(0, kind.size() - 5));
+}
+
 double flops_of(const std::string& kind, const IValues& operands, const IValues& results) {
   if (const auto found = products().find(kind); found != products().end()) {
     const at::Tensor& rows = operands.at(found->second).toTensor();
@@ -88,6 +116,8 @@ double flops_of(const std::string& kind, const IValues& operands, const IValues&
   }
   if (kind == "aten::scaled_dot_product_attention") return attention_flops(operands, results);
   if (kind == "aten::einsum") return einsum_flops(operands);
+  if (is_recurrent(kind)) return recurrent_flops(operands, false);
+  if (is_recurrent_cell(kind)) return recurrent_flops(operands, true);
   return 0;
 }
 

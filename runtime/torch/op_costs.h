@@ -2,8 +2,9 @@
 // What one execution of a TorchScript operation costs, from its operands and results.
 //
 // Internal to torch/. Units: FLOPs, bytes.
-// FLOPs: matrix products, convolutions and attention, a multiplication and an addition each; all
-// other operations count 0, as in the published counts for transformers.
+// FLOPs: matrix products, convolutions, attention and the matrices of recurrent layers, a
+// multiplication and an addition each; all other operations count 0, as in the published counts for
+// transformers.
 // Bytes: operands read and results written. Views and everything that is no tensor: 0. Look-ups
 // read only the rows that they fetch. An operand expanded over a dimension is read once.
 

@@ -21,6 +21,7 @@
 #include "runtime/torch/newer_ops.h"
 #include "runtime/torch/script_attributes.h"
 #include "runtime/torch/script_purity.h"
+#include "runtime/torch/script_tuples.h"
 
 namespace lingua {
 namespace {
@@ -193,10 +194,9 @@ void fold_lists(jit::Graph& graph) {
 void collect_outputs(const Aliases& aliases, jit::Value* value, std::vector<jit::Value*>* leaves) {
   jit::Node* node = value->node();
   const bool is_dictionary = node->kind() == c10::prim::DictConstruct;
+  const bool may_change = node->kind() == c10::prim::ListConstruct || is_dictionary;
   if (value->type()->kind() == c10::TypeKind::NoneType) return;
-  if ((node->kind() != c10::prim::TupleConstruct && node->kind() != c10::prim::ListConstruct &&
-       !is_dictionary) ||
-      aliases.is_written(value)) {
+  if (node->kind() != c10::prim::TupleConstruct && (!may_change || aliases.is_written(value))) {
     leaves->push_back(value);
     return;
   }
@@ -262,6 +262,7 @@ void simplify(ScriptForward& forward) {
     jit::ConstantPropagationImmutableTypes(graph);
     jit::PeepholeOptimize(graph, /*disable_shape_peepholes=*/true);
     jit::UnrollConstantLoops(graph);
+    split_carried_tuples(*graph);
     jit::LowerSimpleTuples(graph);
   }
   jit::RemoveTensorMutation(graph);

@@ -191,7 +191,9 @@ class Interpreter {
         fail(node, "the shape of its result depends on the contents of tensors");
       }
       if (is_meta) {
-        for (c10::IValue& operand : operands) operand = map_tensors(operand, join_meta);
+        for (std::size_t i = 0; i < operands.size(); ++i) {
+          if (!writes_to_list(node, i)) operands[i] = map_tensors(operands[i], join_meta);
+        }
       }
       check_types(node, operands);
       results = is_meta ? run_without_contents(node, operands) : execute(node, operands);
@@ -199,6 +201,15 @@ class Interpreter {
     LINGUA_CHECK(results.size() == node.outputs().size());
     for (std::size_t i = 0; i < results.size(); ++i) sample_.values[node.outputs()[i]] = results[i];
     return op_cost(node, operands, results);
+  }
+
+  // A list that an operation changes is that list, no copy.
+  static bool writes_to_list(const jit::Node& node, std::size_t index) {
+    const c10::FunctionSchema* schema = node.maybeSchema();
+    if (schema == nullptr || index >= schema->arguments().size()) return false;
+    const c10::AliasInfo* info = schema->arguments()[index].alias_info();
+    return info != nullptr && info->isWrite() &&
+           node.input(index)->type()->kind() == c10::TypeKind::ListType;
   }
 
   // A tensor with contents among tensors without; a number keeps its contents, which may matter.

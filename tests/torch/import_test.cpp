@@ -167,6 +167,43 @@ TEST(Import, CountsConvolutions) {
   EXPECT_FALSE(imported.is_language_model);
 }
 
+// Four gates of H from I inputs and H of the state, for each step and row; the second layer of a
+// bidirectional one has 2H inputs.
+TEST(Import, CountsRecurrentLayers) {
+  constexpr double kSteps = 5, kRows = 2, kInputs = 4, kHidden = 3;
+  const auto lstm = import_source(
+      "def forward(self, x: Tensor, h: Tensor):\n"
+      "  weights = [self.a, self.b, self.c, self.d, self.e, self.f, self.g, self.h]\n"
+      "  y, hn, cn = torch.lstm(x, [h, h], weights, False, 2, 0., False, True, False)\n"
+      "  return y\n",
+      {{"a", torch::randn({12, 4})},
+       {"b", torch::randn({12, 3})},
+       {"c", torch::randn({12, 4})},
+       {"d", torch::randn({12, 3})},
+       {"e", torch::randn({12, 6})},
+       {"f", torch::randn({12, 3})},
+       {"g", torch::randn({12, 6})},
+       {"h", torch::randn({12, 3})}},
+      {input("x", DType::kFloat32, {5.0, 2.0, 4.0}), input("h", DType::kFloat32, {4.0, 2.0, 3.0})});
+  const double gates = 4 * kHidden;
+  const double elements = 2 * gates * (kInputs + kHidden) + 2 * gates * (2 * kHidden + kHidden);
+  EXPECT_EQ(lstm.graph.flops().at({}), 2 * kSteps * kRows * elements);
+
+  const auto gru = import_source(
+      "def forward(self, x: Tensor, h: Tensor):\n"
+      "  y, hn = torch.gru(x, h, [self.a, self.b, self.c, self.d], True, 1, 0., False, False, "
+      "True)\n"
+      "  return torch.gru_cell(y[:, 0], y[:, 1], self.e, self.b)\n",
+      {{"a", torch::randn({9, 4})},
+       {"b", torch::randn({9, 3})},
+       {"c", torch::randn({9})},
+       {"d", torch::randn({9})},
+       {"e", torch::randn({9, 3})}},
+      {input("x", DType::kFloat32, {2.0, 5.0, 4.0}), input("h", DType::kFloat32, {1.0, 2.0, 3.0})});
+  const double layer = 2 * kSteps * kRows * 3 * kHidden * (kInputs + kHidden);
+  EXPECT_EQ(gru.graph.flops().at({}), layer + 2 * kRows * 3 * kHidden * (kHidden + kHidden));
+}
+
 TEST(Import, ResolvesBranchesAndLoopsOnConstantSizes) {
   const Graph graph = import_source(
                           "def forward(self, x: Tensor):\n"

@@ -117,6 +117,41 @@ class TupleLstm(nn.Module):
         return self.lstm(x, state)
 
 
+class LstmParts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(4, 3, num_layers=2, bidirectional=True)
+
+    def forward(self, x):
+        output, (h, c) = self.lstm(x)
+        return output, (h, c)
+
+
+class LstmBegun(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(4, 3, batch_first=True)
+
+    def forward(self, x, h, c):
+        return self.lstm(x, (h, c))
+
+
+class CellLoop(nn.Module):
+    """A state that a loop carries, with as many rounds as the input is long."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.LSTMCell(4, 3)
+
+    def forward(self, x):
+        state = (torch.zeros(x.size(1), 3), torch.zeros(x.size(1), 3))
+        outputs: List[Tensor] = []
+        for i in range(x.size(0)):
+            state = self.cell(x[i], state)
+            outputs.append(state[0])
+        return torch.stack(outputs), state
+
+
 class Scripted(nn.Module):
     def __init__(self, inner):
         super().__init__()
@@ -248,6 +283,12 @@ case("encoder_layer", nn.TransformerEncoderLayer(8, 2, 12, batch_first=True), to
 case("encoder_scripted", nn.TransformerEncoderLayer(8, 2, 12), torch.randn(5, 2, 8), trace=False)
 case("bert", Bert(), torch.randint(19, (1, 7)), torch.tensor([[1, 1, 1, 1, 1, 0, 0]]))
 case("llama", Llama(), torch.randint(19, (1, 7)))
+case("lstm_scripted", Scripted(nn.LSTM(4, 3, num_layers=2, bidirectional=True)),
+     torch.randn(5, 2, 4), trace=False)
+case("lstm_parts_scripted", LstmParts(), torch.randn(5, 2, 4), trace=False)
+case("lstm_begun_scripted", LstmBegun(), torch.randn(2, 5, 4), *state,
+     trace=False)
+case("lstm_cells_scripted", CellLoop(), torch.randn(5, 2, 4), trace=False)
 golden = {"torch": torch.__version__.split("+")[0], "cases": cases}
 path = pathlib.Path(__file__).with_name("torchscript.json")
 path.write_text(json.dumps(golden, indent=1) + "\n")
