@@ -74,6 +74,27 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
+// With so many digits more than three.
+std::string format_with(double value, Unit unit, int more) {
+  // Of a power of ten: its digits are the power itself.
+  const double rounds_up = 1 - 0.0005 * std::pow(10.0, -more);
+  Scale best{"", 0};
+  for (const Scale& scale : scales_of(unit)) {
+    const bool readable =
+        scale.name.find_first_of("ibn") == std::string_view::npos && !scale.name.ends_with('h');
+    if (!readable && scale.factor != 1) continue;
+    const bool fits = std::abs(value) >= rounds_up * scale.factor;
+    const bool better = best.factor == 0 || (fits && scale.factor > best.factor) ||
+                        (std::abs(value) < best.factor && scale.factor < best.factor);
+    if (better) best = scale;
+  }
+  if (best.factor == 0 || value == 0) best = {best.factor == 0 ? "" : scales_of(unit)[0].name, 1};
+  const double scaled = value / best.factor;
+  const double size = std::abs(scaled) / rounds_up;
+  const int decimals = more + (size >= 100 ? 0 : size >= 10 ? 1 : 2);
+  return fmt::format("{:.{}f}{}{}", scaled, decimals, best.name.empty() ? "" : " ", best.name);
+}
+
 }  // namespace
 
 double parse_quantity(std::string_view text, Unit unit) {
@@ -93,24 +114,13 @@ double parse_quantity(std::string_view text, Unit unit) {
   throw InputError(fmt::format("'{}' is not accepted; write {}", text, accepted(unit)));
 }
 
-std::string format_quantity(double value, Unit unit) {
-  constexpr double kRoundsUp =
-      0.9995;  // of a power of ten: three digits of it are the power itself
-  Scale best{"", 0};
-  for (const Scale& scale : scales_of(unit)) {
-    const bool readable =
-        scale.name.find_first_of("ibn") == std::string_view::npos && !scale.name.ends_with('h');
-    if (!readable && scale.factor != 1) continue;
-    const bool fits = std::abs(value) >= kRoundsUp * scale.factor;
-    const bool better = best.factor == 0 || (fits && scale.factor > best.factor) ||
-                        (std::abs(value) < best.factor && scale.factor < best.factor);
-    if (better) best = scale;
-  }
-  if (best.factor == 0 || value == 0) best = {best.factor == 0 ? "" : scales_of(unit)[0].name, 1};
-  const double scaled = value / best.factor;
-  const double size = std::abs(scaled) / kRoundsUp;
-  const int decimals = size >= 100 ? 0 : size >= 10 ? 1 : 2;
-  return fmt::format("{:.{}f}{}{}", scaled, decimals, best.name.empty() ? "" : " ", best.name);
+std::string format_quantity(double value, Unit unit) { return format_with(value, unit, 0); }
+
+std::pair<std::string, std::string> format_apart(double a, double b, Unit unit) {
+  constexpr int kMost = 12;  // digits of a double beyond the first three
+  int more = 0;
+  while (a != b && more < kMost && format_with(a, unit, more) == format_with(b, unit, more)) ++more;
+  return {format_with(a, unit, more), format_with(b, unit, more)};
 }
 
 }  // namespace lingua

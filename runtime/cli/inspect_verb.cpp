@@ -48,9 +48,23 @@ double state_bytes(const Graph& graph, std::int64_t capacity) {
   return sum;
 }
 
-nlohmann::json inspect_json(const Options& options, const ImportedModel& model,
-                            const Segmentation& segmentation, const std::vector<Cut>& cuts,
-                            const Step& step) {
+// Of all segments, a weight that several hold counted once.
+double weights_bytes(const Segmentation& segmentation) {
+  std::map<std::string, double> weights;
+  for (const Segment& segment : segmentation.segments) {
+    for (const WeightSpec& weight : segment.weights) {
+      weights[weight.name] = static_cast<double>(weight.bytes());
+    }
+  }
+  double sum = 0;
+  for (const auto& [name, bytes] : weights) sum += bytes;
+  return sum;
+}
+
+nlohmann::json inspect_json(const Options& options, const Study& study,
+                            const std::vector<Cut>& cuts, const Step& step) {
+  const ImportedModel& model = study.model;
+  const Segmentation& segmentation = study.segmentation;
   const Graph& graph = model.graph;
   nlohmann::json json = {
       {"model", graph.model},
@@ -58,7 +72,7 @@ nlohmann::json inspect_json(const Options& options, const ImportedModel& model,
       {"nodes", graph.nodes.size()},
       {"flops", graph.flops().at(step)},
       {"flops_as_function", graph.flops().to_string()},
-      {"weights_bytes", graph.weights_bytes()},
+      {"weights_bytes", weights_bytes(segmentation)},
       {"state_bytes_per_token", state_bytes(graph, 1)},
       {"is_language_model", model.is_language_model},
       {"vocabulary", model.vocabulary},
@@ -89,20 +103,21 @@ nlohmann::json inspect_json(const Options& options, const ImportedModel& model,
                             {"live_bytes", cut.live_bytes.at(step)},
                             {"live_values", cut.live_values}});
   }
+  json.update(plan_extras_json(study));
   json["segment_count"] = segmentation.segments.size();
   return json;
 }
 
-void print_tables(const Options& options, const ImportedModel& model,
-                  const Segmentation& segmentation, const std::vector<Cut>& cuts,
+void print_tables(const Options& options, const Study& study, const std::vector<Cut>& cuts,
                   const Step& step) {
-  const Graph& graph = model.graph;
+  const Segmentation& segmentation = study.segmentation;
+  const Graph& graph = study.model.graph;
   const auto bytes = [](double value) { return format_quantity(value, Unit::kBytes); };
   std::string text = fmt::format(
       "{}: {} operations, {:.4g} GFLOP for {} new tokens after {} cached, weights {}, KV cache {} "
       "per token\n",
       graph.model, graph.nodes.size(), graph.flops().at(step) / 1e9, step.new_tokens,
-      step.cached_tokens, bytes(graph.weights_bytes()), bytes(state_bytes(graph, 1)));
+      step.cached_tokens, bytes(weights_bytes(segmentation)), bytes(state_bytes(graph, 1)));
   text += fmt::format("FLOPs as a function of n new and p cached tokens: {}\n\n",
                       graph.flops().to_string());
   text += fmt::format("{:<36} {:>6} {:>12} {:>12}\n", "operation", "nodes", "MFLOP", "moved");
@@ -131,7 +146,7 @@ void print_tables(const Options& options, const ImportedModel& model,
                         segment.flops.at(step) / 1e6, bytes(segment.weights_bytes()), bytes(in),
                         bytes(out));
   }
-  show(text);
+  show(text + int8_line(study));
 }
 
 }  // namespace
@@ -141,6 +156,7 @@ void add_inspect(CLI::App& app) {
       app.add_subcommand("inspect", "show a model's operations, totals, cuts and segments");
   auto options = std::make_shared<Options>();
   add_model_options(*verb, options->model);
+  add_int8_option(*verb, options->model);
   add_partition_flags(*verb, options->partition);
   verb->add_option("--prompt-length", options->tokens, "new tokens of the step that is counted")
       ->capture_default_str()
@@ -152,17 +168,16 @@ void add_inspect(CLI::App& app) {
                  "also print the positions where no cut is possible, and why");
   verb->add_flag("--json", options->json, "print the results as JSON on standard output");
   verb->callback([options] {
-    const ImportedModel model = std::move(open_model(options->model, Head::kAll).model);
+    Study study = open_model(options->model, Head::kAll);
     const Step step{options->tokens, options->cached};
-    Workload workload;
-    workload.prompt_tokens = step.new_tokens;
-    workload.max_tokens = 0;
-    const Segmentation segmentation = partition_by(model.graph, options->partition, workload);
-    const auto cuts = all_cuts(model.graph, options->partition.rule != "lingualinked");
+    study.workload.prompt_tokens = step.new_tokens;
+    study.workload.max_tokens = 0;
+    partition_study(options->model, options->partition, study);
+    const auto cuts = all_cuts(study.model.graph, options->partition.rule != "lingualinked");
     if (options->json) {
-      show(json_text(inspect_json(*options, model, segmentation, cuts, step)) + "\n");
+      show(json_text(inspect_json(*options, study, cuts, step)) + "\n");
     } else {
-      print_tables(*options, model, segmentation, cuts, step);
+      print_tables(*options, study, cuts, step);
     }
   });
 }

@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
       "LinguaLinked Lab: one language model over several phones, simulated, emulated and for real",
       "lingua"};
   app.require_subcommand(1);
+  app.set_version_flag("--version", LINGUA_VERSION);
   app.footer(kFooter);
 #ifdef LINGUA_WITH_JIT
   lingua::add_model(app);

@@ -69,9 +69,12 @@ void add_answers(nlohmann::json& requests, const RunResult& result, const Study&
 nlohmann::json run_json(const RunReport& report, const StudyOptions& options, const Study& study,
                         const RunResult& result, const nlohmann::json& extra) {
   nlohmann::json json = summary_json(compute_metrics(result.log, study.cluster));
+  json["version"] = LINGUA_VERSION;
   json["world"] = report.world;
   json["model"] = study.segmentation.model;
   json["cluster"] = study.cluster.name;
+  json["rule"] = study.segmentation.rule;
+  json["deployment_s"] = result.deployment.count();
   json["segments"] = study.segmentation.segments.size();
   json["seed"] = options.workload.seed;
   json["workload"] = {{"prompt_tokens", study.workload.prompt_tokens},

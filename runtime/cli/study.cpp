@@ -109,12 +109,18 @@ std::optional<SecondaryOptions> secondary_options(const PlanOptions& options,
   return secondary;
 }
 
+// The model in int8, cut where it is cut otherwise.
+Segmentation cut_int8(const PartitionFlags& flags, const Study& study) {
+  Segmentation int8 = cut_at(study.int8_model->graph, cuts_of(study.segmentation),
+                             flags.rule != "lingualinked");
+  int8.rule = study.segmentation.rule;
+  return int8;
+}
+
 // Chooses the segments that are held in int8, and plans for them.
 void plan_mixed(const StudyOptions& options, Study& study) {
   const Segmentation plain = study.segmentation;
-  Segmentation int8 =
-      cut_at(study.int8_model->graph, cuts_of(plain), options.partition.rule != "lingualinked");
-  int8.rule = plain.rule;
+  const Segmentation int8 = cut_int8(options.partition, study);
   const auto plan = [&](const std::set<SegmentId>& chosen) {
     study.segmentation = mix_segments(plain, int8, chosen);
     study.plan = plan_by(options, study);
@@ -233,6 +239,23 @@ void make_single_pass(const std::string& output_file, int requests, Study& study
 void open_tokenizer(const std::string& model, Study& study) {
   study.tokenizer = load_tokenizer(model);
   check_vocabulary(*study.tokenizer, study.model.vocabulary, model);
+}
+
+void partition_study(const ModelOptions& options, const PartitionFlags& flags, Study& study) {
+  study.segmentation = partition_by(study.model.graph, flags, study.workload);
+  const int count = static_cast<int>(study.segmentation.segments.size());
+  switch (int8_kind(options.int8)) {
+    case Int8Kind::kNone: return;
+    case Int8Kind::kFit:
+      throw UsageError("--int8 fit makes a plan; here write none, all, or numbers such as 0-3,7");
+    case Int8Kind::kAll:
+      for (SegmentId id = 0; id < count; ++id) study.int8_segments.insert(id);
+      return;
+    case Int8Kind::kListed:
+      study.int8_segments = listed_segments(options.int8, count);
+      study.segmentation =
+          mix_segments(study.segmentation, cut_int8(flags, study), study.int8_segments);
+  }
 }
 
 void plan_study(const StudyOptions& options, Study& study) {

@@ -77,6 +77,8 @@ void make_single_pass(const std::string& output_file, int requests, Study& study
 void open_tokenizer(const std::string& model, Study& study);
 // What its planner is asked. It refers to the study.
 PlanRequest plan_request(const StudyOptions& options, const Study& study);
+// Cuts, and takes the segments of --int8, which must not be "fit".
+void partition_study(const ModelOptions& options, const PartitionFlags& flags, Study& study);
 // Cuts, plans and checks, for the study's workload on its cluster.
 void plan_study(const StudyOptions& options, Study& study);
 

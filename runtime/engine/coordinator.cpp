@@ -24,7 +24,9 @@ class Coordinator {
         checks_(job.deployment) {}
 
   RunResult run() {
+    const Seconds begin = device_.now();
     deploy();
+    result_.deployment = device_.now() - begin;
     answer_requests();
     gather_events();
     return std::move(result_);

@@ -40,6 +40,7 @@ struct CoordinatorJob {
 struct RunResult {
   std::vector<Done> answers;  // in the order in which they were submitted
   EventLog log;               // of all devices, sorted
+  Seconds deployment{0};      // until the devices had their weights
   // What is missing from the log and why: the answers were there already.
   std::vector<std::string> notes;
 };

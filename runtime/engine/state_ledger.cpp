@@ -32,10 +32,9 @@ void StateLedger::admit(RequestId request, const Step& step, std::int64_t capaci
   const double left = free_bytes - bytes();
   const double wanted = bytes_of(capacity);
   if (!(wanted >= 0 && wanted <= left)) {
+    const auto [needed, free] = format_apart(wanted, left > 0 ? left : 0, Unit::kBytes);
     refuse(fmt::format(", {}; {} of the device's memory are left, beside {} for {} other requests",
-                       format_quantity(wanted, Unit::kBytes),
-                       format_quantity(left > 0 ? left : 0, Unit::kBytes),
-                       format_quantity(bytes(), Unit::kBytes), capacities_.size()));
+                       needed, free, format_quantity(bytes(), Unit::kBytes), capacities_.size()));
   }
   capacities_.emplace(request, capacity);
 }

@@ -96,9 +96,8 @@ class Worker {
       }
     }
     if (bytes > device_.spec().memory_bytes) {
-      throw WorldError(fmt::format("weights of {} do not fit the memory of {}",
-                                   format_quantity(bytes, Unit::kBytes),
-                                   format_quantity(device_.spec().memory_bytes, Unit::kBytes)));
+      const auto [needed, has] = format_apart(bytes, device_.spec().memory_bytes, Unit::kBytes);
+      throw WorldError(fmt::format("weights of {} do not fit the memory of {}", needed, has));
     }
     wiring_ = StageWiring(prepare, device_.spec().name);
     for (const Segment& old : prepare_.segments) device_.executor().unload(old.id);

@@ -48,6 +48,33 @@ std::vector<RequestMetrics> request_metrics(const EventLog& log) {
   return result;
 }
 
+double percentile(const std::vector<double>& sorted, double share) {
+  const double place = share * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(place);
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+Spread spread_of(std::vector<double> values) {
+  if (values.empty()) return {};
+  std::sort(values.begin(), values.end());
+  return {percentile(values, 0.5), percentile(values, 0.95)};
+}
+
+void add_spreads(Metrics& metrics) {
+  std::vector<double> latency;
+  std::vector<double> ttft;
+  std::vector<double> tpot;
+  for (const RequestMetrics& request : metrics.requests) {
+    latency.push_back((request.end - request.start).count());
+    if (request.tokens > 0) ttft.push_back(request.ttft_s);
+    if (request.tokens > 1) tpot.push_back(request.tpot_s);
+  }
+  metrics.latency = spread_of(std::move(latency));
+  metrics.ttft = spread_of(std::move(ttft));
+  metrics.tpot = spread_of(std::move(tpot));
+}
+
 void add_request_totals(Metrics& metrics, Seconds start, Seconds end) {
   double tokens = 0;
   double with_first = 0;
@@ -167,6 +194,7 @@ Metrics compute_metrics(const EventLog& log) {
     span->second = std::max(span->second, request.end);
   }
   if (span) add_request_totals(metrics, span->first, span->second);
+  add_spreads(metrics);
   metrics.devices = device_metrics(log, span);
   metrics.links = link_metrics(log);
   return metrics;

@@ -19,6 +19,11 @@
 
 namespace lingua {
 
+// Of values that are sorted: p50 and p95 between the two nearest, as numpy's percentile draws the line.
+struct Spread {
+  double p50 = 0;
+  double p95 = 0;
+};
 struct RequestMetrics {
   RequestId request = 0;
   Seconds start{0};
@@ -47,6 +52,9 @@ struct Metrics {
   double tokens_per_s = 0;
   double ttft_s = 0;  // mean over requests
   double tpot_s = 0;  // mean over requests
+  Spread latency;     // over requests, from start to end
+  Spread ttft;        // over requests with a token
+  Spread tpot;        // over requests with more than one
   std::optional<double> energy_j;
   std::optional<double> energy_per_token_j;  // also unknown without tokens
   std::vector<RequestMetrics> requests;

@@ -19,6 +19,17 @@ std::string bar(double share) {
   return std::string(full, '#') + std::string(kWidth - full, '.');
 }
 
+// Where requests differ.
+std::string spread_line(const Metrics& metrics) {
+  if (metrics.requests.size() < 2) return "";
+  const auto both = [](const Spread& spread) {
+    return fmt::format("{} / {}", format_quantity(spread.p50, Unit::kSeconds),
+                       format_quantity(spread.p95, Unit::kSeconds));
+  };
+  return fmt::format("median / 95th percentile: request {}, first token {}, further token {}\n",
+                     both(metrics.latency), both(metrics.ttft), both(metrics.tpot));
+}
+
 std::string totals(const Metrics& metrics) {
   std::int64_t tokens = 0;
   for (const RequestMetrics& request : metrics.requests) tokens += request.tokens;
@@ -28,7 +39,7 @@ std::string totals(const Metrics& metrics) {
       metrics.requests.size(), metrics.requests.size() == 1 ? "" : "s", tokens,
       tokens == 1 ? "" : "s", time(metrics.makespan_s),
       format_quantity(metrics.tokens_per_s, Unit::kPlain), time(metrics.ttft_s),
-      time(metrics.tpot_s));
+      time(metrics.tpot_s)) + spread_line(metrics);
 }
 
 std::string joules(double energy) { return format_quantity(energy, Unit::kJoules); }
@@ -61,6 +72,14 @@ nlohmann::json summary_json(const Metrics& metrics) {
                          {"requests", nlohmann::json::array()},
                          {"devices", nlohmann::json::array()},
                          {"links", nlohmann::json::array()}};
+  json["percentiles"] = {{"p50",
+                          {{"latency_s", metrics.latency.p50},
+                           {"ttft_s", metrics.ttft.p50},
+                           {"tpot_s", metrics.tpot.p50}}},
+                         {"p95",
+                          {{"latency_s", metrics.latency.p95},
+                           {"ttft_s", metrics.ttft.p95},
+                           {"tpot_s", metrics.tpot.p95}}}};
   set(json, "energy_j", metrics.energy_j);
   set(json, "energy_per_token_j", metrics.energy_per_token_j);
   for (const RequestMetrics& request : metrics.requests) {

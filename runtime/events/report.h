@@ -9,6 +9,7 @@
 namespace lingua {
 
 // {"tokens_per_s", "ttft_s", "tpot_s", "makespan_s",
+//  "percentiles": {"p50": {"latency_s", "ttft_s", "tpot_s"}, "p95": the same},
 //  "requests": [{"request", "start_s", "end_s", "ttft_s", "tpot_s", "token_count"}],
 //  "devices": [{"name", "busy_s", "busy_share"}],
 //  "links": [{"from", "to", "bytes", "messages", "mean_s"}]}; every number is finite.

@@ -193,8 +193,8 @@ std::string PlanCosts::misfit(const Run& run) const {
   const DeviceSpec& device = request_->cluster->devices[run.device];
   const double need = memory(run.first, run.last);
   if (need > device.memory_bytes) {
-    return fmt::format("which need {}; it has {}", format_quantity(need, Unit::kBytes),
-                       format_quantity(device.memory_bytes, Unit::kBytes));
+    const auto [needed, has] = format_apart(need, device.memory_bytes, Unit::kBytes);
+    return fmt::format("which need {}; it has {}", needed, has);
   }
   const int requests = request_->workload.total_requests();
   const double left =

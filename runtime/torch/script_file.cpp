@@ -7,6 +7,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/checkpoint/file_kind.h"
+#include "runtime/torch/family.h"
 #include "runtime/torch/newer_ops.h"
 #include "runtime/torch/script_arguments.h"
 #include "runtime/torch/script_model.h"
@@ -57,10 +58,10 @@ std::string load_failure(const std::exception& failure) {
 torch::jit::Module load_module(const std::string& file) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) {
-    throw InputError(fmt::format(
-        "{}: there is no such file; write a model folder, the name of a published configuration "
-        "or a TorchScript file",
-        file));
+    throw InputError(
+        fmt::format("{}: there is no such file; write a model folder, a GGUF file, a TorchScript "
+                    "file or the name of a published configuration: {}",
+                    file, fmt::join(published_configs(), ", ")));
   }
   if (const std::string why = why_no_model_file(file); !why.empty()) {
     throw InputError(fmt::format("{}: not a TorchScript file: it {}", file, why));

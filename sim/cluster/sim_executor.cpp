@@ -18,10 +18,11 @@ SimExecutor::SimExecutor(SimDevice& device, std::unique_ptr<Executor> inner)
 void SimExecutor::require_memory(double bytes, const std::string& what) const {
   const double memory = device_.spec().memory_bytes;
   if (memory_in_use_bytes() + bytes <= memory) return;
-  throw WorldError(fmt::format(
-      "device {} has {} of memory, of which {} are in use; {} needs {} more", device_.spec().name,
-      format_quantity(memory, Unit::kBytes), format_quantity(memory_in_use_bytes(), Unit::kBytes),
-      what, format_quantity(bytes, Unit::kBytes)));
+  const double left = std::max(0.0, memory - memory_in_use_bytes());
+  const auto [needed, free] = format_apart(bytes, left, Unit::kBytes);
+  throw WorldError(fmt::format("device {} has {} of memory, of which {} are left; {} needs {} more",
+                               device_.spec().name, format_quantity(memory, Unit::kBytes), free,
+                               what, needed));
 }
 
 void SimExecutor::load(const Segment& segment, const std::string& program,

@@ -219,6 +219,12 @@ TEST_F(LinguaTest, EveryWorldSumsUpWithTheSameKeys) {
     EXPECT_EQ(json.at("devices").size(), 3U);
     EXPECT_EQ(json.at("links").size(), 3U) << "two hops and the token's way back";
     EXPECT_EQ(json.contains("digest"), world[0] != "run");
+    for (const char* key : {"version", "dtype", "rule", "cluster", "model"})
+      EXPECT_NE(json.at(key), "") << key;
+    EXPECT_GT(json.at("deployment_s").get<double>(), 0);
+    EXPECT_GT(json.at("percentiles").at("p95").at("latency_s").get<double>(), 0);
+    for (const auto& stage : json.at("plan").at("estimate").at("stages"))
+      EXPECT_GT(stage.at("memory_bytes").get<double>(), 0);
     std::ifstream log(folder_.file("log.csv"));
     std::string columns;
     std::getline(log, columns);
@@ -336,6 +342,23 @@ TEST_F(LinguaTest, RefusesPlansThatDoNotFitTheModel) {
   refused("/stages/1/first_segment", 1'000'000'000, {"begins with segment 1000000000"});
   refused("/stages/1/stored_segments", {1'000'000'000}, {"stores segment 1000000000"});
   refused("/stages/1/device", "nobody", {"'nobody' is not in cluster"});
+}
+
+TEST_F(LinguaTest, InspectShowsSegmentsInInt8) {
+  const auto bytes = [](const nlohmann::json& json, std::size_t segment) {
+    return json["segments"][segment]["weights_bytes"].get<double>();
+  };
+  const std::vector<std::string> inspect = {"inspect", tiny_model(), "--json", "--int8"};
+  const auto none = lingua(inspect + std::vector<std::string>{"none"}).json();
+  const auto one = lingua(inspect + std::vector<std::string>{"1"}).json();
+  const auto all = lingua(inspect + std::vector<std::string>{"all"}).json();
+  EXPECT_EQ(one["int8_segments"], nlohmann::json({1}));
+  EXPECT_EQ(bytes(one, 1), bytes(all, 1));
+  EXPECT_LT(bytes(one, 1), bytes(none, 1));
+  EXPECT_EQ(bytes(one, 2), bytes(none, 2));
+  EXPECT_LT(all["weights_bytes"], one["weights_bytes"]);
+  EXPECT_LT(one["weights_bytes"], none["weights_bytes"]);
+  expect_refused(lingua(inspect + std::vector<std::string>{"fit"}), 2, {"--int8 fit", "plan"});
 }
 
 TEST_F(LinguaTest, InspectShowsTheOriginalsSegmentsAndThePublishedFlops) {

@@ -216,11 +216,30 @@ TEST(Report, TableShowsEnergyWhereItIsKnown) {
   EXPECT_THAT(table, HasSubstr("9.10 J"));
   EXPECT_THAT(table, HasSubstr("200 mJ"));
   const std::vector<std::size_t> widths = line_widths(table);
-  ASSERT_EQ(widths.size(), 11u);  // totals, energy, blank, head, a, b, c, blank, head, two links
-  EXPECT_EQ(widths[3], widths[4]);
-  EXPECT_EQ(widths[4], widths[6]);
-  EXPECT_EQ(widths[8], widths[9]);
+  // totals, percentiles, energy, blank, head, a, b, c, blank, head, two links
+  ASSERT_EQ(widths.size(), 12u);
+  EXPECT_EQ(widths[4], widths[5]);
+  EXPECT_EQ(widths[5], widths[7]);
   EXPECT_EQ(widths[9], widths[10]);
+  EXPECT_EQ(widths[10], widths[11]);
+}
+
+// numpy.percentile(values, [50, 95]) of the same.
+TEST(Metrics, PercentilesAreNumpys) {
+  EventLog log;
+  std::vector<EventRow> rows;
+  for (int r = 0; r < 5; ++r) {
+    EventRow row;
+    row.what = event::kRequest;
+    row.request = r;
+    row.end = Seconds((r + 1) * (r + 1));  // 1, 4, 9, 16, 25
+    rows.push_back(row);
+  }
+  log.add(rows);
+  const Metrics metrics = compute_metrics(log);
+  EXPECT_DOUBLE_EQ(metrics.latency.p50, 9);
+  EXPECT_DOUBLE_EQ(metrics.latency.p95, 23.2);
+  EXPECT_EQ(metrics.ttft.p95, 0) << "no request has a token";
 }
 
 TEST(Report, TableAlignsItsColumns) {
@@ -230,11 +249,12 @@ TEST(Report, TableAlignsItsColumns) {
   EXPECT_THAT(table, HasSubstr("1.50 kB"));
   EXPECT_THAT(table, HasSubstr("########............   37.5%"));
   const std::vector<std::size_t> widths = line_widths(table);
-  ASSERT_EQ(widths.size(), 10u);  // totals, blank, head, a, b, c, blank, head, two links
-  EXPECT_EQ(widths[2], widths[3]);
-  EXPECT_EQ(widths[3], widths[5]);
-  EXPECT_EQ(widths[7], widths[8]);
+  // totals, percentiles, blank, head, a, b, c, blank, head, two links
+  ASSERT_EQ(widths.size(), 11u);
+  EXPECT_EQ(widths[3], widths[4]);
+  EXPECT_EQ(widths[4], widths[6]);
   EXPECT_EQ(widths[8], widths[9]);
+  EXPECT_EQ(widths[9], widths[10]);
 }
 
 }  // namespace
