@@ -111,8 +111,8 @@ std::optional<SecondaryOptions> secondary_options(const PlanOptions& options,
 
 // The model in int8, cut where it is cut otherwise.
 Segmentation cut_int8(const PartitionFlags& flags, const Study& study) {
-  Segmentation int8 = cut_at(study.int8_model->graph, cuts_of(study.segmentation),
-                             flags.rule != "lingualinked");
+  Segmentation int8 =
+      cut_at(study.int8_model->graph, cuts_of(study.segmentation), flags.rule != "lingualinked");
   int8.rule = study.segmentation.rule;
   return int8;
 }

@@ -35,11 +35,13 @@ std::string totals(const Metrics& metrics) {
   for (const RequestMetrics& request : metrics.requests) tokens += request.tokens;
   const auto time = [](double seconds) { return format_quantity(seconds, Unit::kSeconds); };
   return fmt::format(
-      "{} request{}, {} token{} in {}: {} tokens/s, first token after {}, then one every {}\n",
-      metrics.requests.size(), metrics.requests.size() == 1 ? "" : "s", tokens,
-      tokens == 1 ? "" : "s", time(metrics.makespan_s),
-      format_quantity(metrics.tokens_per_s, Unit::kPlain), time(metrics.ttft_s),
-      time(metrics.tpot_s)) + spread_line(metrics);
+             "{} request{}, {} token{} in {}: {} tokens/s, first token after {}, then one every "
+             "{}\n",
+             metrics.requests.size(), metrics.requests.size() == 1 ? "" : "s", tokens,
+             tokens == 1 ? "" : "s", time(metrics.makespan_s),
+             format_quantity(metrics.tokens_per_s, Unit::kPlain), time(metrics.ttft_s),
+             time(metrics.tpot_s)) +
+         spread_line(metrics);
 }
 
 std::string joules(double energy) { return format_quantity(energy, Unit::kJoules); }

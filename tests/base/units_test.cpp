@@ -145,7 +145,8 @@ TEST(FormatQuantity, TellsTwoQuantitiesApartThatDiffer) {
   using Pair = std::pair<std::string, std::string>;
   EXPECT_EQ(format_apart(2e9, 1e9, Unit::kBytes), Pair("2.00 GB", "1.00 GB"));
   EXPECT_EQ(format_apart(819.2e6, 819.1e6, Unit::kBytes), Pair("819.2 MB", "819.1 MB"));
-  EXPECT_EQ(format_apart(819000001, 819000000, Unit::kBytes), Pair("819.000001 MB", "819.000000 MB"));
+  EXPECT_EQ(format_apart(819000001, 819000000, Unit::kBytes),
+            Pair("819.000001 MB", "819.000000 MB"));
   EXPECT_EQ(format_apart(1e9, 999999999, Unit::kBytes), Pair("1.00000000 GB", "999.999999 MB"));
   EXPECT_EQ(format_apart(5, 5, Unit::kBytes), Pair("5.00 B", "5.00 B"));
 }
