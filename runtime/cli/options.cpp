@@ -1,13 +1,56 @@
 #include "runtime/cli/options.h"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 
+#include "runtime/base/errors.h"
+#include "runtime/base/plain_text.h"
 #include "runtime/cli/output_paths.h"
 #include "runtime/cli/time_limit.h"
 #include "runtime/plan/planner.h"
 #include "runtime/text/chat.h"
 
 namespace lingua {
+namespace {
+
+// A number from 1 to `most`, of all of the text.
+std::optional<std::int64_t> number_up_to(std::string_view text, std::int64_t most) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 1 || number > most) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+// "16,512" or "16x3,512"
+std::vector<std::int64_t> parse_prompt_lengths(const std::string& text) {
+  constexpr std::int64_t kMostTokens = std::int64_t{1} << 20;
+  constexpr std::int64_t kMostRequests = 1'000'000;
+  std::vector<std::int64_t> lengths;
+  for (std::size_t from = 0; from <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', from), text.size());
+    const std::string_view item = std::string_view(text).substr(from, comma - from);
+    const std::size_t times = item.find('x');
+    const auto length = number_up_to(item.substr(0, times), kMostTokens);
+    const auto count = times == std::string_view::npos
+                           ? std::optional<std::int64_t>(1)
+                           : number_up_to(item.substr(times + 1), kMostRequests);
+    if (!length || !count || std::ssize(lengths) + *count > kMostRequests) {
+      throw UsageError(fmt::format(
+          "--prompt-lengths {}: {} is not accepted; write lengths from 1 to {} with commas between "
+          "them, each with x and a count behind it where it stands for several requests, up to {} "
+          "in all",
+          quoted(text), quoted(std::string(item)), kMostTokens, kMostRequests));
+    }
+    lengths.insert(lengths.end(), static_cast<std::size_t>(*count), *length);
+    from = comma + 1;
+  }
+  return lengths;
+}
+
+}  // namespace
 
 void add_model_options(CLI::App& app, ModelOptions& options, ModelArgument argument) {
   app.add_option(argument == ModelArgument::kPlace ? "--model,model" : "--model", options.model,
@@ -66,12 +109,23 @@ void add_workload_options(CLI::App& app, WorkloadOptions& options) {
       ->capture_default_str()
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
       ->excludes(tokens);
+  app.add_option_function<std::string>(
+         "--prompt-lengths",
+         [&options](const std::string& text) {
+           options.prompt_lengths = parse_prompt_lengths(text);
+         },
+         "lengths of seeded prompts that differ, in turn: 16,512 or 16x3,512 for three of 16 and "
+         "one "
+         "of 512")
+      ->type_name("LENGTH[xCOUNT],...")
+      ->excludes(tokens)
+      ->excludes(app.get_option("--prompt-length"));
   app.add_option("--max-tokens", options.max_tokens, "tokens to generate per request")
       ->capture_default_str()
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
   app.add_option("--requests", options.requests,
-                 "requests to answer (default: one for each prompt; of seeded prompts as many as "
-                 "--in-flight)")
+                 "requests to answer (default: one for each prompt or length; of seeded prompts as "
+                 "many as --in-flight)")
       ->check(CLI::Range(1, 1000000));
   add_in_flight_option(app, options);
   app.add_option("--seed", options.seed,
@@ -97,7 +151,8 @@ void add_text_options(CLI::App& app, TextOptions& options) {
                      "a file that is one prompt; - is standard input (repeat for more requests)")
           ->allow_extra_args(false)
           ->type_name(kInputPath);
-  for (auto* other : {app.get_option("--prompt-tokens"), app.get_option("--prompt-length")}) {
+  for (const char* name : {"--prompt-tokens", "--prompt-length", "--prompt-lengths"}) {
+    auto* other = app.get_option(name);
     other->excludes(text)->excludes(file);
   }
   add_chat_options(app, options);

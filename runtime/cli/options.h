@@ -33,6 +33,7 @@ struct PartitionFlags {
 struct WorkloadOptions {
   std::vector<std::string> prompt_tokens;  // each the ids of one prompt: "1,2,3"
   std::int64_t prompt_length = 16;
+  std::vector<std::int64_t> prompt_lengths;  // of prompts that differ, in turn; instead of it
   std::int64_t max_tokens = 16;
   int requests = 0;  // 0: one per prompt, or as many as are in flight
   int in_flight = 1;

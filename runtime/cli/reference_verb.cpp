@@ -141,10 +141,9 @@ void generate(const Options& options, const Study& study, const std::vector<Subm
 void pass(const Options& options, const Study& study, const std::vector<Submit>& submits) {
   std::vector<std::vector<Tensor>> inputs;
   for (const Submit& submit : submits) inputs.push_back(submit.inputs);
-  std::vector<std::int64_t> lengths(submits.size(), study.workload.prompt_tokens);
-  for (std::size_t i = 0; i < lengths.size() && !study.prompts.empty(); ++i) {
-    lengths[i] = static_cast<std::int64_t>(study.prompts[i % study.prompts.size()].size());
-  }
+  std::vector<std::int64_t> lengths;
+  for (std::size_t i = 0; i < submits.size(); ++i)
+    lengths.push_back(study.workload.prompt_length(i));
   const auto passes =
       run_reference(options.model.model, study.import, inputs, lengths, options.threads);
   std::vector<Done> answers;

@@ -82,6 +82,9 @@ nlohmann::json run_json(const RunReport& report, const StudyOptions& options, co
                       {"kv_cache", study.workload.kv_cache},
                       {"requests", result.answers.size()},
                       {"in_flight", study.workload.in_flight}};
+  if (study.workload.is_mixed()) {
+    json["workload"]["prompt_lengths"] = study.workload.prompt_lengths;
+  }
   json["plan"] = plan_to_json(study.plan);
   json.update(plan_extras_json(study));
   if (report.deterministic) json["digest"] = result.log.digest();

@@ -171,14 +171,15 @@ void draw_contents(const std::string& name, std::uint64_t end, Rng& rng, Tensor*
   tensor->data = memory;
 }
 
-// A file's contents, or seeded ones.
-Tensor pass_input(const TensorSpec& spec, const Study& study, Rng& rng, bool with_data) {
+// A file's contents, or seeded ones for so many tokens.
+Tensor pass_input(const TensorSpec& spec, std::int64_t tokens, const Study& study, Rng& rng,
+                  bool with_data) {
   const auto given = std::find_if(study.inputs.begin(), study.inputs.end(),
                                   [&](const NamedTensor& i) { return i.name == spec.name; });
   if (given != study.inputs.end()) return given->tensor;
   Tensor tensor;
   tensor.dtype = spec.dtype;
-  const Step step{study.workload.prompt_tokens, 0};
+  const Step step{tokens, 0};
   for (const StepFunction& dim : spec.dims)
     tensor.shape.push_back(static_cast<std::int64_t>(dim.at(step)));
   if (!with_data) return tensor;
@@ -237,8 +238,12 @@ void read_prompts(const TextOptions& text, const WorkloadOptions& workload,
   }
   if (text.needs_tokenizer()) read_text(text, workload.max_tokens, model, study);
   if (workload.ignore_eos) study.stop_tokens.clear();
-  if (study.prompts.empty()) {
+  if (!study.prompts.empty()) return;
+  if (workload.prompt_lengths.empty()) {
     check_length("--prompt-length", workload.prompt_length, workload.max_tokens, study, model);
+  }
+  for (const std::int64_t length : workload.prompt_lengths) {
+    check_length("--prompt-lengths", length, workload.max_tokens, study, model);
   }
 }
 
@@ -279,12 +284,16 @@ void add_stops(const TextOptions& text, const std::optional<ChatForm>& form, Stu
 
 Workload workload_by(const WorkloadOptions& options, const Study& study) {
   Workload workload;
-  workload.prompt_tokens = study.prompts.empty() ? options.prompt_length : 0;
-  if (study.input_tokens > 0) workload.prompt_tokens = study.input_tokens;
+  std::vector<std::int64_t> lengths = options.prompt_lengths;
+  if (lengths.empty()) lengths = {options.prompt_length};
+  if (study.input_tokens > 0) lengths = {study.input_tokens};
+  if (!study.prompts.empty()) lengths.clear();
   for (const auto& prompt : study.prompts) {
-    workload.prompt_tokens =
-        std::max(workload.prompt_tokens, static_cast<std::int64_t>(prompt.size()));
+    lengths.push_back(static_cast<std::int64_t>(prompt.size()));
   }
+  const auto [shortest, longest] = std::minmax_element(lengths.begin(), lengths.end());
+  workload.prompt_tokens = *longest;
+  if (*shortest != *longest) workload.prompt_lengths = lengths;
   workload.max_tokens = study.model.is_language_model ? options.max_tokens : 0;
   workload.kv_cache = study.model.kv_cache;
   workload.requests = request_count(options, study);
@@ -298,7 +307,8 @@ Workload workload_by(const WorkloadOptions& options, const Study& study) {
 }
 
 int request_count(const WorkloadOptions& options, const Study& study) {
-  const auto prompts = static_cast<int>(study.prompts.size());
+  const auto prompts = static_cast<int>(study.prompts.empty() ? options.prompt_lengths.size()
+                                                              : study.prompts.size());
   if (options.requests == 0) return prompts > 0 ? prompts : options.in_flight;
   return std::max(options.requests, prompts);
 }
@@ -335,7 +345,7 @@ std::vector<Submit> make_requests(const WorkloadOptions& options, const Sampling
       std::vector<TokenId> prompt;
       if (!study.prompts.empty()) prompt = study.prompts[r % study.prompts.size()];
       while (study.prompts.empty() &&
-             static_cast<std::int64_t>(prompt.size()) < study.workload.prompt_tokens) {
+             static_cast<std::int64_t>(prompt.size()) < study.workload.prompt_length(r)) {
         prompt.push_back(static_cast<TokenId>(rng.below(static_cast<std::uint64_t>(vocabulary))));
       }
       requests.push_back(make_request(id, prompt, study.workload.max_tokens, sampling, study));
@@ -345,7 +355,8 @@ std::vector<Submit> make_requests(const WorkloadOptions& options, const Sampling
     submit.request = id;
     submit.kv_cache = study.workload.kv_cache;
     for (const TensorSpec& input : study.segmentation.model_inputs) {
-      submit.inputs.push_back(pass_input(input, study, rng, with_data));
+      submit.inputs.push_back(
+          pass_input(input, study.workload.prompt_length(r), study, rng, with_data));
     }
     requests.push_back(std::move(submit));
   }

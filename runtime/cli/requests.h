@@ -29,8 +29,8 @@ std::optional<ChatForm> open_chat_form(const TextOptions& options, const std::st
 
 Workload workload_by(const WorkloadOptions& options, const Study& study);
 
-// How many requests: --requests, or as many as there are prompts if that is more. Request r takes
-// prompt r, modulo their number.
+// How many requests: --requests, or as many as there are prompts, or lengths of seeded ones, if that is
+// more. Request r takes prompt r, modulo their number.
 int request_count(const WorkloadOptions& options, const Study& study);
 
 // The requests of the workload: given or seeded prompts, or seeded inputs of a single pass.

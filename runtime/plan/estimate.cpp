@@ -9,8 +9,8 @@
 #include "runtime/device/roofline.h"
 #include "runtime/plan/message_sizes.h"
 #include "runtime/plan/replay.h"
+#include "runtime/plan/request_steps.h"
 #include "runtime/plan/run_memory.h"
-#include "runtime/plan/step_sum.h"
 
 namespace lingua {
 namespace {
@@ -123,7 +123,7 @@ Excerpt excerpt_of(const Workload& workload, double stages, double steps,
   constexpr int kFewestRounds = 4;
   constexpr double kFewestSteps = 8;
   const int total = workload.total_requests();
-  const int round = workload.in_flight;
+  const int round = round_of(workload);
   const double by_effort = limits.stage_steps / (stages * steps);
   const double most =
       std::max({std::min<double>(limits.requests, by_effort), 1.0 * round * kFewestRounds});
@@ -135,55 +135,82 @@ Excerpt excerpt_of(const Workload& workload, double stages, double steps,
   return {requests, std::max(kFewestSteps, limits.stage_steps / (stages * requests))};
 }
 
+PipelineWork::Kind kind_work(const Pipeline& pipeline, const std::vector<PlayedStep>& played) {
+  PipelineWork::Kind kind;
+  for (const auto& [step, stretch] : played) {
+    kind.answer_bytes.push_back(stretch * pipeline.answer.bytes.at(step));
+    std::vector<double>& compute_s = kind.compute_s.emplace_back();
+    for (std::size_t s = 0; s < pipeline.devices.size(); ++s) {
+      compute_s.push_back(stretch * compute_at(pipeline, s, step));
+    }
+    std::vector<double>& message_bytes = kind.message_bytes.emplace_back();
+    for (const StageMessage& message : pipeline.messages) {
+      message_bytes.push_back(stretch * message.bytes.at(step));
+    }
+  }
+  for (const TensorSpec& input : pipeline.segmentation.model_inputs) {
+    kind.submit_bytes += input.bytes.at(played.front().step);
+  }
+  kind.submit_bytes += kSubmitBytes;
+  return kind;
+}
+
 // The numbers of all requests, or of so many that the rest would go on like them.
-PipelineWork pipeline_work(const Pipeline& pipeline, const std::vector<Step>& steps,
+PipelineWork pipeline_work(const Pipeline& pipeline, const RequestSteps& steps,
                            const Workload& workload, const Excerpt& excerpt) {
   PipelineWork work;
   work.in_flight = workload.in_flight;
   work.requests = excerpt.requests;
-  const auto played = played_steps(steps, excerpt.steps);
+  work.turn = steps.turn();
   work.returns = pipeline.returns;
   for (const Stage& stage : pipeline.plan.stages) work.devices.push_back(stage.device);
   for (const StageMessage& message : pipeline.messages) {
-    work.messages.push_back({message.from, message.to, {}});
+    work.messages.push_back({message.from, message.to});
   }
-  for (const auto& [step, stretch] : played) {
-    work.stretch.push_back(stretch);
-    work.answer_bytes.push_back(stretch * pipeline.answer.bytes.at(step));
-    std::vector<double>& compute_s = work.compute_s.emplace_back();
-    for (std::size_t s = 0; s < pipeline.devices.size(); ++s) {
-      compute_s.push_back(stretch * compute_at(pipeline, s, step));
-    }
-    for (std::size_t m = 0; m < pipeline.messages.size(); ++m) {
-      work.messages[m].bytes.push_back(stretch * pipeline.messages[m].bytes.at(step));
-    }
+  for (const RequestKind& kind : steps.kinds()) {
+    const auto played = played_steps(kind.steps, excerpt.steps);
+    work.kinds.push_back(kind_work(pipeline, played));
+    work.stretch.clear();
+    for (const PlayedStep& step : played) work.stretch.push_back(step.stretch);
   }
-  for (const TensorSpec& input : pipeline.segmentation.model_inputs) {
-    work.submit_bytes += input.bytes.at(steps.front());
-  }
-  work.submit_bytes += kSubmitBytes;
   return work;
 }
 
-void add_latency(const Pipeline& pipeline, const std::vector<Step>& steps, const Workload& workload,
-                 const PlayLimits& limits, Estimate* estimate) {
-  estimate->ttft_s = step_time(pipeline, steps.front());
-  estimate->latency_s =
-      sum_over_steps(steps, [&](const Step& step) { return step_time(pipeline, step); });
-  const double later = std::max(1.0, static_cast<double>(steps.size()) - 1);
-  estimate->tpot_s = (estimate->latency_s - estimate->ttft_s) / later;
+// One request that has the pipeline for itself.
+struct AloneTimes {
+  double ttft_s = 0;
+  double latency_s = 0;
+};
+
+AloneTimes alone_times(const Pipeline& pipeline, const std::vector<Step>& steps,
+                       const Workload& workload, const PlayLimits& limits) {
+  const auto time = [&](const Step& step) { return step_time(pipeline, step); };
+  AloneTimes times{time(steps.front()), sum_over_steps(steps, time)};
   const bool residual = pipeline.messages.size() >= pipeline.devices.size();
-  if (!residual) return;
+  if (!residual) return times;
   Workload alone = workload;
+  alone.prompt_tokens = steps.front().new_tokens;
+  alone.prompt_lengths.clear();
   alone.in_flight = 1;
   alone.requests = 1;
   const Excerpt whole = excerpt_of(alone, static_cast<double>(pipeline.devices.size()),
                                    static_cast<double>(steps.size()), limits);
-  const Replay played = replay(pipeline_work(pipeline, steps, alone, whole), pipeline.cluster);
-  if (!played.complete) return;
-  estimate->ttft_s = std::max(estimate->ttft_s, played.first_step_s);
-  estimate->latency_s = std::max(estimate->latency_s, played.makespan_s);
-  estimate->tpot_s = std::max(estimate->tpot_s, (estimate->latency_s - estimate->ttft_s) / later);
+  const Replay played =
+      replay(pipeline_work(pipeline, RequestSteps(alone), alone, whole), pipeline.cluster);
+  if (!played.complete) return times;
+  return {std::max(times.ttft_s, played.first_step_s),
+          std::max(times.latency_s, played.makespan_s)};
+}
+
+void add_latency(const Pipeline& pipeline, const RequestSteps& steps, const Workload& workload,
+                 const PlayLimits& limits, Estimate* estimate) {
+  for (const RequestKind& kind : steps.kinds()) {
+    const AloneTimes times = alone_times(pipeline, kind.steps, workload, limits);
+    estimate->ttft_s += kind.share * times.ttft_s;
+    estimate->latency_s += kind.share * times.latency_s;
+  }
+  const double later = std::max(1.0, static_cast<double>(steps.count()) - 1);
+  estimate->tpot_s = (estimate->latency_s - estimate->ttft_s) / later;
 }
 
 struct PlayedTime {
@@ -206,13 +233,14 @@ PlayedTime continued(const Replay& played, const Workload& workload) {
   const auto total = static_cast<double>(workload.total_requests());
   const auto count = static_cast<double>(played.ends_s.size());
   if (count == total) return {played.makespan_s / total, 0};
-  const auto round = static_cast<std::size_t>(workload.in_flight);
+  const int round_count = round_of(workload);
+  const auto round = static_cast<std::size_t>(round_count);
   const std::size_t last = played.ends_s.size() - 1 - round;
   const std::size_t middle = (round + last) / 2;
   const double rest = total - count;
-  const double rest_s = rest * pace(played.ends_s, round, last, workload.in_flight);
-  const double difference_s = rest * (pace(played.ends_s, middle, last, workload.in_flight) -
-                                      pace(played.ends_s, round, middle, workload.in_flight));
+  const double rest_s = rest * pace(played.ends_s, round, last, round_count);
+  const double difference_s = rest * (pace(played.ends_s, middle, last, round_count) -
+                                      pace(played.ends_s, round, middle, round_count));
   const double all_s = played.makespan_s + rest_s;
   const double rounds =
       std::max(1.0, static_cast<double>(last - round) / static_cast<double>(round));
@@ -221,14 +249,14 @@ PlayedTime continued(const Replay& played, const Workload& workload) {
 
 // Never below what the bottleneck and the latency allow. Where it is certainly above limits.most_s, that
 // is all that is known.
-PlayedTime played_time(const Pipeline& pipeline, const std::vector<Step>& steps,
+PlayedTime played_time(const Pipeline& pipeline, const RequestSteps& steps,
                        const Workload& workload, const Estimate& alone, const PlayLimits& limits) {
   constexpr int kMostInFlight = 10'000;
   const double bound = std::max(alone.bottleneck_s, alone.latency_s / workload.overlap());
   if (workload.total_requests() == 1 || workload.in_flight > kMostInFlight) return {bound, 0};
   if (bound > limits.most_s) return {kNoTime, 0};
   const Excerpt excerpt = excerpt_of(workload, static_cast<double>(pipeline.devices.size()),
-                                     static_cast<double>(steps.size()), limits);
+                                     static_cast<double>(steps.count()), limits);
   const auto play = [&](double played_steps) {
     const PipelineWork work =
         pipeline_work(pipeline, steps, workload, {excerpt.requests, played_steps});
@@ -238,7 +266,7 @@ PlayedTime played_time(const Pipeline& pipeline, const std::vector<Step>& steps,
   const Replay played = play(excerpt.steps);
   if (!played.complete) return {limits.most_s < kNoTime ? kNoTime : bound, 0};
   PlayedTime time = continued(played, workload);
-  if (limits.most_s == kNoTime && excerpt.steps < static_cast<double>(steps.size())) {
+  if (limits.most_s == kNoTime && excerpt.steps < static_cast<double>(steps.count())) {
     const PlayedTime coarser = continued(play(excerpt.steps / 2), workload);
     time.error += std::abs(coarser.per_request_s / time.per_request_s - 1);
   }
@@ -262,16 +290,15 @@ void offer(Estimate* estimate, double busy_s, const std::string& resource) {
   estimate->bottleneck = resource;
 }
 
-void add_transfers(const Pipeline& pipeline, const std::vector<Step>& steps, Estimate* estimate) {
+void add_transfers(const Pipeline& pipeline, const RequestSteps& steps, Estimate* estimate) {
   double shared_bytes = 0;
   const auto add = [&](const StageMessage& message) {
     const DeviceName& from = pipeline.plan.stages[message.from].device;
     const DeviceName& to = pipeline.plan.stages[message.to].device;
     if (from == to) return;
-    const double bytes =
-        sum_over_steps(steps, [&](const Step& step) { return message.bytes.at(step); });
+    const double bytes = steps.sum([&](const Step& step) { return message.bytes.at(step); });
     estimate->stages[message.from].transfer_s +=
-        sum_over_steps(steps, [&](const Step& step) { return message_time_at(message, step); });
+        steps.sum([&](const Step& step) { return message_time_at(message, step); });
     const double energy_j =
         transfer_energy(pipeline.cluster, pipeline.cluster.link(from, to), bytes);
     estimate->stages[message.from].energy_j += energy_j / 2;
@@ -330,21 +357,20 @@ std::vector<StageEstimate> stages_memory(const Plan& plan, const Segmentation& s
 Estimate estimate(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
                   const Workload& workload, const PlayLimits& limits) {
   const Pipeline pipeline = make_pipeline(plan, segmentation, cluster, workload);
-  const std::vector<Step> steps = steps_of(workload);
+  const RequestSteps steps(workload);
   Estimate result;
   result.stages = stages_memory(plan, segmentation, workload);
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     StageEstimate& row = result.stages[s];
     row.memory_bytes = pipeline.devices[s]->memory_bytes;
-    row.compute_s =
-        sum_over_steps(steps, [&](const Step& step) { return compute_at(pipeline, s, step); });
+    row.compute_s = steps.sum([&](const Step& step) { return compute_at(pipeline, s, step); });
     row.energy_j = compute_energy(*pipeline.devices[s], Seconds(row.compute_s));
   }
   for (const DeviceName& device : plan.devices())
     offer(&result, compute_of(result, device), device + " computing");
   add_transfers(pipeline, steps, &result);
   add_latency(pipeline, steps, workload, limits, &result);
-  const auto count = static_cast<double>(steps.size());
+  const auto count = static_cast<double>(steps.count());
   for (const StageEstimate& stage : result.stages) {
     result.energy_per_token_j += stage.energy_j / count;
   }

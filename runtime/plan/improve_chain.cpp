@@ -24,7 +24,7 @@ class Judge {
   explicit Judge(const PlanCosts& costs) : costs_(costs) {
     const Workload& workload = costs.request().workload;
     steps_ = static_cast<double>(steps_of(workload).size()) *
-             std::min(workload.total_requests(), std::max(4 * workload.in_flight, kQuick.requests));
+             std::min(workload.total_requests(), std::max(4 * round_of(workload), kQuick.requests));
   }
 
   bool has_effort(double share = 1) const {

@@ -7,7 +7,7 @@
 #include "runtime/device/roofline.h"
 #include "runtime/plan/estimate.h"
 #include "runtime/plan/message_sizes.h"
-#include "runtime/plan/step_sum.h"
+#include "runtime/plan/request_steps.h"
 
 namespace lingua {
 
@@ -34,7 +34,7 @@ int PlanCosts::index_of(const DeviceName& name) const {
 
 void PlanCosts::weigh_goals() {
   const Objective& goal = request_->objective;
-  steps_ = static_cast<double>(steps_of(request_->workload).size());
+  steps_ = static_cast<double>(RequestSteps(request_->workload).count());
   first_price_ = goal.latency + goal.ttft;
   later_price_ = goal.latency + (steps_ > 1 ? goal.tpot / (steps_ - 1) : 0);
   joule_price_ = goal.energy / steps_;
@@ -42,7 +42,7 @@ void PlanCosts::weigh_goals() {
 }
 
 void PlanCosts::fill_compute() {
-  const std::vector<Step> steps = steps_of(request_->workload);
+  const RequestSteps steps(request_->workload);
   compute_before_.assign(static_cast<std::size_t>(devices_) * (segments_ + 1), 0);
   compute_first_before_ = compute_before_;
   kept_compute_.assign(devices_, 0);
@@ -54,8 +54,8 @@ void PlanCosts::fill_compute() {
                             step)
             .count();
       };
-      const double all_s = sum_over_steps(steps, time);
-      const double first_s = time(steps.front());
+      const double all_s = steps.sum(time);
+      const double first_s = steps.first(time);
       if (s >= segments_) {
         kept_compute_[d] += all_s;
         kept_compute_first_[d] += first_s;
@@ -99,7 +99,7 @@ void PlanCosts::fill_batteries() {
 
 void PlanCosts::fill_messages() {
   const Segmentation& segmentation = *request_->segmentation;
-  const std::vector<Step> steps = steps_of(request_->workload);
+  const RequestSteps steps(request_->workload);
   const int all = segments_ + kept_;
   struct Life {
     int made = 0;
@@ -109,11 +109,8 @@ void PlanCosts::fill_messages() {
   };
   std::map<ValueId, Life> lives;
   const auto make = [&](const TensorSpec& spec, int segment) {
-    lives[spec.value] = {
-        segment,
-        sum_over_steps(steps, [&](const Step& step) { return spec.bytes.at(step); }),
-        spec.bytes.at(steps.front()),
-        {}};
+    const auto bytes = [&](const Step& step) { return spec.bytes.at(step); };
+    lives[spec.value] = {segment, steps.sum(bytes), steps.first(bytes), {}};
   };
   for (const TensorSpec& spec : segmentation.model_inputs) make(spec, 0);
   for (int s = 0; s < all; ++s) {
@@ -147,8 +144,9 @@ void PlanCosts::fill_messages() {
   }
   chained_ = std::all_of(fed.begin() + 1, fed.end(), [](bool is_fed) { return is_fed; });
   const StepFunction answer = return_bytes(segmentation, request_->workload);
-  answer_bytes_ = sum_over_steps(steps, [&](const Step& step) { return answer.at(step); });
-  answer_first_bytes_ = answer.at(steps.front());
+  const auto bytes = [&](const Step& step) { return answer.at(step); };
+  answer_bytes_ = steps.sum(bytes);
+  answer_first_bytes_ = steps.first(bytes);
 }
 
 void PlanCosts::fill_links() {

@@ -39,6 +39,14 @@ std::string transfers_text(const Plan& plan) {
                      residual > 0 ? fmt::format(", {} past a stage (residual)", residual) : "");
 }
 
+// "128", or "16 to 512" of prompts that differ.
+std::string lengths_text(const Workload& workload) {
+  if (!workload.is_mixed()) return std::to_string(workload.prompt_tokens);
+  return fmt::format(
+      "{} to {}", *std::min_element(workload.prompt_lengths.begin(), workload.prompt_lengths.end()),
+      workload.prompt_tokens);
+}
+
 }  // namespace
 
 std::string proof_text(const Plan& plan) {
@@ -55,11 +63,12 @@ std::string timing_text(const Estimate& estimate, const Workload& workload) {
       exact ? ""
             : fmt::format(", within some {:.0f}%", std::ceil(100 * estimate.tokens_per_s_error));
   return fmt::format(
-      "one request of {}{} tokens alone: {} ({} to the first token, then {} per token); "
+      "one request of {}{} tokens alone: {}{} ({} to the first token, then {} per token); "
       "{} {}, {} in flight: {:.4g} tokens/s{}",
-      workload.prompt_tokens, generated, seconds(estimate.latency_s), seconds(estimate.ttft_s),
-      seconds(estimate.tpot_s), requests, requests == 1 ? "request" : "requests",
-      workload.in_flight, estimate.tokens_per_s, error);
+      lengths_text(workload), generated, seconds(estimate.latency_s),
+      workload.is_mixed() ? " in the mean" : "", seconds(estimate.ttft_s), seconds(estimate.tpot_s),
+      requests, requests == 1 ? "request" : "requests", workload.in_flight, estimate.tokens_per_s,
+      error);
 }
 
 std::string plan_table(const Plan& plan, const Segmentation& segmentation,

@@ -56,8 +56,8 @@ struct ReadyStep {
 
 struct StageState {
   int incoming = 0;
-  std::vector<int> missing;                                            // by request
-  std::vector<std::pair<int, const PipelineWork::Message*>> outgoing;  // channel and what
+  std::vector<int> missing;                           // by request
+  std::vector<std::pair<int, std::size_t>> outgoing;  // channel and message
 };
 
 // A device: where its stage runs, or its two stages.
@@ -81,18 +81,26 @@ class Player {
     header_to_coordinator_ = add_channel(0, coordinator());
     for (int s = 0; s < coordinator(); ++s)
       from_coordinator_.push_back(add_channel(coordinator(), s));
-    for (const PipelineWork::Message& message : work.messages) {
-      ++stages_[message.to].incoming;
-      stages_[message.from].outgoing.emplace_back(
-          add_channel(place_of(message.from), place_of(message.to)), &message);
+    for (std::size_t m = 0; m < work.messages.size(); ++m) {
+      const auto& [from, to] = work.messages[m];
+      ++stages_[to].incoming;
+      stages_[from].outgoing.emplace_back(add_channel(place_of(from), place_of(to)), m);
     }
     if (work.returns) ++stages_.back().incoming;  // from the first stage, at the place
     if (place_of(last_stage()) != 0) answer_ = add_channel(place_of(last_stage()), 0);
     for (StageState& stage : stages_) stage.missing.assign(work.requests, stage.incoming);
     step_.assign(work.requests, 0);
-    for (const std::vector<double>& step : work.compute_s) {
-      for (int s = 0; s <= last_stage(); ++s)
-        places_[place_of(s)].left_s += work.requests * step[static_cast<std::size_t>(s)];
+    for (int r = 0; r < work.requests; ++r) {
+      kinds_.push_back(&work.kinds[work.turn[static_cast<std::size_t>(r) % work.turn.size()]]);
+    }
+    for (std::size_t k = 0; k < work.kinds.size(); ++k) {
+      const auto requests = std::count(kinds_.begin(), kinds_.end(), &work.kinds[k]);
+      for (const std::vector<double>& step : work.kinds[k].compute_s) {
+        for (int s = 0; s <= last_stage(); ++s) {
+          places_[place_of(s)].left_s +=
+              static_cast<double>(requests) * step[static_cast<std::size_t>(s)];
+        }
+      }
     }
   }
 
@@ -210,14 +218,14 @@ class Player {
   void take_answer(int request) {
     if (first_answer_ < 0) first_answer_ = now_;
     send(header_to_coordinator_, {Kind::kOther, request, kTokenMadeBytes});
-    if (++step_[request] < static_cast<int>(work_.compute_s.size())) {
+    if (++step_[request] < static_cast<int>(work_.stretch.size())) {
       make_ready(0, request);
       return;
     }
     last_end_ = now_;
     ends_.push_back(now_);
     ++ended_;
-    const double tokens = static_cast<double>(work_.compute_s.size());
+    const double tokens = static_cast<double>(work_.stretch.size());
     send(header_to_coordinator_, {Kind::kDone, request, kDoneBytes + 8 * tokens});
   }
 
@@ -228,7 +236,8 @@ class Player {
     place.current = *next;
     place.ready.erase(next);
     place.computing = true;
-    at(now_ + work_.compute_s[step_[place.current.request]][place.current.stage], What::kComputed,
+    const int request = place.current.request;
+    at(now_ + kinds_[request]->compute_s[step_[request]][place.current.stage], What::kComputed,
        index);
   }
 
@@ -237,14 +246,17 @@ class Player {
     place.computing = false;
     const auto [since_s, request, stage] = place.current;
     const int step = step_[request];
-    place.left_s -= work_.compute_s[step][stage];
+    const PipelineWork::Kind& kind = *kinds_[request];
+    place.left_s -= kind.compute_s[step][stage];
     too_long_ = now_ - first_start_ + place.left_s > most_s_;
     for (const auto& [channel, message] : stages_[stage].outgoing) {
-      send(channel, {Kind::kActivations, request, message->bytes[step], message->to},
+      send(channel,
+           {Kind::kActivations, request, kind.message_bytes[step][message],
+            work_.messages[message].to},
            work_.stretch[step]);
     }
     if (stage == last_stage() && answer_ >= 0) {
-      send(answer_, {Kind::kAnswer, request, work_.answer_bytes[step]}, work_.stretch[step]);
+      send(answer_, {Kind::kAnswer, request, kind.answer_bytes[step]}, work_.stretch[step]);
     } else if (stage == last_stage()) {
       take_answer(request);
     } else if (stage == 0 && work_.returns) {
@@ -260,7 +272,10 @@ class Player {
     if (submitted_ < work_.requests) submit();
   }
 
-  void submit() { send(from_coordinator_[0], {Kind::kSubmit, submitted_++, work_.submit_bytes}); }
+  void submit() {
+    const double bytes = kinds_[submitted_]->submit_bytes;
+    send(from_coordinator_[0], {Kind::kSubmit, submitted_++, bytes});
+  }
 
   const PipelineWork& work_;
   const ClusterSpec& cluster_;
@@ -272,7 +287,8 @@ class Player {
   std::vector<int> from_coordinator_;  // by place
   int header_to_coordinator_ = -1;
   int answer_ = -1;
-  std::vector<int> step_;  // that each request is at
+  std::vector<const PipelineWork::Kind*> kinds_;  // by request
+  std::vector<int> step_;                         // that each request is at
   std::priority_queue<Event> events_;
   int next_number_ = 0;
   int submitted_ = 0;

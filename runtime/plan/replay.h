@@ -17,20 +17,25 @@
 
 namespace lingua {
 
-// The numbers of a pipeline. Steps are those of one request, in order; all requests are alike.
+// The numbers of a pipeline.
 struct PipelineWork {
   struct Message {
     int from = 0;  // stage
     int to = 0;
-    std::vector<double> bytes;  // by step
   };
-  std::vector<DeviceName> devices;             // of the stages; each once, but for `returns`
-  bool returns = false;                        // the first device runs the last stage too
-  std::vector<std::vector<double>> compute_s;  // by step and stage
-  std::vector<Message> messages;               // what each stage sends once it has run a step
-  std::vector<double> answer_bytes;            // by step, from the last stage's device to the first
-  std::vector<double> stretch;                 // by step: latencies count so many times
-  double submit_bytes = 0;                     // from the coordinator to the first stage
+  // Requests that are alike. Steps are those of one request, in order; all kinds have as many.
+  struct Kind {
+    std::vector<std::vector<double>> compute_s;      // by step and stage
+    std::vector<std::vector<double>> message_bytes;  // by step and message
+    std::vector<double> answer_bytes;  // by step, from the last stage's device to the first
+    double submit_bytes = 0;           // from the coordinator to the first stage
+  };
+  std::vector<DeviceName> devices;  // of the stages; each once, but for `returns`
+  bool returns = false;             // the first device runs the last stage too
+  std::vector<Message> messages;    // what each stage sends once it has run a step
+  std::vector<double> stretch;      // by step: latencies count so many times
+  std::vector<Kind> kinds;
+  std::vector<int> turn = {0};  // kinds of the requests, in turn
   int requests = 1;
   int in_flight = 1;
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "runtime/plan/estimate.h"
+#include "runtime/plan/request_steps.h"
 
 namespace lingua {
 namespace {
@@ -15,10 +16,20 @@ double bytes_at(const std::vector<TensorSpec>& specs, const Step& step) {
   return sum;
 }
 
+std::vector<std::pair<double, std::int64_t>> capacities_of(const Workload& workload) {
+  const std::map<std::int64_t, double> counts = length_counts(workload);
+  std::vector<std::pair<double, std::int64_t>> capacities;
+  double places = workload.in_flight;
+  for (auto it = counts.rbegin(); it != counts.rend() && places > 0; ++it) {
+    capacities.emplace_back(std::min(places, it->second), it->first + workload.max_tokens);
+    places -= capacities.back().first;
+  }
+  return capacities;
+}
+
 }  // namespace
 
-RunMemory::RunMemory(const Workload& workload)
-    : in_flight_(workload.in_flight), capacity_(workload.capacity()) {
+RunMemory::RunMemory(const Workload& workload) : capacities_(capacities_of(workload)) {
   // Sizes grow with n and p, so the largest step is the first or the last.
   largest_steps_.push_back({workload.prompt_tokens, 0});
   if (workload.max_tokens > 1) {
@@ -35,7 +46,8 @@ void RunMemory::store(const Segment& segment) {
 
 void RunMemory::run(const Segment& segment) {
   store(segment);
-  state_bytes_ += in_flight_ * segment.state_bytes(capacity_);
+  for (const auto& [count, capacity] : capacities_)
+    state_bytes_ += count * segment.state_bytes(capacity);
   for (const Step& step : largest_steps_) {
     activation_bytes_ = std::max(
         activation_bytes_, 2 * (bytes_at(segment.inputs, step) + bytes_at(segment.outputs, step)));

@@ -2,13 +2,14 @@
 // Adds up the memory of a device, segment by segment.
 //
 // Units: bytes. Each weight counts once, whatever number of segments use it; states count for the
-// requests in flight at full capacity; activations are twice the inputs and outputs of the largest
+// requests in flight, the longest that there are, at full capacity; activations are twice the inputs and outputs of the largest
 // segment at the largest step.
 // Ownership: refers to the segments that it was given; they must outlive it.
 
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "runtime/model/segment.h"
@@ -33,8 +34,8 @@ class RunMemory {
   std::string to_string() const;
 
  private:
-  double in_flight_;
-  std::int64_t capacity_;
+  // Of the longest requests that can be in flight together: how many of which capacity.
+  std::vector<std::pair<double, std::int64_t>> capacities_;
   std::vector<Step> largest_steps_;
   std::unordered_set<std::string_view> weights_;
   double weights_bytes_ = 0;

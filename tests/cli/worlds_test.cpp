@@ -193,6 +193,49 @@ TEST_F(LinguaTest, InFlightAloneAsksForAsManyRequests) {
   EXPECT_NE(fewer.err.find("--in-flight 5: there are 2 requests"), std::string::npos) << fewer.err;
 }
 
+// The estimate knows of each length; taking the longest for all was off by half.
+TEST_F(LinguaTest, PromptsOfSeveralLengthsArePlannedAsTheyCome) {
+  const std::vector<std::string> job = {
+      "simulate",         "bloom-560m",   "--cluster", kThreePhones,  "--objective",
+      "throughput",       "--max-tokens", "8",         "--in-flight", "4",
+      "--requests",       "24",           "--json",    "--planner",   "dp",
+      "--prompt-lengths", "16x2,512"};
+  const auto json = lingua(job).json();
+  EXPECT_EQ(json["workload"]["prompt_tokens"], 512);
+  EXPECT_EQ(json["workload"]["prompt_lengths"], (nlohmann::json{16, 16, 512}));
+  ASSERT_EQ(json["requests"].size(), 24U);
+  EXPECT_LT(json["requests"][0]["ttft_s"].get<double>(),
+            json["requests"][2]["ttft_s"].get<double>());
+  EXPECT_NEAR(
+      json["plan"]["estimate"]["tokens_per_s"].get<double>() / json["tokens_per_s"].get<double>(),
+      1, 0.02);
+}
+
+TEST_F(LinguaTest, EachSeededPromptHasItsLengthInEveryWorld) {
+  const std::vector<std::string> job = {"--model",          tiny_model(), "--max-tokens", "4",
+                                        "--prompt-lengths", "3,9x2,5",    "--ignore-eos", "--json"};
+  const Tokens expected = tokens_of(lingua(std::vector<std::string>{"reference"} + job));
+  EXPECT_EQ(expected.size(), 4U);
+  EXPECT_EQ(
+      tokens_of(lingua(
+          std::vector<std::string>{"run", "--local", "--workers", "2", "--in-flight", "3"} + job)),
+      expected);
+}
+
+TEST_F(LinguaTest, RefusesLengthsThatAreNone) {
+  for (const char* lengths : {"", "0", "16,", "16x0", "x3", "16x", "1.5", "16 ,3", "9999999", "-4",
+                              "16x2000000", "16x600000,17x600000"}) {
+    expect_refused(
+        lingua({"plan", "bloom-560m", "--cluster", kThreePhones, "--prompt-lengths", lengths}), 2,
+        {"--prompt-lengths", "is not accepted", "write lengths from 1 to 1048576"});
+  }
+  expect_refused(lingua({"plan", "bloom-560m", "--cluster", kThreePhones, "--prompt-lengths",
+                         "16,100", "--prompt-length", "5"}),
+                 2, {"--prompt-length"});
+  expect_refused(lingua({"run", "--local", "--model", tiny_model(), "--prompt-lengths", "4,5000"}),
+                 3, {"--prompt-lengths: has 5000 tokens"});
+}
+
 TEST_F(LinguaTest, EveryWorldSumsUpWithTheSameKeys) {
   const std::vector<std::string> job = {"--model",
                                         tiny_model(),

@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "runtime/base/errors.h"
 #include "runtime/device/roofline.h"
+#include "runtime/plan/request_steps.h"
+#include "runtime/plan/run_memory.h"
 #include "runtime/plan/step_sum.h"
 #include "tests/plan/hand_model.h"
 #include "tests/plan/random_instance.h"
@@ -89,6 +93,85 @@ TEST(Estimate, FillsThePipelineUntilTheBottleneckBinds) {
   EXPECT_NEAR(many_requests(3, 300, 1).tokens_per_s, 1 / 2.52, 1e-2);
   EXPECT_NEAR(many_requests(9, 300, 1).tokens_per_s, 1 / 2.52, 1e-2);
   EXPECT_NEAR(many_requests(9, 9, 1).tokens_per_s, 9 / (5.59 + 8 * 2.52), 1e-2);
+}
+
+// Prompts of 3, 3 and 9 tokens in turn.
+TEST(Estimate, OfPromptsThatDifferIsTheMeanOfTheRequests) {
+  const auto of = [](std::vector<std::int64_t> lengths) {
+    Workload workload = hand_workload();
+    workload.requests = 3;
+    workload.prompt_tokens = *std::max_element(lengths.begin(), lengths.end());
+    if (lengths.size() > 1) workload.prompt_lengths = lengths;
+    return estimate(hand_plan(), hand_model(), hand_cluster(), workload);
+  };
+  const Estimate mixed = of({3, 3, 9});
+  const Estimate low = of({3});
+  const Estimate high = of({9});
+  EXPECT_NEAR(mixed.latency_s, (2 * low.latency_s + high.latency_s) / 3, 1e-9);
+  EXPECT_NEAR(mixed.ttft_s, (2 * low.ttft_s + high.ttft_s) / 3, 1e-9);
+  EXPECT_NEAR(mixed.tpot_s, (2 * low.tpot_s + high.tpot_s) / 3, 1e-9);
+  EXPECT_NEAR(mixed.stages[0].compute_s,
+              (2 * low.stages[0].compute_s + high.stages[0].compute_s) / 3, 1e-9);
+  EXPECT_NEAR(mixed.bottleneck_s, (2 * low.bottleneck_s + high.bottleneck_s) / 3, 1e-9);
+  // One after the other, with the same ways over the coordinator between them.
+  EXPECT_NEAR(3 / mixed.tokens_per_s, 2 / low.tokens_per_s + 1 / high.tokens_per_s, 1e-3);
+  EXPECT_EQ(mixed.stages[0].activation_bytes, high.stages[0].activation_bytes);
+}
+
+// 64 lengths from 10 to 640, all as often: eight kinds.
+TEST(RequestSteps, TakesNeighbouringLengthsForOneWhereThereAreMany) {
+  Workload workload{.prompt_tokens = 640, .max_tokens = 4, .requests = 1000};
+  for (int i = 0; i < 64; ++i) workload.prompt_lengths.push_back(10 * (1 + (i * 37) % 64));
+  const RequestSteps steps(workload);
+  EXPECT_EQ(steps.kinds().size(), kMostKinds);
+  EXPECT_EQ(steps.count(), 4U);
+  double share = 0;
+  for (const RequestKind& kind : steps.kinds()) share += kind.share;
+  EXPECT_NEAR(share, 1, 1e-12);
+  double tokens = 0;
+  double squares = 0;
+  for (int r = 0; r < 1000; ++r) {
+    const auto length = static_cast<double>(workload.prompt_length(r));
+    tokens += length / 1000;
+    squares += length * length / 1000;
+  }
+  const auto length = [](const Step& step) { return static_cast<double>(step.new_tokens); };
+  EXPECT_NEAR(steps.first(length) / tokens, 1, 1e-3);
+  const auto square = [&](const Step& step) { return length(step) * length(step); };
+  EXPECT_NEAR(steps.first(square) / squares, 1, 0.01);
+  const auto longest = static_cast<std::size_t>(std::distance(
+      workload.prompt_lengths.begin(),
+      std::max_element(workload.prompt_lengths.begin(), workload.prompt_lengths.end())));
+  EXPECT_EQ(steps.turn()[longest], static_cast<int>(kMostKinds) - 1);
+}
+
+TEST(RequestSteps, RoundsAreWholeTurnsOfThoseInFlight) {
+  Workload workload{.in_flight = 4, .requests = 100};
+  EXPECT_EQ(round_of(workload), 4);
+  workload.prompt_lengths = {1, 2, 3, 4, 5, 6};
+  EXPECT_EQ(round_of(workload), 12);
+  workload.requests = 7;
+  EXPECT_EQ(round_of(workload), 7);
+}
+
+// Four in flight of 30, 10, 10: of 12 requests four have 30; of 5 two have.
+TEST(RunMemory, HasRoomForTheLongestThatCanBeInFlightTogether) {
+  Workload workload = hand_workload();
+  workload.prompt_tokens = 30;
+  workload.prompt_lengths = {30, 10, 10};
+  workload.in_flight = 4;
+  workload.requests = 12;
+  Segment segment = hand_model().segments[0];
+  const auto state = [&](std::int64_t prompt) {
+    return segment.state_bytes(prompt + workload.max_tokens);
+  };
+  RunMemory all(workload);
+  all.run(segment);
+  EXPECT_NEAR(all.state_bytes(), 4 * state(30), 1e-9);
+  workload.requests = 5;
+  RunMemory few(workload);
+  few.run(segment);
+  EXPECT_NEAR(few.state_bytes(), 2 * state(30) + 2 * state(10), 1e-9);
 }
 
 // A first and a second step of a request load the stages differently, so that requests wait for each

@@ -21,11 +21,9 @@ ClusterSpec instant_cluster() {
 PipelineWork two_stages(int requests, int in_flight) {
   PipelineWork work;
   work.devices = {"A", "B"};
-  work.compute_s = {{1, 1}};
-  work.messages = {{0, 1, {1000}}};
-  work.answer_bytes = {1};
+  work.messages = {{0, 1}};
   work.stretch = {1};
-  work.submit_bytes = 1;
+  work.kinds = {{{{1, 1}}, {{1000}}, {1}, 1}};
   work.requests = requests;
   work.in_flight = in_flight;
   return work;
@@ -34,9 +32,8 @@ PipelineWork two_stages(int requests, int in_flight) {
 TEST(Replay, RequestsOnOneDeviceTakeTurnsAndTheOlderGoesFirst) {
   PipelineWork work;
   work.devices = {"A"};
-  work.compute_s = {{2}, {1}};
-  work.answer_bytes = {1, 1};
   work.stretch = {1, 1};
+  work.kinds = {{{{2}, {1}}, {{}, {}}, {1, 1}, 0}};
   work.requests = 2;
   work.in_flight = 2;
   const Replay played = replay(work, instant_cluster());
@@ -70,8 +67,8 @@ TEST(Replay, ARequestFollowsWhenTheCoordinatorHasHeardOfAnothersEnd) {
 TEST(Replay, AStageWaitsForEveryMessageOfAStep) {
   PipelineWork work = two_stages(1, 1);
   work.devices = {"A", "B", "C"};
-  work.compute_s = {{1, 1, 1}};
-  work.messages = {{0, 1, {1000}}, {0, 2, {1000}}, {1, 2, {1000}}};
+  work.messages = {{0, 1}, {0, 2}, {1, 2}};
+  work.kinds = {{{{1, 1, 1}}, {{1000, 1000, 1000}}, {1}, 1}};
   ClusterSpec cluster = instant_cluster();
   cluster.links[{"A", "C"}] = {200, Seconds(0)};
   EXPECT_NEAR(replay(work, cluster).makespan_s, 1 + 5 + 1, kTiny);
@@ -80,8 +77,8 @@ TEST(Replay, AStageWaitsForEveryMessageOfAStep) {
 TEST(Replay, MessagesOutOfOneDeviceShareItsRadio) {
   PipelineWork work = two_stages(1, 1);
   work.devices = {"A", "B", "C"};
-  work.compute_s = {{1, 1, 1}};
-  work.messages = {{0, 1, {1000}}, {0, 2, {500}}, {1, 2, {0.001}}};
+  work.messages = {{0, 1}, {0, 2}, {1, 2}};
+  work.kinds = {{{{1, 1, 1}}, {{1000, 500, 0.001}}, {1}, 1}};
   ClusterSpec cluster = instant_cluster();
   cluster.default_link = {1000, Seconds(0)};
   // Half a radio each until the 500 bytes are there, 1 s after A; B has its 1000 after 1.5 s.
@@ -90,21 +87,31 @@ TEST(Replay, MessagesOutOfOneDeviceShareItsRadio) {
 
 TEST(Replay, LongStepsStandForSeveral) {
   PipelineWork work = two_stages(4, 2);
-  work.compute_s = {{1, 1}, {0.1, 0.1}, {0.1, 0.1}, {0.1, 0.1}};
-  work.messages[0].bytes = {1000, 10, 10, 10};
-  work.answer_bytes = {1, 1, 1, 1};
+  work.kinds = {
+      {{{1, 1}, {0.1, 0.1}, {0.1, 0.1}, {0.1, 0.1}}, {{1000}, {10}, {10}, {10}}, {1, 1, 1, 1}, 1}};
   work.stretch = {1, 1, 1, 1};
   const double all = replay(work, instant_cluster()).makespan_s;
-  work.compute_s = {{1, 1}, {0.3, 0.3}};
-  work.messages[0].bytes = {1000, 30};
-  work.answer_bytes = {1, 3};
+  work.kinds = {{{{1, 1}, {0.3, 0.3}}, {{1000}, {30}}, {1, 3}, 1}};
   work.stretch = {1, 3};
   EXPECT_NEAR(replay(work, instant_cluster()).makespan_s / all, 1, 0.05);
+}
+
+// A request of 1 s a stage and one of 3 s, in turn, on two stages.
+TEST(Replay, RequestsOfSeveralKindsTakeTurns) {
+  PipelineWork work = two_stages(4, 1);
+  work.kinds.push_back({{{3, 3}}, {{1000}}, {1}, 1});
+  work.turn = {0, 1};
+  EXPECT_NEAR(replay(work, instant_cluster()).makespan_s, 2 + 6 + 2 + 6, kTiny);
+  work.in_flight = 4;
+  const Replay played = replay(work, instant_cluster());
+  EXPECT_NEAR(played.makespan_s, 1 + 3 + 3 + 1 + 3, kTiny);
+  EXPECT_NEAR(played.ends_s[0], 2, kTiny);
 }
 
 TEST(Replay, SaysWhenAStageNeverGetsAnInput) {
   PipelineWork work = two_stages(1, 1);
   work.messages.clear();
+  work.kinds[0].message_bytes = {{}};
   EXPECT_FALSE(replay(work, instant_cluster()).complete);
 }
 

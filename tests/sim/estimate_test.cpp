@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "runtime/base/random.h"
 #include "runtime/engine/coordinator.h"
 #include "runtime/engine/worker.h"
@@ -100,9 +102,10 @@ Metrics simulate(const Scene& scene) {
   for (int r = 0; r < scene.workload.requests; ++r) {
     Submit submit;
     submit.request = r;
-    submit.inputs = {make_int64_tensor(std::vector<std::int64_t>(scene.workload.prompt_tokens, 1))};
+    const std::int64_t length = scene.workload.prompt_length(static_cast<std::size_t>(r));
+    submit.inputs = {make_int64_tensor(std::vector<std::int64_t>(length, 1))};
     submit.max_tokens = scene.workload.max_tokens;
-    submit.capacity = scene.workload.capacity();
+    submit.capacity = length + scene.workload.max_tokens;
     submit.kv_cache = scene.workload.kv_cache;
     job.requests.push_back(submit);
   }
@@ -125,6 +128,24 @@ TEST_P(EstimateAgainstSimulation, AgreesOnTheThroughputOfRequestsInFlight) {
   const Scene scene = random_scene(GetParam());
   const Metrics simulated = simulate(scene);
   EXPECT_NEAR(scene.plan.estimate.tokens_per_s / simulated.tokens_per_s, 1, 1e-6);
+}
+
+TEST_P(EstimateAgainstSimulation, AgreesOnPromptsThatDiffer) {
+  Scene scene = random_scene(GetParam());
+  Rng rng(GetParam());
+  for (std::uint64_t n = 2 + rng.below(6); n > 0; --n)
+    scene.workload.prompt_lengths.push_back(1 + static_cast<std::int64_t>(rng.below(400)));
+  auto& lengths = scene.workload.prompt_lengths;
+  scene.workload.prompt_tokens = *std::max_element(lengths.begin(), lengths.end());
+  const Estimate expected = estimate(scene.plan, scene.segmentation, scene.cluster, scene.workload);
+  EXPECT_NEAR(expected.tokens_per_s / simulate(scene).tokens_per_s, 1, 1e-6);
+  scene.workload.in_flight = 1;
+  scene.workload.requests = static_cast<int>(lengths.size());
+  const Estimate alone = estimate(scene.plan, scene.segmentation, scene.cluster, scene.workload);
+  double latency_s = 0;
+  for (const RequestMetrics& request : simulate(scene).requests)
+    latency_s += (request.end - request.start).count() / static_cast<double>(lengths.size());
+  EXPECT_NEAR(alone.latency_s / latency_s, 1, 1e-6);
 }
 
 TEST_P(EstimateAgainstSimulation, AgreesOnTheLatencyOfOneRequestAlone) {
