@@ -223,6 +223,16 @@ void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required
       ->capture_default_str();
   app.add_option("--battery-floor", options.battery_floor,
                  "what computing all requests must leave of each battery: 20%");
+  auto* robust =
+      app.add_option(
+             "--robust", options.robust,
+             "plan for the mean over 16 seeded draws in which each speed and link is off by "
+             "up to this share (1%), and show what comes of them; takes longer")
+          ->type_name("SHARE");
+  app.add_option("--spread", options.spread,
+                 "only show what comes of speeds and links that are off by up to this share")
+      ->type_name("SHARE")
+      ->excludes(robust);
   app.add_option("--plan", options.plan_file,
                  "use this plan (JSON, as --save-plan writes) instead of making one")
       ->type_name(kInputPath);

@@ -61,6 +61,8 @@ struct PlanOptions {
   double time_limit_s = 60;
   PlanRules rules;
   std::string battery_floor;
+  std::string robust;  // shares of speeds, as "1%": to plan for, and to show what comes of them
+  std::string spread;
   std::string plan_file;                // a plan to use instead of making one
   std::string overlap = "none";         // or a rule of secondary_plan.h
   std::vector<std::string> slow_downs;  // what it is for

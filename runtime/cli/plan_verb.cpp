@@ -72,7 +72,8 @@ void add_plan(CLI::App& app) {
       verb->add_flag("--pareto", options->pareto,
                      "plans between the goals of --objective (latency,energy), or between latency, "
                      "throughput and energy when it names one");
-  pareto->excludes("--explain")->excludes("--plan")->excludes("--save-plan");
+  for (const char* other : {"--explain", "--plan", "--save-plan", "--robust", "--spread"})
+    pareto->excludes(other);
   verb->add_option("--picture", options->picture, "draw the plan to this file (SVG)")
       ->type_name(kOutputFile);
   verb->callback([options] {

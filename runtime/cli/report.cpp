@@ -148,6 +148,7 @@ std::string plan_text(const Study& study) {
   Plan named = study.plan;
   if (!study.dtype().empty()) named.model += " in " + study.dtype();
   std::string text = plan_table(named, study.segmentation, study.workload) + int8_line(study);
+  if (study.spread) text += spread_line(*study.spread, "estimated");
   if (study.secondary) text += secondary_table(*study.secondary, study.plan);
   return text;
 }
@@ -156,6 +157,7 @@ nlohmann::json plan_extras_json(const Study& study) {
   nlohmann::json json = nlohmann::json::object();
   if (!study.dtype().empty()) json["dtype"] = study.dtype();
   if (!study.int8_segments.empty()) json["int8_segments"] = study.int8_segments;
+  if (study.spread) json["spread"] = spread_to_json(*study.spread);
   if (study.secondary) json["secondary"] = secondary_to_json(*study.secondary, study.plan);
   return json;
 }

@@ -40,10 +40,10 @@ nlohmann::json answer_json(const Done& answer, const Study& study);
 // "labels": those with more than a half.
 nlohmann::json class_json(const Tensor& logits, const ImportedModel& model);
 
-// The plan and what belongs to it: the dtype, segments in int8, the secondary plan.
+// The plan and what belongs to it: the dtype, segments in int8, the spread, the secondary plan.
 std::string plan_text(const Study& study);
 
-// The same beside the plan itself: "dtype", "int8_segments", "secondary", where there are any.
+// The same beside the plan itself: "dtype", "int8_segments", "spread", "secondary", where there are any.
 nlohmann::json plan_extras_json(const Study& study);
 
 // "int8: segments 0-3 of 16\n"; empty when there are none.

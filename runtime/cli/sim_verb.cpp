@@ -1,6 +1,16 @@
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <deque>
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
 
 #include "runtime/base/errors.h"
 #include "runtime/cli/answer_text.h"
@@ -8,6 +18,7 @@
 #include "runtime/cli/requests.h"
 #include "runtime/cli/sampling_worker.h"
 #include "runtime/cli/verbs.h"
+#include "runtime/events/metrics.h"
 #include "runtime/net/wire.h"
 #include "runtime/torch/torch_executor.h"
 #include "sim/cluster/sim_cluster.h"
@@ -16,7 +27,8 @@ namespace lingua {
 namespace {
 
 // Runs a study inside SimGrid. With numerics the devices compute real tokens in virtual time.
-RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numerics) {
+RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numerics,
+                         bool shows_progress = true) {
   SimOptions sim_options;
   sim_options.wire_bytes = wire_bytes;
   // Threads are this machine's business, not the modelled phones': the deployment names none.
@@ -37,6 +49,7 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
   const double all = static_cast<double>(job.requests.size());
   double done = 0;
   job.on_done = [&](const Done&) {
+    if (!shows_progress) return;
     done += 1;
     progress.update(done, all, fmt::format("{} of {} requests", done, all));
   };
@@ -50,6 +63,75 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
   return result;
 }
 
+// A child that simulates, and what it says of it.
+struct Repeat {
+  pid_t child = -1;
+  int answer = -1;
+};
+
+Repeat start_repeat(const StudyOptions& options, Study& study, const ClusterSpec& cluster) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw WorldError("--spread: no pipe to be had");
+  const pid_t child = ::fork();
+  if (child < 0) throw WorldError("--spread: no process to be had");
+  if (child > 0) {
+    ::close(ends[1]);
+    return {child, ends[0]};
+  }
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  int code = 1;
+  try {
+    study.cluster = cluster;
+    const Metrics metrics = compute_metrics(run_in_simgrid(options, study, false, false).log);
+    double latency_s = 0;
+    for (const RequestMetrics& request : metrics.requests)
+      latency_s += (request.end - request.start).count();
+    const std::array<double, 2> answer = {latency_s / static_cast<double>(metrics.requests.size()),
+                                          metrics.tokens_per_s};
+    if (::write(ends[1], answer.data(), sizeof answer) == sizeof answer) code = 0;
+  } catch (const Error& error) {
+    fmt::print(stderr, "lingua: --spread: {}\n", error.what());
+  }
+  ::_exit(code);
+}
+
+std::array<double, 2> end_repeat(const Repeat& repeat) {
+  std::array<double, 2> answer{};
+  const ssize_t got = ::read(repeat.answer, answer.data(), sizeof answer);
+  ::close(repeat.answer);
+  int status = 0;
+  while (::waitpid(repeat.child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (got != sizeof answer) throw WorldError("--spread: a repeated simulation failed");
+  return answer;
+}
+
+// The plan simulated on each of the clusters, each in a process of its own: SimGrid simulates once.
+// REQUIRES: nothing has been simulated.
+PlanSpread simulated_spread(const StudyOptions& options, Study& study, const Variants& variants) {
+  const std::size_t most = std::max(1U, std::thread::hardware_concurrency());
+  std::vector<double> latency_s;
+  std::vector<double> tokens_per_s;
+  std::deque<Repeat> running;
+  Progress progress("simulating other speeds");
+  const auto total = static_cast<double>(variants.clusters.size());
+  const auto end_first = [&] {
+    const auto [latency, tokens] = end_repeat(running.front());
+    running.pop_front();
+    latency_s.push_back(latency);
+    tokens_per_s.push_back(tokens);
+    const auto done = static_cast<double>(latency_s.size());
+    progress.update(done, total, fmt::format("{} of {} draws", done, total));
+  };
+  for (const ClusterSpec& cluster : variants.clusters) {
+    if (running.size() == most) end_first();
+    running.push_back(start_repeat(options, study, cluster));
+  }
+  while (!running.empty()) end_first();
+  return {variants.share, static_cast<int>(latency_s.size()), percentiles_of(latency_s),
+          percentiles_of(tokens_per_s)};
+}
+
 void add_verb(CLI::App& app, const char* name, const char* summary, bool numerics) {
   auto* verb = app.add_subcommand(name, summary);
   auto options = std::make_shared<StudyOptions>();
@@ -60,9 +142,17 @@ void add_verb(CLI::App& app, const char* name, const char* summary, bool numeric
     }
     Study study = prepare_study(*options, load_cluster(options->plan.cluster));
     if (numerics) require_weights(study.model, options->model.model);
+    nlohmann::json extra;
+    std::optional<PlanSpread> spread;
+    const auto variants = variants_of(*options, study.cluster);
+    if (variants && !numerics) {
+      spread = simulated_spread(*options, study, *variants);
+      extra["simulated_spread"] = spread_to_json(*spread);
+    }
     const RunResult result = run_in_simgrid(*options, study, numerics);
     report_run({numerics ? "emulated" : "simulated", SimCluster::configuration(), true}, *options,
-               study, result);
+               study, result, extra);
+    if (spread && !options->output.json) tell("{}", spread_line(*spread, "simulated"));
   });
 }
 

@@ -88,9 +88,19 @@ std::vector<NodeId> cuts_of(const Segmentation& segmentation) {
 }
 
 Plan plan_by(const StudyOptions& options, const Study& study) {
-  if (!options.plan.plan_file.empty())
-    return read_plan(options.plan.plan_file, plan_request(options, study));
-  return make_plan(options.plan.planner, plan_request(options, study));
+  PlanRequest request = plan_request(options, study);
+  if (!options.plan.plan_file.empty()) return read_plan(options.plan.plan_file, request);
+  const auto variants = variants_of(options, study.cluster);
+  if (!options.plan.robust.empty()) request.variants = &*variants;
+  return make_plan(options.plan.planner, request);
+}
+
+double parse_share(const char* option, const std::string& text) {
+  try {
+    return parse_quantity(text, Unit::kShare);
+  } catch (const InputError& error) {
+    throw UsageError(fmt::format("{}: {}", option, error.what()));
+  }
 }
 
 // Nothing without --overlap.
@@ -275,7 +285,21 @@ void plan_study(const StudyOptions& options, Study& study) {
     study.secondary = secondary_plan(study.plan, request, *secondary);
     apply_secondary(*study.secondary, request, &study.plan);
   }
+  if (const auto variants = variants_of(options, study.cluster))
+    study.spread = spread_of(study.plan, plan_request(options, study), *variants);
   if (!options.output.save_plan.empty()) save_plan(options.output, study);
+}
+
+std::optional<Variants> variants_of(const StudyOptions& options, const ClusterSpec& cluster) {
+  constexpr int kDraws = 16;
+  const bool robust = !options.plan.robust.empty();
+  if (!robust && options.plan.spread.empty()) return std::nullopt;
+  const char* option = robust ? "--robust" : "--spread";
+  const double share = parse_share(option, robust ? options.plan.robust : options.plan.spread);
+  if (share == 1) {
+    throw UsageError(fmt::format("{} 100% leaves speeds of nothing; write less", option));
+  }
+  return perturbed(cluster, share, kDraws, options.workload.seed);
 }
 
 PlanRequest plan_request(const StudyOptions& options, const Study& study) {
@@ -285,13 +309,8 @@ PlanRequest plan_request(const StudyOptions& options, const Study& study) {
   request.workload = study.workload;
   request.objective = parse_objective(options.plan.objective);
   request.rules = options.plan.rules;
-  if (!options.plan.battery_floor.empty()) {
-    try {
-      request.rules.battery_floor = parse_quantity(options.plan.battery_floor, Unit::kShare);
-    } catch (const InputError& error) {
-      throw UsageError(fmt::format("--battery-floor: {}", error.what()));
-    }
-  }
+  if (!options.plan.battery_floor.empty())
+    request.rules.battery_floor = parse_share("--battery-floor", options.plan.battery_floor);
   request.time_limit_s = options.plan.time_limit_s;
   request.seed = options.workload.seed;
   return options.plan.plan_file.empty() ? request : with_kept(request, study.plan);

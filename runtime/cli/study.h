@@ -13,6 +13,7 @@
 #include "runtime/device/tensor.h"
 #include "runtime/partition/partition.h"
 #include "runtime/plan/planner.h"
+#include "runtime/plan/robust.h"
 #include "runtime/plan/secondary_plan.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/torch/import.h"
@@ -56,6 +57,7 @@ struct Study {
   Workload workload;
   Plan plan;
   std::optional<SecondaryPlan> secondary;  // with --overlap
+  std::optional<PlanSpread> spread;        // with --robust or --spread
 
   // Of weights and activations: "bf16"; empty for a TorchScript file, which has its own.
   std::string dtype() const {
@@ -75,7 +77,9 @@ Study open_model(const ModelOptions& options, Head default_head);
 void make_single_pass(const std::string& output_file, int requests, Study& study);
 // Loads the tokenizer and checks that it fits the model.
 void open_tokenizer(const std::string& model, Study& study);
-// What its planner is asked. It refers to the study.
+// The clusters of --robust or --spread, drawn by the seed; none without. Errors: UsageError.
+std::optional<Variants> variants_of(const StudyOptions& options, const ClusterSpec& cluster);
+// What its planner is asked, --robust aside. It refers to the study.
 PlanRequest plan_request(const StudyOptions& options, const Study& study);
 // Cuts, and takes the segments of --int8, which must not be "fit".
 void partition_study(const ModelOptions& options, const PartitionFlags& flags, Study& study);

@@ -25,6 +25,10 @@ class Judge {
     const Workload& workload = costs.request().workload;
     steps_ = static_cast<double>(steps_of(workload).size()) *
              std::min(workload.total_requests(), std::max(4 * round_of(workload), kQuick.requests));
+    if (costs.request().variants != nullptr) {
+      plays_ = static_cast<double>(costs.request().variants->clusters.size());
+      slack_ = 1 + costs.request().variants->share;
+    }
   }
 
   bool has_effort(double share = 1) const {
@@ -35,11 +39,12 @@ class Judge {
   // kNoLimit where it is none, breaks a rule, does not fit or is worse than `most`.
   double value(const Chain& chain, double most) {
     effort_ += kBoundEffort;
-    if (chain.empty() || !possible(chain) || costs_.objective(chain) > most) return kNoLimit;
+    if (chain.empty() || !possible(chain) || costs_.objective(chain) > most * slack_)
+      return kNoLimit;
     PlayLimits limits = kQuick;
     limits.most_s = (most - costs_.other_goals(chain)) / costs_.busy_price();
-    effort_ +=
-        kPlayEffort + std::min(limits.stage_steps, steps_ * static_cast<double>(chain.size()));
+    effort_ += plays_ * (kPlayEffort +
+                         std::min(limits.stage_steps, steps_ * static_cast<double>(chain.size())));
     return estimated_value(costs_, chain, limits);
   }
 
@@ -51,7 +56,8 @@ class Judge {
 
   double most_effort() const {
     const double devices = std::min(costs_.devices(), 16);
-    return costs_.request().running == nullptr ? 2e6 * devices : 1e5 * devices;
+    const double most = costs_.request().running == nullptr ? 2e6 * devices : 1e5 * devices;
+    return plays_ > 1 ? kRobustEffort * most : most;
   }
 
   bool possible(const Chain& chain) const {
@@ -60,8 +66,12 @@ class Judge {
                        [&](const Run& run) { return costs_.fits(run) && costs_.allowed(run); });
   }
 
+  static constexpr double kRobustEffort = 4;  // times that for one cluster
+
   const PlanCosts& costs_;
   double steps_ = 0;  // that a stage plays of all requests
+  double plays_ = 1;  // for each chain
+  double slack_ = 1;  // by which a bound can be above the mean of several clusters
   double effort_ = 0;
 };
 

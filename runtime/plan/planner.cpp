@@ -264,8 +264,9 @@ Plan make_plan(const std::string& planner, const PlanRequest& asked) {
   plan.planner = entry.name;
   plan.objective = request.objective;
   plan.stages = std::move(result.stages);
-  plan.optimality = result.optimality;
-  plan.gap = result.gap;
+  // What is proven is proven of the cluster as it stands.
+  plan.optimality = request.variants == nullptr ? result.optimality : Optimality::kHeuristic;
+  plan.gap = request.variants == nullptr ? result.gap : 0;
   plan.transfers = transfers_of(*request.segmentation, plan.stages);
   plan.estimate = estimate(plan, *request.segmentation, *request.cluster, request.workload);
   plan.planning_s = Seconds(std::chrono::steady_clock::now() - begin).count();

@@ -27,6 +27,12 @@ struct PlanRules {
   double battery_floor = 0;
 };
 
+// Clusters of the same devices and links, every speed different by up to a share of it (robust.h).
+struct Variants {
+  double share = 0;
+  std::vector<ClusterSpec> clusters;
+};
+
 struct PlanRequest {
   const Segmentation* segmentation = nullptr;
   const ClusterSpec* cluster = nullptr;
@@ -38,6 +44,9 @@ struct PlanRequest {
   // The plan that runs now, or another good one, to begin the search with and to look near it;
   // planners that prove nothing ignore it.
   const std::vector<Stage>* running = nullptr;
+  // Where there are some, the estimate that plans are judged by is the mean over them, and nothing is
+  // proven. Planners that do not judge by the estimate ignore them.
+  const Variants* variants = nullptr;
 };
 
 // The rules of a request as they are kept: a header that is the tailer too keeps the last segments, one

@@ -42,21 +42,17 @@ class Enumeration {
   }
 
   void judge() {
-    plan_.stages = costs_.stages(runs_);
-    if (!broken_rule(plan_.stages, request_.rules).empty()) return;
-    plan_.transfers = transfers_of(*request_.segmentation, plan_.stages);
-    const double value = objective_value(
-        estimate(plan_, *request_.segmentation, *request_.cluster, request_.workload),
-        request_.objective);
+    std::vector<Stage> stages = costs_.stages(runs_);
+    if (!broken_rule(stages, request_.rules).empty()) return;
+    const double value = estimated_value(costs_, runs_);
     if (!best_.empty() && value >= best_value_) return;
-    best_ = plan_.stages;
+    best_ = std::move(stages);
     best_value_ = value;
   }
 
   const PlanRequest& request_;
   PlanCosts costs_;
   std::vector<Run> runs_;
-  Plan plan_;
   std::vector<Stage> best_;
   double best_value_ = 0;
 };

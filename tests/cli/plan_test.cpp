@@ -58,11 +58,33 @@ TEST_F(PlanVerb, FindsAndDrawsTheFrontBetweenGoals) {
   EXPECT_EQ(both.exit_code, 2) << both.err;
 }
 
+TEST_F(PlanVerb, ShowsWhatComesOfSpeedsThatAreOff) {
+  const auto spread_of = [&](const std::vector<std::string>& more) {
+    const Outcome outcome = plan(std::vector<std::string>{"--json", "--objective", "throughput",
+                                                          "--in-flight", "3", "--requests", "9"} +
+                                 more);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return outcome.json().value("spread", nlohmann::json());
+  };
+  const auto only = spread_of({"--spread", "10%"});
+  EXPECT_EQ(only["draws"], 16);
+  EXPECT_NEAR(only["share"].get<double>(), 0.1, 1e-12);
+  EXPECT_LT(only["tokens_per_s"]["p5"].get<double>(), only["tokens_per_s"]["p95"].get<double>());
+  const auto robust = spread_of({"--robust", "10%"});
+  EXPECT_GE(robust["tokens_per_s"]["mean"].get<double>(),
+            only["tokens_per_s"]["mean"].get<double>() * 0.99);
+  EXPECT_TRUE(spread_of({}).is_null());
+  EXPECT_THAT(plan({"--spread", "1%"}).err,
+              ::testing::HasSubstr("speeds and links off by up to 1% (16 draws, estimated): "));
+}
+
 TEST_F(PlanVerb, RefusesGoalsAndFloorsThatAreNone) {
   for (const auto& [option, value, said] :
        {std::tuple{"--objective", "speed", "write latency, ttft, tpot, throughput or energy"},
         std::tuple{"--objective", "latency=0", "not a number above 0"},
         std::tuple{"--battery-floor", "120%", "--battery-floor: '120%' is not accepted"},
+        std::tuple{"--robust", "0.01", "--robust: '0.01' is not accepted; write 0 % to 100 %"},
+        std::tuple{"--spread", "100%", "--spread 100% leaves speeds of nothing"},
         std::tuple{"--battery-floor", "20", "--battery-floor: '20' is not accepted"}}) {
     const Outcome outcome = plan({option, value});
     EXPECT_EQ(outcome.exit_code, 2) << outcome.err;

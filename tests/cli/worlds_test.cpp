@@ -211,6 +211,22 @@ TEST_F(LinguaTest, PromptsOfSeveralLengthsArePlannedAsTheyCome) {
       1, 0.02);
 }
 
+// Each repeat is a simulation of its own; they agree with the estimates.
+TEST_F(LinguaTest, SimulationsShowWhatComesOfSpeedsThatAreOff) {
+  const std::vector<std::string> job = {
+      "simulate", "bloom-560m", "--cluster", kThreePhones, "--max-tokens", "4",     "--in-flight",
+      "3",        "--requests", "9",         "--spread",   "5%",           "--json"};
+  const auto json = lingua(job).json();
+  const auto& simulated = json["simulated_spread"]["tokens_per_s"];
+  for (const char* what : {"p5", "p50", "p95", "mean"}) {
+    EXPECT_NEAR(simulated[what].get<double>() / json["spread"]["tokens_per_s"][what].get<double>(),
+                1, 0.01)
+        << what;
+  }
+  EXPECT_LT(simulated["p5"].get<double>(), simulated["p95"].get<double>());
+  EXPECT_EQ(lingua(job).json()["simulated_spread"], json["simulated_spread"]);
+}
+
 TEST_F(LinguaTest, EachSeededPromptHasItsLengthInEveryWorld) {
   const std::vector<std::string> job = {"--model",          tiny_model(), "--max-tokens", "4",
                                         "--prompt-lengths", "3,9x2,5",    "--ignore-eos", "--json"};

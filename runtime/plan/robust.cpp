@@ -1,0 +1,84 @@
+#include "runtime/plan/robust.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/random.h"
+#include "runtime/base/units.h"
+#include "runtime/plan/estimate.h"
+
+namespace lingua {
+namespace {
+
+nlohmann::json to_json(const Percentiles& values) {
+  return {{"p5", values.p5}, {"p50", values.p50}, {"p95", values.p95}, {"mean", values.mean}};
+}
+
+}  // namespace
+
+Variants perturbed(const ClusterSpec& cluster, double share, int count, std::uint64_t seed) {
+  LINGUA_CHECK(share >= 0 && share < 1, "a share of {}", share);
+  Rng rng(seed);
+  const auto factor = [&] { return rng.uniform(1 - share, 1 + share); };
+  Variants variants{share, std::vector<ClusterSpec>(static_cast<std::size_t>(count), cluster)};
+  for (ClusterSpec& other : variants.clusters) {
+    for (DeviceSpec& device : other.devices) {
+      const double faster = factor();
+      device.flops_per_s *= faster;
+      device.memory_bytes_per_s *= faster;
+    }
+    for (auto& [ends, link] : other.links) link.bytes_per_s *= factor();
+    other.default_link.bytes_per_s *= factor();
+    other.shared_bytes_per_s *= factor();
+  }
+  return variants;
+}
+
+Percentiles percentiles_of(std::vector<double> values) {
+  LINGUA_CHECK(!values.empty(), "no values");
+  std::sort(values.begin(), values.end());
+  const auto at = [&](double share) {
+    const double place = share * static_cast<double>(values.size() - 1);
+    const auto below = static_cast<std::size_t>(place);
+    const std::size_t above = std::min(below + 1, values.size() - 1);
+    return std::lerp(values[below], values[above], place - static_cast<double>(below));
+  };
+  const double sum = std::accumulate(values.begin(), values.end(), 0.0);
+  return {at(0.05), at(0.5), at(0.95), sum / static_cast<double>(values.size())};
+}
+
+PlanSpread spread_of(const Plan& plan, const PlanRequest& request, const Variants& variants) {
+  std::vector<double> latency_s;
+  std::vector<double> tokens_per_s;
+  for (const ClusterSpec& cluster : variants.clusters) {
+    const Estimate there = estimate(plan, *request.segmentation, cluster, request.workload);
+    latency_s.push_back(there.latency_s);
+    tokens_per_s.push_back(there.tokens_per_s);
+  }
+  return {variants.share, static_cast<int>(latency_s.size()), percentiles_of(latency_s),
+          percentiles_of(tokens_per_s)};
+}
+
+std::string spread_line(const PlanSpread& spread, const std::string& how) {
+  const auto time = [](double value) { return format_quantity(value, Unit::kSeconds); };
+  return fmt::format(
+      "speeds and links off by up to {:.3g}% ({} draws, {}): {:.4g} to {:.4g} tokens/s, median "
+      "{:.4g}; latency {} to {}, median {} (5th to 95th percentile)\n",
+      100 * spread.share, spread.draws, how, spread.tokens_per_s.p5, spread.tokens_per_s.p95,
+      spread.tokens_per_s.p50, time(spread.latency_s.p5), time(spread.latency_s.p95),
+      time(spread.latency_s.p50));
+}
+
+nlohmann::json spread_to_json(const PlanSpread& spread) {
+  return {{"share", spread.share},
+          {"draws", spread.draws},
+          {"latency_s", to_json(spread.latency_s)},
+          {"tokens_per_s", to_json(spread.tokens_per_s)}};
+}
+
+}  // namespace lingua
