@@ -1,4 +1,4 @@
-"""Fourteen clusters of 2 to 16 modelled phones from a seed, as cluster files.
+"""Seventeen clusters of 2 to 1,000 modelled phones from a seed, as cluster files.
 
     clusters.py FOLDER
 
@@ -27,6 +27,9 @@ CLUSTERS = {
     "l12": (12, "unequal", "good"),
     "m16": (16, "similar", "good"),
     "n16": (16, "unequal", "poor"),
+    "o32": (32, "unequal", "good"),
+    "p100": (100, "unequal", "medium"),
+    "q1000": (1000, "unequal", "good"),
 }
 
 

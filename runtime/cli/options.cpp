@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "runtime/base/errors.h"
-#include "runtime/base/plain_text.h"
+#include "runtime/checkpoint/json.h"
 #include "runtime/cli/output_paths.h"
 #include "runtime/cli/time_limit.h"
 #include "runtime/plan/planner.h"
@@ -42,7 +42,7 @@ std::vector<std::int64_t> parse_prompt_lengths(const std::string& text) {
           "--prompt-lengths {}: {} is not accepted; write lengths from 1 to {} with commas between "
           "them, each with x and a count behind it where it stands for several requests, up to {} "
           "in all",
-          quoted(text), quoted(std::string(item)), kMostTokens, kMostRequests));
+          lingua::quoted(text), lingua::quoted(std::string(item)), kMostTokens, kMostRequests));
     }
     lengths.insert(lengths.end(), static_cast<std::size_t>(*count), *length);
     from = comma + 1;

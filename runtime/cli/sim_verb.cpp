@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/plain_text.h"
 #include "runtime/cli/answer_text.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/requests.h"

@@ -1,5 +1,7 @@
 #include "runtime/engine/state_ledger.h"
 
+#include <algorithm>
+
 #include "runtime/base/errors.h"
 #include "runtime/base/units.h"
 
@@ -7,14 +9,33 @@ namespace lingua {
 
 void StateLedger::reset(const std::vector<const Segment*>& running) {
   states_.clear();
+  running_.clear();
   capacities_.clear();
   for (const Segment* segment : running) {
+    running_.push_back(*segment);
+    running_.back().weights.clear();
     states_.insert(states_.end(), segment->state.begin(), segment->state.end());
   }
 }
 
 void StateLedger::admit(RequestId request, const Step& step, std::int64_t capacity,
                         double free_bytes) {
+  const bool is_new = !capacities_.contains(request);
+  admit_states(request, step, capacity, free_bytes);
+  double wanted = 0;
+  for (const Segment& segment : running_) wanted = std::max(wanted, segment.activation_bytes(step));
+  const double left = free_bytes - bytes();
+  if (wanted >= 0 && wanted <= left) return;
+  if (is_new) capacities_.erase(request);
+  const auto [needed, free] = format_apart(wanted, left > 0 ? left : 0, Unit::kBytes);
+  throw WorldError(fmt::format(
+      "request {}: a step of {} tokens after {} takes {} of activations here; {} of the device's "
+      "memory are left beside weights and KV caches",
+      request, step.new_tokens, step.cached_tokens, needed, free));
+}
+
+void StateLedger::admit_states(RequestId request, const Step& step, std::int64_t capacity,
+                               double free_bytes) {
   if (states_.empty() || capacity == 0) return;
   const auto refuse = [&](const std::string& why) {
     throw WorldError(

@@ -1,5 +1,7 @@
 #include "runtime/model/segment.h"
 
+#include <algorithm>
+
 namespace lingua {
 
 double StateSpec::bytes(std::int64_t capacity) const {
@@ -18,6 +20,15 @@ double Segment::weights_bytes() const {
   double sum = 0;
   for (const WeightSpec& weight : weights) sum += static_cast<double>(weight.bytes());
   return sum;
+}
+
+double Segment::activation_bytes(const Step& step) const {
+  double border = 0;
+  for (const TensorSpec& spec : inputs) border += spec.bytes.at(step);
+  for (const TensorSpec& spec : outputs) border += spec.bytes.at(step);
+  double inner = 0;
+  for (const StepFunction& bytes : inner_bytes) inner = std::max(inner, bytes.at(step));
+  return 2 * border + inner;
 }
 
 double Segment::state_bytes(std::int64_t capacity) const {

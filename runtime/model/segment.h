@@ -55,9 +55,14 @@ struct Segment {
   std::vector<TensorSpec> outputs;  // used by later segments, or returned by the model
   StepFunction flops;
   StepFunction bytes_moved;
+  // Of values that live and die inside it, alive together: the largest of these counts at a step.
+  std::vector<StepFunction> inner_bytes;
 
   double weights_bytes() const;
   double state_bytes(std::int64_t capacity) const;
+  // What a step takes while it runs: inputs and outputs twice, as tensors and as messages, and the most
+  // that lives inside at once.
+  double activation_bytes(const Step& step) const;
 };
 
 // The whole model cut into segments, with what connects them.

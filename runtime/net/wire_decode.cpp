@@ -100,6 +100,7 @@ Segment decode_segment(const wire::SegmentSpec& in) {
   for (const auto& spec : in.outputs()) segment.outputs.push_back(decode_tensor_spec(spec));
   segment.flops = decode_function(in.flops());
   segment.bytes_moved = decode_function(in.bytes_moved());
+  for (const auto& bytes : in.inner_bytes()) segment.inner_bytes.push_back(decode_function(bytes));
   return segment;
 }
 

@@ -46,6 +46,8 @@ void fill_segment(const Segment& segment, wire::SegmentSpec* out) {
   for (const TensorSpec& spec : segment.outputs) fill_tensor_spec(spec, out->add_outputs());
   fill_function(segment.flops, out->mutable_flops());
   fill_function(segment.bytes_moved, out->mutable_bytes_moved());
+  for (const StepFunction& bytes : segment.inner_bytes)
+    fill_function(bytes, out->add_inner_bytes());
 }
 
 // Fills an envelope from a body; see fill_envelope.

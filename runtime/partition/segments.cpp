@@ -41,6 +41,7 @@ Segment make_segment(const Graph& graph, const Liveness& live, NodeId first, Nod
     }
   }
   for (NodeId n : range.recomputed()) add_cost(n);
+  segment.inner_bytes = inner_bytes(graph, live, range.recomputed(), first, last);
   segment.recomputed.assign(range.recomputed().begin(), range.recomputed().end());
   for (ValueId id : range.steps()) {
     const StepScalar scalar = graph.values[id].step_scalar;

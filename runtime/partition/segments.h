@@ -46,6 +46,12 @@ class NodeRange {
 // Weights of the nodes first .. last, each once.
 double weights_bytes(const Graph& graph, const Liveness& live, NodeId first, NodeId last);
 
+// Segment::inner_bytes of the nodes first .. last and those that are computed again before them. Values
+// whose dimensions multiply to more than a StepFunction can be are left out.
+std::vector<StepFunction> inner_bytes(const Graph& graph, const Liveness& live,
+                                      const std::set<NodeId>& recomputed, NodeId first,
+                                      NodeId last);
+
 // REQUIRES: `after` ascends and holds allowed cuts only.
 Segmentation make_segments(const Graph& graph, const Liveness& live,
                            const std::vector<NodeId>& after);

@@ -11,6 +11,7 @@
 #include "runtime/plan/replay.h"
 #include "runtime/plan/request_steps.h"
 #include "runtime/plan/run_memory.h"
+#include "runtime/plan/step_sum.h"
 
 namespace lingua {
 namespace {

@@ -7,6 +7,7 @@
 #include "runtime/plan/chain_moves.h"
 #include "runtime/plan/chain_search.h"
 #include "runtime/plan/estimate.h"
+#include "runtime/plan/request_steps.h"
 
 namespace lingua {
 namespace {

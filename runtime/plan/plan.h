@@ -24,7 +24,7 @@ struct Workload {
   int in_flight = 1;  // requests inside the pipeline at once
   int requests = 1;   // to answer in all; fewer than in_flight: as many
   // Of the prompts in turn, where they differ: request r has number r modulo their count.
-  std::vector<std::int64_t> prompt_lengths;
+  std::vector<std::int64_t> prompt_lengths = {};
 
   std::int64_t capacity() const { return prompt_tokens + max_tokens; }  // of the longest
   bool is_mixed() const { return !prompt_lengths.empty(); }

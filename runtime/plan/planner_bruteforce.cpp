@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "runtime/base/errors.h"
-#include "runtime/plan/estimate.h"
+#include "runtime/plan/chain_search.h"
 #include "runtime/plan/plan_costs.h"
 #include "runtime/plan/planners.h"
 

@@ -50,8 +50,15 @@ class Refinement {
   }
 
   bool plays_requests() const { return costs_.busy_price() > 0; }
-  double target() const { return best_value_ * (1 - kSameValue); }
-  double busiest() const { return plays_requests() ? best_value_ / costs_.busy_price() : kNoLimit; }
+  // Bounds are for the cluster as it stands: a mean over variants can lie below them by their share.
+  double slack() const {
+    const Variants* variants = costs_.request().variants;
+    return variants == nullptr ? 1 : 1 + variants->share;
+  }
+  double target() const { return slack() * best_value_ * (1 - kSameValue); }
+  double busiest() const {
+    return plays_requests() ? slack() * best_value_ / costs_.busy_price() : kNoLimit;
+  }
 
   bool within_limits() {
     if (++visits_ > kMostVisits || estimates_ > most_estimates()) complete_ = false;
@@ -168,7 +175,9 @@ double estimated_value(const PlanCosts& costs, const std::vector<Run>& runs,
 
 ChainOptimum refine_chain(const PlanCosts& costs, ChainOptimum optimum) {
   const double value = estimated_value(costs, optimum.runs);
-  if (!costs.chained() || value * (1 - kSameValue) <= optimum.bound) return optimum;
+  const bool proven =
+      costs.request().variants == nullptr && value * (1 - kSameValue) <= optimum.bound;
+  if (!costs.chained() || proven) return optimum;
   if (costs.out_of_time()) return optimum;
   if (costs.busy_price() > 0 && !Refinement(costs, optimum.runs).can_finish()) {
     optimum.runs = improve_chain(costs, optimum.runs);

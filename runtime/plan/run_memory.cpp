@@ -10,12 +10,6 @@
 namespace lingua {
 namespace {
 
-double bytes_at(const std::vector<TensorSpec>& specs, const Step& step) {
-  double sum = 0;
-  for (const TensorSpec& spec : specs) sum += spec.bytes.at(step);
-  return sum;
-}
-
 std::vector<std::pair<double, std::int64_t>> capacities_of(const Workload& workload) {
   const std::map<std::int64_t, double> counts = length_counts(workload);
   std::vector<std::pair<double, std::int64_t>> capacities;
@@ -49,8 +43,7 @@ void RunMemory::run(const Segment& segment) {
   for (const auto& [count, capacity] : capacities_)
     state_bytes_ += count * segment.state_bytes(capacity);
   for (const Step& step : largest_steps_) {
-    activation_bytes_ = std::max(
-        activation_bytes_, 2 * (bytes_at(segment.inputs, step) + bytes_at(segment.outputs, step)));
+    activation_bytes_ = std::max(activation_bytes_, segment.activation_bytes(step));
   }
 }
 

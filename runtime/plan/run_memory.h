@@ -2,8 +2,8 @@
 // Adds up the memory of a device, segment by segment.
 //
 // Units: bytes. Each weight counts once, whatever number of segments use it; states count for the
-// requests in flight, the longest that there are, at full capacity; activations are twice the inputs and outputs of the largest
-// segment at the largest step.
+// requests in flight, the longest that there are, at full capacity; activations are
+// Segment::activation_bytes of the largest segment at the largest step.
 // Ownership: refers to the segments that it was given; they must outlive it.
 
 #include <string>

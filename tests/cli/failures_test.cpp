@@ -1,9 +1,6 @@
-// What users get wrong and what the world does to a run: one line, the right exit code, nothing left.
-
-#include <signal.h>
+// What users get wrong: one line, the right exit code.
 
 #include <filesystem>
-#include <thread>
 
 #include "tests/cli/lingua_fixture.h"
 
@@ -11,116 +8,6 @@ namespace lingua::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-using std::chrono::steady_clock;
-
-template <class Condition>
-bool eventually(Condition condition, seconds timeout = seconds(60)) {
-  const auto deadline = steady_clock::now() + timeout;
-  while (!condition()) {
-    if (steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(milliseconds(10));
-  }
-  return true;
-}
-
-class LostProcess : public LinguaTest {
- protected:
-  // A generation that would take minutes, over three workers; returns once tokens are coming.
-  void start() {
-    program_ = std::make_unique<Program>(
-        lingua_command({"run", "--local", "--workers", "3", "--planner", "even", "--model",
-                        tiny_model(), "--prompt-length", "4", "--max-tokens", "100000",
-                        "--ignore-eos", "--log", folder_.file("log.csv")}));
-    ASSERT_TRUE(eventually([&] { return program_->err().find("answering") != std::string::npos; }))
-        << program_->err();
-    workers_ = children_of(program_->pid());
-    ASSERT_EQ(workers_.size(), 3U);
-  }
-  bool no_worker_left() {
-    return eventually(
-        [&] {
-          return std::none_of(workers_.begin(), workers_.end(),
-                              [](pid_t pid) { return fs::exists("/proc/" + std::to_string(pid)); });
-        },
-        seconds(5));
-  }
-
-  std::unique_ptr<Program> program_;
-  std::vector<pid_t> workers_;
-};
-
-TEST_F(LostProcess, AKilledWorkerEndsTheRunWithinFiveSeconds) {
-  for (std::size_t victim = 0; victim < 3; ++victim) {
-    start();
-    std::this_thread::sleep_for(milliseconds(50 * victim));
-    const auto killed = steady_clock::now();
-    ::kill(workers_[victim], SIGKILL);
-    const Outcome outcome = program_->wait(seconds(5));
-    EXPECT_LT(steady_clock::now() - killed, seconds(5));
-    expect_refused(outcome, 5, {"worker-", "killed by signal 9", "0 of 1 requests were answered"});
-    EXPECT_TRUE(no_worker_left());
-    EXPECT_FALSE(fs::exists(folder_.file("log.csv"))) << "nothing half-written";
-  }
-}
-
-TEST_F(LostProcess, AStoppedWorkerEndsTheRunToo) {
-  start();
-  ::kill(workers_[1], SIGSTOP);
-  const Outcome outcome = program_->wait(seconds(20));
-  expect_refused(outcome, 5, {"lost"});
-  EXPECT_TRUE(no_worker_left());
-}
-
-TEST_F(LostProcess, WorkersEndWithTheirCoordinator) {
-  start();
-  ::kill(program_->pid(), SIGKILL);
-  program_->wait();
-  EXPECT_TRUE(no_worker_left());
-}
-
-TEST_F(LostProcess, InterruptingTheRunLeavesNoWorker) {
-  start();
-  ::kill(program_->pid(), SIGINT);
-  EXPECT_NE(program_->wait(seconds(10)).exit_code, 0);
-  EXPECT_TRUE(no_worker_left());
-}
-
-TEST_F(LinguaTest, WorkersJoinFromAnywhere) {
-  write("pair.yaml",
-        "name: pair\ndevices:\n  - {name: left, compute: 10 GFLOP/s, memory_bandwidth: 5 GB/s, "
-        "memory: 1 GB}\n"
-        "  - {name: right, compute: 10 GFLOP/s, memory_bandwidth: 5 GB/s, memory: 1 GB}\n"
-        "links: {default: {bandwidth: 10 MB/s, latency: 1 ms}}\n");
-  Program run(lingua_command({"run", "--cluster", folder_.file("pair.yaml"), "--listen",
-                              "tcp://127.0.0.1:*", "--planner", "even", "--model", tiny_model(),
-                              "--max-tokens", "4", "--json"}));
-  ASSERT_TRUE(eventually([&] { return run.err().find("tcp://") != std::string::npos; }))
-      << run.err();
-  const std::string said = run.err();
-  const auto at = said.find("tcp://");
-  const std::string address = said.substr(at, said.find_first_of(" \n", at) - at);
-  Program left(lingua_command({"worker", "--coordinator", address, "--name", "left"}));
-  Program right(lingua_command({"worker", "--coordinator", address, "--name", "right"}));
-  const Outcome outcome = run.wait();
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_EQ(outcome.json()["requests"][0]["tokens"].size(), 4U);
-  EXPECT_EQ(left.wait(seconds(10)).exit_code, 0) << left.err();
-  EXPECT_EQ(right.wait(seconds(10)).exit_code, 0) << right.err();
-}
-
-TEST_F(LinguaTest, NamesTheWorkersThatDoNotCome) {
-  expect_refused(lingua({"run", "--cluster", kThreePhones, "--listen", "tcp://127.0.0.1:*",
-                         "--join-timeout", "1", "--model", tiny_model()}),
-                 5, {"xiaomi-14", "oneplus-9", "at tcp://127.0.0.1:"});
-  expect_refused(lingua({"worker", "--coordinator", "tcp://127.0.0.1:1", "--name", "x",
-                         "--join-timeout", "1"}),
-                 5, {"127.0.0.1:1", "nothing listens there", "start it first"});
-  expect_refused(lingua({"worker", "--coordinator", "tcp://no.such.host.invalid:5555", "--name",
-                         "x", "--join-timeout", "1"}),
-                 5, {"'no.such.host.invalid' does not resolve"});
-}
 
 TEST_F(LinguaTest, RefusesAddressesThatAreNone) {
   for (const std::string address :
@@ -134,19 +21,6 @@ TEST_F(LinguaTest, RefusesAddressesThatAreNone) {
   expect_refused(
       lingua({"run", "--cluster", kThreePhones, "--listen", "5555", "--model", tiny_model()}), 2,
       {"--listen", "'5555' is no address"});
-}
-
-TEST_F(LinguaTest, NamesAPortInUse) {
-  Program first(lingua_command({"run", "--cluster", kThreePhones, "--listen", "tcp://127.0.0.1:*",
-                                "--model", tiny_model()}));
-  ASSERT_TRUE(eventually([&] { return first.err().find("tcp://") != std::string::npos; }))
-      << first.err();
-  const std::string said = first.err();
-  const auto at = said.find("tcp://");
-  const std::string address = said.substr(at, said.find_first_of(" \n", at) - at);
-  expect_refused(
-      lingua({"run", "--cluster", kThreePhones, "--listen", address, "--model", tiny_model()}), 5,
-      {address, "in use"});
 }
 
 TEST_F(LinguaTest, RefusesWhatTheCommandLineGetsWrong) {

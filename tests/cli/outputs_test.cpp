@@ -1,11 +1,9 @@
-// Where results go, and what is left of a run that is ended: the operating system says.
+// Where results go: the operating system says.
 
-#include <signal.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 #include <iterator>
-#include <thread>
 
 #include "tests/cli/lingua_fixture.h"
 
@@ -13,8 +11,6 @@ namespace lingua::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 using ::testing::HasSubstr;
 
 const std::vector<std::string> kSimulate = {
@@ -100,83 +96,6 @@ TEST_F(Outputs, ThatFailInTheEndCostNoResult) {
   EXPECT_GT(fs::file_size(folder_.file("log.csv")), 100U) << "the other result is written";
   EXPECT_EQ(run_program({"sh", "-c", LINGUA_PROGRAM " inspect bloom-560m > /dev/full"}).exit_code,
             3);
-}
-
-// A generation that would take minutes, with a place of its own for temporary files.
-class EndedRun : public Outputs {
- protected:
-  std::vector<std::string> command() {
-    return {"env",
-            "TMPDIR=" + folder_.path().string(),
-            LINGUA_PROGRAM,
-            "run",
-            "--local",
-            "--workers",
-            "2",
-            "--planner",
-            "even",
-            "--model",
-            tiny_model(),
-            "--prompt-length",
-            "4",
-            "--max-tokens",
-            "100000",
-            "--ignore-eos"};
-  }
-  void expect_nothing_left() {
-    EXPECT_TRUE(fs::is_empty(folder_.path()));
-    for (int i = 0; i < 200 && count_processes(folder_.path().string()) > 0; ++i) {
-      std::this_thread::sleep_for(milliseconds(10));
-    }
-    EXPECT_EQ(count_processes(folder_.path().string()), 0);
-  }
-};
-
-TEST_F(EndedRun, ByASignalAtAnyMomentLeavesNothing) {
-  tiny_model();
-  const std::vector<int> signals = {SIGINT, SIGTERM, SIGHUP};
-  for (int moment = 0; moment < 9; ++moment) {
-    SCOPED_TRACE(moment);
-    Program program(command());
-    std::this_thread::sleep_for(milliseconds(30 + 150 * moment));
-    const int signal = signals[static_cast<std::size_t>(moment) % signals.size()];
-    ::kill(program.pid(), signal);
-    EXPECT_EQ(program.wait(seconds(10)).exit_code, 128 + signal);
-    expect_nothing_left();
-  }
-}
-
-TEST_F(EndedRun, ByASignalThatItsParentIgnoresGoesOn) {
-  std::string words;
-  for (const std::string& word : command()) words += " '" + word + "'";
-  Program program({"sh", "-c", "trap '' HUP; exec" + words});
-  std::this_thread::sleep_for(milliseconds(500));
-  ::kill(program.pid(), SIGHUP);
-  std::this_thread::sleep_for(milliseconds(200));
-  EXPECT_TRUE(program.running()) << program.err();
-  ::kill(program.pid(), SIGTERM);
-  EXPECT_EQ(program.wait(seconds(10)).exit_code, 128 + SIGTERM);
-  expect_nothing_left();
-}
-
-TEST_F(EndedRun, ByAReaderThatHasGoneLeavesNothing) {
-  std::string words;
-  for (const std::string& word : command()) words += " '" + word + "'";
-  // The status is that of the program, not of its reader.
-  const Outcome outcome = run_program(
-      {"sh", "-c", "( " + words + " 2>&1; echo $? >" + tiny_model() + ".status ) | head -n 1"},
-      seconds(60));
-  std::ifstream status(tiny_model() + ".status");
-  int code = 0;
-  status >> code;
-  EXPECT_EQ(code, 128 + SIGPIPE);
-  expect_nothing_left();
-}
-
-TEST_F(EndedRun, WithoutAPlaceForTemporaryFilesSaysSo) {
-  auto words = command();
-  words[1] = "TMPDIR=/nonexistent";
-  expect_refused(run_program(words), 3, {"TMPDIR", "/nonexistent"});
 }
 
 TEST_F(Outputs, ANameCannotWriteToTheTerminal) {

@@ -51,6 +51,29 @@ TEST(StateLedger, RefusesWhatTheDeviceHasNoMemoryForWithWhatIsLeft) {
   EXPECT_NO_THROW(held.admit(2, {5, 0}, 21, 4000));
 }
 
+// 100 bytes in, none out, and inside 8 for each pair of a new and any token.
+TEST(StateLedger, FindsRoomForTheActivationsOfEachStepBesideAllStates) {
+  Segment segment;
+  segment.state = {{0, "k", DType::kFloat32, {32, kCapacity}}};  // 128 bytes a token
+  segment.inputs = {{1, "x", DType::kFloat32, true, {}, StepFunction(100.0)}};
+  segment.inner_bytes = {StepFunction({0, 0, 0, 8, 8, 0}), StepFunction(50.0)};
+  EXPECT_EQ(segment.activation_bytes({1, 1}), 250);
+  EXPECT_EQ(segment.activation_bytes({10, 0}), 1000);
+  StateLedger held;
+  held.reset({&segment});
+  EXPECT_NO_THROW(held.admit(1, {10, 0}, 12, 12 * 128 + 1000));
+  EXPECT_THAT(
+      [&] {
+        held.admit(2, {10, 0}, 12, 2 * 12 * 128 + 999);
+      },
+      ThrowsMessage<WorldError>(AllOf(HasSubstr("request 2: a step of 10 tokens after 0 takes "),
+                                      HasSubstr("1.00 kB of activations"), HasSubstr("999 B"))));
+  EXPECT_EQ(held.bytes(), 12 * 128) << "who is refused holds nothing";
+  EXPECT_NO_THROW(held.admit(2, {9, 0}, 12, 2 * 12 * 128 + 999));
+  EXPECT_NO_THROW(held.admit(1, {1, 10}, 12, 2 * 12 * 128 + 999));
+  EXPECT_THROW(held.admit(3, {10, 0}, 0, 2 * 12 * 128 + 999), WorldError) << "a single pass";
+}
+
 TEST(StateLedger, RefusesAbsurdCapacitiesWithoutOverflow) {
   for (const std::int64_t capacity :
        {std::int64_t{1} << 40, std::numeric_limits<std::int64_t>::max(),

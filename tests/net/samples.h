@@ -32,6 +32,7 @@ inline Segment sample_segment(SegmentId id) {
   segment.outputs = {{7, "hidden", DType::kFloat32, true, {1, tokens, 64}, tokens * 256}};
   segment.flops = StepFunction({1, 2, 3, 4, 5, 6.5});
   segment.bytes_moved = 1e6;
+  segment.inner_bytes = {StepFunction({0, 4, 0, 0, 64, 0}), 300.0};
   return segment;
 }
 

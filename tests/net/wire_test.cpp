@@ -129,6 +129,7 @@ TEST(Wire, PrepareKeepsSegmentsProgramsAndRoutes) {
   EXPECT_EQ(b.weights, a.weights);
   EXPECT_EQ(b.flops, a.flops);
   EXPECT_EQ(b.bytes_moved, a.bytes_moved);
+  EXPECT_EQ(b.inner_bytes, a.inner_bytes);
   EXPECT_EQ(out.programs, in.programs);
   EXPECT_EQ(out.routes[0].to, in.routes[0].to);
   EXPECT_EQ(out.model_outputs, in.model_outputs);

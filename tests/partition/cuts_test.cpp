@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "runtime/base/errors.h"
 #include "runtime/partition/partition.h"
 #include "tests/support/graph_builder.h"
@@ -10,6 +12,7 @@ namespace {
 using testing::GraphBuilder;
 using ::testing::HasSubstr;
 using testing::kNew;
+using testing::kTotal;
 
 std::vector<NodeId> allowed(const Graph& graph) {
   std::vector<NodeId> result;
@@ -183,6 +186,30 @@ TEST(CutAt, HoldsAWeightOfBothSidesOnceOnEach) {
   EXPECT_EQ(cut.segments[0].weights_bytes(), 64);
   EXPECT_EQ(cut.segments[1].weights_bytes(), 64);
   EXPECT_EQ(cut.segments[0].weights[0], (WeightSpec{"w", DType::kFloat32, {4, 4}}));
+}
+
+// Inputs and outputs aside: a lives until it is used last, s as long as its view, m, o.
+TEST(CutAt, KnowsWhatLivesAtOnceInsideASegment) {
+  GraphBuilder g("g");
+  const ValueId x = g.input("x", {kNew, 4.0}, DType::kFloat32);
+  const ValueId w = g.weight("w", {4, 8});
+  const ValueId a = g.node("aten::matmul", {x, w}, {kNew, 8.0});
+  const ValueId s = g.node("aten::matmul", {a, a}, {kNew, kTotal});
+  const ValueId view = g.node("aten::transpose", {s}, {kTotal, kNew}, {.view = true});
+  const ValueId m = g.node("aten::softmax", {view}, {kTotal, kNew});
+  const ValueId o = g.node("aten::matmul", {m, a}, {kNew, 8.0});
+  const ValueId out = g.node("aten::add", {o, x}, {kNew, 8.0});
+  const Segmentation one = cut_at(g.finish({out}), {}, true);
+  const Segment& segment = one.segments.at(0);
+  const auto scores = [](const Step& step) {
+    return 4.0 * static_cast<double>(step.new_tokens * (step.new_tokens + step.cached_tokens));
+  };
+  for (const Step& step : {Step{1, 0}, Step{1, 1}, Step{16, 0}, Step{1, 700}, Step{500, 300}}) {
+    const double n = 32.0 * static_cast<double>(step.new_tokens);
+    const double inner = std::max(n + 2 * scores(step), 2 * n + scores(step));
+    const double border = 2 * (n / 2 + n);
+    EXPECT_EQ(segment.activation_bytes(step), border + inner) << step.new_tokens;
+  }
 }
 
 }  // namespace

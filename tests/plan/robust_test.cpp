@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "runtime/base/errors.h"
 #include "runtime/plan/estimate.h"
 #include "tests/plan/hand_model.h"
 #include "tests/plan/random_instance.h"
@@ -25,8 +26,8 @@ TEST(Perturbed, ChangesEverySpeedByUpToTheShareAndNothingElse) {
   for (const ClusterSpec& other : variants.clusters) {
     for (std::size_t d = 0; d < cluster.devices.size(); ++d) {
       const double factor = other.devices[d].flops_per_s / cluster.devices[d].flops_per_s;
-      EXPECT_NEAR(other.devices[d].memory_bytes_per_s,
-                  factor * cluster.devices[d].memory_bytes_per_s, 1e-6);
+      EXPECT_NEAR(other.devices[d].memory_bytes_per_s / cluster.devices[d].memory_bytes_per_s,
+                  factor, 1e-12);
       EXPECT_EQ(other.devices[d].memory_bytes, cluster.devices[d].memory_bytes);
       factors.insert(factor);
     }
@@ -69,7 +70,10 @@ double mean_value(const Plan& plan, const PlanRequest& request, const Variants& 
 TEST(PlanSpread, IsOfTheEstimatesOnTheClusters) {
   const ClusterSpec cluster = hand_cluster();
   const Segmentation model = hand_model();
-  PlanRequest request{&model, &cluster, hand_workload()};
+  PlanRequest request;
+  request.segmentation = &model;
+  request.cluster = &cluster;
+  request.workload = hand_workload();
   const Variants variants = perturbed(cluster, 0.2, 16, 1);
   const PlanSpread spread = spread_of(hand_plan(), request, variants);
   EXPECT_EQ(spread.draws, 16);

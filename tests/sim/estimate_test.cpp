@@ -130,21 +130,31 @@ TEST_P(EstimateAgainstSimulation, AgreesOnTheThroughputOfRequestsInFlight) {
   EXPECT_NEAR(scene.plan.estimate.tokens_per_s / simulated.tokens_per_s, 1, 1e-6);
 }
 
-TEST_P(EstimateAgainstSimulation, AgreesOnPromptsThatDiffer) {
-  Scene scene = random_scene(GetParam());
-  Rng rng(GetParam());
-  for (std::uint64_t n = 2 + rng.below(6); n > 0; --n)
-    scene.workload.prompt_lengths.push_back(1 + static_cast<std::int64_t>(rng.below(400)));
+// The same with prompts of several lengths.
+Scene mixed_scene(std::uint64_t seed) {
+  Scene scene = random_scene(seed);
+  Rng rng(seed);
   auto& lengths = scene.workload.prompt_lengths;
+  for (std::uint64_t n = 2 + rng.below(6); n > 0; --n)
+    lengths.push_back(1 + static_cast<std::int64_t>(rng.below(400)));
   scene.workload.prompt_tokens = *std::max_element(lengths.begin(), lengths.end());
+  return scene;
+}
+
+TEST_P(EstimateAgainstSimulation, AgreesOnTheThroughputOfPromptsThatDiffer) {
+  const Scene scene = mixed_scene(GetParam());
   const Estimate expected = estimate(scene.plan, scene.segmentation, scene.cluster, scene.workload);
   EXPECT_NEAR(expected.tokens_per_s / simulate(scene).tokens_per_s, 1, 1e-6);
+}
+
+TEST_P(EstimateAgainstSimulation, AgreesOnTheMeanLatencyOfPromptsThatDiffer) {
+  Scene scene = mixed_scene(GetParam());
   scene.workload.in_flight = 1;
-  scene.workload.requests = static_cast<int>(lengths.size());
+  scene.workload.requests = static_cast<int>(scene.workload.prompt_lengths.size());
   const Estimate alone = estimate(scene.plan, scene.segmentation, scene.cluster, scene.workload);
   double latency_s = 0;
   for (const RequestMetrics& request : simulate(scene).requests)
-    latency_s += (request.end - request.start).count() / static_cast<double>(lengths.size());
+    latency_s += (request.end - request.start).count() / scene.workload.requests;
   EXPECT_NEAR(alone.latency_s / latency_s, 1, 1e-6);
 }
 
