@@ -110,8 +110,9 @@ std::vector<NodeId> cuts_by_halves(const Graph& graph, const Liveness& live,
     if (!feeds_only_projections(graph, live, graph.nodes[end].outputs.front())) continue;
     if (end + 1 >= count) continue;
     if (!live.why_not[end].empty()) {
-      throw InfeasibleError(fmt::format("rule lingualinked cuts {} after node {} ({}), but {}",
-                                        graph.model, end, node.scope, live.why_not[end]));
+      throw InfeasibleError(
+          fmt::format("rule lingualinked cuts {} after node {} ({}), but {}; use rule bytes",
+                      graph.model, end, node.scope, live.why_not[end]));
     }
     after.push_back(end);
   }

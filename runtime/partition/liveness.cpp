@@ -175,7 +175,9 @@ class Analysis {
              fmt::format("{} is a view of state '{}'", describe(id), graph_.values[root].name));
     }
     if (!value.can_be_sent) {
-      forbid(value.producer, last, fmt::format("{} cannot be sent: it is a list", describe(id)));
+      forbid(value.producer, last,
+             fmt::format("{} cannot be sent: {}", describe(id),
+                         value.is_tensor ? "it is written in place" : "it is a list"));
     }
   }
 

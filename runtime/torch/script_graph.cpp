@@ -165,10 +165,11 @@ void copy_written_inputs(const ScriptModel& model, ScriptForward& forward) {
   }
   for (const ScriptWeight& weight : forward.weights) {
     if (!aliases.is_written(weight.value)) continue;
-    throw InputError(
-        fmt::format("{}: forward writes to its weight {}; a model that is cut into segments must "
-                    "not (a model in training mode does: call model.eval() before it is saved)",
-                    model.name, weight.name));
+    throw InputError(fmt::format(
+        "{}: forward writes to its weight {}; a model that is cut into segments must "
+        "not (a model in training mode does: call model.eval() before it is saved; some "
+        "do always)",
+        model.name, weight.name));
   }
 }
 

@@ -248,8 +248,9 @@ TEST_F(LinguaTest, RefusesLengthsThatAreNone) {
   expect_refused(lingua({"plan", "bloom-560m", "--cluster", kThreePhones, "--prompt-lengths",
                          "16,100", "--prompt-length", "5"}),
                  2, {"--prompt-length"});
-  expect_refused(lingua({"run", "--local", "--model", tiny_model(), "--prompt-lengths", "4,5000"}),
-                 3, {"--prompt-lengths: has 5000 tokens"});
+  expect_refused(
+      lingua({"plan", "qwen3-0.6b", "--cluster", kThreePhones, "--prompt-lengths", "4,100000"}), 3,
+      {"--prompt-lengths: has 100000 tokens", "40960"});
 }
 
 TEST_F(LinguaTest, EveryWorldSumsUpWithTheSameKeys) {

@@ -15,9 +15,11 @@ import transformers
 from safetensors import safe_open
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
+from torch.overrides import TorchFunctionMode
 from transformers import (BloomConfig, Gemma3TextConfig, LlamaConfig, MistralConfig,
                           PreTrainedTokenizerFast, Qwen2Config, Qwen3Config)
 
+MADE_BY = f"transformers {transformers.__version__}, torch {torch.__version__.split('+')[0]}, float64"
 MASK = (1 << 64) - 1
 PROMPTS = [[3], [5, 17, 3, 60, 0, 9, 9], [88, 4, 31, 31, 7, 52, 90, 1, 16, 23, 45, 2, 8, 66, 71, 12, 5, 40]]
 SENTENCES = [[5, 17, 3], [60, 0, 9, 9], [88], [4, 31, 31, 7, 52], [90, 1, 16, 23], [45, 2, 8, 66, 71, 12],
@@ -112,10 +114,23 @@ def scores(model, logits):
     return [row["score"] for row in given]
 
 
+class InFloat64(TorchFunctionMode):
+    """Where transformers asks for float32. Sums in float64 have the same 7 digits on every machine."""
+
+    def __torch_function__(self, function, types, arguments=(), options=None):
+        def wide(value):
+            return torch.float64 if value is torch.float32 else value
+
+        function = torch.Tensor.double if function is torch.Tensor.float else function
+        options = {key: wide(value) for key, value in (options or {}).items()}
+        return function(*map(wide, arguments), **options)
+
+
 def make(name, architecture, config):
     torch.manual_seed(0)
     config._attn_implementation = "eager"
-    model = getattr(transformers, architecture)(config).eval()
+    with InFloat64():
+        model = getattr(transformers, architecture)(config).eval()
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         saved = json.loads((pathlib.Path(folder) / "config.json").read_text())
@@ -129,9 +144,10 @@ def make(name, architecture, config):
         parameters[key].copy_(torch.from_numpy(values.reshape(shape)))
         tensors.append({"name": key, "shape": shape, "base": base, "scale": scale})
     model.tie_weights()
+    model.double()
     classifies = architecture.endswith("ForSequenceClassification")
     results = []
-    with torch.no_grad():
+    with torch.no_grad(), InFloat64():
         sentences = PADDED if name in WITH_PADDING else SENTENCES
         for tokens in sentences if classifies else PROMPTS:
             logits = model(torch.tensor([tokens]), use_cache=False).logits[0]
@@ -142,7 +158,7 @@ def make(name, architecture, config):
             if name in WITH_PADDING:
                 result["scores"] = [float(f"{v:.7g}") for v in scores(model, rows)]
             results.append(result)
-    return {"made_by": f"transformers {transformers.__version__}, torch {torch.__version__}, float32",
+    return {"made_by": MADE_BY,
             "config": saved, "tensors": tensors, "prompts": results}
 
 

@@ -12,12 +12,12 @@ import tempfile
 
 import torch
 import transformers
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from make_families import distribution, units  # noqa: E402
+from make_families import MADE_BY, InFloat64, distribution, units  # noqa: E402
 
 import numpy as np  # noqa: E402
 
@@ -139,12 +139,15 @@ def make(name, config):
     with tempfile.TemporaryDirectory() as text:
         folder = pathlib.Path(text)
         tensors = write_folder(folder, config)
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, torch_dtype=torch.float32, attn_implementation="eager").eval()
+        loaded = transformers.AutoConfig.from_pretrained(folder)
+        with InFloat64():
+            model = transformers.AutoModelForCausalLM.from_config(loaded, attn_implementation="eager").eval()
+        model.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
+        model.double()
     rows = []
     kept = None
     begin = 0
-    with torch.no_grad():
+    with torch.no_grad(), InFloat64():
         for size in STEPS:
             result = model(torch.tensor([TOKENS[begin:begin + size]]), past_key_values=kept, use_cache=True)
             kept = result.past_key_values
@@ -162,7 +165,7 @@ def main():
         key = f"{case['config']['model_type']}-{case['config']['num_hidden_layers']}"
         shapes[key] = case.pop("tensors")
         case["tensors"] = key
-    golden = {"made_by": f"transformers {transformers.__version__}, torch {torch.__version__}, float32",
+    golden = {"made_by": MADE_BY,
               "tokens": TOKENS, "steps": STEPS, "tensors": shapes, "cases": cases}
     text = json.dumps(golden, separators=(",", ":"))
     text = text.replace('{"name"', '\n{"name"').replace('],[', '],\n[')

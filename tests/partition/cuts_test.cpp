@@ -72,6 +72,18 @@ TEST(AllCuts, NamesTheListThatCannotBeSent) {
   const Graph graph = g.finish({c});
   EXPECT_THAT(allowed(graph), ::testing::ElementsAre(2));
   EXPECT_THAT(all_cuts(graph, true)[0].why_not, HasSubstr("prim::ListConstruct"));
+  EXPECT_THAT(all_cuts(graph, true)[0].why_not, HasSubstr("it is a list"));
+}
+
+TEST(AllCuts, CallsATensorThatCannotBeSentNoList) {
+  GraphBuilder g("g");
+  const ValueId x = g.input("x", {kNew}, DType::kFloat32);
+  const ValueId mask = g.node("aten::clone", {x}, {kNew}, {.can_be_sent = false});
+  const ValueId a = g.node("aten::relu", {x}, {kNew});
+  const ValueId b = g.node("aten::add", {a, mask}, {kNew});
+  const Graph graph = g.finish({b});
+  EXPECT_THAT(all_cuts(graph, true)[0].why_not,
+              HasSubstr("(aten::clone) cannot be sent: it is written"));
 }
 
 // state -> view -> copy_ -> view -> matmul -> relu -> matmul

@@ -28,12 +28,10 @@ def torch_saved(value, **options):
 
 
 def scripted():
-    class Twice(torch.nn.Module):
-        def forward(self, x):
-            return x * 2
-
+    twice = torch.jit.ScriptModule()
+    twice.define("def forward(self, x):\n    return x * 2\n")  # a trace would name this file's place
     out = io.BytesIO()
-    torch.jit.save(torch.jit.trace(Twice(), torch.zeros(2)), out)
+    torch.jit.save(twice, out)
     return out.getvalue()
 
 

@@ -91,7 +91,8 @@ def main():
     out.mkdir(exist_ok=True)
     for name, (converter, config) in MODELS.items():
         with tempfile.TemporaryDirectory() as folder:
-            row = convert(name, converter, config, pathlib.Path(folder))
+            # The converter names the model after its folder.
+            row = convert(name, converter, config, pathlib.Path(folder) / name)
         (out / f"{name}.json").write_text(json.dumps(row) + "\n")
 
 

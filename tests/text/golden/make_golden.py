@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Makes the golden files of this folder; see README.md."""
 import base64
+import collections
 import importlib.metadata
 import json
 import pathlib
@@ -89,13 +90,19 @@ def gpt2():
     return tokenizer
 
 
-def with_bytes(specials, pre_tokenizer, vocabulary=550):
-    """BPE over pieces of SentencePiece's kind: "▁" for spaces, "<0x00>" ... for unknown bytes."""
+def with_bytes(specials, pre_tokenizer, once, vocabulary=550):
+    """BPE over pieces of SentencePiece's kind: "▁" for spaces, "<0x00>" ... for unknown bytes.
+
+    Of the characters that the corpus has once it knows those of `once`: a trainer that is only told
+    how many draws them, others each time."""
+    counts = collections.Counter("".join(CORPUS).replace(" ", "▁"))
+    alphabet = [c for c in counts if counts[c] > 1 or c in once]
     trained = Tokenizer(models.BPE())
     trained.normalizer = normalizers.Replace(" ", "▁")
     trained.pre_tokenizer = pre_tokenizer
     trained.train_from_iterator(CORPUS, trainers.BpeTrainer(
-        vocab_size=vocabulary, limit_alphabet=120, show_progress=False))
+        vocab_size=vocabulary, limit_alphabet=len(alphabet), initial_alphabet=alphabet,
+        show_progress=False))
     model = json.loads(trained.to_str())["model"]
     learnt = sorted(model["vocab"], key=model["vocab"].get)
     names = specials + [f"<0x{byte:02X}>" for byte in range(256)] + learnt
@@ -106,7 +113,8 @@ def with_bytes(specials, pre_tokenizer, vocabulary=550):
 
 def tinyllama():
     tokenizer = with_bytes(["<unk>", "<s>", "</s>"],
-                           pre_tokenizers.Split("▁", "merged_with_next"))
+                           pre_tokenizers.Split("▁", "merged_with_next"),
+                           "JPUöüがけこど何当薄輩；")
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     tokenizer.decoder = decoders.Sequence(
@@ -119,7 +127,8 @@ def tinyllama():
 
 def mistral():
     tokenizer = with_bytes(["<unk>", "<s>", "</s>", "[INST]", "[/INST]"],
-                           pre_tokenizers.Split("▁", "merged_with_next"))
+                           pre_tokenizers.Split("▁", "merged_with_next"),
+                           "3RUöОこも何始所暗泣萬見")
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
     tokenizer.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
@@ -132,7 +141,8 @@ def mistral():
 def gemma():
     names = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "<start_of_turn>", "<end_of_turn>"]
     runs = ["\n" * n for n in range(2, 8)] + ["▁" * n for n in range(2, 8)]
-    tokenizer = with_bytes(names + runs, pre_tokenizers.Split("▁", "merged_with_next"))
+    tokenizer = with_bytes(names + runs, pre_tokenizers.Split("▁", "merged_with_next"),
+                           "36PОбけまれ吾天所有猫記")
     tokenizer.normalizer = normalizers.Replace(" ", "▁")
     tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
     tokenizer.decoder = decoders.Sequence(
@@ -157,9 +167,20 @@ def odd():
         pre_tokenizers.Split(Regex("[^-]+"), "contiguous", invert=True),
         pre_tokenizers.Digits(individual_digits=False),
         pre_tokenizers.Punctuation("contiguous")])
+    # The trainer draws which of equally common characters it knows, and the ids of those with affixes.
+    words = [word for line in CORPUS for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(
+        tokenizer.normalizer.normalize_str(line))]
+    counts = collections.Counter("".join(words))
+    alphabet = sorted(counts, key=lambda c: (-counts[c], c))[:60]
+    affixed = {"##" * (i > 0) + c + "</w>" * (i == len(word) - 1)
+               for word in words for i, c in enumerate(word) if c in alphabet}
     tokenizer.train_from_iterator(CORPUS, trainers.BpeTrainer(
-        vocab_size=300, limit_alphabet=60, special_tokens=["[UNK]"], show_progress=False,
+        vocab_size=300, limit_alphabet=60, initial_alphabet=alphabet, show_progress=False,
+        special_tokens=["[UNK]"] + sorted(affixed - set(alphabet)),
         continuing_subword_prefix="##", end_of_word_suffix="</w>"))
+    trained = json.loads(tokenizer.to_str())
+    trained["added_tokens"] = trained["added_tokens"][:1]  # [UNK]
+    tokenizer = Tokenizer.from_str(json.dumps(trained))
     tokenizer.add_tokens([
         AddedToken("<left>", lstrip=True, normalized=False),
         AddedToken("<right>", rstrip=True, normalized=False),

@@ -5,13 +5,19 @@ same file. Debug records, which hold paths of the machine, are left out of the a
 """
 import io
 import json
+import os
 import pathlib
+import sys
 import zipfile
 from typing import Dict, List, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+if os.environ.get("PYTHONHASHSEED") != "0":  # torch.jit.script writes __constants__, a set, as it comes
+    os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
+torch.set_num_threads(1)  # sums of several threads end in other digits
 
 
 def archive(script):
