@@ -119,7 +119,8 @@ ClusterSpec phones(int count) {
     device.overhead = Seconds(2e-4);
     cluster.devices.push_back(std::move(device));
   }
-  for (const DeviceSpec& from : cluster.devices) {
+  // Of very many, all links are the default.
+  for (const DeviceSpec& from : count > 100 ? std::vector<DeviceSpec>{} : cluster.devices) {
     for (const DeviceSpec& to : cluster.devices) {
       if (from.name == to.name) continue;
       cluster.links[{from.name, to.name}] = {rng.uniform(0.31e6, 4.91e6),
@@ -222,6 +223,21 @@ void replan(benchmark::State& state, const std::string& planner, const Objective
   state.counters["p90_loss"] = losses[ninth_of_ten];
 }
 
+// From nothing within a time limit, on clusters of every size.
+void plan_within(benchmark::State& state, const std::string& planner, const Objective& objective) {
+  Problem problem(state, objective);
+  problem.request.time_limit_s = static_cast<double>(state.range(3));
+  Plan result;
+  for (auto _ : state) {
+    const Clock::time_point begin = Clock::now();
+    result = make_plan(planner, problem.request);
+    state.SetIterationTime(seconds_since(begin));
+    state.counters["of_limit"] = seconds_since(begin) / problem.request.time_limit_s;
+  }
+  state.counters["latency_s"] = result.estimate.latency_s;
+  state.counters["tokens_per_s"] = result.estimate.tokens_per_s;
+}
+
 #ifdef LINGUA_HAS_CBC
 // The interval formulation alone, to its proof: what a request costs by its latency, its busiest
 // resource and its overlap with others, without playing the requests in flight.
@@ -299,6 +315,29 @@ void register_again() {
   }
 }
 
+void register_limits() {
+  for (const PlannerEntry& entry : planners()) {
+    const std::string name = entry.name;
+    if (name != "cbc" && name != "dp") continue;
+    for (const Objective& objective : {Objective::kLatency, Objective::kThroughput}) {
+      benchmark::RegisterBenchmark(
+          fmt::format("within/{}/{}", name, objective_name(objective)).c_str(),
+          [name, objective](benchmark::State& state) { plan_within(state, name, objective); })
+          ->ArgNames({"segments", "devices", "memory", "limit_s"})
+          ->Args({62, 8, 0, 2})
+          ->Args({62, 12, 0, 5})
+          ->Args({62, 16, 0, 10})
+          ->Args({62, 32, 0, 20})
+          ->Args({62, 100, 0, 20})
+          ->Args({62, 1000, 0, 5})
+          ->Args({62, 1000, 0, 20})
+          ->Iterations(1)
+          ->UseManualTime()
+          ->Unit(benchmark::kMillisecond);
+    }
+  }
+}
+
 void register_proofs() {
 #ifdef LINGUA_HAS_CBC
   for (const Objective& objective : {Objective::kLatency, Objective::kThroughput}) {
@@ -333,6 +372,7 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   lingua::register_planners();
   lingua::register_again();
+  lingua::register_limits();
   lingua::register_proofs();
   benchmark::RunSpecifiedBenchmarks();
   return 0;
