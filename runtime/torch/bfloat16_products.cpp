@@ -1,28 +1,39 @@
 #include "runtime/torch/bfloat16_products.h"
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/addmm_cpu_dispatch.h>
+#include <ATen/ops/addmv_cpu_dispatch.h>
 #include <ATen/ops/baddbmm_cpu_dispatch.h>
 #include <ATen/ops/bmm_cpu_dispatch.h>
+#include <ATen/ops/mm_cpu_dispatch.h>
+#include <ATen/ops/mv_compositeexplicitautograd_dispatch.h>
 #include <c10/util/Exception.h>
 #include <torch/library.h>
 
 namespace lingua {
 namespace {
 
-at::Tensor bmm(const at::Tensor& a, const at::Tensor& b) {
-  if (a.scalar_type() != at::kBFloat16 || b.scalar_type() != at::kBFloat16) {
-    return at::cpu::bmm(a, b);
-  }
-  return at::cpu::bmm(a.to(at::kFloat), b.to(at::kFloat)).to(at::kBFloat16);
+template <class... Tensors>
+bool are_bfloat16(const Tensors&... tensors) {
+  return (... && (tensors.scalar_type() == at::kBFloat16));
 }
 
-at::Tensor baddbmm(const at::Tensor& added, const at::Tensor& a, const at::Tensor& b,
-                   const at::Scalar& beta, const at::Scalar& alpha) {
-  if (added.scalar_type() != at::kBFloat16 || a.scalar_type() != at::kBFloat16 ||
-      b.scalar_type() != at::kBFloat16) {
-    return at::cpu::baddbmm(added, a, b, beta, alpha);
-  }
-  return at::cpu::baddbmm(added.to(at::kFloat), a.to(at::kFloat), b.to(at::kFloat), beta, alpha)
+using Product = at::Tensor (*)(const at::Tensor&, const at::Tensor&);
+
+template <Product kProduct>
+at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
+  if (!are_bfloat16(a, b)) return kProduct(a, b);
+  return kProduct(a.to(at::kFloat), b.to(at::kFloat)).to(at::kBFloat16);
+}
+
+using AddedProduct = at::Tensor (*)(const at::Tensor&, const at::Tensor&, const at::Tensor&,
+                                    const at::Scalar&, const at::Scalar&);
+
+template <AddedProduct kProduct>
+at::Tensor added_product(const at::Tensor& added, const at::Tensor& a, const at::Tensor& b,
+                         const at::Scalar& beta, const at::Scalar& alpha) {
+  if (!are_bfloat16(added, a, b)) return kProduct(added, a, b, beta, alpha);
+  return kProduct(added.to(at::kFloat), a.to(at::kFloat), b.to(at::kFloat), beta, alpha)
       .to(at::kBFloat16);
 }
 
@@ -50,8 +61,12 @@ void register_bfloat16_products() {
     Silence silence;
     const c10::Warning::WarningHandlerGuard guard(&silence);
     torch::Library aten(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__, __LINE__);
-    aten.impl("bmm", bmm);
-    aten.impl("baddbmm", baddbmm);
+    aten.impl("mm", product<at::cpu::mm>);
+    aten.impl("bmm", product<at::cpu::bmm>);
+    aten.impl("addmm", added_product<at::cpu::addmm>);
+    aten.impl("mv", product<at::compositeexplicitautograd::mv>);
+    aten.impl("addmv", added_product<at::cpu::addmv>);
+    aten.impl("baddbmm", added_product<at::cpu::baddbmm>);
     return aten;
   }();
 }

@@ -11,7 +11,7 @@ namespace lingua {
 // Whether LibTorch's own products of bfloat16 matrices are fast on this CPU.
 bool has_bfloat16_products();
 
-// From now on aten::bmm and aten::baddbmm of bfloat16 widen their operands where that is faster, in this
+// From now on aten::mm, mv, bmm, addmm, addmv and baddbmm of bfloat16 widen their operands where that is faster, in this
 // whole process. More than once does no harm. No gradients are recorded through them.
 void register_bfloat16_products();
 

@@ -131,6 +131,16 @@ TEST_F(DecodeLinear, BatchedProductsAreThoseOfDoublePrecision) {
                          added.to(at::kDouble) + 0.5 * exact),
               tolerance);
     EXPECT_EQ(at::bmm(a, b).scalar_type(), type);
+    const at::Tensor wanted = exact[0];
+    EXPECT_LE(difference(at::mm(a[0], b[0]).to(at::kDouble), wanted), tolerance);
+    EXPECT_LE(difference(at::addmm(added[0], a[0], b[0], 1, 0.5).to(at::kDouble),
+                         added[0].to(at::kDouble) + 0.5 * wanted),
+              tolerance);
+    const at::Tensor column = b[0].select(1, 0);
+    EXPECT_LE(difference(at::mv(a[0], column).to(at::kDouble), wanted.select(1, 0)), tolerance);
+    EXPECT_LE(difference(at::addmv(added[0].select(1, 0), a[0], column).to(at::kDouble),
+                         added[0].select(1, 0).to(at::kDouble) + wanted.select(1, 0)),
+              tolerance);
   }
 }
 
