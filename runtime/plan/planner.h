@@ -75,7 +75,7 @@ std::string broken_rule(const std::vector<Stage>& stages, const PlanRules& rules
 // The same for a request's rules, the battery floor included. REQUIRES: check_stages accepts the stages.
 std::string broken_rule(const std::vector<Stage>& stages, const PlanRequest& request);
 
-// Runs the named planner on the devices that the rules leave, derives the transfers, estimates and
+// Runs the named planner (where there are variants, with and without them) on the devices that the rules leave, derives the transfers, estimates and
 // checks the plan. A planner that does not know the rules and breaks them ends with InfeasibleError.
 Plan make_plan(const std::string& planner, const PlanRequest& request);
 
