@@ -1,21 +1,13 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
-#include <unistd.h>
-
-#include <fstream>
 
 #include "runtime/torch/torch_executor.h"
+#include "tests/torch/process_memory.h"
 
 namespace lingua {
 namespace {
 
-double resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  double pages = 0;
-  double resident = 0;
-  statm >> pages >> resident;
-  return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
-}
+using testing::resident_bytes;
 
 // Through an operation that is oneDNN's on every x86-64 (bfloat16 products are on some). A program of
 // its own: the bound holds for a process that has multiplied nothing before.

@@ -2,14 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <fstream>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/random.h"
 #include "runtime/partition/partition.h"
 #include "runtime/torch/program_bytes.h"
+#include "tests/torch/process_memory.h"
 #include "tests/torch/script_support.h"
 
 namespace lingua {
@@ -19,6 +17,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::input;
 using testing::kN;
+using testing::resident_bytes;
 
 // y = x w, and a running sum of y in a state.
 class TorchExecutorTest : public ::testing::Test {
@@ -155,14 +154,6 @@ TEST_F(TorchExecutorTest, SaysThatThereIsNoMemoryForStates) {
 }
 
 // What this process has in memory.
-double resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  double pages = 0;
-  double resident = 0;
-  statm >> pages >> resident;
-  return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
-}
-
 TEST_F(TorchExecutorTest, StatesTakeMemoryAsTheyAreWritten) {
   const auto executor = make_torch_executor();
   executor->load(segment_, program_, weights_);
