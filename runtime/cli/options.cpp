@@ -114,9 +114,7 @@ void add_workload_options(CLI::App& app, WorkloadOptions& options) {
          [&options](const std::string& text) {
            options.prompt_lengths = parse_prompt_lengths(text);
          },
-         "lengths of seeded prompts that differ, in turn: 16,512 or 16x3,512 for three of 16 and "
-         "one "
-         "of 512")
+         "lengths of seeded prompts that differ, in turn: 16,512 or 16x3,512 (three of 16)")
       ->type_name("LENGTH[xCOUNT],...")
       ->excludes(tokens)
       ->excludes(app.get_option("--prompt-length"));

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "runtime/base/percentile.h"
 #include "runtime/device/roofline.h"
 
 namespace lingua {
@@ -46,13 +47,6 @@ std::vector<RequestMetrics> request_metrics(const EventLog& log) {
     result.push_back(request);
   }
   return result;
-}
-
-double percentile(const std::vector<double>& sorted, double share) {
-  const double place = share * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
 Spread spread_of(std::vector<double> values) {

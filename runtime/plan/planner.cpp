@@ -249,11 +249,20 @@ namespace {
 // cluster as it stands is asked too.
 PlannerResult best_result(const PlannerEntry& entry, const PlanRequest& request) {
   if (request.variants == nullptr) return entry.run(request);
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point begin = Clock::now();
   PlanRequest plain = request;
   plain.variants = nullptr;
+  plain.time_limit_s = request.time_limit_s / 2;
   PlannerResult first = entry.run(plain);
-  PlannerResult second = entry.run(request);
   const PlanCosts costs(request);
+  PlanRequest rest = request;
+  rest.time_limit_s = std::max(0.0, request.time_limit_s - Seconds(Clock::now() - begin).count());
+  PlannerResult second = first;
+  try {
+    second = entry.run(rest);
+  } catch (const InfeasibleError&) {  // out of time: the first is a plan
+  }
   const std::vector<Run> first_runs = costs.runs(first.stages);
   const std::vector<Run> second_runs = costs.runs(second.stages);
   if (first_runs.empty() || second_runs.empty()) return second;

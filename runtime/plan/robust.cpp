@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/percentile.h"
 #include "runtime/base/random.h"
 #include "runtime/base/units.h"
 #include "runtime/plan/estimate.h"
@@ -42,14 +42,9 @@ Variants perturbed(const ClusterSpec& cluster, double share, int count, std::uin
 Percentiles percentiles_of(std::vector<double> values) {
   LINGUA_CHECK(!values.empty(), "no values");
   std::sort(values.begin(), values.end());
-  const auto at = [&](double share) {
-    const double place = share * static_cast<double>(values.size() - 1);
-    const auto below = static_cast<std::size_t>(place);
-    const std::size_t above = std::min(below + 1, values.size() - 1);
-    return std::lerp(values[below], values[above], place - static_cast<double>(below));
-  };
   const double sum = std::accumulate(values.begin(), values.end(), 0.0);
-  return {at(0.05), at(0.5), at(0.95), sum / static_cast<double>(values.size())};
+  return {percentile(values, 0.05), percentile(values, 0.5), percentile(values, 0.95),
+          sum / static_cast<double>(values.size())};
 }
 
 PlanSpread spread_of(const Plan& plan, const PlanRequest& request, const Variants& variants) {

@@ -126,34 +126,38 @@ TEST(NetDevice, AWorkerHearsOfTheLossOfAWorkerItSentTo) {
   EXPECT_FALSE(next_loss(*worker, Seconds(0.3)).has_value());
 }
 
-TEST(NetDevice, APeerThatHangsMissesHeartbeatsAndIsLost) {
-  NetOptions options;
-  options.loss_timeout = Seconds(0.8);
-  NetCoordinator coordinator(options);
-  LocalProcesses processes;
-  const pid_t victim = processes.start(peer_process("phone1", coordinator.address()));
-  coordinator.wait_for({"phone1"}, [&] { processes.check(); });
-  EXPECT_FALSE(next_loss(coordinator.device(), Seconds(1.5)).has_value());
-  kill(victim, SIGSTOP);
-  EXPECT_TRUE(next_loss(coordinator.device(), Seconds(2)).has_value());
-  kill(victim, SIGCONT);
+// One peer, whose silence of 0.8 s is a loss.
+class PeerThatHangs : public ::testing::Test {
+ protected:
+  PeerThatHangs() {
+    NetOptions options;
+    options.loss_timeout = Seconds(0.8);
+    coordinator_.emplace(options);
+    victim_ = processes_.start(peer_process("phone1", coordinator_->address()));
+    coordinator_->wait_for({"phone1"}, [&] { processes_.check(); });
+  }
+
+  std::optional<NetCoordinator> coordinator_;
+  LocalProcesses processes_;
+  pid_t victim_ = -1;
+};
+
+TEST_F(PeerThatHangs, MissesHeartbeatsAndIsLost) {
+  EXPECT_FALSE(next_loss(coordinator_->device(), Seconds(1.5)).has_value());
+  kill(victim_, SIGSTOP);
+  EXPECT_TRUE(next_loss(coordinator_->device(), Seconds(2)).has_value());
+  kill(victim_, SIGCONT);
 }
 
 // Its kernel takes what fits its buffers, and confirms it.
-TEST(NetDevice, APeerThatHangsInALargeMessageIsLost) {
-  NetOptions options;
-  options.loss_timeout = Seconds(0.8);
-  NetCoordinator coordinator(options);
-  LocalProcesses processes;
-  const pid_t victim = processes.start(peer_process("phone1", coordinator.address()));
-  coordinator.wait_for({"phone1"}, [&] { processes.check(); });
-  kill(victim, SIGSTOP);
+TEST_F(PeerThatHangs, InALargeMessageIsLost) {
+  kill(victim_, SIGSTOP);
   Activations large;
   large.values = {0};
   large.tensors = {{DType::kUInt8, {64 << 20}, allocate_bytes(64 << 20)}};
-  coordinator.device().send("phone1", large);
-  EXPECT_TRUE(next_loss(coordinator.device(), Seconds(3)).has_value());
-  kill(victim, SIGCONT);
+  coordinator_->device().send("phone1", large);
+  EXPECT_TRUE(next_loss(coordinator_->device(), Seconds(3)).has_value());
+  kill(victim_, SIGCONT);
 }
 
 TEST(NetDevice, AWorkerHearsThatItsCoordinatorIsGone) {
