@@ -28,7 +28,7 @@ std::shared_ptr<std::byte> allocate_bytes(std::int64_t bytes) {
 
 Tensor make_bytes_tensor(const void* data, std::int64_t bytes) {
   auto memory = allocate_bytes(bytes);
-  std::memcpy(memory.get(), data, static_cast<std::size_t>(bytes));
+  if (bytes > 0) std::memcpy(memory.get(), data, static_cast<std::size_t>(bytes));
   return {DType::kUInt8, {bytes}, memory};
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 std::vector<std::int64_t> as_int64(const Tensor& tensor) {
   std::vector<std::int64_t> values(static_cast<std::size_t>(tensor.elements()), kNoToken);
-  if (tensor.has_data()) {
+  if (tensor.has_data() && !values.empty()) {
     std::memcpy(values.data(), tensor.data.get(), static_cast<std::size_t>(tensor.bytes()));
   }
   return values;

@@ -22,7 +22,7 @@ constexpr std::array kArguments = {
     "--cfg=network/latency-factor:1",
     "--cfg=network/weight-S:0",
     "--cfg=network/crosstraffic:no",
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(LINGUA_SANITIZED)
     "--cfg=contexts/factory:thread",
 #endif
 };

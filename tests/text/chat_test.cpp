@@ -102,7 +102,7 @@ TEST(Chat, WritesWhatTheTemplatesOfTheFamiliesWrite) {
 TEST(Chat, NeverReadsTheTextOfAMessageAsSpecialTokens) {
   for (const auto& [name, family] : families()) {
     const auto tokenizer = tokenizer_of(family.tokenizer, family.bos);
-    const auto specials = [&](const std::string& text) {
+    const auto specials = [&, &name = name](const std::string& text) {
       int count = 0;
       for (const TokenId id : chat_prompt(built_in(name), {{"user", text}}, *tokenizer)) {
         count += tokenizer->token_bytes(id).empty() ? 1 : 0;

@@ -25,7 +25,9 @@ template <class Stored>
 Tensor tensor_of(DType dtype, std::vector<std::int64_t> shape, const std::vector<Stored>& values) {
   Tensor tensor{dtype, std::move(shape), nullptr};
   const auto bytes = allocate_bytes(tensor.bytes());
-  std::memcpy(bytes.get(), values.data(), static_cast<std::size_t>(tensor.bytes()));
+  if (!values.empty()) {
+    std::memcpy(bytes.get(), values.data(), static_cast<std::size_t>(tensor.bytes()));
+  }
   tensor.data = bytes;
   return tensor;
 }
