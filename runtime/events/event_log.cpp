@@ -164,7 +164,7 @@ void EventLog::sort() {
 }
 
 std::string EventLog::to_csv() const {
-  std::string text = std::string(kHeader) + "\n";
+  std::string text = fmt::format("{}\n", kHeader);
   for (const EventRow& row : rows_) {
     fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},{}\n", csv_field(row.who),
                    csv_field(row.what), row.segment, row.request, row.step, row.start.count(),

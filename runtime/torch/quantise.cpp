@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
-#include "runtime/torch/script_model.h"
+#include "runtime/torch/weight_reader.h"
 
 namespace lingua {
 namespace {

@@ -16,6 +16,7 @@
 
 #include "runtime/model/graph.h"
 #include "runtime/torch/import.h"
+#include "runtime/torch/weight_reader.h"
 
 namespace lingua {
 
@@ -28,16 +29,6 @@ struct ForwardArgument {
   std::vector<StepFunction> dims;                   // of a kInput
   std::vector<std::int64_t> state_shape;            // of a kState: constants and kCapacity once
   StepScalar step_scalar = StepScalar::kNewTokens;  // of a kStep
-};
-
-// Reads weights without holding them. `weight` is a name of ScriptModel::weight_names.
-class WeightReader {
- public:
-  virtual ~WeightReader() = default;
-  // Bytes [offset, offset + bytes) of the weight in the dtype of the module's parameter (converted
-  // from the stored dtype where they differ).
-  virtual void read(const std::string& weight, std::int64_t offset, std::int64_t bytes,
-                    std::byte* out) = 0;
 };
 
 struct ScriptModel {

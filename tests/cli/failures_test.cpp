@@ -136,8 +136,9 @@ TEST_F(LinguaTest, NamesTheMissingLinkOrTheDeviceWithoutAny) {
                            const std::vector<std::string>& words) {
     std::string yaml = "devices:\n";
     for (const char name : devices) {
-      yaml += std::string("  - {name: ") + name +
-              ", compute: 20 GFLOP/s, memory_bandwidth: 10 GB/s, memory: 8 GB}\n";
+      yaml += "  - {name: ";
+      yaml += name;
+      yaml += ", compute: 20 GFLOP/s, memory_bandwidth: 10 GB/s, memory: 8 GB}\n";
     }
     write("links.yaml", yaml + "links:\n  between:\n" + between);
     for (const char* verb : {"plan", "simulate"}) {
