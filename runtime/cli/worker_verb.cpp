@@ -80,7 +80,9 @@ void add_worker(CLI::App& app) {
   verb->add_option("--coordinator", options->coordinator, "its address: tcp://HOST:PORT")
       ->required()
       ->check(CLI::Validator(coordinator_address_problem, "", "address"));
-  verb->add_option("--name", options->name, "this device's name in the cluster")->required();
+  verb->add_option("--name", options->name, "this device's name in the cluster")
+      ->required()
+      ->check(CLI::Validator(device_name_problem, "", "name"));
   verb->add_option("--listen", options->listen,
                    "address for other workers: tcp://INTERFACE:PORT, * for any")
       ->capture_default_str()

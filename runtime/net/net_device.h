@@ -28,6 +28,8 @@ namespace lingua {
 // is.
 std::string coordinator_address_problem(const std::string& text);
 std::string listen_address_problem(const std::string& text);
+// The same of a name that a worker would have.
+std::string device_name_problem(const std::string& name);
 
 struct NetOptions {
   // Own inbox. "tcp://*:*" listens on all interfaces and any free port.

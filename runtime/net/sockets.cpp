@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "runtime/base/errors.h"
+#include "runtime/net/net_device.h"
 #include "runtime/net/zmq_frames.h"
 
 namespace lingua::internal {
@@ -110,12 +111,21 @@ void wait_readable(std::vector<zmq::pollitem_t>& items, Clock::time_point deadli
 zmq::pollitem_t poll_item(zmq::socket_t& socket) { return {socket.handle(), 0, ZMQ_POLLIN, 0}; }
 
 void check_device_name(const DeviceName& name) {
-  constexpr std::size_t kLongest = 200;
-  if (name.empty() || name.size() > kLongest || name == kCoordinator || one_line(name) != name) {
-    throw WorldError(fmt::format(
-        "'{}' cannot be the name of a device: 1 to {} printable characters, not '{}', are accepted",
-        one_line(name), kLongest, kCoordinator));
-  }
+  const std::string problem = device_name_problem(name);
+  if (!problem.empty()) throw WorldError(problem);
 }
 
 }  // namespace lingua::internal
+
+namespace lingua {
+
+std::string device_name_problem(const std::string& name) {
+  constexpr std::size_t kLongest = 200;
+  if (!name.empty() && name.size() <= kLongest && name != kCoordinator && one_line(name) == name)
+    return "";
+  return fmt::format(
+      "'{}' cannot be the name of a device; write 1 to {} printable characters, not '{}'",
+      one_line(name), kLongest, kCoordinator);
+}
+
+}  // namespace lingua

@@ -23,6 +23,14 @@ TEST_F(LinguaTest, RefusesAddressesThatAreNone) {
       {"--listen", "'5555' is no address"});
 }
 
+TEST_F(LinguaTest, RefusesNamesThatNoDeviceCanHave) {
+  for (const std::string& name : {std::string("coordinator"), std::string(201, 'x'),
+                                  std::string("two\nlines"), std::string()}) {
+    expect_refused(lingua({"worker", "--coordinator", "tcp://127.0.0.1:1", "--name", name}), 2,
+                   {"--name", "printable characters, not 'coordinator'"});
+  }
+}
+
 TEST_F(LinguaTest, RefusesWhatTheCommandLineGetsWrong) {
   expect_refused(lingua({}), 2, {});
   expect_refused(lingua({"fly"}), 2, {"fly", "simulate"});

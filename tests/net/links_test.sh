@@ -10,7 +10,7 @@ set -uo pipefail
 readonly peer=$1 selection=$2
 readonly machines=(c w1 w2 w3) # the coordinator and its workers
 readonly links=("c w1" "c w2" "c w3" "w1 w2" "w2 w3" "w3 w1")
-readonly lanes=4 # clusters at once: each waits most of the time
+readonly lanes=$([[ $selection == few ]] && echo 4 || echo 12) # clusters at once: each waits most of the time
 loss=1           # seconds without a byte
 tag=
 folder=
