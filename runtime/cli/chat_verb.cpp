@@ -185,13 +185,15 @@ void show_result(const Options& options, const Study& study, const Conversation&
 }
 
 void run(const Options& options) {
+  const ClusterSpec cluster = real_cluster(options.real, options.study.plan.cluster);
+  check_plan_options(options.study, cluster);
   Study study = open_study(options);
   const std::optional<ChatForm> form =
       open_chat_form(options.study.text, options.study.model.model);
   study.stop_tokens = stop_tokens_of(options.study.model.model, study);
   add_stops(options.study.text, form, study);
   const std::int64_t context = context_of(options, study);
-  study.cluster = real_cluster(options.real, options.study.plan.cluster);
+  study.cluster = cluster;
   study.workload.max_tokens = options.study.workload.max_tokens;
   study.workload.prompt_tokens = context - study.workload.max_tokens;
   study.workload.kv_cache = study.model.kv_cache;

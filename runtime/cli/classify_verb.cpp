@@ -225,13 +225,15 @@ void run(const Options& options) {
   if (table.rows() == 0) {
     throw InputError(fmt::format("{}: has no rows below the column names", options.file));
   }
+  const ClusterSpec cluster = real_cluster(options.real, options.study.plan.cluster);
+  check_plan_options(options.study, cluster);
   Study study = open_study(options);
   read_rows(options, table, study);
   std::vector<json> expected;
   for (std::size_t r = 0; table.has_column(options.label_column) && r < table.rows(); ++r) {
     expected.push_back(ExpectedCell(options, table, r, study.model).read());
   }
-  study.cluster = real_cluster(options.real, options.study.plan.cluster);
+  study.cluster = cluster;
   study.workload = workload_by(options.study.workload, study);
   plan_study(options.study, study);
   CoordinatorJob job;

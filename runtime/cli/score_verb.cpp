@@ -111,6 +111,8 @@ void run(Options options) {
   const std::string& model = options.study.model.model;
   const std::string text = read_file(options.file);
   check_utf8(text, options.file);
+  const ClusterSpec cluster = real_cluster(options.real, options.study.plan.cluster);
+  check_plan_options(options.study, cluster);
   Study study = open_study(options, model);
   const std::vector<TokenId> ids = study.tokenizer->encode(text, false, false);
   const std::vector<Window> windows = windows_of(ids, beginning(*study.tokenizer), options.context);
@@ -118,7 +120,7 @@ void run(Options options) {
     throw InputError(
         fmt::format("{}: has {} tokens; there is nothing to predict", options.file, ids.size()));
   }
-  study.cluster = real_cluster(options.real, options.study.plan.cluster);
+  study.cluster = cluster;
   study.workload.prompt_tokens = static_cast<std::int64_t>(windows.front().tokens.size());
   study.workload.max_tokens = 0;
   study.workload.kv_cache = false;

@@ -268,6 +268,15 @@ void partition_study(const ModelOptions& options, const PartitionFlags& flags, S
   }
 }
 
+void check_plan_options(const StudyOptions& options, const ClusterSpec& cluster) {
+  check_rules(options.plan.rules, cluster);
+  parse_objective(options.plan.objective);
+  if (!options.plan.battery_floor.empty())
+    parse_share("--battery-floor", options.plan.battery_floor);
+  secondary_options(options.plan, cluster);
+  variants_of(options, cluster);
+}
+
 void plan_study(const StudyOptions& options, Study& study) {
   const auto secondary = secondary_options(options.plan, study.cluster);
   study.segmentation = partition_by(study.model.graph, options.partition, study.workload);
@@ -317,6 +326,7 @@ PlanRequest plan_request(const StudyOptions& options, const Study& study) {
 }
 
 Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster) {
+  check_plan_options(options, cluster);
   Study study = open_model(options.model, options.model.no_kv_cache ? Head::kAll : Head::kLast);
   study.cluster = cluster;
   read_prompts(options.text, options.workload, options.model.model, study);

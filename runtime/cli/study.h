@@ -83,6 +83,8 @@ std::optional<Variants> variants_of(const StudyOptions& options, const ClusterSp
 PlanRequest plan_request(const StudyOptions& options, const Study& study);
 // Cuts, and takes the segments of --int8, which must not be "fit".
 void partition_study(const ModelOptions& options, const PartitionFlags& flags, Study& study);
+// What is asked of the plan, as far as options and cluster tell: before a model is read. Errors: UsageError.
+void check_plan_options(const StudyOptions& options, const ClusterSpec& cluster);
 // Cuts, plans and checks, for the study's workload on its cluster.
 void plan_study(const StudyOptions& options, Study& study);
 

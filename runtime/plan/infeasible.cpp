@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/base/errors.h"
@@ -11,6 +13,11 @@ namespace {
 
 std::string bytes(double value) { return format_quantity(value, Unit::kBytes); }
 
+// Beside each other: they must not read the same.
+std::pair<std::string, std::string> apart(double need, double has) {
+  return format_apart(need, has, Unit::kBytes);
+}
+
 }  // namespace
 
 void PlanCosts::explain_single() const {
@@ -22,10 +29,10 @@ void PlanCosts::explain_single() const {
     RunMemory memory(request_->workload);
     memory.run(segment);
     if (memory.total_bytes() <= largest->memory_bytes) continue;
+    const auto [need, has] = apart(memory.total_bytes(), largest->memory_bytes);
     throw InfeasibleError(
         fmt::format("no plan fits: segment {} ('{}') needs {} ({}); the largest device '{}' has {}",
-                    segment.id, segment.name, bytes(memory.total_bytes()), memory.to_string(),
-                    largest->name, bytes(largest->memory_bytes)));
+                    segment.id, segment.name, need, memory.to_string(), largest->name, has));
   }
 }
 
@@ -34,11 +41,11 @@ void PlanCosts::explain_header() const {
   const DeviceSpec& header = request_->cluster->devices[header_];
   const RunMemory memory = memory_of(0, 0);
   if (memory.total_bytes() <= header.memory_bytes) return;
-  throw InfeasibleError(
-      fmt::format("no plan fits: segment 0 ('{}') needs {} ({}) on the header '{}', which has {}; "
-                  "choose another header",
-                  request_->segmentation->segments[0].name, bytes(memory.total_bytes()),
-                  memory.to_string(), header.name, bytes(header.memory_bytes)));
+  const auto [need, has] = apart(memory.total_bytes(), header.memory_bytes);
+  throw InfeasibleError(fmt::format(
+      "no plan fits: segment 0 ('{}') needs {} ({}) on the header '{}', which has {}; "
+      "choose another header",
+      request_->segmentation->segments[0].name, need, memory.to_string(), header.name, has));
 }
 
 void PlanCosts::explain_total() const {
@@ -46,9 +53,10 @@ void PlanCosts::explain_total() const {
   double total = 0;
   for (const DeviceSpec& device : request_->cluster->devices) total += device.memory_bytes;
   if (memory.total_bytes() <= total) return;
+  const auto [need, has] = apart(memory.total_bytes(), total);
   throw InfeasibleError(
-      fmt::format("no plan fits: the model needs {} ({}); the {} devices together have {}",
-                  bytes(memory.total_bytes()), memory.to_string(), devices_, bytes(total)));
+      fmt::format("no plan fits: the model needs {} ({}); the {} devices together have {}", need,
+                  memory.to_string(), devices_, has));
 }
 
 // What the first and the last segment both use: two devices hold it twice.
@@ -100,11 +108,12 @@ void PlanCosts::explain_tied() const {
   }
   const double need = memory(0, last) + tied;
   if (need > total) {
+    const auto [needed, has] = apart(need, total);
     throw InfeasibleError(
         fmt::format("no plan fits: the model needs {}, of which {} twice, as the first and the "
                     "last segment share "
                     "them; the {} devices together have {}; {}",
-                    bytes(need), bytes(tied), devices_, bytes(total), advice_for_tied()));
+                    needed, bytes(tied), devices_, has, advice_for_tied()));
   }
 }
 
@@ -113,11 +122,12 @@ void PlanCosts::explain_rules() const {
     const RunMemory need = memory_of(first, last);
     if (need.total_bytes() <= device.memory_bytes) return;
     const bool keeps_last = first == 0 && kept_ > 0;
+    const auto [needed, has] = apart(need.total_bytes(), device.memory_bytes);
     throw InfeasibleError(fmt::format(
         "no plan fits: the {} '{}' must run segments {} to {}{}, which need {} ({}); it has {}",
         role, device.name, first, last,
-        keeps_last ? fmt::format(" and {} to {}", segments_, segments_ + kept_ - 1) : "",
-        bytes(need.total_bytes()), need.to_string(), bytes(device.memory_bytes)));
+        keeps_last ? fmt::format(" and {} to {}", segments_, segments_ + kept_ - 1) : "", needed,
+        need.to_string(), has));
   };
   if ((rules_.header_keeps > 1 || kept_ > 0) && header_ >= 0) {
     check(request_->cluster->devices[header_], "header", 0,

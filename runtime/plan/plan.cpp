@@ -24,8 +24,6 @@ std::string name_of(const Segment& segment) {
   return fmt::format("segment {} ('{}')", segment.id, segment.name);
 }
 
-std::string bytes_text(double bytes) { return format_quantity(bytes, Unit::kBytes); }
-
 bool runs(const Plan& plan, const DeviceName& device, SegmentId id) {
   return std::any_of(plan.stages.begin(), plan.stages.end(), [&](const Stage& stage) {
     return stage.device == device && id >= stage.first_segment && id <= stage.last_segment;
@@ -71,9 +69,9 @@ void check_memory(const Plan& plan, const Segmentation& segmentation, const Devi
                             stage.last_segment);
   }
   if (memory.total_bytes() > device.memory_bytes) {
+    const auto [need, has] = format_apart(memory.total_bytes(), device.memory_bytes, Unit::kBytes);
     throw InputError(fmt::format("plan: device '{}' needs {} for segments {} ({}); it has {}",
-                                 device.name, bytes_text(memory.total_bytes()), segments,
-                                 memory.to_string(), bytes_text(device.memory_bytes)));
+                                 device.name, need, segments, memory.to_string(), has));
   }
 }
 

@@ -70,26 +70,8 @@ void check_power(const PlanRequest& request) {
   }
 }
 
-void check_rules(const PlanRequest& request) {
-  const ClusterSpec& cluster = *request.cluster;
-  const PlanRules& rules = request.rules;
-  const auto check_known = [&](const DeviceName& name, const char* what) {
-    if (name.empty() || cluster.index_of(name) >= 0) return;
-    throw UsageError(fmt::format("{} '{}' is no device of cluster '{}'; write one of {}", what,
-                                 name, cluster.name, cluster.names()));
-  };
-  const auto check_pinned = [&](const DeviceName& name, const char* role) {
-    if (std::count(rules.excluded.begin(), rules.excluded.end(), name) == 0) return;
-    throw UsageError(
-        fmt::format("device '{}' is to be {} and excluded; write one of the two", name, role));
-  };
-  for (const DeviceName& name : rules.excluded) check_known(name, "excluded device");
-  check_known(rules.header, "header");
-  check_known(rules.tailer, "tailer");
-  check_pinned(rules.header, "header");
-  check_pinned(rules.tailer, "tailer");
-  if (rules.header.empty()) check_pinned(cluster.header, "header (by the cluster file)");
-  const auto segments = static_cast<int>(request.segmentation->segments.size());
+// What rules must know of the segments.
+void check_kept(const PlanRules& rules, int segments) {
   if (rules.header_keeps < 1 || rules.header_keeps > segments) {
     throw UsageError(
         fmt::format("the header is to keep {} segments; the model has {}; write 1 to {}",
@@ -99,14 +81,6 @@ void check_rules(const PlanRequest& request) {
     throw UsageError(
         fmt::format("the header is to keep the last {} segments; the model has {}; write 0 to {}",
                     rules.header_keeps_last, segments, segments - 1));
-  }
-  const DeviceName& header = rules.header.empty() ? cluster.header : rules.header;
-  if (rules.header_keeps_last > 0 && !rules.tailer.empty() && !header.empty() &&
-      rules.tailer != header) {
-    throw UsageError(
-        fmt::format("the header '{}' is to keep the last segments and '{}' is to be tailer; write "
-                    "one of the two",
-                    header, rules.tailer));
   }
 }
 
@@ -118,7 +92,6 @@ ClusterSpec ruled_cluster(const PlanRequest& request) {
   std::erase_if(cluster.devices, [&](const DeviceSpec& device) {
     return std::count(rules.excluded.begin(), rules.excluded.end(), device.name) > 0;
   });
-  if (cluster.devices.empty()) throw UsageError("every device is excluded; leave one at least");
   if (!rules.header.empty()) cluster.header = rules.header;
   return cluster;
 }
@@ -133,6 +106,39 @@ const PlannerEntry& find_planner(const std::string& name) {
 }
 
 }  // namespace
+
+void check_rules(const PlanRules& rules, const ClusterSpec& cluster) {
+  const auto check_known = [&](const DeviceName& name, const char* what) {
+    if (name.empty() || cluster.index_of(name) >= 0) return;
+    throw UsageError(fmt::format("{} '{}' is no device of cluster '{}'; write one of {}", what,
+                                 name, cluster.name, cluster.names()));
+  };
+  const auto excluded = [&](const DeviceName& name) {
+    return std::count(rules.excluded.begin(), rules.excluded.end(), name) > 0;
+  };
+  const auto check_pinned = [&](const DeviceName& name, const char* role) {
+    if (!excluded(name)) return;
+    throw UsageError(
+        fmt::format("device '{}' is to be {} and excluded; write one of the two", name, role));
+  };
+  for (const DeviceName& name : rules.excluded) check_known(name, "excluded device");
+  check_known(rules.header, "header");
+  check_known(rules.tailer, "tailer");
+  check_pinned(rules.header, "header");
+  check_pinned(rules.tailer, "tailer");
+  if (rules.header.empty()) check_pinned(cluster.header, "header (by the cluster file)");
+  if (std::all_of(cluster.devices.begin(), cluster.devices.end(),
+                  [&](const DeviceSpec& device) { return excluded(device.name); }))
+    throw UsageError("every device is excluded; leave one at least");
+  const DeviceName& header = rules.header.empty() ? cluster.header : rules.header;
+  if (rules.header_keeps_last > 0 && !rules.tailer.empty() && !header.empty() &&
+      rules.tailer != header) {
+    throw UsageError(
+        fmt::format("the header '{}' is to keep the last segments and '{}' is to be tailer; write "
+                    "one of the two",
+                    header, rules.tailer));
+  }
+}
 
 const std::vector<PlannerEntry>& planners() {
   static const std::vector<PlannerEntry> entries = {
@@ -276,7 +282,8 @@ PlannerResult best_result(const PlannerEntry& entry, const PlanRequest& request)
 Plan make_plan(const std::string& planner, const PlanRequest& asked) {
   const PlannerEntry& entry = find_planner(planner);
   check_request(asked);
-  check_rules(asked);
+  check_rules(asked.rules, *asked.cluster);
+  check_kept(asked.rules, static_cast<int>(asked.segmentation->segments.size()));
   check_power(asked);
   PlanRequest request = asked;
   request.rules = resolved_rules(asked);

@@ -49,6 +49,10 @@ struct PlanRequest {
   const Variants* variants = nullptr;
 };
 
+// Whether the devices that rules name are there and the rules agree: what make_plan checks first, and what
+// can be known before there is a model. Errors: UsageError.
+void check_rules(const PlanRules& rules, const ClusterSpec& cluster);
+
 // The rules of a request as they are kept: a header that is the tailer too keeps the last segments, one
 // at least, and then `tailer` is empty; if it keeps any, it keeps all first ones that are given a token.
 PlanRules resolved_rules(const PlanRequest& request);

@@ -5,22 +5,19 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <optional>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
 #include "runtime/checkpoint/gguf.h"
 #include "runtime/checkpoint/json.h"
 #include "runtime/text/json_field.h"
+#include "runtime/text/tokenizer_settings.h"
 
 namespace lingua {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-constexpr const char* kTokens[] = {"bos_token", "eos_token", "unk_token", "sep_token",
-                                   "pad_token", "cls_token", "mask_token"};
 
 json read_object(const fs::path& path) {
   if (!fs::exists(path)) return json::object();
@@ -29,65 +26,15 @@ json read_object(const fs::path& path) {
   return value;
 }
 
-// "<s>", or {"content": "<s>", ...}; nothing where it is missing or empty, as in transformers.
-std::optional<std::string> token_text(const JsonField& field) {
-  if (!field.exists() || field.value() == false) return std::nullopt;
-  std::string text = field.value().is_object() ? field["content"].text() : field.text();
-  if (text.empty()) return std::nullopt;
-  return text;
-}
-
-// What transformers' tokenizer classes say where the files do not.
-const std::map<std::string, std::map<std::string, std::string>>& class_tokens() {
-  static const std::map<std::string, std::string> kLlama = {
-      {"bos_token", "<s>"}, {"eos_token", "</s>"}, {"unk_token", "<unk>"}};
-  static const std::map<std::string, std::string> kGemma = {{"bos_token", "<bos>"},
-                                                            {"eos_token", "<eos>"},
-                                                            {"unk_token", "<unk>"},
-                                                            {"pad_token", "<pad>"}};
-  static const std::map<std::string, std::string> kQwen = {{"eos_token", "<|endoftext|>"},
-                                                           {"unk_token", "<|endoftext|>"},
-                                                           {"pad_token", "<|endoftext|>"}};
-  static const std::map<std::string, std::string> kGpt2 = {{"bos_token", "<|endoftext|>"},
-                                                           {"eos_token", "<|endoftext|>"},
-                                                           {"unk_token", "<|endoftext|>"}};
-  static const std::map<std::string, std::string> kCohere = {{"bos_token", "<BOS_TOKEN>"},
-                                                             {"eos_token", "<|END_OF_TURN_TOKEN|>"},
-                                                             {"unk_token", "<UNK>"},
-                                                             {"pad_token", "<PAD>"}};
-  static const std::map<std::string, std::map<std::string, std::string>> kClasses = {
-      {"LlamaTokenizer", kLlama}, {"GemmaTokenizer", kGemma},   {"Qwen2Tokenizer", kQwen},
-      {"GPT2Tokenizer", kGpt2},   {"CohereTokenizer", kCohere},
-  };
-  return kClasses;
-}
-
-jinja::Entries folder_tokens(const fs::path& folder, const JsonField& config) {
-  const json map_file = read_object(folder / "special_tokens_map.json");
-  const JsonField map(map_file, (folder / "special_tokens_map.json").string() + ": ");
-  std::string kind = config["tokenizer_class"].text("");
-  if (kind.ends_with("Fast")) kind.resize(kind.size() - 4);
-  const auto known = class_tokens().find(kind);
+jinja::Entries folder_tokens(const fs::path& folder) {
+  const TokenizerSettings settings = read_tokenizer_settings(folder);
   jinja::Entries tokens;
-  for (const char* name : kTokens) {
-    std::optional<std::string> text = token_text(config[name]);
-    const bool said = config.value().contains(name);
-    if (!text && !said) text = token_text(map[name]);
-    if (!text && !said && known != class_tokens().end() && known->second.contains(name)) {
-      text = known->second.at(name);
-    }
-    if (text) tokens.emplace_back(jinja::Value(name), jinja::Value(*text));
-  }
-  JsonField more = config["additional_special_tokens"];
-  if (!more.exists()) more = map["additional_special_tokens"];
-  if (more.exists()) {
-    jinja::List all;
-    for (const JsonField& one : more.items()) {
-      if (const auto text = token_text(one)) all.emplace_back(*text);
-    }
-    if (!all.empty()) {
-      tokens.emplace_back("additional_special_tokens", jinja::Value::list(std::move(all)));
-    }
+  for (const auto& [role, text] : settings.roles)
+    tokens.emplace_back(jinja::Value(role), jinja::Value(text));
+  if (!settings.additional.empty()) {
+    tokens.emplace_back(
+        "additional_special_tokens",
+        jinja::Value::list({settings.additional.begin(), settings.additional.end()}));
   }
   return tokens;
 }
@@ -221,7 +168,7 @@ std::shared_ptr<const OwnTemplate> load_own_template(const std::string& model,
   const JsonField config(file, config_path(model).string() + ": ");
   const Sources sources = sources_in_folder(model, config);
   const Source& source = chosen(model, sources, name);
-  return std::make_shared<const OwnTemplate>(made(source, folder_tokens(model, config)));
+  return std::make_shared<const OwnTemplate>(made(source, folder_tokens(model)));
 }
 
 std::vector<std::string> own_template_names(const std::string& model) {

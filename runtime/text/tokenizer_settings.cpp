@@ -88,8 +88,10 @@ class NamedTokens {
     if (root[kAdditional].exists()) read_list(root[kAdditional], additional_);
     const JsonField extra = root["extra_special_tokens"];
     if (extra.value().is_object()) {
-      for (const auto& [role, value] : extra.value().items())
+      for (const auto& [role, value] : extra.value().items()) {
         extra_.push_back(read_named(extra[role]));
+        extra_roles_[role] = extra_.back().token.content;
+      }
     } else if (extra.exists()) {
       read_list(extra, extra_);
     }
@@ -105,6 +107,22 @@ class NamedTokens {
     const auto found = roles_.find(role);
     if (found == roles_.end() || found->second.empty()) return std::nullopt;
     return found->second.front().token.content;
+  }
+
+  std::map<std::string, std::string> texts() const {
+    std::map<std::string, std::string> texts = extra_roles_;
+    for (const char* role : kRoles)
+      if (const auto said = text(role)) texts[role] = *said;
+    std::erase_if(texts, [](const auto& role) { return role.second.empty(); });
+    return texts;
+  }
+  std::vector<std::string> additional() const {
+    std::vector<std::string> texts;
+    for (const NamedToken& named : additional_) {
+      const std::string& text = named.token.content;
+      if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
+    }
+    return texts;
   }
 
   // Each text once.
@@ -141,6 +159,7 @@ class NamedTokens {
   std::map<std::string, std::vector<NamedToken>> roles_;
   std::vector<NamedToken> additional_;
   std::vector<NamedToken> extra_;
+  std::map<std::string, std::string> extra_roles_;
 };
 
 std::vector<AddedToken> read_added_decoder(const JsonField& field) {
@@ -201,6 +220,8 @@ void read_tokenizer_config(const fs::path& folder, const JsonField& model,
   settings.named = named.all();
   settings.bos = named.text("bos_token");
   settings.eos = named.text("eos_token");
+  settings.roles = named.texts();
+  settings.additional = named.additional();
 
   settings.add_bos = read_flag(root, "add_bos_token", std::nullopt);
   settings.add_eos = read_flag(root, "add_eos_token", std::nullopt);

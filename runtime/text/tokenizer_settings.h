@@ -6,6 +6,7 @@
 // PreTrainedTokenizerFast.__init__ (what is added to the tokenizer's own tokens).
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,9 +28,11 @@ struct TokenizerSettings {
   TokenizerClass tokenizer_class;
   std::optional<std::string> bos;
   std::optional<std::string> eos;
-  std::vector<NamedToken> named;  // in the order in which they are added
-  std::vector<AddedToken> added;  // by id
-  bool added_is_all = false;      // of what was added: no older file says more
+  std::map<std::string, std::string> roles;  // "bos_token" to "<s>"; a model's own roles too
+  std::vector<std::string> additional;       // additional_special_tokens
+  std::vector<NamedToken> named;             // in the order in which they are added
+  std::vector<AddedToken> added;             // by id
+  bool added_is_all = false;                 // of what was added: no older file says more
 
   std::optional<bool> add_bos;
   std::optional<bool> add_eos;

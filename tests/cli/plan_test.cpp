@@ -39,6 +39,19 @@ TEST_F(PlanVerb, PlansForEachGoal) {
             "latency=1,energy=0.5");
 }
 
+// Where a model may be cut does not depend on how many tokens are asked for.
+TEST_F(PlanVerb, CutsTheSameForOneTokenAsForMore) {
+  const auto segments = [](const char* tokens) {
+    const Outcome outcome =
+        lingua({"plan", "bloom-3b", "--cluster",
+                std::string(LINGUA_SOURCE) + "/platforms/eight-phones.yaml", "--objective", "ttft",
+                "--prompt-length", "256", "--max-tokens", tokens, "--json"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return outcome.json()["segmentation"]["digest"];
+  };
+  EXPECT_EQ(segments("1"), segments("2"));
+}
+
 TEST_F(PlanVerb, FindsAndDrawsTheFrontBetweenGoals) {
   const std::string picture = folder_.file("front.svg");
   const Outcome outcome = plan({"--pareto", "--objective", "latency,throughput", "--in-flight", "3",

@@ -30,6 +30,9 @@ TEST_F(Start, LoadsLibTorchOnlyWhereAVerbNeedsIt) {
       {"fly"},
       {"plan", "bloom-560m", "--cluster", kThreePhones, "--requests", "0"},
       {"plan", "bloom-560m", "--cluster", "/nonexistent.yaml"},
+      {"plan", "bloom-560m", "--cluster", kThreePhones, "--header", "nobody"},
+      {"chat", "bloom-560m", "--cluster", kThreePhones, "--exclude", "nobody"},
+      {"run", "bloom-560m", "--cluster", kThreePhones, "--objective", "beauty"},
       {"model", "random", "bloom:hidden=16,layers=1,heads=2,vocabulary=8", "-o", folder_.file("m")},
       {"tokenize", "--model", folder_.file("m"), "--text", "Hello"},
   };

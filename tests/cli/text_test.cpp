@@ -9,6 +9,7 @@ namespace lingua::testing {
 namespace {
 
 using nlohmann::json;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 // Text, tokens and end of each request.
@@ -63,6 +64,18 @@ class TextRun : public TextTest {
 
   TextModel model_ = text_model("generation/tinyllama");
 };
+
+// transformers: "Some weights of the model checkpoint ... were not used".
+TEST_F(TextRun, NamesTheTensorsThatTheConfigLeavesOut) {
+  change_config(model_.folder, {{"num_hidden_layers", 3}});
+  const Arguments job = {"--model", model_.folder, "--prompt-tokens", "3,4", "--max-tokens", "1"};
+  for (const Arguments& verb : {Arguments{"inspect", model_.folder}, kReference + job,
+                                kEmulated + job, run_on("2") + job}) {
+    const Outcome outcome = lingua(verb);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr("note: "), HasSubstr("model.layers.3."))) << verb[0];
+  }
+}
 
 TEST_F(TextRun, DrawsTheSameTokensInEveryWorldForOneSeed) {
   const auto drawn = [&](const Arguments& world, const std::string& seed) {

@@ -9,6 +9,7 @@
 #include "runtime/plan/estimate.h"
 #include "runtime/plan/run_memory.h"
 #include "tests/plan/hand_model.h"
+#include "tests/plan/problem.h"
 
 namespace lingua {
 namespace {
@@ -89,6 +90,18 @@ TEST(TransfersOf, BringsModelOutputsToTheTailer) {
 
 TEST(CheckPlan, AcceptsAPlanThatKeepsEveryRule) {
   EXPECT_NO_THROW(check_plan(hand_plan(), hand_model(), hand_cluster(), hand_workload()));
+}
+
+TEST(CheckPlan, TellsWhatADeviceNeedsFromWhatItHasByTheByte) {
+  const Segmentation model = hand_model();
+  RunMemory memory(hand_workload());
+  memory.run(model.segments[1]);
+  ClusterSpec cluster = hand_cluster();
+  cluster.devices[1].memory_bytes = memory.total_bytes();
+  EXPECT_NO_THROW(check_plan(hand_plan(), model, cluster, hand_workload()));
+  cluster.devices[1].memory_bytes -= 1;
+  testing::expect_apart(
+      error_of([&] { check_plan(hand_plan(), model, cluster, hand_workload()); }));
 }
 
 TEST(CheckSegmentation, RefusesAPlanForOtherCutsOfTheSameCount) {

@@ -9,6 +9,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/plan/estimate.h"
+#include "runtime/plan/run_memory.h"
 #include "tests/plan/problem.h"
 #include "tests/plan/random_instance.h"
 
@@ -60,6 +61,35 @@ TEST_P(ProvingPlanner, SaysWhenOnlyWholeSegmentsStandInTheWay) {
   problem.cluster.devices.pop_back();
   for (DeviceSpec& device : problem.cluster.devices) device.memory_bytes = 60'000;
   EXPECT_THAT(why_infeasible(GetParam(), problem), HasSubstr("no order of runs of whole segments"));
+}
+
+TEST(Infeasible, TellsWhatIsNeededFromWhatThereIsByTheByte) {
+  const Problem problem;
+  const auto needed = [&](SegmentId first, SegmentId last) {
+    RunMemory memory(problem.workload);
+    for (SegmentId id = first; id <= last; ++id) memory.run(problem.segmentation.segments[id]);
+    return memory.total_bytes();
+  };
+  constexpr double kPlenty = 1e9;
+  const auto why = [&](double first, double others, const PlanRules& rules) {
+    Problem short_of_one = problem;
+    short_of_one.cluster.header = "A";
+    for (DeviceSpec& device : short_of_one.cluster.devices) device.memory_bytes = others;
+    short_of_one.cluster.devices[0].memory_bytes = first;
+    PlanRequest request = short_of_one.request();
+    request.rules = rules;
+    try {
+      make_plan("dp", request);
+    } catch (const InfeasibleError& error) {
+      return std::string(error.what());
+    }
+    return std::string("it has a plan");
+  };
+  testing::expect_apart(why(needed(0, 0) - 1, kPlenty, {}));
+  testing::expect_apart(why(needed(0, 1) - 1, kPlenty, {.header_keeps = 2}));
+  const double largest = std::max({needed(0, 0), needed(1, 1), needed(2, 2)});
+  testing::expect_apart(why(largest - 1, largest - 1, {}));
+  testing::expect_apart(why(needed(0, 2) - 1, kPlenty, {.excluded = {"B", "C"}}));
 }
 
 // 2 MB are tied. A holds both ends (2.06 MB) and not all (2.07 MB), the others the middle.

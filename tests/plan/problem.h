@@ -2,7 +2,9 @@
 // A hand-made planning problem that a test changes, and a plan's stages as short text.
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -33,6 +35,14 @@ inline std::string why_infeasible(const std::string& planner, const Problem& pro
     return error.what();
   }
   return "it has a plan";
+}
+
+// What a refusal says is needed and what there is, when one byte is missing: two texts that differ.
+inline void expect_apart(const std::string& said) {
+  static const std::regex kBoth("needs? ([0-9.]+ .?B)\\b.*(?:has|have) ([0-9.]+ .?B)");
+  std::smatch found;
+  ASSERT_TRUE(std::regex_search(said, found, kBoth)) << said;
+  EXPECT_NE(found[1], found[2]) << said;
 }
 
 // "A 0-2"

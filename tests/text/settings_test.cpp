@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "runtime/base/errors.h"
+#include "runtime/text/chat.h"
 #include "runtime/text/text_stream.h"
 #include "runtime/text/tokenizer.h"
 #include "tests/text/golden.h"
@@ -76,6 +77,29 @@ TEST(FilesBesideATokenizer, MeanWhatTheyMeanToTransformers) {
       EXPECT_EQ(tokenizer->decode(given, true), answer["kept"].get<std::string>());
     }
   }
+}
+
+// Each token that a chat template may write is the one that transformers has, and its text is encoded the
+// same.
+TEST(FilesBesideATokenizer, MeanTheSameToAChatTemplate) {
+  const json golden = golden::read("settings.json");
+  int with_prompts = 0;
+  for (const json& entry : golden["cases"]) {
+    if (entry["chat"].is_null()) continue;
+    SCOPED_TRACE(entry["name"].get<std::string>());
+    const TemporaryFolder folder;
+    write_folder(entry, folder.path());
+    golden::write(folder.path() / "chat_template.jinja", golden["template"].get<std::string>());
+    const std::string model = folder.path().string();
+    const auto tokenizer = load_tokenizer(model);
+    const ChatForm form = chat_form("auto", model, {});
+    const std::vector<TokenId> ids =
+        chat_prompt(form, {{"user", golden["message"].get<std::string>()}}, *tokenizer);
+    EXPECT_EQ(json(ids), entry["chat"]["ids"])
+        << tokenizer->decode(ids, true) << "\ninstead of " << entry["chat"]["text"];
+    ++with_prompts;
+  }
+  EXPECT_GT(with_prompts, 180);
 }
 
 // A text that comes token by token is cleaned up as the whole is.

@@ -148,6 +148,12 @@ CHANGES = {
     "twice": (["added_tokens", 3, "content"], "<|im_end|>"),
 }
 
+# Each token that a chat template may write, and a message.
+ROLES = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token", "image_token"]
+TEMPLATE = ("".join(f"{{{{ {role} }}}}|{{{{ {role} is defined }}}}|" for role in ROLES) +
+            "{{ additional_special_tokens }}|{{ messages[0].content }}")
+MESSAGE = " a <tool_call>b<x>"
+
 TEXTS = ["Hello world", " a  <tool_call> b<x> <y>c<z>", "the lathe, the <|im_end|>  b<|im_end|>x",
          "Of lOf <s>a</s> <pad>é", "<a> <b> <img> <new>\n<|endoftext|> q", "x . y , don 't  ' s it ?",
          "<start_of_turn>u\n\n\n  z<end_of_turn> ▁<PRE> k", ""]
@@ -196,28 +202,34 @@ def result(base, pieces, files):
             write_pieces(pieces, folder / "tokenizer.model")
         for file, content in files.items():
             (folder / file).write_text(json.dumps(content))
+        (folder / "chat_template.jinja").write_text(TEMPLATE)
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder)
         except ValueError:
-            return None
+            return None, None
         found = []
         for text in TEXTS:
             ids = tokenizer(text)["input_ids"]
             found.append({"ids": ids, "text": tokenizer.decode(ids, skip_special_tokens=True),
                           "kept": tokenizer.decode(ids)})
-        return found
+        prompt = [[{"role": "user", "content": MESSAGE}]]
+        chat = {"text": tokenizer.apply_chat_template(prompt, tokenize=False)[0],
+                "ids": tokenizer.apply_chat_template(prompt)[0]}
+        return found, chat
 
 
 def main():
     entries = []
     for name, base, pieces, files, *kind in cases():
-        found = result(base, pieces, files)
+        found, chat = result(base, pieces, files)
         if kind:  # the class of a later version, which does as the one that made the answers
             files["tokenizer_config.json"]["tokenizer_class"] = kind[0]
-        entry = {"name": name, "json": base, "pieces": pieces, "files": files, "answers": found}
+        entry = {"name": name, "json": base, "pieces": pieces, "files": files, "answers": found,
+                 "chat": chat}
         entries.append(json.dumps(entry, ensure_ascii=True))
     (HERE / "settings.json").write_text(
         '{"made_by": ' + json.dumps(VERSIONS) + ',\n"texts": ' + json.dumps(TEXTS) +
+        ',\n"template": ' + json.dumps(TEMPLATE) + ',\n"message": ' + json.dumps(MESSAGE) +
         ',\n"changes": ' + json.dumps(CHANGES) +
         ',\n"cases": [\n' + ",\n".join(entries) + "\n]}\n")
 
