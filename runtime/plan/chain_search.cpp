@@ -196,6 +196,14 @@ std::vector<int> possible_headers(const PlanCosts& costs) {
   return headers;
 }
 
+void check_chain_devices(int devices, const char* planner) {
+  if (devices <= kMaxChainDevices) return;
+  throw UsageError(
+      fmt::format("planner '{}' takes at most {} devices; here are {}: cbc, dp and the simple "
+                  "planners take more",
+                  planner, kMaxChainDevices, devices));
+}
+
 ChainResult search_chain(const PlanCosts& costs, const ChainLimits& limits, std::size_t width) {
   LINGUA_CHECK(costs.devices() <= kMaxChainDevices);
   return Search(costs, limits, width).run();

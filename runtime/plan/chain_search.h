@@ -18,6 +18,8 @@ namespace lingua {
 
 // The most devices that a search can tell apart.
 inline constexpr int kMaxChainDevices = 64;
+// For a planner that has no other way. Errors: UsageError.
+void check_chain_devices(int devices, const char* planner);
 
 // What a solver may use and must beat.
 struct ChainLimits {

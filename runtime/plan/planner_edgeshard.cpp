@@ -118,10 +118,7 @@ PlannerResult plan_edgeshard(const PlanRequest& request) {
   pinned.cluster = &cluster;
   if (request.objective.throughput == 0) pinned.objective = Objective::kLatency;
   const PlanCosts costs(pinned);
-  if (costs.devices() > kMaxChainDevices) {
-    throw UsageError(fmt::format("planner 'edgeshard' takes at most {} devices; here are {}",
-                                 kMaxChainDevices, costs.devices()));
-  }
+  check_chain_devices(costs.devices(), "edgeshard");
   std::vector<Run> runs;
   if (pinned.objective == Objective::kLatency) {
     runs = search_chain(costs, {}, 1).runs.value_or(std::vector<Run>{});

@@ -66,6 +66,7 @@ PlannerResult plan_published(const PlanRequest& request, const char* name, doubl
   published.objective = Objective::kLatency;
   published.rules.battery_floor = 0;
   const PlanCosts costs(published);
+  check_chain_devices(costs.devices(), name);
   const auto search = [&](const ChainLimits& limits) {
     return search_chain(costs, limits, kWidth);
   };

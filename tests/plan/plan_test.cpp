@@ -215,7 +215,7 @@ TEST(CheckPlan, CountsMemoryToTheByte) {
   cluster.devices[2].memory_bytes = need - 1;
   EXPECT_THAT(
       error_of(check),
-      HasSubstr("device 'C' needs 49.6 kB for segments 2 to 2 (weights 32.0 kB, KV 4.80 kB, "
+      HasSubstr("device 'C' needs 49.600 kB for segments 2 to 2 (weights 32.0 kB, KV 4.80 kB, "
                 "activations 12.8 kB)"));
 }
 
@@ -235,7 +235,7 @@ TEST(CheckPlan, CountsAStoredSegmentsWeightsAndNotItsState) {
   cluster.devices[2].memory_bytes = 49'600 + 12'000;
   EXPECT_EQ(error_of(check), "no error");
   cluster.devices[2].memory_bytes -= 1;
-  EXPECT_THAT(error_of(check), HasSubstr("device 'C' needs 61.6 kB"));
+  EXPECT_THAT(error_of(check), HasSubstr("device 'C' needs 61.600 kB"));
 }
 
 TEST(RunMemory, CountsATiedWeightOnceOnOneDevice) {

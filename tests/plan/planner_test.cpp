@@ -234,6 +234,23 @@ TEST(LargeCluster, IsPlannedWithinTheTimeLimit) {
   }
 }
 
+TEST(LargeCluster, IsPlannedOrRefusedInWordsByEveryPlanner) {
+  Rng rng(6);
+  Instance instance = random_instance(6, Paths::kResidual);
+  instance.cluster = testing::random_cluster(65, testing::need_bytes(instance), 1, rng);
+  for (const std::string& name : planner_names()) {
+    SCOPED_TRACE(name);
+    PlanRequest request = instance.request(Objective::kLatency);
+    request.time_limit_s = 1;
+    try {
+      EXPECT_FALSE(make_plan(name, request).stages.empty());
+    } catch (const UsageError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(name));
+    } catch (const InfeasibleError&) {
+    }
+  }
+}
+
 TEST(BruteforcePlanner, RefusesProblemsThatWouldTakeTooLong) {
   Rng rng(1);
   Problem problem;
