@@ -23,21 +23,31 @@ TEST_F(Start, LoadsLibTorchOnlyWhereAVerbNeedsIt) {
   const Outcome inspect = watched({"inspect", "bloom-560m"});
   EXPECT_EQ(inspect.exit_code, 0);
   EXPECT_THAT(inspect.err, HasSubstr("libtorch_cpu.so"));
-  const std::vector<std::vector<std::string>> without = {
-      {"--help"},
-      {"--version"},
-      {"plan", "--help"},
-      {"fly"},
-      {"plan", "bloom-560m", "--cluster", kThreePhones, "--requests", "0"},
-      {"plan", "bloom-560m", "--cluster", "/nonexistent.yaml"},
-      {"plan", "bloom-560m", "--cluster", kThreePhones, "--header", "nobody"},
-      {"chat", "bloom-560m", "--cluster", kThreePhones, "--exclude", "nobody"},
-      {"run", "bloom-560m", "--cluster", kThreePhones, "--objective", "beauty"},
-      {"model", "random", "bloom:hidden=16,layers=1,heads=2,vocabulary=8", "-o", folder_.file("m")},
-      {"tokenize", "--model", folder_.file("m"), "--text", "Hello"},
+  const std::string texts = folder_.file("texts");
+  std::filesystem::create_directory(texts);
+  std::filesystem::copy_file(LINGUA_SOURCE "/tests/text/golden/tinyllama.tokenizer.json",
+                             texts + "/tokenizer.json");
+  // With its exit code: what is refused is refused before LibTorch is loaded.
+  const std::vector<std::pair<std::vector<std::string>, int>> without = {
+      {{"--help"}, 0},
+      {{"--version"}, 0},
+      {{"plan", "--help"}, 0},
+      {{"fly"}, 2},
+      {{"plan", "bloom-560m", "--cluster", kThreePhones, "--requests", "0"}, 2},
+      {{"plan", "bloom-560m", "--cluster", "/nonexistent.yaml"}, 3},
+      {{"plan", "bloom-560m", "--cluster", kThreePhones, "--header", "nobody"}, 2},
+      {{"chat", "bloom-560m", "--cluster", kThreePhones, "--exclude", "nobody"}, 2},
+      {{"run", "bloom-560m", "--cluster", kThreePhones, "--objective", "beauty"}, 2},
+      {{"model", "random", "bloom:hidden=16,layers=1,heads=2,vocabulary=8", "-o",
+        folder_.file("m")},
+       0},
+      {{"tokenize", "--model", texts, "--text", "Hello"}, 0},
   };
-  for (const std::vector<std::string>& arguments : without)
-    EXPECT_THAT(watched(arguments).err, Not(HasSubstr("libtorch"))) << arguments[0];
+  for (const auto& [arguments, exit_code] : without) {
+    const Outcome outcome = watched(arguments);
+    EXPECT_EQ(outcome.exit_code, exit_code) << arguments[0];
+    EXPECT_THAT(outcome.err, Not(HasSubstr("libtorch"))) << arguments[0];
+  }
 }
 
 TEST_F(Start, SaysThatThePartWithLibTorchIsMissing) {
