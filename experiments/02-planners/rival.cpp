@@ -62,6 +62,8 @@ class Rival {
     if (!cluster.header.empty() && stages.front().device != cluster.header) return 0;
     for (const Stage& stage : stages) {
       if (stage.last_segment < stage.first_segment) return 0;
+    }
+    for (const Stage& stage : stages) {
       const double need = run_memory_bytes(*request_.segmentation, stage.first_segment,
                                            stage.last_segment, request_.workload);
       if (need > cluster.device(stage.device).memory_bytes) return 0;
@@ -165,6 +167,7 @@ int main(int argc, char** argv) {
   app.add_option("--planner", options.planner);
   app.add_option("--rule", options.partition.rule);
   app.add_flag("--int8", options.import.int8);
+  app.add_flag_callback("--bf16", [&] { options.import.dtype = lingua::DType::kBFloat16; });
   app.add_option("--prompt", options.workload.prompt_tokens);
   app.add_option("--tokens", options.workload.max_tokens);
   app.add_option("--requests", options.workload.requests);

@@ -115,6 +115,8 @@ double parse_quantity(std::string_view text, Unit unit) {
 }
 
 std::string format_quantity(double value, Unit unit) { return format_with(value, unit, 0); }
+std::string format_bytes(double bytes) { return format_quantity(bytes, Unit::kBytes); }
+std::string format_seconds(double seconds) { return format_quantity(seconds, Unit::kSeconds); }
 
 std::pair<std::string, std::string> format_apart(double a, double b, Unit unit) {
   constexpr int kMost = 12;  // digits of a double beyond the first three

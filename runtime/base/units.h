@@ -35,6 +35,8 @@ double parse_quantity(std::string_view text, Unit unit);
 // "8.00 GB", "1.25 MB/s", "52.0 GFLOP/s", "12.3 ms", "440 mW", "61.2 kJ", "65.0 %": three significant
 // digits.
 std::string format_quantity(double value, Unit unit);
+std::string format_bytes(double bytes);
+std::string format_seconds(double seconds);
 
 // Two quantities with as many digits more as tell them apart, when they differ: "819.21 MB" beside
 // "819.20 MB".

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+
 #include "runtime/base/errors.h"
 #include "runtime/cli/output_paths.h"
 #include "runtime/cli/report.h"

@@ -1,5 +1,6 @@
 #include "runtime/cli/options.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <optional>

@@ -3,7 +3,6 @@
 //
 // Errors: UsageError from the functions that read values; CLI11 reports unknown options itself.
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -11,6 +10,10 @@
 #include "runtime/device/message.h"
 #include "runtime/model/graph.h"
 #include "runtime/plan/planner.h"
+
+namespace CLI {
+class App;
+}
 
 namespace lingua {
 

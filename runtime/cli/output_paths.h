@@ -4,7 +4,9 @@
 // An option that names a file or folder says so by its type name; check_paths looks at all of a
 // verb's. Errors: InputError or UsageError that name the option and the path.
 
-#include <CLI/CLI.hpp>
+namespace CLI {
+class App;
+}
 
 namespace lingua {
 

@@ -3,7 +3,6 @@
 //
 // Errors: WorldError when a worker does not come, is lost or fails; no local process is left.
 
-#include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -14,6 +13,10 @@
 #include "runtime/cli/study.h"
 #include "runtime/engine/coordinator.h"
 #include "runtime/net/local_processes.h"
+
+namespace CLI {
+class App;
+}
 
 namespace lingua {
 

@@ -2,7 +2,9 @@
 // The verbs of `lingua`: each declares its options on a subcommand and what to do when it is
 // chosen.
 
-#include <CLI/CLI.hpp>
+namespace CLI {
+class App;
+}
 
 namespace lingua {
 

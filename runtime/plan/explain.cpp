@@ -13,9 +13,6 @@ namespace {
 constexpr double kBusy = 0.95;       // of the time: a resource that works as good as always
 constexpr double kSmallGain = 1e-3;  // relative; less is no gain
 
-std::string seconds(double value) { return format_quantity(value, Unit::kSeconds); }
-std::string bytes(double value) { return format_quantity(value, Unit::kBytes); }
-
 std::string segments_text(const Run& run) {
   if (run.first == run.last) return fmt::format("segment {}", run.first);
   return fmt::format("segments {} to {}", run.first, run.last);
@@ -93,7 +90,7 @@ class Explainer {
     const double lack = costs_.memory(run.first, run.last) - device(run.device).memory_bytes;
     if (lack <= 0) return fmt::format("segment {} would take its battery below the floor", segment);
     return fmt::format("segment {} of its neighbour would need {} more than is free", segment,
-                       bytes(lack));
+                       format_bytes(lack));
   }
 
   static double used_bytes(const StageEstimate& row) {
@@ -165,15 +162,15 @@ class Explainer {
     for (int s = 0; s < costs_.segments(); ++s) least = std::min(least, costs_.memory(s, s));
     if (least > device(index).memory_bytes) {
       return fmt::format("no segment fits its {} (the smallest needs {})",
-                         bytes(device(index).memory_bytes), bytes(least));
+                         format_bytes(device(index).memory_bytes), format_bytes(least));
     }
     if (request_.rules.battery_floor > 0) {
       return fmt::format(
           "nothing that it could take over fits its {} and keeps {:.0f}% of its battery",
-          bytes(device(index).memory_bytes), 100 * request_.rules.battery_floor);
+          format_bytes(device(index).memory_bytes), 100 * request_.rules.battery_floor);
     }
     return fmt::format("nothing that it could take over fits its {}",
-                       bytes(device(index).memory_bytes));
+                       format_bytes(device(index).memory_bytes));
   }
 
   std::string why_it_does_not_help(int index, const std::vector<Run>& chain) const {
@@ -201,7 +198,7 @@ class Explainer {
     constexpr double kNothing = 1e-6;
     if (std::abs(more_s) < kNothing) return "transfers as before";
     return fmt::format("transfers {} by {} per request", more_s > 0 ? "grow" : "shrink",
-                       seconds(std::abs(more_s)));
+                       format_seconds(std::abs(more_s)));
   }
 
   std::string computing_instead(const Run& at, double before) const {
@@ -210,8 +207,8 @@ class Explainer {
       return fmt::format("computing draws {} instead of {}", format_quantity(joules, Unit::kJoules),
                          format_quantity(energy_now(at.first, at.last), Unit::kJoules));
     }
-    return fmt::format("computing takes {} instead of {}", seconds(costs_.compute(at)),
-                       seconds(before));
+    return fmt::format("computing takes {} instead of {}", format_seconds(costs_.compute(at)),
+                       format_seconds(before));
   }
 
   // What computing these segments draws, where they run in the plan.
@@ -401,11 +398,12 @@ std::string explanation_text(const Explanation& explanation, const PlanRequest& 
     text += fmt::format(
         "  {}: computes {} per request, {:.0f}% of the time ({}), and sends for {}{}; {} of memory "
         "used, {} free{}\n",
-        again ? stage.device + ", the last segments" : stage.device, seconds(stage.compute_s),
-        100 * stage.busy_share,
-        stage.slack_s > 0 ? seconds(stage.slack_s) + " less than the busiest" : "the busiest",
-        seconds(stage.transfer_s), request.workload.in_flight > 1 ? " meanwhile" : "",
-        bytes(stage.used_bytes), bytes(stage.free_bytes),
+        again ? stage.device + ", the last segments" : stage.device,
+        format_seconds(stage.compute_s), 100 * stage.busy_share,
+        stage.slack_s > 0 ? format_seconds(stage.slack_s) + " less than the busiest"
+                          : "the busiest",
+        format_seconds(stage.transfer_s), request.workload.in_flight > 1 ? " meanwhile" : "",
+        format_bytes(stage.used_bytes), format_bytes(stage.free_bytes),
         stage.no_room.empty() ? "" : "; " + stage.no_room);
   }
   if (!explanation.idle.empty()) text += "devices that get nothing, and why:\n";

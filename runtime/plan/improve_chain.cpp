@@ -102,7 +102,10 @@ std::vector<Chain> plans_of_others(const PlanCosts& costs) {
   for (const PlannerEntry& entry : planners()) {
     if (entry.proves || costs.out_of_time()) continue;
     try {
-      Chain chain = costs.runs(entry.run(costs.request()).stages);
+      PlanRequest request = costs.request();
+      request.time_limit_s -= costs.elapsed_s();
+      request.only_in_time = true;
+      Chain chain = costs.runs(entry.run(request).stages);
       if (!chain.empty()) chains.push_back(std::move(chain));
     } catch (const InfeasibleError&) {  // then it is no plan to start from
     }

@@ -11,8 +11,6 @@
 namespace lingua {
 namespace {
 
-std::string bytes(double value) { return format_quantity(value, Unit::kBytes); }
-
 // Beside each other: they must not read the same.
 std::pair<std::string, std::string> apart(double need, double has) {
   return format_apart(need, has, Unit::kBytes);
@@ -104,7 +102,7 @@ void PlanCosts::explain_tied() const {
     throw InfeasibleError(fmt::format(
         "no plan fits: the first and the last segment share weights of {}, and only '{}' can hold "
         "either of them; {}",
-        bytes(tied), name, advice_for_tied()));
+        format_bytes(tied), name, advice_for_tied()));
   }
   const double need = memory(0, last) + tied;
   if (need > total) {
@@ -113,7 +111,7 @@ void PlanCosts::explain_tied() const {
         fmt::format("no plan fits: the model needs {}, of which {} twice, as the first and the "
                     "last segment share "
                     "them; the {} devices together have {}; {}",
-                    needed, bytes(tied), devices_, has, advice_for_tied()));
+                    needed, format_bytes(tied), devices_, has, advice_for_tied()));
   }
 }
 
@@ -178,16 +176,16 @@ void PlanCosts::explain_contiguity() const {
   }
   double total = 0;
   for (const DeviceSpec& device : request_->cluster->devices) total += device.memory_bytes;
-  throw InfeasibleError(
-      fmt::format("no plan fits: the model needs {} and the {} devices together have {}, but no "
-                  "order of runs of "
-                  "whole segments fits them (largest device first, {} of {} segments find a "
-                  "place); cut the model "
-                  "into more segments{}",
-                  bytes(memory(0, segments_ - 1)), devices_, bytes(total), next, segments_,
-                  tied_bytes() == 0 ? ""
-                                    : fmt::format(", or, as the first and the last share {}, {}",
-                                                  bytes(tied_bytes()), advice_for_tied())));
+  throw InfeasibleError(fmt::format(
+      "no plan fits: the model needs {} and the {} devices together have {}, but no "
+      "order of runs of "
+      "whole segments fits them (largest device first, {} of {} segments find a "
+      "place); cut the model "
+      "into more segments{}",
+      format_bytes(memory(0, segments_ - 1)), devices_, format_bytes(total), next, segments_,
+      tied_bytes() == 0 ? ""
+                        : fmt::format(", or, as the first and the last share {}, {}",
+                                      format_bytes(tied_bytes()), advice_for_tied())));
 }
 
 void PlanCosts::explain_infeasible() const {

@@ -86,6 +86,7 @@ PlannerResult plan_large_cluster(const PlanRequest& request,
   PlanRequest part = request;
   part.cluster = &few;
   part.running = nullptr;
+  part.only_in_time = !best.runs.empty();
   part.time_limit_s = std::max(0.0, request.time_limit_s - costs.elapsed_s());
   if (best.runs.empty() || !costs.out_of_time()) {
     try {

@@ -177,7 +177,8 @@ std::vector<Run> quick_chain(const PlanCosts& costs) {
   if (costs.devices() > kMaxChainDevices) return {};
   const ChainSolver beam = [&](const ChainLimits& limits) {
     ChainLimits first = limits;
-    first.at_leisure = limits.cutoff == kNoLimit;  // some plan is better than none in time
+    // Some plan is better than none in time.
+    first.at_leisure = limits.cutoff == kNoLimit && !costs.request().only_in_time;
     ChainResult result = search_chain(costs, first, kWidth);
     result.exact = true;  // what the beam does not find is not looked for again
     return result;

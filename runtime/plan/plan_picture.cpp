@@ -16,8 +16,6 @@ constexpr double kNames = 130;  // the column of the devices' names
 constexpr double kRow = 58;
 constexpr double kIdleRow = 44;
 constexpr double kTop = 112;
-std::string seconds(double value) { return format_quantity(value, Unit::kSeconds); }
-std::string bytes(double value) { return format_quantity(value, Unit::kBytes); }
 
 // Cut at a space where one line would be too long.
 std::pair<std::string, std::string> two_lines(const std::string& text) {
@@ -100,10 +98,11 @@ class Picture {
     const double compute = kBar * estimate.compute_s / longest;
     svg_.box(time_x(), y + 4, compute, 20, colour(s));
     svg_.box(time_x() + compute, y + 4, kBar * estimate.transfer_s / longest, 20, "#bbbbbb");
-    svg_.text(time_x(), y + 38,
-              fmt::format("{} ({:.0f}% of the time) + {} sending", seconds(estimate.compute_s),
-                          100 * explanation_.stages[s].busy_share, seconds(estimate.transfer_s)),
-              "font-size=\"11\"");
+    svg_.text(
+        time_x(), y + 38,
+        fmt::format("{} ({:.0f}% of the time) + {} sending", format_seconds(estimate.compute_s),
+                    100 * explanation_.stages[s].busy_share, format_seconds(estimate.transfer_s)),
+        "font-size=\"11\"");
   }
 
   // In its part of the model where there is room, else beside it.
@@ -139,8 +138,8 @@ class Picture {
     const LinkSpec link = link_alone(*request_.cluster, from.device, to.device);
     const bool left = x > model_x(segments() * 0.6);
     svg_.text(left ? x - 6 : x + 6, y + 46,
-              fmt::format("{} in {}", bytes(sent),
-                          seconds(link.latency.count() + sent / link.bytes_per_s)),
+              fmt::format("{} in {}", format_bytes(sent),
+                          format_seconds(link.latency.count() + sent / link.bytes_per_s)),
               left ? "font-size=\"11\" text-anchor=\"end\"" : "font-size=\"11\"");
   }
 
@@ -150,23 +149,23 @@ class Picture {
     const LinkSpec link = link_alone(*request_.cluster, plan_.tailer(), plan_.header());
     svg_.text(model_x(segments()), y + 40,
               fmt::format("the token goes back to {} in {}", plan_.header(),
-                          seconds(link.latency.count() + kResultBytes / link.bytes_per_s)),
+                          format_seconds(link.latency.count() + kResultBytes / link.bytes_per_s)),
               "font-size=\"11\" text-anchor=\"end\"");
   }
 
   void memory_bar(std::size_t s, double y) {
     const StageEstimate& row = plan_.estimate.stages[s];
     const double scale = kBar / row.memory_bytes;
-    svg_.box(memory_x(), y + 4, kBar, 20, "#eeeeee", bytes(row.memory_bytes));
+    svg_.box(memory_x(), y + 4, kBar, 20, "#eeeeee", format_bytes(row.memory_bytes));
     svg_.box(memory_x(), y + 4, scale * row.weights_bytes, 20, colour(s), "weights");
     svg_.box(memory_x() + scale * row.weights_bytes, y + 4,
              scale * (row.state_bytes + row.activation_bytes), 20, "#777777",
              "KV cache, activations");
-    svg_.text(
-        memory_x(), y + 38,
-        fmt::format("{} of {}{}", bytes(explanation_.stages[s].used_bytes), bytes(row.memory_bytes),
-                    explanation_.stages[s].no_room.empty() ? "" : ", no room"),
-        "font-size=\"11\"");
+    svg_.text(memory_x(), y + 38,
+              fmt::format("{} of {}{}", format_bytes(explanation_.stages[s].used_bytes),
+                          format_bytes(row.memory_bytes),
+                          explanation_.stages[s].no_room.empty() ? "" : ", no room"),
+              "font-size=\"11\"");
   }
 
   double longest_time() const {

@@ -8,9 +8,6 @@
 namespace lingua {
 namespace {
 
-std::string bytes(double value) { return format_quantity(value, Unit::kBytes); }
-std::string seconds(double value) { return format_quantity(value, Unit::kSeconds); }
-
 std::string segments_text(const Stage& stage) {
   std::string text = fmt::format("{}-{}", stage.first_segment, stage.last_segment);
   if (!stage.stored_segments.empty()) text += fmt::format(" +{}", stage.stored_segments.size());
@@ -65,10 +62,10 @@ std::string timing_text(const Estimate& estimate, const Workload& workload) {
   return fmt::format(
       "one request of {}{} tokens alone: {}{} ({} to the first token, then {} per token); "
       "{} {}, {} in flight: {:.4g} tokens/s{}",
-      lengths_text(workload), generated, seconds(estimate.latency_s),
-      workload.is_mixed() ? " in the mean" : "", seconds(estimate.ttft_s), seconds(estimate.tpot_s),
-      requests, requests == 1 ? "request" : "requests", workload.in_flight, estimate.tokens_per_s,
-      error);
+      lengths_text(workload), generated, format_seconds(estimate.latency_s),
+      workload.is_mixed() ? " in the mean" : "", format_seconds(estimate.ttft_s),
+      format_seconds(estimate.tpot_s), requests, requests == 1 ? "request" : "requests",
+      workload.in_flight, estimate.tokens_per_s, error);
 }
 
 std::string plan_table(const Plan& plan, const Segmentation& segmentation,
@@ -83,17 +80,17 @@ std::string plan_table(const Plan& plan, const Segmentation& segmentation,
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const StageEstimate& stage = estimate.stages[s];
     const double share = compute_s > 0 ? stage.compute_s / compute_s : 0;
-    rows.push_back({stage.device, segments_text(plan.stages[s]), bytes(stage.weights_bytes),
-                    bytes(stage.state_bytes), bytes(stage.activation_bytes),
-                    bytes(stage.memory_bytes), seconds(stage.compute_s), seconds(stage.transfer_s),
-                    fmt::format("{:.0f}%", 100 * share)});
+    rows.push_back({stage.device, segments_text(plan.stages[s]), format_bytes(stage.weights_bytes),
+                    format_bytes(stage.state_bytes), format_bytes(stage.activation_bytes),
+                    format_bytes(stage.memory_bytes), format_seconds(stage.compute_s),
+                    format_seconds(stage.transfer_s), fmt::format("{:.0f}%", 100 * share)});
   }
   return fmt::format("{} ({} segments) on {}: planner {}, objective {}, {}\n", plan.model,
                      segmentation.segments.size(), plan.cluster, plan.planner,
                      objective_name(plan.objective), proof_text(plan)) +
          text_table(rows) + timing_text(estimate, workload) + "\n" + energy_line(estimate) +
          fmt::format("bottleneck: {}, {} per request; {}\n", estimate.bottleneck,
-                     seconds(estimate.bottleneck_s), transfers_text(plan));
+                     format_seconds(estimate.bottleneck_s), transfers_text(plan));
 }
 
 }  // namespace lingua

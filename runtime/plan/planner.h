@@ -44,6 +44,8 @@ struct PlanRequest {
   // The plan that runs now, or another good one, to begin the search with and to look near it;
   // planners that prove nothing ignore it.
   const std::vector<Stage>* running = nullptr;
+  // The caller has another plan, and would rather have none than one after the time limit.
+  bool only_in_time = false;
   // Where there are some, the estimate that plans are judged by is the mean over them, and nothing is
   // proven. Planners that do not judge by the estimate ignore them.
   const Variants* variants = nullptr;

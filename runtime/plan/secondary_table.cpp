@@ -9,8 +9,6 @@
 namespace lingua {
 namespace {
 
-std::string bytes(double value) { return format_quantity(value, Unit::kBytes); }
-
 // How much better than before: more tokens/s, or less of anything else.
 double gain_percent(double before, double after, const Objective& objective) {
   return 100 * (objective.is_throughput() ? before / after - 1 : 1 - after / before);
@@ -33,15 +31,15 @@ std::string segments_text(const std::vector<SegmentId>& ids) {
 std::string secondary_table(const SecondaryPlan& secondary, const Plan& plan) {
   std::string text = fmt::format(
       "overlap by {}, {}: {} stored besides what runs\n", overlap_rule_name(secondary.rule),
-      secondary.proven ? "proven best" : "heuristic", bytes(secondary.total_bytes()));
+      secondary.proven ? "proven best" : "heuristic", format_bytes(secondary.total_bytes()));
   std::size_t width = 6;
   for (const Stage& stage : plan.stages) width = std::max(width, stage.device.size());
   for (const ScenarioOutcome& row : secondary.scenarios)
     width = std::max(width, row.slow_down.device.size());
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
-    text +=
-        fmt::format("{:<{}}  {:>9}  also {}\n", plan.stages[s].device, width,
-                    bytes(secondary.stored_bytes[s]), segments_text(secondary.stored_segments[s]));
+    text += fmt::format("{:<{}}  {:>9}  also {}\n", plan.stages[s].device, width,
+                        format_bytes(secondary.stored_bytes[s]),
+                        segments_text(secondary.stored_segments[s]));
   }
   const auto value_text = [&](double value) { return objective_text(value, secondary.objective); };
   text += fmt::format("{:<{}}  {:>6}  {:>6}  {:>14}  {:>14}  {:>14}  {:>6}\n", "slower", width,

@@ -8,7 +8,7 @@
 // Bytes: operands read and results written. Views and everything that is no tensor: 0. Look-ups
 // read only the rows that they fetch. An operand expanded over a dimension is read once.
 
-#include <torch/script.h>
+#include <torch/csrc/jit/ir/ir.h>
 
 #include <vector>
 

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <torch/csrc/jit/serialization/import.h>
 #include <torch/version.h>
 
 #include <filesystem>

@@ -6,7 +6,7 @@
 // tensor, or tuples, lists and dictionaries of tensors, flattened in their order. Control flow that
 // does not depend on tensor contents is allowed.
 
-#include <torch/script.h>
+#include <torch/csrc/jit/api/module.h>
 
 #include <cstddef>
 #include <map>

@@ -37,11 +37,6 @@ INSTANTIATE_TEST_SUITE_P(
                              "--in-flight", "6", "--requests", "24"},
                             "ten-devices.yaml",
                             6.073,
-                            0.99},
-                      Rival{{"bloom-3b", "--rule", "lingualinked", "--in-flight", "8", "--requests",
-                             "32"},
-                            "twelve-devices.yaml",
-                            9.408,
                             0.99}));
 
 }  // namespace

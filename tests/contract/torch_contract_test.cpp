@@ -20,7 +20,7 @@ constexpr const char* kForward =
 std::string contract_program() {
   static const std::string program = [] {
     const ImportedModel model =
-        import_script(script(define(kForward, {{"w", torch::randn({4, 4})}}),
+        import_script(script(define(kForward, {{"w", at::randn({4, 4})}}),
                              {input("x", DType::kFloat32, {kN, 4.0}), step_scalar("new_tokens"),
                               step_scalar("cached_tokens"), state("s", {kCapacity, 4})}));
     return model.source->program(cut_at(model.graph, {}, true).segments.at(0));

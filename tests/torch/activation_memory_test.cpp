@@ -1,5 +1,5 @@
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <fstream>
 #include <string>
@@ -37,14 +37,14 @@ TEST(ActivationMemory, OfASegmentIsWhatThePlanCounts) {
                       "  p = torch.softmax(s, -1)\n"
                       "  y = torch.matmul(p, q).transpose(0, 1).reshape(new_tokens, 512)\n"
                       "  return torch.matmul(y, self.w)\n",
-                      {{"w", torch::randn({512, 512}) / 23}}),
+                      {{"w", at::randn({512, 512}) / 23}}),
       {input("x", DType::kFloat32, {kN, 512.0}), testing::step_scalar("new_tokens")}));
   const Segment segment = cut_at(model.graph, {}, true).segments.at(0);
   const auto executor = make_torch_executor();
   executor->load(segment, model.source->program(segment),
                  testing::read_weights(*model.source, segment));
   const auto grown = [&](std::int64_t tokens) {
-    const at::Tensor x = torch::randn({tokens, 512});
+    const at::Tensor x = at::randn({tokens, 512});
     peak_bytes();
     const double before = peak_bytes();
     executor->run(segment.id, {1, {tokens, 0}, 0}, {from_torch(x)});

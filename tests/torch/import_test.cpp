@@ -77,7 +77,7 @@ TEST(Import, InspectsBloom7b1InLittleMemory) {
 }
 
 TEST(Import, OneParameterUsedTwiceIsOneWeight) {
-  const at::Tensor table = torch::randn({10, 4});
+  const at::Tensor table = at::randn({10, 4});
   const auto imported = import_source(
       "def forward(self, t: Tensor):\n"
       "  return torch.linear(torch.embedding(self.table, t), self.head)\n",
@@ -88,7 +88,7 @@ TEST(Import, OneParameterUsedTwiceIsOneWeight) {
 }
 
 TEST(Import, ReadsPiecesOfAWeight) {
-  const at::Tensor w = torch::randn({6, 4}).t();
+  const at::Tensor w = at::randn({6, 4}).t();
   const auto imported =
       import_source("def forward(self, x: Tensor):\n  return torch.matmul(x, self.w)\n", {{"w", w}},
                     {input("x", DType::kFloat32, {kN, 4.0})});
@@ -103,7 +103,7 @@ TEST(Import, ReadsPiecesOfAWeight) {
 
 TEST(Import, LargeConstantsAreWeightsAndSmallOnesAreNot) {
   auto module = define("def forward(self, x: Tensor):\n  return x + self.small + self.large\n",
-                       {{"small", torch::randn({4})}, {"large", torch::randn({2000, 4})}});
+                       {{"small", at::randn({4})}, {"large", at::randn({2000, 4})}});
   auto graph = torch::jit::toGraphFunction(module.get_method("forward").function()).graph();
   for (auto* node : graph->nodes()) {
     if (node->kind() != c10::prim::GetAttr) continue;
@@ -158,7 +158,7 @@ TEST(Import, CountsConvolutions) {
       "  y = torch.relu(torch.conv2d(x, self.a, None, [2, 2], [1, 1]))\n"
       "  z = torch.max_pool2d(y, [2, 2])\n"
       "  return torch.linear(torch.flatten(z, 1), self.b)\n",
-      {{"a", torch::randn({8, 3, 3, 3})}, {"b", torch::randn({10, 128})}},
+      {{"a", at::randn({8, 3, 3, 3})}, {"b", at::randn({10, 128})}},
       {input("x", DType::kFloat32, {1.0, 3.0, 16.0, 16.0})});
   EXPECT_EQ(node_of(imported.graph, "aten::conv2d").flops.at({}), 2.0 * 27 * 8 * 64);
   EXPECT_EQ(imported.graph.flops().at({}), 2.0 * 27 * 8 * 64 + 2.0 * 1280);
@@ -176,14 +176,14 @@ TEST(Import, CountsRecurrentLayers) {
       "  weights = [self.a, self.b, self.c, self.d, self.e, self.f, self.g, self.h]\n"
       "  y, hn, cn = torch.lstm(x, [h, h], weights, False, 2, 0., False, True, False)\n"
       "  return y\n",
-      {{"a", torch::randn({12, 4})},
-       {"b", torch::randn({12, 3})},
-       {"c", torch::randn({12, 4})},
-       {"d", torch::randn({12, 3})},
-       {"e", torch::randn({12, 6})},
-       {"f", torch::randn({12, 3})},
-       {"g", torch::randn({12, 6})},
-       {"h", torch::randn({12, 3})}},
+      {{"a", at::randn({12, 4})},
+       {"b", at::randn({12, 3})},
+       {"c", at::randn({12, 4})},
+       {"d", at::randn({12, 3})},
+       {"e", at::randn({12, 6})},
+       {"f", at::randn({12, 3})},
+       {"g", at::randn({12, 6})},
+       {"h", at::randn({12, 3})}},
       {input("x", DType::kFloat32, {5.0, 2.0, 4.0}), input("h", DType::kFloat32, {4.0, 2.0, 3.0})});
   const double gates = 4 * kHidden;
   const double elements = 2 * gates * (kInputs + kHidden) + 2 * gates * (2 * kHidden + kHidden);
@@ -194,11 +194,11 @@ TEST(Import, CountsRecurrentLayers) {
       "  y, hn = torch.gru(x, h, [self.a, self.b, self.c, self.d], True, 1, 0., False, False, "
       "True)\n"
       "  return torch.gru_cell(y[:, 0], y[:, 1], self.e, self.b)\n",
-      {{"a", torch::randn({9, 4})},
-       {"b", torch::randn({9, 3})},
-       {"c", torch::randn({9})},
-       {"d", torch::randn({9})},
-       {"e", torch::randn({9, 3})}},
+      {{"a", at::randn({9, 4})},
+       {"b", at::randn({9, 3})},
+       {"c", at::randn({9})},
+       {"d", at::randn({9})},
+       {"e", at::randn({9, 3})}},
       {input("x", DType::kFloat32, {2.0, 5.0, 4.0}), input("h", DType::kFloat32, {1.0, 2.0, 3.0})});
   const double layer = 2 * kSteps * kRows * 3 * kHidden * (kInputs + kHidden);
   EXPECT_EQ(gru.graph.flops().at({}), layer + 2 * kRows * 3 * kHidden * (kHidden + kHidden));
@@ -283,7 +283,7 @@ TEST(Import, RefusesAShapeThatIsNoPolynomial) {
 TEST(Import, NamesTheOperationThatRefusesItsOperands) {
   const std::string why = testing::message_of<InputError>([] {
     import_source("def forward(self, x: Tensor):\n  return torch.matmul(x, self.w)\n",
-                  {{"w", torch::randn({5, 5})}}, {input("x", DType::kFloat32, {kN, 4.0})});
+                  {{"w", at::randn({5, 5})}}, {input("x", DType::kFloat32, {kN, 4.0})});
   });
   EXPECT_THAT(why, HasSubstr("aten::matmul"));
   EXPECT_EQ(why.find('\n'), std::string::npos);
@@ -293,7 +293,7 @@ TEST(Import, RefusesAForwardThatChangesItsModule) {
   EXPECT_THAT(testing::message_of<InputError>([] {
                 import_source(
                     "def forward(self, x: Tensor):\n  self.w.add_(1)\n  return x + self.w\n",
-                    {{"w", torch::randn({5})}}, {input("x", DType::kFloat32, {5.0})});
+                    {{"w", at::randn({5})}}, {input("x", DType::kFloat32, {5.0})});
               }),
               HasSubstr("writes to its weight w"));
 }

@@ -1,5 +1,5 @@
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include "runtime/torch/torch_executor.h"
 #include "tests/torch/process_memory.h"
@@ -18,10 +18,10 @@ TEST(KernelCaches, OfManyShapesDoNotFillTheMemory) {
   if (!at::hasMKLDNN()) GTEST_SKIP() << "LibTorch without oneDNN";
   bound_kernel_caches();
   const c10::InferenceMode no_autograd;
-  const at::Tensor weight = torch::randn({256, 256}).to_mkldnn();
-  const at::Tensor bias = torch::randn({256});
+  const at::Tensor weight = at::randn({256, 256}).to_mkldnn();
+  const at::Tensor bias = at::randn({256});
   const auto product = [&](std::int64_t rows) {
-    at::mkldnn_linear(torch::randn({rows, 256}).to_mkldnn(), weight, bias);
+    at::mkldnn_linear(at::randn({rows, 256}).to_mkldnn(), weight, bias);
   };
   for (std::int64_t rows = 1; rows <= 50; ++rows) product(rows);
   const double before = resident_bytes();

@@ -44,9 +44,7 @@ constexpr const char* kMlp =
     "def forward(self, x: Tensor):\n"
     "  return torch.linear(torch.relu(torch.linear(x, self.a)), self.b)\n";
 
-testing::Parameters mlp_weights() {
-  return {{"a", torch::randn({16, 8})}, {"b", torch::randn({3, 16})}};
-}
+testing::Parameters mlp_weights() { return {{"a", at::randn({16, 8})}, {"b", at::randn({3, 16})}}; }
 
 TEST_F(ScriptFile, IsImportedWithTheShapesThatAreGiven) {
   const auto imported = import(kMlp, mlp_weights(), {"x=nx8:float32"});
@@ -66,7 +64,7 @@ TEST_F(ScriptFile, AsksForAShapeThatItCannotGuess) {
 }
 
 TEST_F(ScriptFile, IsALanguageModelWhenTokensBecomeRowsOfLogits) {
-  const testing::Parameters table = {{"t", torch::randn({50, 4})}};
+  const testing::Parameters table = {{"t", at::randn({50, 4})}};
   const char* all_rows =
       "def forward(self, ids: Tensor):\n"
       "  return torch.linear(torch.embedding(self.t, ids), self.t)\n";
@@ -88,7 +86,7 @@ TEST_F(ScriptFile, IsNoLanguageModelWhenItClassifies) {
   const auto imported = import(
       "def forward(self, ids: Tensor):\n"
       "  return torch.linear(torch.embedding(self.t, ids).mean([1]), self.head)\n",
-      {{"t", torch::randn({50, 4})}, {"head", torch::randn({2, 4})}});
+      {{"t", at::randn({50, 4})}, {"head", at::randn({2, 4})}});
   EXPECT_FALSE(imported.is_language_model);
 }
 
@@ -139,11 +137,11 @@ TEST_F(ScriptFile, RefusesTrainingModeAndSaysWhatToDo) {
         "torch.batch_norm(x, None, None, self.mean, self.var, True, 0.1, 1e-5, False)"}) {
     const std::string why =
         refusal(fmt::format("def forward(self, x: Tensor):\n  return {}\n", trained),
-                {{"mean", torch::zeros({2})}, {"var", torch::ones({2})}}, {"x=1x2x3:float32"});
+                {{"mean", at::zeros({2})}, {"var", at::ones({2})}}, {"x=1x2x3:float32"});
     EXPECT_THAT(why, AllOf(HasSubstr("aten::"), HasSubstr("call model.eval()"))) << trained;
   }
   EXPECT_THAT(refusal("def forward(self, x: Tensor):\n  self.seen.add_(1)\n  return x\n",
-                      {{"seen", torch::zeros({1})}}, {"x=3:float32"}),
+                      {{"seen", at::zeros({1})}}, {"x=3:float32"}),
               AllOf(HasSubstr("weight seen"), HasSubstr("call model.eval()")));
 }
 
@@ -155,9 +153,9 @@ TEST_F(ScriptFile, TakesWhatOnlyLooksRandom) {
         "torch.batch_norm(x, None, None, self.mean, self.var, False, 0.1, 1e-5, False)"}) {
     const std::string why = testing::message_of<Error>([&] {
       import(fmt::format("def forward(self, x: Tensor):\n  return {}\n", fixed),
-             {{"mean", torch::zeros({3})},
+             {{"mean", at::zeros({3})},
               { "var",
-                torch::ones({3}) }},
+                at::ones({3}) }},
              {"x=2x3:float32"});
     });
     EXPECT_EQ(why, "") << fixed;
@@ -169,7 +167,7 @@ TEST_F(ScriptFile, NamesTheOperationThatGivesComplexNumbers) {
                       {"x=4:float32"}),
               AllOf(HasSubstr("model.pt"), HasSubstr("aten::fft_fft"), HasSubstr("ComplexFloat")));
   EXPECT_THAT(refusal("def forward(self, x: Tensor):\n  return torch.real(self.w) + x\n",
-                      {{"w", torch::zeros({4}, at::kComplexFloat)}}, {"x=4:float32"}),
+                      {{"w", at::zeros({4}, at::kComplexFloat)}}, {"x=4:float32"}),
               AllOf(HasSubstr("model.pt"), HasSubstr("weight w"), HasSubstr("ComplexFloat")));
 }
 

@@ -1,8 +1,9 @@
 #pragma once
 // Hand-written TorchScript for tests, and a loop that runs segments one after the other.
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <torch/script.h>
+#include <torch/csrc/jit/api/module.h>
 
 #include <filesystem>
 #include <map>
@@ -131,7 +132,7 @@ inline ScriptModel cached_model() {
       "  total = new_tokens + cached_tokens\n"
       "  mask = torch.triu(torch.full([new_tokens, total], -1e9), cached_tokens + 1)\n"
       "  x = torch.embedding(self.table, tokens)\n";
-  Parameters parameters = {{"table", torch::randn({17, 8})}};
+  Parameters parameters = {{"table", at::randn({17, 8})}};
   std::vector<ForwardArgument> arguments = {input("tokens", DType::kInt64, {kN}),
                                             step_scalar("new_tokens"),
                                             step_scalar("cached_tokens")};
@@ -145,9 +146,9 @@ inline ScriptModel cached_model() {
         "  x = x + torch.gelu(torch.linear(x, self.up_{0}))\n",
         i);
     for (const char* name : {"key", "value", "up"}) {
-      parameters.emplace_back(fmt::format("{}_{}", name, i), torch::randn({8, 8}));
+      parameters.emplace_back(fmt::format("{}_{}", name, i), at::randn({8, 8}));
     }
-    parameters.emplace_back(fmt::format("norm_{}", i), torch::randn({8}));
+    parameters.emplace_back(fmt::format("norm_{}", i), at::randn({8}));
     arguments.push_back(state(fmt::format("k_{}", i), {kCapacity, 8}));
     arguments.push_back(state(fmt::format("v_{}", i), {kCapacity, 8}));
   }

@@ -29,7 +29,7 @@ std::vector<at::Tensor> run_whole(const ScriptModel& model,
   register_decode_linear();                                        // as executors do
   torch::jit::Module module = model.module;
   std::vector<c10::IValue> states;
-  for (int i = 0; i < 4; ++i) states.emplace_back(torch::zeros({16, 8}));
+  for (int i = 0; i < 4; ++i) states.emplace_back(at::zeros({16, 8}));
   std::vector<at::Tensor> logits;
   for (const auto& [step, tokens] : steps) {
     std::vector<c10::IValue> operands = {tokens, step.new_tokens, step.cached_tokens};
@@ -41,9 +41,9 @@ std::vector<at::Tensor> run_whole(const ScriptModel& model,
 
 const std::vector<std::pair<Step, at::Tensor>>& three_steps() {
   static const std::vector<std::pair<Step, at::Tensor>> steps = {
-      {{5, 0}, torch::tensor({3, 1, 4, 1, 5}, at::kLong)},
-      {{1, 5}, torch::tensor({9}, at::kLong)},
-      {{1, 6}, torch::tensor({2}, at::kLong)}};
+      {{5, 0}, at::tensor({3, 1, 4, 1, 5}, at::kLong)},
+      {{1, 5}, at::tensor({9}, at::kLong)},
+      {{1, 6}, at::tensor({2}, at::kLong)}};
   return steps;
 }
 
@@ -55,7 +55,7 @@ void expect_equal_to_whole(const ScriptModel& model, ImportedModel& imported,
     const auto& [step, tokens] = three_steps()[i];
     const auto logits = split.run({7, step, 16}, {tokens});
     ASSERT_EQ(logits.size(), 1U);
-    EXPECT_TRUE(torch::equal(logits[0], expected[i])) << "step " << i;
+    EXPECT_TRUE(at::equal(logits[0], expected[i])) << "step " << i;
   }
 }
 
@@ -85,16 +85,16 @@ TEST(SegmentProgram, NumbersCrossACut) {
       "  return y * (float(rows) * 0.5) + rows\n");
   ImportedModel imported =
       import_script(testing::script(module, {testing::input("x", DType::kFloat32, {testing::kN})}));
-  const at::Tensor x = torch::randn({6});
+  const at::Tensor x = at::randn({6});
   SplitModel split(imported, cut_at(imported.graph, allowed_cuts(imported.graph), true));
   ASSERT_GT(allowed_cuts(imported.graph).size(), 1U);
-  EXPECT_TRUE(torch::equal(split.run({0, {6, 0}, 0}, {x})[0], torch::relu(x) * 3.0 + 6));
+  EXPECT_TRUE(at::equal(split.run({0, {6, 0}, 0}, {x})[0], at::relu(x) * 3.0 + 6));
 }
 
 TEST(SegmentProgram, HoldsNoWeights) {
   const auto module =
       testing::define("def forward(self, x: Tensor):\n  return torch.linear(x, self.w)\n",
-                      {{"w", torch::randn({256, 256})}});
+                      {{"w", at::randn({256, 256})}});
   ImportedModel imported = import_script(
       testing::script(module, {testing::input("x", DType::kFloat32, {testing::kN, 256.0})}));
   const Segmentation whole = cut_at(imported.graph, {}, true);
@@ -104,7 +104,7 @@ TEST(SegmentProgram, HoldsNoWeights) {
 
 TEST(SegmentProgram, IsTheSameBytesEachTime) {
   const auto program = [] {
-    torch::manual_seed(3);
+    at::manual_seed(3);
     ImportedModel imported = import_script(testing::cached_model());
     return imported.source->program(cut_at(imported.graph, {}, true).segments[0]);
   };
@@ -121,13 +121,13 @@ TEST(SegmentProgram, RunsControlFlowThatDependsOnTheNumberOfTokens) {
       "  for i in range(x.size(0)):\n"
       "    y = y + float(i)\n"
       "  return torch.tanh(y)\n",
-      {{"w", torch::randn({4, 4})}});
+      {{"w", at::randn({4, 4})}});
   ImportedModel imported = import_script(
       testing::script(module, {testing::input("x", DType::kFloat32, {testing::kN, 4.0})}));
   SplitModel split(imported, cut_at(imported.graph, allowed_cuts(imported.graph), true));
   for (std::int64_t n : {1, 3, 4, 9}) {
-    const at::Tensor x = torch::randn({n, 4});
-    EXPECT_TRUE(torch::equal(split.run({0, {n, 0}, 0}, {x})[0], module.forward({x}).toTensor()))
+    const at::Tensor x = at::randn({n, 4});
+    EXPECT_TRUE(at::equal(split.run({0, {n, 0}, 0}, {x})[0], module.forward({x}).toTensor()))
         << n << " tokens";
   }
 }

@@ -45,8 +45,8 @@ class TorchExecutorTest : public ::testing::Test {
     return outputs;
   }
 
-  const at::Tensor w_ = torch::randn({2, 3});
-  const at::Tensor x_ = torch::randn({4, 2});
+  const at::Tensor w_ = at::randn({2, 3});
+  const at::Tensor x_ = at::randn({4, 2});
   ImportedModel imported_;
   Segment segment_;
   std::string program_;
@@ -56,13 +56,13 @@ class TorchExecutorTest : public ::testing::Test {
 TEST_F(TorchExecutorTest, KeepsStatesPerRequestAndZeroesNewOnes) {
   const auto executor = make_torch_executor();
   executor->load(segment_, program_, weights_);
-  const at::Tensor y = torch::matmul(x_, w_);
-  EXPECT_TRUE(torch::equal(run(*executor, 1, x_)[1], y));
-  EXPECT_TRUE(torch::equal(run(*executor, 1, x_)[1], y + y));
-  EXPECT_TRUE(torch::equal(run(*executor, 2, x_)[1], y));
+  const at::Tensor y = at::matmul(x_, w_);
+  EXPECT_TRUE(at::equal(run(*executor, 1, x_)[1], y));
+  EXPECT_TRUE(at::equal(run(*executor, 1, x_)[1], y + y));
+  EXPECT_TRUE(at::equal(run(*executor, 2, x_)[1], y));
   executor->release(1);
-  EXPECT_TRUE(torch::equal(run(*executor, 1, x_)[1], y));
-  EXPECT_TRUE(torch::equal(run(*executor, 2, x_)[1], y + y));
+  EXPECT_TRUE(at::equal(run(*executor, 1, x_)[1], y));
+  EXPECT_TRUE(at::equal(run(*executor, 2, x_)[1], y + y));
   executor->release(99);
 }
 
@@ -73,8 +73,8 @@ TEST_F(TorchExecutorTest, OutputsOutliveTheSegmentAndLaterSteps) {
   run(*executor, 1, x_ * 2);
   executor->unload(segment_.id);
   executor->unload(segment_.id);
-  EXPECT_TRUE(torch::equal(to_torch(first[0]), torch::matmul(x_, w_)));
-  EXPECT_TRUE(torch::equal(to_torch(first[1]), torch::matmul(x_, w_)));
+  EXPECT_TRUE(at::equal(to_torch(first[0]), at::matmul(x_, w_)));
+  EXPECT_TRUE(at::equal(to_torch(first[1]), at::matmul(x_, w_)));
 }
 
 TEST_F(TorchExecutorTest, SharesWeightsWithoutCopyingThem) {
@@ -83,7 +83,7 @@ TEST_F(TorchExecutorTest, SharesWeightsWithoutCopyingThem) {
   const auto executor = make_torch_executor();
   executor->load(segment_, program_, {{DType::kFloat32, weights_[0].shape, memory}});
   std::fill_n(memory.get(), weights_[0].bytes(), std::byte{0});
-  EXPECT_TRUE(torch::equal(run(*executor, 1, x_)[0], torch::zeros({4, 3})));
+  EXPECT_TRUE(at::equal(run(*executor, 1, x_)[0], at::zeros({4, 3})));
 }
 
 TEST_F(TorchExecutorTest, RefusesWeightsOfAnotherSizeAndKeepsWhatIsLoaded) {
@@ -95,7 +95,7 @@ TEST_F(TorchExecutorTest, RefusesWeightsOfAnotherSizeAndKeepsWhatIsLoaded) {
               AllOf(HasSubstr("weight w"), HasSubstr("16 bytes"), HasSubstr("24")));
   wrong.data = nullptr;
   EXPECT_THROW(executor->load(segment_, program_, {wrong}), WorldError);
-  EXPECT_TRUE(torch::equal(run(*executor, 1, x_)[0], torch::matmul(x_, w_)));
+  EXPECT_TRUE(at::equal(run(*executor, 1, x_)[0], at::matmul(x_, w_)));
 }
 
 TEST_F(TorchExecutorTest, RefusesProgramsThatAreNone) {
@@ -135,7 +135,7 @@ TEST_F(TorchExecutorTest, SaysInOneLineWhyAProgramFails) {
   const auto executor = make_torch_executor();
   executor->load(segment_, program_, weights_);
   const std::string why = testing::message_of<WorldError>([&] {
-    executor->run(segment_.id, {1, {4, 0}, 8}, {from_torch(torch::randn({4, 5}))});
+    executor->run(segment_.id, {1, {4, 0}, 8}, {from_torch(at::randn({4, 5}))});
   });
   EXPECT_THAT(why, HasSubstr("mat1 and mat2 shapes cannot be multiplied"));
   EXPECT_EQ(why.find('\n'), std::string::npos) << why;
@@ -165,15 +165,15 @@ TEST_F(TorchExecutorTest, StatesTakeMemoryAsTheyAreWritten) {
   const double before = resident_bytes();
   const at::Tensor large = run_with(2, std::int64_t{1} << 26);  // 805 MB
   EXPECT_LT(resident_bytes() - before, 100e6);
-  EXPECT_TRUE(torch::equal(large, torch::matmul(x_, w_)));
+  EXPECT_TRUE(at::equal(large, at::matmul(x_, w_)));
 }
 
 TEST(TensorConvert, KeepsTypeShapeAndBits) {
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kLong, at::kBool, at::kByte}) {
-    const at::Tensor tensor = torch::randint(0, 2, {3, 5}).to(type).t();
-    EXPECT_TRUE(torch::equal(to_torch(from_torch(tensor)), tensor));
+    const at::Tensor tensor = at::randint(0, 2, {3, 5}).to(type).t();
+    EXPECT_TRUE(at::equal(to_torch(from_torch(tensor)), tensor));
   }
-  EXPECT_TRUE(from_torch(torch::zeros({0, 3})).has_data());
+  EXPECT_TRUE(from_torch(at::zeros({0, 3})).has_data());
 }
 
 TEST_F(TorchExecutorTest, SurvivesDamageUnderAValidSeal) {
