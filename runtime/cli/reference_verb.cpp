@@ -67,6 +67,7 @@ Study open_study(const Options& options, Head head) {
         fmt::format("--int8 {}: the reference is not cut into segments; write none or all",
                     options.model.int8));
   }
+  check_prompt_tokens(options.workload, options.model.model);
   Study study = open_model(options.model, head);
   require_weights(study.model, options.model.model);
   if (!study.model.is_language_model && !study.model.family.empty()) {

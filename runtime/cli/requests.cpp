@@ -19,6 +19,7 @@
 #include "runtime/text/chat.h"
 #include "runtime/text/sampling.h"
 #include "runtime/text/stop_tokens.h"
+#include "runtime/torch/family.h"
 
 namespace lingua {
 namespace {
@@ -221,6 +222,14 @@ Tensor prompt_tensor(const std::vector<TokenId>& prompt, const Study& study) {
 }
 
 }  // namespace
+
+void check_prompt_tokens(const WorkloadOptions& workload, const std::string& model) {
+  if (workload.prompt_tokens.empty()) return;
+  const std::int64_t vocabulary = known_vocabulary(model).value_or(0);
+  for (const std::string& text : workload.prompt_tokens) {
+    parse_prompt_tokens(text, model, vocabulary);
+  }
+}
 
 void read_prompts(const TextOptions& text, const WorkloadOptions& workload,
                   const std::string& model, Study& study) {

@@ -13,6 +13,9 @@
 
 namespace lingua {
 
+// Refuses --prompt-tokens that are none of the model's, as far as its config tells: before it is read.
+void check_prompt_tokens(const WorkloadOptions& workload, const std::string& model);
+
 // Fills in prompts, tokenizer and stop tokens, as far as the options ask for them.
 void read_prompts(const TextOptions& text, const WorkloadOptions& workload,
                   const std::string& model, Study& study);

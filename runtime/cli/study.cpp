@@ -327,6 +327,7 @@ PlanRequest plan_request(const StudyOptions& options, const Study& study) {
 
 Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster) {
   check_plan_options(options, cluster);
+  check_prompt_tokens(options.workload, options.model.model);
   Study study = open_model(options.model, options.model.no_kv_cache ? Head::kAll : Head::kLast);
   study.cluster = cluster;
   read_prompts(options.text, options.workload, options.model.model, study);
@@ -341,6 +342,9 @@ Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster) {
 std::unique_ptr<ModelSource> shapes_only() { return std::make_unique<ShapesOnlySource>(); }
 
 void require_weights(const ImportedModel& model, const std::string& name) {
+  if (!model.why_not_computed.empty()) {
+    throw InputError(fmt::format("{}: {}", name, model.why_not_computed));
+  }
   if (model.source && model.source->has_data()) return;
   std::error_code error;
   if (std::filesystem::is_directory(name, error)) {

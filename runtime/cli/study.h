@@ -94,7 +94,7 @@ Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster);
 // A source of the same model without its contents: for the simulated world.
 std::unique_ptr<ModelSource> shapes_only();
 
-// Errors: InputError when the model has no weights.
+// Errors: InputError when the model has no weights, or cannot be computed with them here.
 void require_weights(const ImportedModel& model, const std::string& name);
 
 }  // namespace lingua

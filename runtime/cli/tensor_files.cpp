@@ -166,7 +166,8 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 
 std::string dims_text(const std::vector<StepFunction>& dims) {
   std::vector<std::string> texts;
-  for (const StepFunction& dim : dims) texts.push_back(dim.to_string());
+  // Only n itself can be written.
+  for (const StepFunction& dim : dims) texts.push_back(dim.is_constant() ? dim.to_string() : "n");
   return fmt::format("({})", fmt::join(texts, ", "));
 }
 
@@ -178,7 +179,7 @@ std::int64_t tokens_by(const NamedTensor& input, const std::vector<StepFunction>
   for (std::size_t d = 0; fits && d < dims.size(); ++d) {
     if (dims[d].is_constant()) {
       fits = dims[d].coefficients()[0] == static_cast<double>(shape[d]);
-    } else {  // only n itself can be written
+    } else {
       fits = shape[d] > 0 && (tokens == 0 || tokens == shape[d]);
       tokens = shape[d];
     }

@@ -86,6 +86,7 @@ void Connection::read_monitor() {
       send_frames(socket_, {make_control_frame(introduction_)});
     } else if (event->kind == ZMQ_EVENT_DISCONNECTED) {
       connection_ = FileDescriptor();
+      read_answers();  // a welcome over it is none for the next
       if (state_ == State::kUp) go_down("the connection broke");
     } else {
       odd_ = true;
@@ -109,14 +110,14 @@ void Connection::read_answers() {
     if (answer.has_refused()) {
       refused_ = true;
       go_down(one_line(answer.refused().reason()));
-    } else if (answer.has_welcome() && state_ == State::kConnecting) {
+    } else if (!answer.has_welcome()) {
+      answers_.push_back(std::move(answer));
+    } else if (state_ == State::kConnecting) {  // else it is for an introduction that went twice
       state_ = State::kUp;
       wait_ = Seconds(answer.welcome().wait_s());
       looked_ = next_look_ = Clock::now();
       for (const auto& frames : waiting_) send_frames(socket_, frames);
       waiting_.clear();
-    } else {
-      answers_.push_back(std::move(answer));
     }
   }
 }

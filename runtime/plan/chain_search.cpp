@@ -73,12 +73,21 @@ class Search {
     return !timely_;
   }
 
+  bool dearer(int a, int b) const {
+    const double cost_a = labels_[a].price.cost;
+    const double cost_b = labels_[b].price.cost;
+    return cost_a != cost_b ? cost_a > cost_b : a > b;
+  }
+
+  // The cheapest first; a heap, for where few are kept most are never looked at.
   std::vector<int> undominated(std::vector<int>& candidates) {
-    std::stable_sort(candidates.begin(), candidates.end(),
-                     [&](int a, int b) { return labels_[a].price.cost < labels_[b].price.cost; });
+    const auto first = [&](int a, int b) { return dearer(a, b); };
+    std::make_heap(candidates.begin(), candidates.end(), first);
     std::vector<int> kept;
-    for (int candidate : candidates) {
+    for (auto end = candidates.end(); end != candidates.begin();) {
       if (out_of_time()) break;
+      std::pop_heap(candidates.begin(), end--, first);
+      const int candidate = *end;
       const bool dominated = std::any_of(kept.begin(), kept.end(), [&](int other) {
         return dominates(labels_[other], labels_[candidate]);
       });
@@ -121,9 +130,23 @@ class Search {
       next.used |= bit;
       next.price = at.price + costs_.transfer_price(from.device, device, from.segment, at.segment);
       if ((next.price + bounds.price(at.segment, device)).value() >= best_value_) continue;
-      waiting(at.segment, device).push_back(static_cast<int>(labels_.size()));
       labels_.push_back(next);
+      wait(at.segment, device, static_cast<int>(labels_.size()) - 1);
     }
+  }
+
+  // In a narrow search only the cheapest wait, if they are many more than will be kept.
+  void wait(int segment, int device, int label) {
+    constexpr std::size_t kNarrow = 100;
+    constexpr std::size_t kWaiting = 4;
+    std::vector<int>& candidates = waiting(segment, device);
+    candidates.push_back(label);
+    if (width_ > kNarrow || candidates.size() < 2 * kWaiting * width_) return;
+    const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(kWaiting * width_);
+    std::nth_element(candidates.begin(), end, candidates.end(),
+                     [&](int a, int b) { return dearer(b, a); });
+    candidates.erase(end, candidates.end());
+    exact_ = false;
   }
 
   void finish(const Run& final_run, const Label& end, int header) {

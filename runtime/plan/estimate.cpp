@@ -248,29 +248,64 @@ PlayedTime continued(const Replay& played, const Workload& workload) {
   return {all_s / total, (std::abs(difference_s) / 2 + rest_s / 2 / rounds) / all_s};
 }
 
-// Never below what the bottleneck and the latency allow. Where it is certainly above limits.most_s, that
-// is all that is known.
-PlayedTime played_time(const Pipeline& pipeline, const RequestSteps& steps,
-                       const Workload& workload, const Estimate& alone, const PlayLimits& limits) {
+ReplayLimits replay_limits(const PipelineWork& work, const Workload& workload,
+                           const PlayLimits& limits) {
+  ReplayLimits most;
+  if (limits.most_s == kNoTime) return most;
+  if (work.requests == workload.total_requests()) most.most_s = limits.most_s * work.requests;
+  if (limits.race == nullptr) return most;
+  const Pace& pace = limits.race->to_beat;
+  if (pace.requests != work.requests || pace.steps != work.stretch.size()) return most;
+  most.marks_s = pace.marks_s;
+  // Early on, less is certain.
+  constexpr double kFirstSlack = 0.06;
+  const double slower = limits.most_s / pace.per_request_s;
+  for (std::size_t mark = 0; mark < most.marks_s.size(); ++mark) {
+    most.marks_s[mark] *= slower * (1 + kFirstSlack / static_cast<double>(mark + 1));
+  }
+  return most;
+}
+
+bool is_played(const Workload& workload) {
   constexpr int kMostInFlight = 10'000;
-  const double bound = std::max(alone.bottleneck_s, alone.latency_s / workload.overlap());
-  if (workload.total_requests() == 1 || workload.in_flight > kMostInFlight) return {bound, 0};
-  if (bound > limits.most_s) return {kNoTime, 0};
+  return workload.total_requests() > 1 && workload.in_flight <= kMostInFlight;
+}
+
+// Where it is beyond its limits, all that is known is that it takes longer.
+PlayedTime play_workload(const Pipeline& pipeline, const RequestSteps& steps,
+                         const Workload& workload, const PlayLimits& limits) {
   const Excerpt excerpt = excerpt_of(workload, static_cast<double>(pipeline.devices.size()),
                                      static_cast<double>(steps.count()), limits);
-  const auto play = [&](double played_steps) {
-    const PipelineWork work =
-        pipeline_work(pipeline, steps, workload, {excerpt.requests, played_steps});
-    const bool whole = work.requests == workload.total_requests();
-    return replay(work, pipeline.cluster, whole ? limits.most_s * work.requests : kNoTime);
+  const auto work_of = [&](double played_steps) {
+    return pipeline_work(pipeline, steps, workload, {excerpt.requests, played_steps});
   };
-  const Replay played = play(excerpt.steps);
-  if (!played.complete) return {limits.most_s < kNoTime ? kNoTime : bound, 0};
+  const PipelineWork work = work_of(excerpt.steps);
+  const Replay played = replay(work, pipeline.cluster, replay_limits(work, workload, limits));
+  if (limits.race != nullptr) {
+    limits.race->stage_steps += played.stage_steps;
+    limits.race->last = {};
+  }
+  if (!played.complete) return {kNoTime, 0};
   PlayedTime time = continued(played, workload);
+  if (limits.race != nullptr) {
+    limits.race->last = {work.requests, work.stretch.size(), time.per_request_s, played.marks_s};
+  }
   if (limits.most_s == kNoTime && excerpt.steps < static_cast<double>(steps.count())) {
-    const PlayedTime coarser = continued(play(excerpt.steps / 2), workload);
+    const PlayedTime coarser =
+        continued(replay(work_of(excerpt.steps / 2), pipeline.cluster), workload);
     time.error += std::abs(coarser.per_request_s / time.per_request_s - 1);
   }
+  return time;
+}
+
+// Never below what the bottleneck and the latency allow.
+PlayedTime played_time(const Pipeline& pipeline, const RequestSteps& steps,
+                       const Workload& workload, const Estimate& alone, const PlayLimits& limits) {
+  const double bound = std::max(alone.bottleneck_s, alone.latency_s / workload.overlap());
+  if (!is_played(workload)) return {bound, 0};
+  if (bound > limits.most_s) return {kNoTime, 0};
+  PlayedTime time = play_workload(pipeline, steps, workload, limits);
+  if (time.per_request_s == kNoTime) return {limits.most_s < kNoTime ? kNoTime : bound, 0};
   time.per_request_s = std::max(bound, time.per_request_s);
   return time;
 }
@@ -379,6 +414,18 @@ Estimate estimate(const Plan& plan, const Segmentation& segmentation, const Clus
   result.tokens_per_s = count / time.per_request_s;
   result.tokens_per_s_error = time.error;
   return result;
+}
+
+double played_request_s(const Plan& plan, const Segmentation& segmentation,
+                        const ClusterSpec& cluster, const Workload& workload,
+                        const PlayLimits& limits) {
+  const RequestSteps steps(workload);
+  if (!is_played(workload)) {
+    return static_cast<double>(steps.count()) /
+           estimate(plan, segmentation, cluster, workload, limits).tokens_per_s;
+  }
+  const Pipeline pipeline = make_pipeline(plan, segmentation, cluster, workload);
+  return play_workload(pipeline, steps, workload, limits).per_request_s;
 }
 
 double objective_value(const Estimate& estimate, const Objective& objective) {

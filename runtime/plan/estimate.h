@@ -34,6 +34,21 @@ StepFunction return_bytes(const Segmentation& segmentation, const Workload& work
 std::vector<StageEstimate> stages_memory(const Plan& plan, const Segmentation& segmentation,
                                          const Workload& workload);
 
+// How far a play of a workload was at each mark (replay.h).
+struct Pace {
+  int requests = 0;  // that were played
+  std::size_t steps = 0;
+  double per_request_s = 0;  // of the whole workload
+  std::vector<double> marks_s;
+};
+
+// Plays of one workload on one cluster by different plans, one after the other.
+struct Race {
+  Pace to_beat;            // no marks: nothing
+  Pace last;               // of the last play; no marks where it was not played to its end
+  double stage_steps = 0;  // that all plays so far took
+};
+
 // How much of a workload is played. Beyond so many requests, or steps on stages, fewer requests stand for
 // all, but no fewer than four rounds of those in flight; where that is still too much, several decode steps
 // are played as one long one. Both are in Estimate::tokens_per_s_error.
@@ -42,11 +57,20 @@ struct PlayLimits {
   int requests = 500;
   // A workload that takes longer than this per request is not played to its end: its tokens_per_s is 0.
   double most_s = std::numeric_limits<double>::infinity();
+  // Nor is one that falls behind race->to_beat, slowed down to most_s: most likely it would take longer.
+  Race* race = nullptr;
 };
 
 // REQUIRES: plan.stages and plan.transfers are set and consistent.
 Estimate estimate(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
                   const Workload& workload, const PlayLimits& limits = {});
+
+// Seconds per request that the workload takes as it is played: what estimate() gets tokens_per_s from, and
+// nothing else of it, so that it is quicker. Infinite where the play is beyond its limits.
+// REQUIRES: as estimate().
+double played_request_s(const Plan& plan, const Segmentation& segmentation,
+                        const ClusterSpec& cluster, const Workload& workload,
+                        const PlayLimits& limits);
 
 // The value of an objective, smaller is better.
 double objective_value(const Estimate& estimate, const Objective& objective);

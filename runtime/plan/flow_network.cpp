@@ -78,7 +78,7 @@ const std::vector<FlowNetwork::Change>& FlowNetwork::begin(int index, double byt
   for (int l : way.links) {
     alone = alone && links_[l].flows == 0;
     rate = std::min(rate, links_[l].bytes_per_s);
-    ++links_[l].flows;
+    if (++links_[l].flows == 1) used_.insert(std::lower_bound(used_.begin(), used_.end(), l), l);
   }
   if (alone) {
     settle(way, rate, now_s, index);
@@ -94,25 +94,31 @@ const std::vector<FlowNetwork::Change>& FlowNetwork::end(int index, double now_s
   way.active = false;
   active_.erase(std::find(active_.begin(), active_.end(), index));
   bool alone = true;
-  for (int l : way.links) alone = --links_[l].flows == 0 && alone;
+  for (int l : way.links) {
+    if (--links_[l].flows > 0) {
+      alone = false;
+    } else {
+      used_.erase(std::lower_bound(used_.begin(), used_.end(), l));
+    }
+  }
   if (!alone) share(now_s);
   return changes_;
 }
 
 // Gives each open flow of the tightest link its equal part, then goes on without them.
 void FlowNetwork::share(double now_s) {
-  for (Link& link : links_) {
-    link.free_bytes_per_s = link.bytes_per_s;
-    link.open_flows = link.flows;
+  for (int l : used_) {
+    links_[l].free_bytes_per_s = links_[l].bytes_per_s;
+    links_[l].open_flows = links_[l].flows;
   }
   for (int index : active_) ways_[index].settled = false;
   for (std::size_t open = active_.size(); open > 0;) {
     double part = std::numeric_limits<double>::infinity();
     int tightest = -1;
-    for (std::size_t l = 0; l < links_.size(); ++l) {
+    for (int l : used_) {
       if (links_[l].open_flows == 0) continue;
       const double equal = links_[l].free_bytes_per_s / links_[l].open_flows;
-      if (equal < part) tightest = static_cast<int>(l);
+      if (equal < part) tightest = l;
       part = std::min(part, equal);
     }
     for (int index : active_) {

@@ -57,6 +57,7 @@ class FlowNetwork {
   std::map<DeviceName, double> fastest_down_;
   std::map<std::string, int> link_by_name_;
   std::vector<Link> links_;
+  std::vector<int> used_;  // links that have flows, ascending
   std::vector<Way> ways_;
   std::vector<int> active_;
   std::vector<Change> changes_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "runtime/base/errors.h"
 #include "runtime/plan/chain_moves.h"
@@ -17,15 +18,13 @@ using Chain = std::vector<Run>;
 struct Judged {
   double value = kNoLimit;
   Chain chain;
+  Pace pace;
 };
 
 // Chains by what playing the requests says of them, with a count of the effort.
 class Judge {
  public:
   explicit Judge(const PlanCosts& costs) : costs_(costs) {
-    const Workload& workload = costs.request().workload;
-    steps_ = static_cast<double>(steps_of(workload).size()) *
-             std::min(workload.total_requests(), std::max(4 * round_of(workload), kQuick.requests));
     if (costs.request().variants != nullptr) {
       plays_ = static_cast<double>(costs.request().variants->clusters.size());
       slack_ = 1 + costs.request().variants->share;
@@ -33,31 +32,47 @@ class Judge {
   }
 
   bool has_effort(double share = 1) const {
-    return effort_ < share * most_effort() && !costs_.out_of_time();
+    return effort() < share * most_effort() && !costs_.out_of_time();
   }
-  double used() const { return effort_ / most_effort(); }
+  double used() const { return effort() / most_effort(); }
 
-  // kNoLimit where it is none, breaks a rule, does not fit or is worse than `most`.
-  double value(const Chain& chain, double most) {
+  // A value of kNoLimit where it is no chain, breaks a rule, does not fit, is worse than `most`, or most
+  // likely would be, for it falls behind the pace of the chain to beat.
+  Judged judge(Chain chain, double most, const Pace& to_beat = {}) {
     effort_ += kBoundEffort;
-    if (chain.empty() || !possible(chain) || costs_.objective(chain) > most * slack_)
-      return kNoLimit;
+    if (chain.empty() || !possible(chain) || costs_.objective(chain) > most * slack_) return {};
+    Known& known = known_[chain];
+    if (known.judged.value < kNoLimit) return known.judged;
+    if (most <= known.worse_than) return {};
     PlayLimits limits = kQuick;
     limits.most_s = (most - costs_.other_goals(chain)) / costs_.busy_price();
-    effort_ += plays_ * (kPlayEffort +
-                         std::min(limits.stage_steps, steps_ * static_cast<double>(chain.size())));
-    return estimated_value(costs_, chain, limits);
+    limits.race = &race_;
+    if (costs_.request().variants == nullptr) race_.to_beat = to_beat;
+    effort_ += plays_ * kPlayEffort;
+    const double value = estimated_value(costs_, chain, limits);
+    if (value == kNoLimit) {
+      known.worse_than = most;
+    } else {
+      known.judged = {value, std::move(chain), race_.last};
+    }
+    return known.judged;
   }
 
  private:
+  struct Known {
+    Judged judged;
+    double worse_than = 0;
+  };
+
   static constexpr PlayLimits kQuick{30'000, 32};
   // In steps on stages: what comes before a play, and looking at a chain that is not played.
   static constexpr double kPlayEffort = 1500;
   static constexpr double kBoundEffort = 20;
 
+  double effort() const { return effort_ + race_.stage_steps; }
   double most_effort() const {
     const double devices = std::min(costs_.devices(), 16);
-    const double most = costs_.request().running == nullptr ? 2e6 * devices : 1e5 * devices;
+    const double most = costs_.request().running == nullptr ? 3.5e6 * devices : 1e5 * devices;
     return plays_ > 1 ? kRobustEffort * most : most;
   }
 
@@ -70,10 +85,11 @@ class Judge {
   static constexpr double kRobustEffort = 4;  // times that for one cluster
 
   const PlanCosts& costs_;
-  double steps_ = 0;  // that a stage plays of all requests
-  double plays_ = 1;  // for each chain
-  double slack_ = 1;  // by which a bound can be above the mean of several clusters
-  double effort_ = 0;
+  double plays_ = 1;   // for each chain
+  double slack_ = 1;   // by which a bound can be above the mean of several clusters
+  double effort_ = 0;  // beside plays
+  Race race_;
+  std::map<Chain, Known> known_;
 };
 
 // Takes what is better and, ever more rarely, what is a little worse: one in e of those that are worse by
@@ -87,11 +103,10 @@ Judged anneal(const PlanCosts& costs, Judge& judge, Rng& rng, const Judged& star
   while (judge.has_effort(until)) {
     const double passed = (judge.used() - from) / (until - from);
     const double temperature = hottest * std::pow(kColdest / hottest, passed);
-    Chain next = random_move(costs, now.chain, rng);
     const double most = now.value * (1 - temperature * std::log(1 - rng.uniform()));
-    const double value = judge.value(next, most);
-    if (value > most) continue;
-    now = {value, std::move(next)};
+    Judged next = judge.judge(random_move(costs, now.chain, rng), most, now.pace);
+    if (next.value > most) continue;
+    now = std::move(next);
     if (now.value < best.value * (1 - kSameValue)) best = now;
   }
   return best;
@@ -145,7 +160,7 @@ std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& r
   constexpr std::size_t kStarts = 4;
   constexpr double kStartShare = 0.1;  // of the effort, for each start
   constexpr double kWarm = 0.02;
-  constexpr double kHot = 0.05;
+  constexpr double kHot = 0.025;
   constexpr int kRounds = 2;
   if (costs.out_of_time()) return runs;
   Judge judge(costs);
@@ -156,9 +171,10 @@ std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& r
                      [](const Judged& a, const Judged& b) { return a.value < b.value; });
   };
   for (Chain& chain : starts_from(costs, runs)) {
-    const double value = judge.value(chain, kNoLimit);
-    found.push_back({value, std::move(chain)});
+    Judged start = judge.judge(std::move(chain), kNoLimit);
+    if (start.value < kNoLimit) found.push_back(std::move(start));
   }
+  if (found.empty()) return runs;
   best_first();
   found.resize(std::min(kStarts, found.size()));
   const double share = costs.request().running == nullptr ? kStartShare : 1.0 / kStarts;
@@ -173,10 +189,10 @@ std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& r
     best_first();
   }
   // A quick play can be wrong where it plays a part only.
-  Judged best{estimated_value(costs, runs), runs};
+  Judged best{estimated_value(costs, runs), runs, {}};
   for (const Judged& one : found) {
     const double value = estimated_value(costs, one.chain);
-    if (value < best.value * (1 - kSameValue)) best = {value, one.chain};
+    if (value < best.value * (1 - kSameValue)) best = {value, one.chain, {}};
     if (costs.out_of_time()) break;
   }
   return best.chain;

@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <compare>
 #include <limits>
 #include <vector>
 
@@ -34,7 +35,7 @@ struct Run {
   int first = 0;
   int last = 0;
 
-  bool operator==(const Run&) const = default;
+  auto operator<=>(const Run&) const = default;
 };
 
 // Sums along a chain, in the objective's unit.

@@ -151,6 +151,10 @@ double estimated_value(const PlanCosts& costs, const std::vector<Run>& runs,
   plan.stages = costs.stages(runs);
   plan.transfers = transfers_of(*request.segmentation, plan.stages);
   const auto value = [&](const ClusterSpec& cluster, const PlayLimits& most) {
+    if (most.race != nullptr && request.objective.is_throughput()) {
+      return costs.busy_price() *
+             played_request_s(plan, *request.segmentation, cluster, request.workload, most);
+    }
     return objective_value(estimate(plan, *request.segmentation, cluster, request.workload, most),
                            request.objective);
   };

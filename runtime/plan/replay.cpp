@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <queue>
 
 #include "runtime/plan/flow_network.h"
 #include "runtime/plan/message_sizes.h"
@@ -37,11 +36,30 @@ struct Event {
   double time_s = 0;
   int number = 0;
   What what = What::kDue;
-  int index = 0;                              // channel or place
-  int version = 0;                            // of kArrived
-  bool operator<(const Event& other) const {  // the greatest is the next
-    return time_s != other.time_s ? time_s > other.time_s : number > other.number;
+  int index = 0;    // channel or place
+  int version = 0;  // of kArrived
+  bool operator<(const Event& other) const {
+    return time_s != other.time_s ? time_s < other.time_s : number < other.number;
   }
+};
+
+// Events to come, the next one last. Few at a time, so that a sorted list is quicker than a heap.
+class Agenda {
+ public:
+  bool empty() const { return events_.empty(); }
+  void add(const Event& event) {
+    auto at = events_.end();
+    while (at != events_.begin() && *(at - 1) < event) --at;
+    events_.insert(at, event);
+  }
+  Event take() {
+    const Event event = events_.back();
+    events_.pop_back();
+    return event;
+  }
+
+ private:
+  std::vector<Event> events_;
 };
 
 // A request's step that a stage can run.
@@ -71,10 +89,11 @@ struct Place {
 
 class Player {
  public:
-  Player(const PipelineWork& work, const ClusterSpec& cluster, double most_s)
+  Player(const PipelineWork& work, const ClusterSpec& cluster, const ReplayLimits& limits)
       : work_(work),
         cluster_(cluster),
-        most_s_(most_s * (1 + 1e-12)),
+        limits_(limits),
+        most_s_(limits.most_s * (1 + 1e-12)),
         network_(cluster),
         stages_(work.devices.size()),
         places_(work.devices.size() - (work.returns ? 1 : 0)) {
@@ -107,8 +126,7 @@ class Player {
   Replay play() {
     for (int i = 0; i < std::min(work_.in_flight, work_.requests); ++i) submit();
     while (!events_.empty() && !too_long_) {
-      const Event event = events_.top();
-      events_.pop();
+      const Event event = events_.take();
       now_ = event.time_s;
       switch (event.what) {
         case What::kDue: due(event.index); break;
@@ -120,7 +138,7 @@ class Player {
     }
     for (double& end : ends_) end -= first_start_;
     return {ended_ == work_.requests, first_answer_ - first_start_, last_end_ - first_start_,
-            std::move(ends_)};
+            std::move(ends_),         std::move(marks_s_),          stage_steps_};
   }
 
  private:
@@ -142,7 +160,7 @@ class Player {
   }
 
   void at(double time_s, What what, int index, int version = 0) {
-    events_.push({time_s, next_number_++, what, index, version});
+    events_.add({time_s, next_number_++, what, index, version});
   }
 
   void send(int index, const Packet& packet, double stretch = 1) {
@@ -217,6 +235,8 @@ class Player {
 
   void take_answer(int request) {
     if (first_answer_ < 0) first_answer_ = now_;
+    ++answers_;
+    pass_marks();
     send(header_to_coordinator_, {Kind::kOther, request, kTokenMadeBytes});
     if (++step_[request] < static_cast<int>(work_.stretch.size())) {
       make_ready(0, request);
@@ -227,6 +247,18 @@ class Player {
     ++ended_;
     const double tokens = static_cast<double>(work_.stretch.size());
     send(header_to_coordinator_, {Kind::kDone, request, kDoneBytes + 8 * tokens});
+  }
+
+  void pass_marks() {
+    const auto all =
+        static_cast<double>(work_.requests) * static_cast<double>(work_.stretch.size());
+    while (answers_ * kReplayMarks >= all * static_cast<double>(marks_s_.size() + 1)) {
+      const double passed_s = now_ - first_start_;
+      const bool late = !limits_.marks_s.empty() && passed_s > limits_.marks_s[marks_s_.size()];
+      too_long_ = too_long_ || (late && was_late_);
+      was_late_ = late;
+      marks_s_.push_back(passed_s);
+    }
   }
 
   void run_next(int index) {
@@ -248,7 +280,8 @@ class Player {
     const int step = step_[request];
     const PipelineWork::Kind& kind = *kinds_[request];
     place.left_s -= kind.compute_s[step][stage];
-    too_long_ = now_ - first_start_ + place.left_s > most_s_;
+    ++stage_steps_;
+    too_long_ = too_long_ || now_ - first_start_ + place.left_s > most_s_;
     for (const auto& [channel, message] : stages_[stage].outgoing) {
       send(channel,
            {Kind::kActivations, request, kind.message_bytes[step][message],
@@ -279,6 +312,7 @@ class Player {
 
   const PipelineWork& work_;
   const ClusterSpec& cluster_;
+  const ReplayLimits& limits_;
   double most_s_;
   FlowNetwork network_;
   std::vector<StageState> stages_;
@@ -289,7 +323,7 @@ class Player {
   int answer_ = -1;
   std::vector<const PipelineWork::Kind*> kinds_;  // by request
   std::vector<int> step_;                         // that each request is at
-  std::priority_queue<Event> events_;
+  Agenda events_;
   int next_number_ = 0;
   int submitted_ = 0;
   int ended_ = 0;
@@ -298,13 +332,17 @@ class Player {
   double first_answer_ = -1;
   double last_end_ = 0;
   std::vector<double> ends_;
+  std::vector<double> marks_s_;
+  double answers_ = 0;
+  double stage_steps_ = 0;
+  bool was_late_ = false;  // at the last mark
   bool too_long_ = false;
 };
 
 }  // namespace
 
-Replay replay(const PipelineWork& work, const ClusterSpec& cluster, double most_s) {
-  return Player(work, cluster, most_s).play();
+Replay replay(const PipelineWork& work, const ClusterSpec& cluster, const ReplayLimits& limits) {
+  return Player(work, cluster, limits).play();
 }
 
 }  // namespace lingua

@@ -40,15 +40,26 @@ struct PipelineWork {
   int in_flight = 1;
 };
 
-struct Replay {
-  bool complete = false;       // false: some stage never gets an input, or it takes too long
-  double first_step_s = 0;     // of the first request, from its start to its first answer
-  double makespan_s = 0;       // from the first request's start to the last one's end
-  std::vector<double> ends_s;  // of the requests, ascending, from the first one's start
+// Answers are counted off in so many equal parts; the last mark is the end.
+inline constexpr int kReplayMarks = 32;
+
+// Beyond which a play is not worth its end.
+struct ReplayLimits {
+  double most_s = std::numeric_limits<double>::infinity();  // certainly of a longer makespan
+  std::vector<double> marks_s;  // later at two marks in a row; none: no such limit
 };
 
-// Ends as soon as it is certain that the makespan is more than `most_s`: then it is not complete.
+struct Replay {
+  bool complete = false;        // false: some stage never gets an input, or it is beyond its limits
+  double first_step_s = 0;      // of the first request, from its start to its first answer
+  double makespan_s = 0;        // from the first request's start to the last one's end
+  std::vector<double> ends_s;   // of the requests, ascending, from the first one's start
+  std::vector<double> marks_s;  // when each part was answered, from the first request's start
+  double stage_steps = 0;       // what the play took: steps computed on stages
+};
+
+// REQUIRES: limits.marks_s is empty or has kReplayMarks.
 Replay replay(const PipelineWork& work, const ClusterSpec& cluster,
-              double most_s = std::numeric_limits<double>::infinity());
+              const ReplayLimits& limits = {});
 
 }  // namespace lingua

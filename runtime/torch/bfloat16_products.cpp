@@ -5,6 +5,7 @@
 #include <ATen/ops/addmv_cpu_dispatch.h>
 #include <ATen/ops/baddbmm_cpu_dispatch.h>
 #include <ATen/ops/bmm_cpu_dispatch.h>
+#include <ATen/ops/dot_cpu_dispatch.h>
 #include <ATen/ops/mm_cpu_dispatch.h>
 #include <ATen/ops/mv_compositeexplicitautograd_dispatch.h>
 #include <c10/util/Exception.h>
@@ -13,16 +14,18 @@
 namespace lingua {
 namespace {
 
-template <class... Tensors>
-bool are_bfloat16(const Tensors&... tensors) {
-  return (... && (tensors.scalar_type() == at::kBFloat16));
+// Whether LibTorch would multiply a and b in its plain loops, which for vectors round every sum.
+bool has_plain_loops(const at::Tensor& a, const at::Tensor& b) {
+  constexpr std::int64_t kFewest = 16 * 16 * 16;  // multiplications that oneDNN is called for
+  if (a.scalar_type() != at::kBFloat16 || b.scalar_type() != at::kBFloat16) return false;
+  return !has_bfloat16_products() || a.numel() * (b.dim() > 1 ? b.size(-1) : 1) <= kFewest;
 }
 
 using Product = at::Tensor (*)(const at::Tensor&, const at::Tensor&);
 
 template <Product kProduct>
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
-  if (!are_bfloat16(a, b)) return kProduct(a, b);
+  if (!has_plain_loops(a, b)) return kProduct(a, b);
   return kProduct(a.to(at::kFloat), b.to(at::kFloat)).to(at::kBFloat16);
 }
 
@@ -32,7 +35,8 @@ using AddedProduct = at::Tensor (*)(const at::Tensor&, const at::Tensor&, const 
 template <AddedProduct kProduct>
 at::Tensor added_product(const at::Tensor& added, const at::Tensor& a, const at::Tensor& b,
                          const at::Scalar& beta, const at::Scalar& alpha) {
-  if (!are_bfloat16(added, a, b)) return kProduct(added, a, b, beta, alpha);
+  if (added.scalar_type() != at::kBFloat16 || !has_plain_loops(a, b))
+    return kProduct(added, a, b, beta, alpha);
   return kProduct(added.to(at::kFloat), a.to(at::kFloat), b.to(at::kFloat), beta, alpha)
       .to(at::kBFloat16);
 }
@@ -56,7 +60,6 @@ bool has_bfloat16_products() {
 }
 
 void register_bfloat16_products() {
-  if (has_bfloat16_products()) return;
   static const auto library = [] {
     Silence silence;
     const c10::Warning::WarningHandlerGuard guard(&silence);
@@ -64,6 +67,7 @@ void register_bfloat16_products() {
     aten.impl("mm", product<at::cpu::mm>);
     aten.impl("bmm", product<at::cpu::bmm>);
     aten.impl("addmm", added_product<at::cpu::addmm>);
+    aten.impl("dot", product<at::cpu::dot>);
     aten.impl("mv", product<at::compositeexplicitautograd::mv>);
     aten.impl("addmv", added_product<at::cpu::addmv>);
     aten.impl("baddbmm", added_product<at::cpu::baddbmm>);

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <set>
 
 #include "runtime/base/errors.h"
+#include "runtime/checkpoint/gguf_model.h"
 #include "runtime/torch/families/bloom.h"
 #include "runtime/torch/families/gemma.h"
 #include "runtime/torch/families/llama.h"
@@ -228,6 +230,23 @@ std::optional<json> named_config(const std::string& name) {
     }
   }
   return std::nullopt;
+}
+
+std::optional<std::int64_t> known_vocabulary(const std::string& model) {
+  std::error_code error;
+  try {
+    if (std::filesystem::is_directory(model, error)) {
+      return read_family_model(read_config(model)).vocabulary;
+    }
+    if (Gguf::is_gguf(model)) {
+      return read_family_model({config_of(Gguf(model)), model}).vocabulary;
+    }
+    const std::optional<json> config = named_config(model);
+    if (!config) return std::nullopt;
+    return read_family_model({*config, model}).vocabulary;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
 }
 
 }  // namespace lingua

@@ -95,4 +95,8 @@ std::vector<std::string> custom_examples();
 // range, or that its family refuses.
 std::optional<nlohmann::json> named_config(const std::string& name);
 
+// How many token ids a model has, by the config of its folder, GGUF file or name; nothing for a
+// TorchScript file, nor for what import_model refuses with better words.
+std::optional<std::int64_t> known_vocabulary(const std::string& model);
+
 }  // namespace lingua

@@ -1,5 +1,7 @@
 #include "runtime/torch/import.h"
 
+#include <torch/version.h>
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -424,7 +426,13 @@ ImportedModel import_script(ScriptModel model) {
   imported.stop_tokens = model.stop_tokens;
   imported.kv_cache = model.kv_cache;
   if (imported.family.empty()) recognise_language_model(&imported);
-  imported.index_inputs = index_ranges(model, forward, samples.front());
+  imported.index_inputs = index_ranges(model, forward, samples);
+  if (const std::string kind = missing_half_kernel(forward, samples.front()); !kind.empty()) {
+    imported.why_not_computed = fmt::format(
+        "{} is not computed in float16 by LibTorch {} on a CPU; accepted are models in float32 or "
+        "bfloat16: call model.float() or model.bfloat16() before it is traced or scripted",
+        kind, TORCH_VERSION);
+  }
   imported.source =
       std::make_unique<ScriptSource>(std::move(model), std::move(forward), std::move(mapping));
   return imported;

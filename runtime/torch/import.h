@@ -71,6 +71,7 @@ struct ImportedModel {
   std::int64_t max_positions = 0;         // the longest sequence it was trained on; 0: not known
   std::vector<std::string> notes;         // what its user should know of the files: a line each
   std::map<std::string, IndexRange> index_inputs;  // by the input's name
+  std::string why_not_computed;  // the operation that this LibTorch lacks in fp16; else empty
 };
 
 ImportedModel import_model(const std::string& model, const ImportOptions& options);

@@ -32,15 +32,16 @@ bool is_structure(const std::string& operand) {
 
 class RangeFinder {
  public:
-  explicit RangeFinder(const StepSample& sample) : sample_(sample) {}
+  explicit RangeFinder(const std::vector<StepSample>& samples) : samples_(samples) {}
 
   IndexRange run(const jit::Value* input) {
-    follow(input);
+    follow(input, 0);
     return range_;
   }
 
  private:
-  void follow(const jit::Value* value) {
+  // `place` is its place in a list, when it is one.
+  void follow(const jit::Value* value, std::size_t place) {
     for (const jit::Use& use : value->uses()) {
       const jit::Node& user = *use.user;
       const std::string kind = user.kind().toQualString();
@@ -48,9 +49,11 @@ class RangeFinder {
       if (is_structure(operand)) {
         range_.why_not = fmt::format("{} takes it as {}", kind, operand);
       } else if (operand == "indices" || operand == "index") {
-        bound(rows_of(user, kind));
-      } else if ((keeps_values(kind) && use.offset == 0) || kind == "prim::ListConstruct") {
-        for (const jit::Value* output : user.outputs()) follow(output);
+        for (const StepSample& sample : samples_) bound(rows_of(user, kind, place, sample));
+      } else if (kind == "prim::ListConstruct") {
+        follow(user.output(), use.offset);
+      } else if (keeps_values(kind) && use.offset == 0) {
+        follow(user.output(), place);
       }
     }
   }
@@ -61,14 +64,16 @@ class RangeFinder {
     return schema->arguments()[offset].name();
   }
 
-  // How many rows the look-up has to choose from; nothing when it is no look-up.
-  std::optional<std::int64_t> rows_of(const jit::Node& node, const std::string& kind) const {
-    const auto found = sample_.values.find(node.input(0));
-    if (found == sample_.values.end() || !found->second.isTensor()) return std::nullopt;
+  // How many rows the look-up has to choose from; nothing when it is no look-up. Of a list of indices
+  // each is for one dimension.
+  static std::optional<std::int64_t> rows_of(const jit::Node& node, const std::string& kind,
+                                             std::size_t place, const StepSample& sample) {
+    const auto found = sample.values.find(node.input(0));
+    if (found == sample.values.end() || !found->second.isTensor()) return std::nullopt;
     const at::Tensor& table = found->second.toTensor();
     if (table.dim() == 0) return std::nullopt;
     if (kind == "aten::take") return table.numel();
-    std::int64_t dim = 0;
+    auto dim = static_cast<std::int64_t>(place);
     const auto named = node.maybeSchema()->argumentIndexWithName("dim");
     if (named) {
       const auto constant = jit::toIValue(node.input(static_cast<std::size_t>(*named)));
@@ -84,7 +89,7 @@ class RangeFinder {
     range_.end = range_.end == 0 ? *rows : std::min(range_.end, *rows);
   }
 
-  const StepSample& sample_;
+  const std::vector<StepSample>& samples_;
   IndexRange range_;
 };
 
@@ -92,11 +97,11 @@ class RangeFinder {
 
 std::map<std::string, IndexRange> index_ranges(const ScriptModel& model,
                                                const ScriptForward& forward,
-                                               const StepSample& sample) {
+                                               const std::vector<StepSample>& samples) {
   std::map<std::string, IndexRange> ranges;
   for (std::size_t i = 0; i < model.arguments.size(); ++i) {
     if (model.arguments[i].kind != ValueKind::kInput) continue;
-    const IndexRange range = RangeFinder(sample).run(forward.arguments[i]);
+    const IndexRange range = RangeFinder(samples).run(forward.arguments[i]);
     if (range.end > 0 || !range.why_not.empty()) ranges[model.arguments[i].name] = range;
   }
   return ranges;

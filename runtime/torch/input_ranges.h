@@ -3,7 +3,8 @@
 // at random has to be something that they take.
 //
 // Internal to torch/. A look-up bounds its indices by the rows of its table; offsets and lengths have
-// an order that random numbers lack. Inputs are followed through views and conversions only.
+// an order that random numbers lack. A table that grows with the tokens counts as its smallest. Inputs
+// are followed through views and conversions only.
 
 #include <map>
 #include <string>
@@ -17,6 +18,6 @@ namespace lingua {
 
 std::map<std::string, IndexRange> index_ranges(const ScriptModel& model,
                                                const ScriptForward& forward,
-                                               const StepSample& sample);
+                                               const std::vector<StepSample>& samples);
 
 }  // namespace lingua

@@ -260,7 +260,9 @@ std::vector<ReferenceResult> generate_reference(
       if (choose) next = [&](const at::Tensor& logits) { return choose(i, view_of(logits)); };
       results.push_back(generate(script, prompts[i], max_tokens, keep_logits, next));
     }
-  } catch (const c10::Error& error) {
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
     throw WorldError(fmt::format("{}: {}", model, first_line(error)));
   }
   return results;

@@ -202,7 +202,7 @@ class Arguments {
     if (is_value_type(*type)) {
       auto value = parse_value(*type, without_type(given.what));
       if (!value) {
-        refuse(given.text, fmt::format("'{}' is no {}", given.what, type->repr_str()),
+        refuse(given.text, fmt::format("'{}' is no {}", given.what, type->annotation_str()),
                fmt::format("{}=VALUE", given.name));
       }
       model_.constants[given.name] = std::move(*value);
@@ -219,7 +219,8 @@ class Arguments {
     const auto parts = split(given.what);
     if (wanted > 0 && static_cast<int>(parts.size()) != wanted) {
       throw UsageError(fmt::format("input '{}': describes {} tensors; {} is {}, which has {}",
-                                   given.text, parts.size(), given.name, type.repr_str(), wanted));
+                                   given.text, parts.size(), given.name, type.annotation_str(),
+                                   wanted));
     }
     for (std::size_t i = 0; i < parts.size(); ++i) {
       model_.arguments.push_back(
@@ -250,15 +251,15 @@ class Arguments {
     throw InputError(
         fmt::format("{}: the {} of forward's argument {} ({}) is not given; write "
                     "--input {}={}{}",
-                    model_.name, is_value ? "value" : "shape", name, type.repr_str(), name, format,
-                    optional ? ", or none" : ""));
+                    model_.name, is_value ? "value" : "shape", name, type.annotation_str(), name,
+                    format, optional ? ", or none" : ""));
   }
 
   [[noreturn]] void refuse_type(const std::string& name, const c10::Type& type) const {
     throw InputError(fmt::format(
         "{}: forward's argument {} has type {}; accepted are tensors, lists and tuples of "
         "tensors, and numbers, bools, strings and lists of them with one value for all requests",
-        model_.name, name, type.repr_str()));
+        model_.name, name, type.annotation_str()));
   }
 
   std::vector<Given> given_;

@@ -99,7 +99,7 @@ class ArgumentBinder {
                            : c10::nullopt;
     if (value) return *value;
     throw InputError(fmt::format("{}: forward's argument {} of type {} is not given", model_.name,
-                                 argument.name(), argument.type()->repr_str()));
+                                 argument.name(), argument.type()->annotation_str()));
   }
 
   using Indices = std::vector<std::size_t>;
@@ -238,7 +238,7 @@ void flatten_outputs(const ScriptModel& model, ScriptForward& forward) {
       throw InputError(fmt::format(
           "{}: forward returns a value of type {}; accepted are tensors, and tuples, lists and "
           "dictionaries of tensors that forward puts together",
-          model.name, output->type()->repr_str()));
+          model.name, output->type()->annotation_str()));
     }
     const jit::WithInsertPoint end(graph.return_node());
     output = graph.insert(c10::Symbol::fromQualString("aten::_unwrap_optional"), {output});

@@ -111,7 +111,7 @@ void check_operand(const std::string& model, const jit::Graph& graph, const jit:
       "tensors, "
       "numbers, strings and lists of them{}",
       model, kind, path->empty() ? "the module itself" : "the attribute " + *path,
-      value.type()->repr_str(),
+      value.type()->annotation_str(),
       kind.starts_with("quantized::") ? " (a model quantised by PyTorch has others: save it "
                                         "before it is quantised)"
                                       : ""));

@@ -90,6 +90,15 @@ bool has_shape_by_contents(const jit::Node& node, const IValues& operands) {
   return kinds.count(kind) != 0 || (kind == "aten::where" && operands.size() == 1);
 }
 
+IValues execute(const jit::Node& node, const IValues& operands) {
+  jit::Stack stack(operands.begin(), operands.end());
+  if (node.getOperator().schema().is_vararg()) {
+    stack.emplace_back(static_cast<std::int64_t>(operands.size()));
+  }
+  node.getOperation()(stack);
+  return {stack.begin(), stack.end()};
+}
+
 class Interpreter {
  public:
   Interpreter(const ScriptModel& model, std::set<std::string>* without_meta)
@@ -259,15 +268,6 @@ class Interpreter {
     return true;
   }
 
-  static IValues execute(const jit::Node& node, const IValues& operands) {
-    jit::Stack stack(operands.begin(), operands.end());
-    if (node.getOperator().schema().is_vararg()) {
-      stack.emplace_back(static_cast<std::int64_t>(operands.size()));
-    }
-    node.getOperation()(stack);
-    return {stack.begin(), stack.end()};
-  }
-
   IValues run_without_contents(const jit::Node& node, const IValues& operands) {
     const std::string kind =
         node.maybeSchema() != nullptr ? c10::toString(node.maybeSchema()->operator_name()) : "";
@@ -317,6 +317,27 @@ bool is_number(const c10::IValue& value) {
   return value.isInt() || value.isDouble() || value.isBool();
 }
 
+bool has_half(const c10::IValue& value) {
+  bool found = false;
+  map_tensors(value, [&](const at::Tensor& tensor) {
+    found = found || tensor.scalar_type() == at::kHalf;
+    return tensor;
+  });
+  return found;
+}
+
+// True when the node runs on operands of this kind, as far as the kernel's dtype is concerned.
+bool has_half_kernel(const jit::Node& node, const IValues& operands) {
+  IValues zeros;
+  for (const c10::IValue& operand : operands) zeros.push_back(map_tensors(operand, to_zeros));
+  try {
+    execute(node, zeros);
+  } catch (const std::exception& error) {
+    return std::string(error.what()).find("not implemented for 'Half'") == std::string::npos;
+  }
+  return true;
+}
+
 bool is_same_everywhere(const jit::Value* value, const std::vector<StepSample>& samples) {
   const c10::IValue& first = samples.front().values.at(value);
   return is_number(first) && std::all_of(samples.begin(), samples.end(), [&](const auto& sample) {
@@ -335,6 +356,22 @@ std::vector<StepSample> sample_steps(const ScriptModel& model, const ScriptForwa
     samples.push_back(Interpreter(model, &without_meta).run(forward, step));
   }
   return samples;
+}
+
+std::string missing_half_kernel(const ScriptForward& forward, const StepSample& sample) {
+  const c10::InferenceMode no_autograd;
+  std::set<std::string> tried;
+  for (const jit::Node* node : forward.graph->nodes()) {
+    IValues operands;
+    for (const jit::Value* input : node->inputs()) operands.push_back(sample.values.at(input));
+    if (node->maybeSchema() == nullptr || !node->blocks().empty() ||
+        std::none_of(operands.begin(), operands.end(), has_half)) {
+      continue;
+    }
+    const std::string kind = node->kind().toQualString();
+    if (tried.insert(kind).second && !has_half_kernel(*node, operands)) return kind;
+  }
+  return "";
 }
 
 int fold_constants(ScriptForward& forward, const std::vector<StepSample>& samples) {

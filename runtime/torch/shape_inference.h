@@ -8,6 +8,7 @@
 // Errors: InputError names the model and the operation that fails, or whose result depends on the
 // contents of tensors.
 
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -23,6 +24,10 @@ struct StepSample {
 
 // One for each of fit_steps().
 std::vector<StepSample> sample_steps(const ScriptModel& model, const ScriptForward& forward);
+
+// An operation that LibTorch has no kernel for in fp16 on a CPU, found by running each kind on zeros of
+// the sample's shapes; empty when there is none.
+std::string missing_half_kernel(const ScriptForward& forward, const StepSample& sample);
 
 // Replaces numbers that are the same at every step (sizes of constant dimensions, and what is
 // computed from nothing else) by constants. Returns how many.

@@ -2,9 +2,12 @@
 // counts, so these run alone.
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 #include <thread>
 
 #include "tests/cli/lingua_fixture.h"
@@ -177,6 +180,92 @@ TEST_F(EndedRun, ByASignalAtAnyMomentLeavesNothing) {
     const int signal = signals[static_cast<std::size_t>(moment) % signals.size()];
     ::kill(program.pid(), signal);
     EXPECT_EQ(program.wait(seconds(10)).exit_code, 128 + signal);
+    expect_nothing_left();
+  }
+}
+
+// Interrupted in a prefill of some seconds: each worker is inside LibTorch for longer than the second.
+class EndedPrefill : public EndedRun {
+ protected:
+  std::vector<std::string> command() {
+    return {"env",
+            "TMPDIR=" + folder_.path().string(),
+            LINGUA_PROGRAM,
+            "run",
+            "--local",
+            "--workers",
+            "2",
+            "--planner",
+            "even",
+            "--model",
+            slow_model(),
+            "--prompt-length",
+            "4000",
+            "--max-tokens",
+            "2",
+            "--max-segments",
+            "2"};
+  }
+  static const std::string& slow_model() {
+    static TemporaryFolder folder;
+    static const std::string path = [] {
+      const std::string made = folder.file("slow");
+      const Outcome outcome = lingua(
+          {"model", "random", "bloom:hidden=256,layers=16,heads=4,vocabulary=256", "-o", made});
+      if (outcome.exit_code != 0) throw std::runtime_error(outcome.err);
+      return made;
+    }();
+    return path;
+  }
+  // Processor time of a process, in ticks.
+  static long ticks_of(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    const std::string stat{std::istreambuf_iterator<char>(file), {}};
+    const auto end = stat.rfind(')');
+    if (end == std::string::npos) return 0;
+    std::istringstream fields(stat.substr(end + 2));
+    std::string skipped;
+    for (int field = 3; field < 14; ++field) fields >> skipped;  // see proc(5)
+    long user = 0;
+    long system = 0;
+    fields >> user >> system;
+    return user + system;
+  }
+};
+
+// Nothing waits for a segment to end: neither Ctrl-C at a terminal, which signals the whole group, nor
+// a signal to the program alone. How long the machine takes to do nothing is added to the second, as it
+// may be busy with other things.
+TEST_F(EndedPrefill, ByCtrlCTakesASecondAtMost) {
+  slow_model();
+  const long second = ::sysconf(_SC_CLK_TCK);
+  for (const bool whole_group : {true, false}) {
+    SCOPED_TRACE(whole_group);
+    const auto begin = steady_clock::now();
+    EXPECT_EQ(lingua({"--version"}).exit_code, 0);
+    const auto nothing = steady_clock::now() - begin;
+    Program program(command());
+    std::vector<pid_t> workers;
+    const auto computed = [&] {
+      long ticks = 0;
+      for (const pid_t worker : workers) ticks += ticks_of(worker);
+      return ticks;
+    };
+    ASSERT_TRUE(eventually([&] {
+      return !program.running() || program.err().find("weights: 100%") != std::string::npos;
+    })) << program.err();
+    workers = children_of(program.pid());
+    ASSERT_EQ(workers.size(), 2U) << program.err();
+    const long loaded = computed();
+    ASSERT_TRUE(eventually([&] { return !program.running() || computed() > loaded + second; }));
+    ASSERT_TRUE(program.running()) << "the prefill ended too early: " << program.err();
+    ASSERT_EQ(program.err().find("answering"), std::string::npos) << program.err();
+    const auto interrupted = steady_clock::now();
+    ::kill(whole_group ? -program.pid() : program.pid(), SIGINT);
+    EXPECT_EQ(program.wait(seconds(60)).exit_code, 128 + SIGINT);
+    // Those that have ended and wait for init to see it do not count.
+    EXPECT_TRUE(eventually([&] { return count_processes(folder_.path().string()) == 0; }));
+    EXPECT_LT(steady_clock::now() - interrupted, seconds(1) + nothing);
     expect_nothing_left();
   }
 }

@@ -41,6 +41,12 @@ TEST_F(Start, LoadsLibTorchOnlyWhereAVerbNeedsIt) {
       {{"model", "random", "bloom:hidden=16,layers=1,heads=2,vocabulary=8", "-o",
         folder_.file("m")},
        0},
+      // Which tokens there are stands in the config.
+      {{"run", "bloom-560m", "--cluster", kThreePhones, "--prompt-tokens", "250880"}, 2},
+      {{"simulate", "bloom-560m", "--cluster", kThreePhones, "--prompt-tokens", "1,250880"}, 2},
+      {{"emulate", tiny_model(), "--cluster", kThreePhones, "--prompt-tokens", "256"}, 2},
+      {{"plan", "gemma3-270m", "--cluster", kThreePhones, "--prompt-tokens", "262144"}, 2},
+      {{"reference", tiny_model(), "--prompt-tokens", "256"}, 2},
       {{"tokenize", "--model", texts, "--text", "Hello"}, 0},
   };
   for (const auto& [arguments, exit_code] : without) {

@@ -194,6 +194,33 @@ TEST(NetWorker, DoesNotWaitForAnotherServer) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
 }
 
+std::string welcome_frame() {
+  wire::Envelope welcome;
+  welcome.mutable_welcome();
+  return zmq_frame(welcome.SerializeAsString());
+}
+
+// What is sent next would go over another connection, to somebody who has not been told from whom.
+TEST(Connection, ThatBreaksBeforeItsWelcomeIsReadIsDown) {
+  auto server = std::make_unique<OtherServer>(zmq_greeting(), false, welcome_frame());
+  RawPeer peer(server->address(), join_envelope("phone1", server->address()));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  server.reset();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_EQ(peer.settle(), internal::Connection::State::kDown);
+  EXPECT_EQ(peer.connection().reason(), "the connection broke");
+}
+
+// An introduction that waits when a connection breaks goes over the next one beside that one's own.
+TEST(Connection, TakesASecondWelcomeForNoAnswer) {
+  const OtherServer server(zmq_greeting(), false, welcome_frame() + welcome_frame());
+  RawPeer peer(server.address(), join_envelope("phone1", server.address()));
+  EXPECT_EQ(peer.settle(), internal::Connection::State::kUp);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  peer.connection().update();
+  EXPECT_FALSE(peer.connection().receive().has_value());
+}
+
 TEST(NetWorker, SaysThatItWasGivenTheAddressOfAWorker) {
   NetCoordinator coordinator(quick(20));
   NetOptions fixed;  // a port that the test knows

@@ -1,6 +1,6 @@
 // A machine of links_test.sh: the engine's own loops over real connections, and a toy model.
 //   link_peer coordinate ADDRESS LOSS_TIMEOUT BALLAST PROMPT REQUESTS
-//   link_peer work NAME COORDINATOR LOSS_TIMEOUT
+//   link_peer work NAME LISTEN COORDINATOR LOSS_TIMEOUT
 // The coordinator waits for w1, w2 and w3, deploys a third of the model to each, with BALLAST bytes of
 // weights to the first and the last, and answers REQUESTS requests of PROMPT tokens (0: without end).
 // It says "listening", "weights" and "running" on stderr when it is so far, and ends as `lingua` does.
@@ -72,9 +72,10 @@ void coordinate(const std::string& address, double loss_timeout_s, std::int64_t 
   run_coordinator(coordinator.device(), job);
 }
 
-void work(const std::string& name, const std::string& coordinator, double loss_timeout_s) {
+void work(const std::string& name, const std::string& listen, const std::string& coordinator,
+          double loss_timeout_s) {
   const auto device =
-      join_as_worker({spec_of(name), coordinator, net_options("tcp://*:*", loss_timeout_s), {}},
+      join_as_worker({spec_of(name), coordinator, net_options(listen, loss_timeout_s), {}},
                      std::make_unique<testing::ToyExecutor>());
   run_worker(*device, {});
 }
@@ -88,8 +89,8 @@ int main(int argc, char** argv) {
       coordinate(args[1], std::stod(args[2]), std::stoll(args[3]), std::stoll(args[4]),
                  std::stoll(args[5]));
     } else {
-      LINGUA_CHECK(args.size() == 4 && args[0] == "work");
-      work(args[1], args[2], std::stod(args[3]));
+      LINGUA_CHECK(args.size() == 5 && args[0] == "work");
+      work(args[1], args[2], args[3], std::stod(args[4]));
     }
     return 0;
   } catch (const Error& error) {

@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# Cuts and slows the links of a running cluster, each machine a network namespace of its own.
+# Cuts, resets and slows the links of a running cluster, each machine a network namespace of its own.
 #   links_test.sh LINK_PEER few|all
 # A coordinator and three workers: each link is cut, one way and both, before weights come, while they
-# come and while tokens are made; each machine is unplugged; all links are slow. A run must end with
-# one line that names the link or the device, or go on, and leave no process. `few`: one of each kind.
-# Needs root (for the namespaces), ip and tc; without them it says so and ends with code 77 (skipped).
+# come and while tokens are made; each connection is reset, once, always, or whenever it is tried; each
+# machine is unplugged; all links are slow. A run must end with one line that names the link or the
+# device, or go on, and leave no process. `few`: one of each kind.
+# Needs root (for the namespaces), ip, tc and ss; without them it says so and ends with code 77
+# (skipped). Cases for which this kernel lacks something are skipped by name.
 set -uo pipefail
 
 readonly peer=$1 selection=$2
 readonly machines=(c w1 w2 w3) # the coordinator and its workers
 readonly links=("c w1" "c w2" "c w3" "w1 w2" "w2 w3" "w3 w1")
-readonly lanes=$([[ $selection == few ]] && echo 4 || echo 12) # clusters at once: each waits most of the time
+readonly connections=("c w1" "c w2" "c w3" "w1 c" "w2 c" "w3 c" "w1 w2" "w2 w3" "w1 w3" "w3 w1") # from, to
+readonly lanes=$([[ $selection == few ]] && echo 5 || echo 12) # clusters at once: each waits most of the time
 loss=1           # seconds without a byte
 tag=
 folder=
@@ -33,7 +36,12 @@ address() {
   case $1 in c) echo 10.77.0.1 ;; w1) echo 10.77.0.2 ;; w2) echo 10.77.0.3 ;; w3) echo 10.77.0.4 ;; esac
 }
 
-# A switch in a namespace of its own, and a cable from it to each machine.
+port() {
+  case $1 in c) echo 5555 ;; w1) echo 5556 ;; w2) echo 5557 ;; w3) echo 5558 ;; esac
+}
+
+# A switch in a namespace of its own, and a cable from it to each machine, which answers for the
+# address of that cable only (see refuse).
 make_network() {
   local name
   ip netns add "$tag-s" && ip -n "$tag-s" link add name switch type bridge &&
@@ -43,7 +51,8 @@ make_network() {
       ip -n "$tag-s" link add "to-$name" type veth peer name eth netns "$tag-$name" &&
       ip -n "$tag-s" link set "to-$name" master switch up &&
       ip -n "$tag-$name" addr add "$(address "$name")/24" dev eth &&
-      ip -n "$tag-$name" link set eth up && ip -n "$tag-$name" link set lo up || return 1
+      ip -n "$tag-$name" link set eth up && ip -n "$tag-$name" link set lo up &&
+      in_machine "$name" sh -c 'echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore' || return 1
   done
 }
 
@@ -65,6 +74,41 @@ drop() {
   ip -n "$tag-$1" neigh replace "$(address "$2")" lladdr 02:00:00:00:00:99 dev eth nud permanent
 }
 
+# refuse FROM TO: what FROM sends to TO is answered with a reset (FROM has the address itself, and
+# nothing listens there), and what comes from TO vanishes.
+refuse() { ip -n "$tag-$1" addr add "$(address "$2")/32" dev lo; }
+
+# break_connection MACHINE END...: where one end is at MACHINE and is what ss calls END. It fails, and says
+# so, where nothing is broken.
+break_connection() {
+  local connection=(state established "${@:2}")
+  [[ -z $(in_machine "$1" ss -tnHK "${connection[@]}" 2>/dev/null) ]] || return 0
+  if [[ -n $(in_machine "$1" ss -tnH "${connection[@]}") ]]; then
+    echo "$title: skipped: this kernel resets no connections (INET_DIAG_DESTROY)"
+  else
+    fail "there is no connection to reset"
+  fi
+  return 1
+}
+
+# reset FROM TO: the connection that FROM made to TO, once; both ends hear of it.
+reset() { break_connection "$1" dst "$(address "$2"):$(port "$2")"; }
+
+# forget FROM TO: the same, at the end of TO, and FROM hears of it when it sends more.
+forget() {
+  local code=0
+  drop "$2" "$1"
+  break_connection "$2" src "$(address "$2"):$(port "$2")" dst "$(address "$1")" || code=1
+  ip -n "$tag-$2" neigh flush dev eth nud permanent
+  return $code
+}
+
+# reset_always FROM TO: every connection between them, as soon as it is seen, until end_all.
+reset_always() {
+  ip netns exec "$tag-$1" bash -c 'while sleep 0.02; do ss -tnHK state established dst "$0"; done' \
+    "$(address "$2")" >/dev/null 2>&1 &
+}
+
 # slow RATE QUEUE: from the switch to each machine; QUEUE: how long a packet may wait.
 slow() {
   local name
@@ -76,21 +120,24 @@ slow() {
 heal() {
   local name
   for name in "${machines[@]}"; do
-    ip -n "$tag-$name" neigh flush dev eth nud permanent
+    ip -n "$tag-$name" addr flush dev lo to 10.77.0.0/24
     in_machine s tc qdisc del dev "to-$name" root 2>/dev/null
     ip -n "$tag-s" link set "to-$name" up
   done
+  # All that the machines know of each other: who waits for an answer would ask again only a second later.
+  for name in "${machines[@]}"; do ip -n "$tag-$name" neigh flush dev eth nud all 2>/dev/null; done
 }
 
 # start BALLAST PROMPT REQUESTS: see link_peer.cpp.
 start() {
   rm -f "$folder"/*.err
-  in_machine c "$peer" coordinate tcp://10.77.0.1:5555 $loss "$@" 2>"$folder/c.err" &
+  ip netns exec "$tag-c" "$peer" coordinate tcp://10.77.0.1:5555 $loss "$@" 2>"$folder/c.err" &
   coordinator=$!
   workers=()
   local name
   for name in w1 w2 w3; do
-    in_machine $name "$peer" work $name tcp://10.77.0.1:5555 $loss 2>"$folder/$name.err" &
+    ip netns exec "$tag-$name" "$peer" work $name "tcp://*:$(port $name)" \
+      tcp://10.77.0.1:5555 $loss 2>"$folder/$name.err" &
     workers+=($!)
   done
 }
@@ -147,40 +194,64 @@ words() {
   esac
 }
 
-# cut WHEN FROM TO [both]: WHEN is what the coordinator has said last.
-cut_during() {
-  local when=$1 from=$2 to=$3
-  title="$*"
-  if [[ $when == weights ]]; then
+# start_and_reach WHEN: what the coordinator has said last.
+start_and_reach() {
+  if [[ $1 == weights ]]; then
     slow 2mbit 300ms
     start 1000000 3 0
   else
     start 1000 3 0
   fi
-  reach "$when"
-  drop "$from" "$to"
-  [[ $# == 3 ]] || drop "$to" "$from"
-  must_end $((loss * 4 + 6)) 5 "$(words "$from" "$to")"
-  heal
+  reach "$1"
 }
 
-cut_before() {
-  local from=$2 to=$3
-  title="$*"
-  drop "$from" "$to"
-  [[ $# == 3 ]] || drop "$to" "$from"
-  start 1000 3 0
-  if [[ $from == c || $to == c ]]; then
+# break_link WHEN HOW FROM TO [both]: HOW is drop or refuse.
+break_link() {
+  local when=$1 how=$2 from=$3 to=$4
+  [[ $when == before ]] || start_and_reach "$when"
+  "$how" "$from" "$to"
+  [[ $# == 4 ]] || "$how" "$to" "$from"
+  [[ $when != before ]] || start 1000 3 0
+  if [[ $when == before && ($from == c || $to == c) ]]; then
     must_end 15 5 "2 of 3 devices have joined.*${from/#c/}${to/#c/} missing"
   else
     must_end $((loss * 4 + 6)) 5 "$(words "$from" "$to")"
-    grep -q '^weights' "$folder/c.err" && fail "weights were sent before the ways were tried"
+  fi
+  if [[ $when == before ]] && grep -q '^weights' "$folder/c.err"; then
+    fail "weights were sent before the ways were tried"
   fi
   heal
 }
 
 cut() {
-  case $1 in before) cut_before "$@" ;; *) cut_during "$@" ;; esac
+  title="cut: $*"
+  break_link "$1" drop "${@:2}"
+}
+
+refused() {
+  title="refused: $*"
+  break_link "$1" refuse "${@:2}"
+}
+
+# once WHEN HOW FROM TO: HOW is reset or forget.
+once() {
+  title="once: $*"
+  start_and_reach "$1"
+  if "$2" "$3" "$4"; then
+    must_end $((loss * 4 + 6)) 5 "$(words "$3" "$4")"
+  else
+    end_all
+  fi
+  heal
+}
+
+# It may come through between two resets, so that it is lost later or not at all.
+always_reset() {
+  title="always reset: $*"
+  reset_always "$1" "$2"
+  start 1000 3 0
+  must_end 15 5 "$(words "$1" "$2")|device '$2' was lost while joining|2 of 3 devices have joined.*missing"
+  heal
 }
 
 # gone WHEN MACHINE
@@ -211,7 +282,7 @@ cases() {
   local when link from to
   if [[ $selection == few ]]; then
     printf '%s\n' "go_on 1mbit 300ms 2" "cut weights w2 w3" "cut running w3 w1" "cut before w1 w2" \
-      "cut running c w2" "cut before c w3 both" "gone running w2"
+      "cut running c w2" "once running reset w1 w2" "cut before c w3 both" "gone running w2"
     return
   fi
   for when in 500kbit 1mbit 4mbit 10mbit; do
@@ -223,7 +294,16 @@ cases() {
       printf 'cut %s\n' "$when $from $to" "$when $to $from" "$when $from $to both"
     done
   done
+  for when in before running; do
+    for link in "${links[@]}"; do
+      read -r from to <<<"$link"
+      printf 'refused %s\n' "$when $from $to" "$when $to $from"
+    done
+  done
+  printf 'always_reset %s\n' "${links[@]}"
   for when in weights running; do
+    printf "once $when reset %s\n" "${connections[@]}"
+    printf "once $when forget %s\n" "${connections[@]}"
     for from in "${machines[@]}"; do echo "gone $when $from"; done
   done
 }
@@ -245,7 +325,8 @@ main() {
   local pids=() pid number code=0 one
   title=
   [[ $EUID -eq 0 ]] || skip "not root"
-  command -v ip >/dev/null && command -v tc >/dev/null || skip "no ip or tc (iproute2)"
+  command -v ip >/dev/null && command -v tc >/dev/null && command -v ss >/dev/null ||
+    skip "no ip, tc or ss (iproute2)"
   for ((number = 0; number < lanes; ++number)); do
     (lane $number) &
     pids+=($!)

@@ -247,8 +247,7 @@ TEST(NetDevice, AStrangerIsIgnored) {
   BareSocket web(run.coordinator.address());
   web.send("GET / HTTP/1.1\r\n\r\n");
   BareSocket uninvited(run.coordinator.address());
-  const std::string token(encode(message).front().bytes);
-  uninvited.send(zmq_greeting() + '\0' + static_cast<char>(token.size()) + token);
+  uninvited.send(zmq_greeting() + zmq_frame(std::string(encode(message).front().bytes)));
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   message.body = TokenMade{7, 7, 7};
   run.to_coordinator().send(encode(message));

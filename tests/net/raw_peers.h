@@ -140,23 +140,31 @@ inline std::string zmq_greeting() {
   return greeting + '\4' + static_cast<char>(ready.size()) + ready;
 }
 
-// A server that says one thing to everybody and hears nothing.
+// A message of one frame, as it goes over the wire.
+inline std::string zmq_frame(const std::string& bytes) {
+  LINGUA_CHECK(bytes.size() < 256);
+  return std::string(1, '\0') + static_cast<char>(bytes.size()) + bytes;
+}
+
+// A server that says one thing to everybody, another a little later, and hears nothing.
 class OtherServer {
  public:
-  explicit OtherServer(std::string says, bool close_at_once = false)
+  explicit OtherServer(std::string says, bool close_at_once = false, std::string later = "")
       : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in at{};
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     LINGUA_CHECK(bind(listener_.get(), reinterpret_cast<const sockaddr*>(&at), sizeof(at)) == 0 &&
                  listen(listener_.get(), 16) == 0);
-    thread_ = std::thread([this, says = std::move(says), close_at_once] {
+    thread_ = std::thread([this, says = std::move(says), close_at_once, later = std::move(later)] {
       std::vector<internal::FileDescriptor> open;
       while (!over_) {
         pollfd item{listener_.get(), POLLIN, 0};
         if (poll(&item, 1, 20) != 1) continue;
         internal::FileDescriptor fd(accept(listener_.get(), nullptr, nullptr));
         ::send(fd.get(), says.data(), says.size(), MSG_NOSIGNAL);
+        if (!later.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        ::send(fd.get(), later.data(), later.size(), MSG_NOSIGNAL);
         if (!close_at_once) open.push_back(std::move(fd));
       }
     });

@@ -248,6 +248,39 @@ TEST(Estimate, DoesNotPlayWhatTakesTooLong) {
   EXPECT_EQ(rate(0.5 * per_request_s), 0);
 }
 
+// Links a sixth slower, which no bound on a device's work sees.
+TEST(Estimate, EndsAPlayThatFallsBehindTheOneToBeat) {
+  Workload workload = hand_workload();
+  workload.in_flight = 4;
+  workload.requests = 40;
+  ClusterSpec slow = hand_cluster();
+  for (auto& [ends, link] : slow.links) link.bytes_per_s /= 1.2;
+  Race race;
+  PlayLimits limits;
+  limits.race = &race;
+  const auto play = [&](const ClusterSpec& cluster) {
+    race.stage_steps = 0;
+    return played_request_s(hand_plan(), hand_model(), cluster, workload, limits);
+  };
+  const Estimate all = estimate(hand_plan(), hand_model(), hand_cluster(), workload);
+  EXPECT_DOUBLE_EQ(2 / play(hand_cluster()), all.tokens_per_s);
+  EXPECT_EQ(race.stage_steps, 40 * 2 * 3);
+  EXPECT_EQ(race.last.requests, 40);
+  EXPECT_EQ(race.last.steps, 2U);
+  EXPECT_DOUBLE_EQ(race.last.marks_s.back(), 40 * race.last.per_request_s);
+  EXPECT_TRUE(std::is_sorted(race.last.marks_s.begin(), race.last.marks_s.end()));
+
+  limits.most_s = race.last.per_request_s;
+  race.to_beat = race.last;
+  EXPECT_EQ(play(hand_cluster()), race.to_beat.per_request_s);
+  EXPECT_EQ(play(slow), std::numeric_limits<double>::infinity());
+  EXPECT_TRUE(race.last.marks_s.empty());
+  const double behind = race.stage_steps;
+  race.to_beat = {};
+  EXPECT_EQ(play(slow), std::numeric_limits<double>::infinity());
+  EXPECT_LT(behind, 0.5 * race.stage_steps);
+}
+
 TEST(Estimate, SplitsTimeAndMemoryByStage) {
   const Estimate hand = hand_estimate();
   ASSERT_EQ(hand.stages.size(), 3U);

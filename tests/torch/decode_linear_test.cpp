@@ -141,6 +141,7 @@ TEST_F(DecodeLinear, BatchedProductsAreThoseOfDoublePrecision) {
     EXPECT_LE(difference(at::addmv(added[0].select(1, 0), a[0], column).to(at::kDouble),
                          added[0].select(1, 0).to(at::kDouble) + wanted.select(1, 0)),
               tolerance);
+    EXPECT_LE(difference(at::dot(a[0][0], column).to(at::kDouble), wanted[0][0]), tolerance);
   }
 }
 

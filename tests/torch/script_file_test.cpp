@@ -1,6 +1,8 @@
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <caffe2/serialize/inline_container.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/jit/frontend/resolver.h>
 
 #include <fstream>
 
@@ -162,6 +164,89 @@ TEST_F(ScriptFile, TakesWhatOnlyLooksRandom) {
   }
 }
 
+// torch.jit.script keeps the flag as an attribute; model.eval() clears it before or after it is saved.
+TEST_F(ScriptFile, IsInEvaluationModeWhereItKeepsTheFlagItself) {
+  torch::jit::Module module("__torch__.Model");
+  module.register_attribute("training", c10::BoolType::get(), true);
+  module.define(
+      "def forward(self, x: Tensor):\n"
+      "  return torch.relu(torch.dropout(x, 0.5, self.training))\n");
+  for (const bool trains : {true, false}) {
+    module.train(trains);
+    ASSERT_EQ(module.is_training(), trains);
+    module.save(file_);
+    ImportOptions options;
+    options.inputs = {"x=64:float32"};
+    const auto imported = import_model(file_, options);
+    ASSERT_EQ(imported.graph.nodes.size(), 1U);
+    EXPECT_EQ(imported.graph.nodes[0].kind, "aten::relu");
+    const auto pass = run_reference(file_, options, {{from_torch(at::ones({64}))}}, {1}, 1);
+    EXPECT_TRUE(to_torch(pass.at(0).outputs.at(0)).equal(at::ones({64}))) << "nothing is dropped";
+  }
+}
+
+// quantized.NAME is quantized::NAME, as in the files that torch.jit.save writes.
+struct QuantizedResolver : torch::jit::NativeResolver {
+  std::shared_ptr<torch::jit::SugaredValue> resolveValue(
+      const std::string& name, torch::jit::GraphFunction& function,
+      const torch::jit::SourceRange& place) override {
+    if (name == "quantized") return std::make_shared<torch::jit::BuiltinModule>("quantized");
+    return NativeResolver::resolveValue(name, function, place);
+  }
+};
+
+// What torch.ao.quantization.quantize_dynamic makes of a Linear, scripted.
+TEST_F(ScriptFile, RefusesWhatPyTorchHasQuantised) {
+  torch::jit::Stack stack = {at::quantize_per_tensor(at::randn({3, 4}), 0.1, 0, at::kQInt8),
+                             at::zeros({3})};
+  c10::Dispatcher::singleton().findSchemaOrThrow("quantized::linear_prepack", "").callBoxed(&stack);
+  torch::jit::Module packed("__torch__.LinearPackedParams");
+  packed.register_attribute("_packed_params", stack.at(0).type(), stack.at(0));
+  torch::jit::Module linear("__torch__.Linear");
+  linear.register_module("_packed_params", packed);
+  linear.define(
+      "def forward(self, x: Tensor):\n"
+      "  return quantized.linear_dynamic(x, self._packed_params._packed_params, True)\n",
+      std::make_shared<QuantizedResolver>());
+  torch::jit::Module model("__torch__.Model");
+  model.register_module("fc", linear);
+  model.define("def forward(self, x: Tensor):\n  return torch.relu(self.fc.forward(x))\n");
+  model.save(file_);
+  ImportOptions options;
+  options.inputs = {"x=2x4:float32"};
+  const std::string why = testing::message_of<InputError>([&] { import_model(file_, options); });
+  EXPECT_THAT(
+      why, AllOf(HasSubstr("model.pt: quantized::linear_dynamic"),
+                 HasSubstr("attribute fc._packed_params._packed_params"),
+                 HasSubstr("LinearPackedParamsBase"), HasSubstr("save it before it is quantised")));
+  EXPECT_EQ(why.find("compilation unit"), std::string::npos) << why;
+}
+
+// As LibTorch itself says: it is asked for the same product.
+TEST_F(ScriptFile, SaysWhatCannotBeComputedInFloat16) {
+  const at::Tensor weight = at::ones({3, 8}, at::kHalf);
+  const std::string product = "def forward(self, x: Tensor):\n  return torch.linear(x, self.w)\n";
+  bool can_multiply = true;
+  try {
+    at::linear(at::ones({2, 8}, at::kHalf), weight);
+  } catch (const std::exception&) {
+    can_multiply = false;
+  }
+  const auto imported = import(product, {{"w", weight}}, {"x=2x8:float16"});
+  if (can_multiply) {
+    EXPECT_EQ(imported.why_not_computed, "");
+  } else {
+    EXPECT_THAT(imported.why_not_computed,
+                AllOf(HasSubstr("aten::linear"), HasSubstr("float16"), HasSubstr("float32"),
+                      HasSubstr("bfloat16"), HasSubstr("model.float()")));
+  }
+  EXPECT_EQ(imported.graph.flops(), 2.0 * 2 * 8 * 3) << "it can be planned for";
+  const std::string cast =
+      "def forward(self, x: Tensor):\n  return torch.linear(x, self.w.to(x.dtype))\n";
+  EXPECT_EQ(import(cast, {{"w", weight}}, {"x=2x8:float32"}).why_not_computed, "");
+  EXPECT_EQ(import(cast, {{"w", weight}}, {"x=2x8:bfloat16"}).why_not_computed, "");
+}
+
 TEST_F(ScriptFile, NamesTheOperationThatGivesComplexNumbers) {
   EXPECT_THAT(refusal("def forward(self, x: Tensor):\n  return torch.real(torch.fft_fft(x))\n", {},
                       {"x=4:float32"}),
@@ -207,6 +292,25 @@ TEST_F(ScriptFile, NeverAsksTheUserToReportABugToPyTorch) {
     EXPECT_EQ(why.find("INTERNAL ASSERT"), std::string::npos) << why;
     EXPECT_EQ(why.find("report a bug"), std::string::npos) << why;
   }
+}
+
+// What LibTorch's interpreter throws is no c10::Error.
+TEST_F(ScriptFile, ThatFailsAsItGeneratesSaysSoInOneLine) {
+  const auto imported = import(
+      "def forward(self, ids: Tensor):\n"
+      "  return torch.linear(torch.embedding(self.t, torch.add(ids, 1)), self.t)\n",
+      {{"t", at::randn({50, 4})}}, {"ids=1xn:int64"});
+  ASSERT_TRUE(imported.is_language_model);
+  ImportOptions options;
+  options.inputs = {"ids=1xn:int64"};
+  const auto generate = [&](std::int64_t token) {
+    return testing::message_of<WorldError>(
+        [&] { generate_reference(file_, options, {{token}}, 1, 1, false); });
+  };
+  EXPECT_EQ(generate(48), "");
+  const std::string why = generate(49);
+  EXPECT_THAT(why, AllOf(HasSubstr("model.pt"), HasSubstr("index out of range")));
+  EXPECT_EQ(why.find('\n'), std::string::npos) << why;
 }
 
 TEST_F(ScriptFile, RefusesWhatIsNotTorchScript) {
