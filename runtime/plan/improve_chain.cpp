@@ -8,6 +8,7 @@
 #include "runtime/plan/chain_moves.h"
 #include "runtime/plan/chain_search.h"
 #include "runtime/plan/estimate.h"
+#include "runtime/plan/predict_chain.h"
 #include "runtime/plan/request_steps.h"
 
 namespace lingua {
@@ -37,7 +38,7 @@ class Judge {
   double used() const { return effort() / most_effort(); }
 
   // A value of kNoLimit where it is no chain, breaks a rule, does not fit, is worse than `most`, or most
-  // likely would be, for it falls behind the pace of the chain to beat.
+  // likely would be, by its prediction or for it falls behind the pace of the chain to beat.
   Judged judge(Chain chain, double most, const Pace& to_beat = {}) {
     effort_ += kBoundEffort;
     if (chain.empty() || !possible(chain) || costs_.objective(chain) > most * slack_) return {};
@@ -45,7 +46,9 @@ class Judge {
     if (known.judged.value < kNoLimit) return known.judged;
     if (most <= known.worse_than) return {};
     PlayLimits limits = kQuick;
-    limits.most_s = (most - costs_.other_goals(chain)) / costs_.busy_price();
+    limits.most_s = seconds_of(chain, most);
+    const double predicted_s = predicted_request_s(costs_, chain);
+    if (record_.excludes(predicted_s, limits.most_s)) return {};
     limits.race = &race_;
     if (costs_.request().variants == nullptr) race_.to_beat = to_beat;
     effort_ += plays_ * kPlayEffort;
@@ -53,9 +56,17 @@ class Judge {
     if (value == kNoLimit) {
       known.worse_than = most;
     } else {
+      record_.add(seconds_of(chain, value), predicted_s);
       known.judged = {value, std::move(chain), race_.last};
     }
     return known.judged;
+  }
+
+  // The same by the prediction alone.
+  double guess(const Chain& chain) {
+    effort_ += kBoundEffort;
+    if (chain.empty() || !possible(chain)) return kNoLimit;
+    return costs_.other_goals(chain) + costs_.busy_price() * predicted_request_s(costs_, chain);
   }
 
  private:
@@ -69,10 +80,15 @@ class Judge {
   static constexpr double kPlayEffort = 1500;
   static constexpr double kBoundEffort = 20;
 
+  // What a value leaves each request.
+  double seconds_of(const Chain& chain, double value) const {
+    return (value - costs_.other_goals(chain)) / costs_.busy_price();
+  }
+
   double effort() const { return effort_ + race_.stage_steps; }
   double most_effort() const {
     const double devices = std::min(costs_.devices(), 16);
-    const double most = costs_.request().running == nullptr ? 3.5e6 * devices : 1e5 * devices;
+    const double most = costs_.request().running == nullptr ? 3e6 * devices : 1e5 * devices;
     return plays_ > 1 ? kRobustEffort * most : most;
   }
 
@@ -89,11 +105,16 @@ class Judge {
   double slack_ = 1;   // by which a bound can be above the mean of several clusters
   double effort_ = 0;  // beside plays
   Race race_;
+  PredictionRecord record_;
   std::map<Chain, Known> known_;
 };
 
-// Takes what is better and, ever more rarely, what is a little worse: one in e of those that are worse by
-// the temperature. Ends with the share of the effort.
+// What counts as no worse than `value`: one in e of those that are worse by the temperature does.
+double accepted_most(double value, double temperature, Rng& rng) {
+  return value * (1 - temperature * std::log(1 - rng.uniform()));
+}
+
+// Takes what is better and, ever more rarely, what is a little worse. Ends with the share of the effort.
 Judged anneal(const PlanCosts& costs, Judge& judge, Rng& rng, const Judged& start, double hottest,
               double until) {
   constexpr double kColdest = 2e-4;
@@ -103,11 +124,37 @@ Judged anneal(const PlanCosts& costs, Judge& judge, Rng& rng, const Judged& star
   while (judge.has_effort(until)) {
     const double passed = (judge.used() - from) / (until - from);
     const double temperature = hottest * std::pow(kColdest / hottest, passed);
-    const double most = now.value * (1 - temperature * std::log(1 - rng.uniform()));
+    const double most = accepted_most(now.value, temperature, rng);
     Judged next = judge.judge(random_move(costs, now.chain, rng), most, now.pace);
     if (next.value > most) continue;
     now = std::move(next);
     if (now.value < best.value * (1 - kSameValue)) best = now;
+  }
+  return best;
+}
+
+// The same by predictions, of which there are many in the time of a play; in a part of what time is left.
+Chain anneal_prediction(const PlanCosts& costs, Judge& judge, Rng& rng, Chain now) {
+  constexpr int kMoves = 20'000;
+  constexpr double kHottest = 0.05;
+  constexpr double kColdest = 1e-3;
+  constexpr double kTimeShare = 0.1;
+  const double until_s =
+      costs.elapsed_s() + kTimeShare * (costs.request().time_limit_s - costs.elapsed_s());
+  double value = judge.guess(now);
+  Chain best = now;
+  double best_value = value;
+  for (int move = 0; move < kMoves && costs.elapsed_s() < until_s; ++move) {
+    const double temperature =
+        kHottest * std::pow(kColdest / kHottest, static_cast<double>(move) / kMoves);
+    Chain next = random_move(costs, now, rng);
+    const double next_value = judge.guess(next);
+    if (next_value > accepted_most(value, temperature, rng)) continue;
+    now = std::move(next);
+    value = next_value;
+    if (value >= best_value) continue;
+    best = now;
+    best_value = value;
   }
   return best;
 }
@@ -170,12 +217,19 @@ std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& r
     std::stable_sort(found.begin(), found.end(),
                      [](const Judged& a, const Judged& b) { return a.value < b.value; });
   };
-  for (Chain& chain : starts_from(costs, runs)) {
+  const auto start_from = [&](Chain chain) {
     Judged start = judge.judge(std::move(chain), kNoLimit);
     if (start.value < kNoLimit) found.push_back(std::move(start));
-  }
+  };
+  for (Chain& chain : starts_from(costs, runs)) start_from(std::move(chain));
   if (found.empty()) return runs;
   best_first();
+  if (costs.request().running == nullptr && costs.devices() <= kMaxChainDevices) {
+    for (std::size_t i = 0, count = std::min(kStarts, found.size()); i < count; ++i) {
+      start_from(anneal_prediction(costs, judge, rng, found[i].chain));
+    }
+    best_first();
+  }
   found.resize(std::min(kStarts, found.size()));
   const double share = costs.request().running == nullptr ? kStartShare : 1.0 / kStarts;
   for (std::size_t i = 0; i < found.size(); ++i) {
