@@ -1,6 +1,7 @@
 #include "runtime/plan/improve_chain.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 
@@ -207,8 +208,7 @@ std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& r
   constexpr std::size_t kStarts = 4;
   constexpr double kStartShare = 0.1;  // of the effort, for each start
   constexpr double kWarm = 0.02;
-  constexpr double kHot = 0.025;
-  constexpr int kRounds = 2;
+  constexpr std::array kHot = {0.05, 0.025};  // rounds from the best so far
   if (costs.out_of_time()) return runs;
   Judge judge(costs);
   Rng rng(1);
@@ -236,10 +236,10 @@ std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& r
     found[i] = anneal(costs, judge, rng, found[i], kWarm, share * static_cast<double>(i + 1));
   }
   best_first();
-  for (int round = 1; round <= kRounds && judge.has_effort(); ++round) {
+  for (std::size_t round = 0; round < kHot.size() && judge.has_effort(); ++round) {
     const double from = judge.used();
-    const double until = from + (1 - from) / (kRounds - round + 1);
-    found.push_back(anneal(costs, judge, rng, found.front(), kHot, until));
+    const double until = from + (1 - from) / static_cast<double>(kHot.size() - round);
+    found.push_back(anneal(costs, judge, rng, found.front(), kHot[round], until));
     best_first();
   }
   // A quick play can be wrong where it plays a part only.
