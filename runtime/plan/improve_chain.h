@@ -2,7 +2,8 @@
 // Better chains by the estimate itself, where no formulation says exactly what a chain costs: how long
 // many requests take, of which some are in flight together.
 //
-// Determinism: its random numbers have a fixed seed and its effort is a number of estimates; a time
+// Which chains are worth an estimate is told by predict_chain.h and by the pace of the best one so far.
+// Determinism: its random numbers have a fixed seed and its effort is a number of steps played; a time
 // limit ends it earlier.
 // Source: simulated annealing, Kirkpatrick, Gelatt, Vecchi, Science 220 (4598), 1983.
 

@@ -43,13 +43,19 @@ struct Event {
   }
 };
 
-// Events to come, the next one last. Few at a time, so that a sorted list is quicker than a heap.
+// Events to come, the next one last. Most often few, so that a sorted list is quicker than a heap.
 class Agenda {
  public:
   bool empty() const { return events_.empty(); }
   void add(const Event& event) {
+    constexpr std::size_t kFew = 64;
     auto at = events_.end();
-    while (at != events_.begin() && *(at - 1) < event) --at;
+    if (events_.size() > kFew) {
+      at = std::partition_point(events_.begin(), events_.end(),
+                                [&](const Event& other) { return event < other; });
+    } else {
+      while (at != events_.begin() && *(at - 1) < event) --at;
+    }
     events_.insert(at, event);
   }
   Event take() {

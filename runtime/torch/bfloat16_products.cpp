@@ -16,9 +16,9 @@ namespace {
 
 // Whether LibTorch would multiply a and b in its plain loops, which for vectors round every sum.
 bool has_plain_loops(const at::Tensor& a, const at::Tensor& b) {
-  constexpr std::int64_t kFewest = 16 * 16 * 16;  // multiplications that oneDNN is called for
+  constexpr std::int64_t kTooFew = 16 * 16 * 16;  // multiplications, for oneDNN to be called
   if (a.scalar_type() != at::kBFloat16 || b.scalar_type() != at::kBFloat16) return false;
-  return !has_bfloat16_products() || a.numel() * (b.dim() > 1 ? b.size(-1) : 1) <= kFewest;
+  return !has_bfloat16_products() || a.numel() * (b.dim() > 1 ? b.size(-1) : 1) <= kTooFew;
 }
 
 using Product = at::Tensor (*)(const at::Tensor&, const at::Tensor&);

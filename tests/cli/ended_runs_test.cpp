@@ -140,26 +140,27 @@ TEST_F(LinguaTest, NamesAPortInUse) {
       {address, "in use"});
 }
 
-// A generation that would take minutes, with a place of its own for temporary files.
+// With a place of its own for temporary files.
 class EndedRun : public LinguaTest {
  protected:
+  std::vector<std::string> run_of(const std::string& model,
+                                  const std::vector<std::string>& options) {
+    return std::vector<std::string>{"env",
+                                    "TMPDIR=" + folder_.path().string(),
+                                    LINGUA_PROGRAM,
+                                    "run",
+                                    "--local",
+                                    "--workers",
+                                    "2",
+                                    "--planner",
+                                    "even",
+                                    "--model",
+                                    model} +
+           options;
+  }
+  // A generation that would take minutes.
   std::vector<std::string> command() {
-    return {"env",
-            "TMPDIR=" + folder_.path().string(),
-            LINGUA_PROGRAM,
-            "run",
-            "--local",
-            "--workers",
-            "2",
-            "--planner",
-            "even",
-            "--model",
-            tiny_model(),
-            "--prompt-length",
-            "4",
-            "--max-tokens",
-            "100000",
-            "--ignore-eos"};
+    return run_of(tiny_model(), {"--prompt-length", "4", "--max-tokens", "100000", "--ignore-eos"});
   }
   void expect_nothing_left() {
     EXPECT_TRUE(fs::is_empty(folder_.path()));
@@ -188,23 +189,8 @@ TEST_F(EndedRun, ByASignalAtAnyMomentLeavesNothing) {
 class EndedPrefill : public EndedRun {
  protected:
   std::vector<std::string> command() {
-    return {"env",
-            "TMPDIR=" + folder_.path().string(),
-            LINGUA_PROGRAM,
-            "run",
-            "--local",
-            "--workers",
-            "2",
-            "--planner",
-            "even",
-            "--model",
-            slow_model(),
-            "--prompt-length",
-            "4000",
-            "--max-tokens",
-            "2",
-            "--max-segments",
-            "2"};
+    return run_of(slow_model(),
+                  {"--prompt-length", "4000", "--max-tokens", "2", "--max-segments", "2"});
   }
   static const std::string& slow_model() {
     static TemporaryFolder folder;
