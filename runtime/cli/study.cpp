@@ -67,7 +67,8 @@ Plan read_plan(const std::string& file, const PlanRequest& request) {
     plan.cluster = request.cluster->name;
     plan.segmentation = mark_of(*request.segmentation);
     plan.transfers = transfers_of(*request.segmentation, plan.stages);
-    plan.estimate = estimate(plan, *request.segmentation, *request.cluster, request.workload);
+    plan.estimate =
+        estimate_with_error(plan, *request.segmentation, *request.cluster, request.workload);
     check_plan(plan, *request.segmentation, *request.cluster, request.workload);
   } catch (const InputError& error) {
     throw InputError(fmt::format("{}: {}", file, error.what()));

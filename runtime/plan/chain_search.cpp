@@ -31,7 +31,7 @@ class Search {
     std::vector<std::pair<double, int>> headers;
     std::vector<std::unique_ptr<ChainBounds>> bounds(costs_.devices());
     for (int header : possible_headers(costs_)) {
-      if (!headers.empty() && !limits_.at_leisure && costs_.out_of_time()) {
+      if (!limits_.at_leisure && time_is_over()) {
         exact_ = false;
         break;
       }
@@ -40,7 +40,7 @@ class Search {
     }
     std::sort(headers.begin(), headers.end());
     for (const auto& [value, header] : headers) {
-      if (best_ && costs_.out_of_time()) exact_ = timely_ = false;
+      if (best_ && time_is_over()) exact_ = timely_ = false;
       if (value < best_value_) search_from(header, *bounds[header]);
     }
     return {std::move(best_), exact_, 0};
@@ -66,10 +66,11 @@ class Search {
     }
   }
 
+  bool time_is_over() const { return costs_.out_of_time() || costs_.elapsed_s() > limits_.until_s; }
+
   bool out_of_time() {
     constexpr int kOften = 16;
-    if (++looks_ % kOften == 0 && !limits_.at_leisure && costs_.out_of_time())
-      exact_ = timely_ = false;
+    if (++looks_ % kOften == 0 && !limits_.at_leisure && time_is_over()) exact_ = timely_ = false;
     return !timely_;
   }
 

@@ -26,6 +26,7 @@ struct ChainLimits {
   double busiest = kNoLimit;  // of each device and link
   double cutoff = kNoLimit;   // only chains of a lower value count
   bool at_leisure = false;    // the request's time limit does not end the search
+  double until_s = kNoLimit;  // of the request's time; this does
 };
 
 // Values closer than this, relatively, are the same.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/random.h"
 #include "runtime/device/roofline.h"
 #include "runtime/plan/message_sizes.h"
 #include "runtime/plan/replay.h"
@@ -298,6 +299,44 @@ PlayedTime play_workload(const Pipeline& pipeline, const RequestSteps& steps,
   return time;
 }
 
+// Each message a few bytes larger or smaller.
+PipelineWork nudged(PipelineWork work, Rng& rng) {
+  constexpr double kFramingBytes = 3;
+  const auto nudge = [&](double& bytes) {
+    bytes = std::max(0.0, bytes + rng.uniform(-kFramingBytes, kFramingBytes));
+  };
+  for (PipelineWork::Kind& kind : work.kinds) {
+    for (std::vector<double>& messages : kind.message_bytes) {
+      std::for_each(messages.begin(), messages.end(), nudge);
+    }
+    std::for_each(kind.answer_bytes.begin(), kind.answer_bytes.end(), nudge);
+    nudge(kind.submit_bytes);
+  }
+  return work;
+}
+
+// How far from the play of a workload those are in which every message is a little larger or smaller.
+double framing_error(const Pipeline& pipeline, const RequestSteps& steps,
+                     const Workload& workload) {
+  constexpr double kStageSteps = 100'000;  // that are spent on it
+  constexpr double kFewest = 2;
+  constexpr double kMost = 6;
+  const Excerpt excerpt = excerpt_of(workload, static_cast<double>(pipeline.devices.size()),
+                                     static_cast<double>(steps.count()), {});
+  const PipelineWork work = pipeline_work(pipeline, steps, workload, excerpt);
+  const Replay played = replay(work, pipeline.cluster);
+  if (!played.complete) return 0;
+  const double as_is_s = continued(played, workload).per_request_s;
+  const double plays = std::clamp(kStageSteps / played.stage_steps, kFewest, kMost);
+  Rng rng(1);
+  double error = 0;
+  for (int i = 0; i < static_cast<int>(plays); ++i) {
+    const Replay other = replay(nudged(work, rng), pipeline.cluster);
+    error = std::max(error, std::abs(continued(other, workload).per_request_s / as_is_s - 1));
+  }
+  return error;
+}
+
 // Never below what the bottleneck and the latency allow.
 PlayedTime played_time(const Pipeline& pipeline, const RequestSteps& steps,
                        const Workload& workload, const Estimate& alone, const PlayLimits& limits) {
@@ -413,6 +452,17 @@ Estimate estimate(const Plan& plan, const Segmentation& segmentation, const Clus
   const PlayedTime time = played_time(pipeline, steps, workload, result, limits);
   result.tokens_per_s = count / time.per_request_s;
   result.tokens_per_s_error = time.error;
+  return result;
+}
+
+Estimate estimate_with_error(const Plan& plan, const Segmentation& segmentation,
+                             const ClusterSpec& cluster, const Workload& workload) {
+  Estimate result = estimate(plan, segmentation, cluster, workload);
+  if (is_played(workload)) {
+    const Pipeline pipeline = make_pipeline(plan, segmentation, cluster, workload);
+    const double error = framing_error(pipeline, RequestSteps(workload), workload);
+    result.tokens_per_s_error = std::max(result.tokens_per_s_error, error);
+  }
   return result;
 }
 

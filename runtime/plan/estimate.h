@@ -65,6 +65,12 @@ struct PlayLimits {
 Estimate estimate(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
                   const Workload& workload, const PlayLimits& limits = {});
 
+// The same, and tokens_per_s_error also says what becomes of it when messages are a few bytes larger or
+// smaller, as a run's are: much, where stages and links take turns just so. Takes up to twice as long, or
+// some times as long where that is less than half a second.
+Estimate estimate_with_error(const Plan& plan, const Segmentation& segmentation,
+                             const ClusterSpec& cluster, const Workload& workload);
+
 // Seconds per request that the workload takes as it is played: what estimate() gets tokens_per_s from, and
 // nothing else of it, so that it is quicker. Infinite where the play is beyond its limits.
 // REQUIRES: as estimate().

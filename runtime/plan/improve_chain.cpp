@@ -140,8 +140,7 @@ Chain anneal_prediction(const PlanCosts& costs, Judge& judge, Rng& rng, Chain no
   constexpr double kHottest = 0.05;
   constexpr double kColdest = 1e-3;
   constexpr double kTimeShare = 0.1;
-  const double until_s =
-      costs.elapsed_s() + kTimeShare * (costs.request().time_limit_s - costs.elapsed_s());
+  const double until_s = costs.elapsed_s() + kTimeShare * costs.left_s();
   double value = judge.guess(now);
   Chain best = now;
   double best_value = value;
@@ -166,7 +165,7 @@ std::vector<Chain> plans_of_others(const PlanCosts& costs) {
     if (entry.proves || costs.out_of_time()) continue;
     try {
       PlanRequest request = costs.request();
-      request.time_limit_s -= costs.elapsed_s();
+      request.time_limit_s = costs.left_s();
       request.only_in_time = true;
       Chain chain = costs.runs(entry.run(request).stages);
       if (!chain.empty()) chains.push_back(std::move(chain));

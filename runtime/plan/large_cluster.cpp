@@ -87,7 +87,7 @@ PlannerResult plan_large_cluster(const PlanRequest& request,
   part.cluster = &few;
   part.running = nullptr;
   part.only_in_time = !best.runs.empty();
-  part.time_limit_s = std::max(0.0, request.time_limit_s - costs.elapsed_s());
+  part.time_limit_s = std::max(0.0, costs.left_s());
   if (best.runs.empty() || !costs.out_of_time()) {
     try {
       const std::vector<Run> runs = costs.runs(planner(part).stages);

@@ -84,7 +84,7 @@ struct Estimate {
   double ttft_s = 0;     // to its first token
   double tpot_s = 0;     // per further token, mean
   // Of all requests, in_flight at once, from the first start to the last end; and how far off, relatively,
-  // that may be where only a part of them was played.
+  // that may be where only a part of them was played, or a few bytes per message change it.
   double tokens_per_s = 0;
   double tokens_per_s_error = 0;
   double energy_per_token_j = 0;

@@ -109,7 +109,12 @@ class PlanCosts {
   bool weighs_medium() const { return busy_price_ > 0 && has_medium(); }
 
   // The request's time limit, counted from the making of these tables, is over.
-  bool out_of_time() const { return elapsed_s() > request_->time_limit_s; }
+  // A part of the request's time is for what comes after the search: the estimate of the plan.
+  double left_s() const {
+    const double limit_s = request_->time_limit_s;
+    return limit_s - (request_->only_in_time ? 0 : std::min(0.5, 0.2 * limit_s)) - elapsed_s();
+  }
+  bool out_of_time() const { return left_s() < 0; }
   double elapsed_s() const { return Seconds(std::chrono::steady_clock::now() - began_).count(); }
 
   // Ends with InfeasibleError that says which limit binds.

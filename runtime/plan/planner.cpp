@@ -306,7 +306,8 @@ Plan make_plan(const std::string& planner, const PlanRequest& asked) {
   plan.optimality = request.variants == nullptr ? result.optimality : Optimality::kHeuristic;
   plan.gap = request.variants == nullptr ? result.gap : 0;
   plan.transfers = transfers_of(*request.segmentation, plan.stages);
-  plan.estimate = estimate(plan, *request.segmentation, *request.cluster, request.workload);
+  plan.estimate =
+      estimate_with_error(plan, *request.segmentation, *request.cluster, request.workload);
   plan.planning_s = Seconds(std::chrono::steady_clock::now() - begin).count();
   check_plan(plan, *request.segmentation, *request.cluster, request.workload);
   return plan;

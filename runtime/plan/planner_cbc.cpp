@@ -183,9 +183,9 @@ PlannerResult plan_cbc(const PlanRequest& request) {
     return plan_large_cluster(request, plan_cbc);
   // Where requests are played too, the proof leaves time for that.
   const double share = request.objective.throughput > 0 ? 0.5 : 1;
-  const Clock::time_point deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                                        Seconds(share * request.time_limit_s));
   const PlanCosts costs(request);
+  const Clock::time_point deadline =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(share * costs.left_s()));
   const ChainSolver solver = [&](const ChainLimits& limits) {
     return solve_chain_with_cbc(costs, limits, deadline - Clock::now());
   };

@@ -9,10 +9,13 @@ PlannerResult plan_dp(const PlanRequest& request) {
   if (request.cluster->devices.size() > kMaxChainDevices)
     return plan_large_cluster(request, plan_dp);
   const PlanCosts costs(request);
-  const ChainOptimum optimum = optimise_chain(
-      costs, [&](const ChainLimits& limits) { return search_chain(costs, limits, kWidth); },
-      quick_chain(costs));
-  return planner_result(costs, optimum);
+  // Where requests are played too, the proof leaves time for that.
+  const double until_s = request.objective.throughput > 0 ? costs.left_s() / 2 : kNoLimit;
+  const ChainSolver solver = [&](ChainLimits limits) {
+    limits.until_s = until_s;
+    return search_chain(costs, limits, kWidth);
+  };
+  return planner_result(costs, optimise_chain(costs, solver, quick_chain(costs)));
 }
 
 }  // namespace lingua

@@ -6,7 +6,8 @@
 // (its algorithm 2): g(m, S, j), the least slowest stage when the devices S run the first m layers and
 // j the last of them; a transfer is a stage of its own, with its latency.
 // Of other objectives, those without throughput count as latency. The paper lets a device return in the latency version; plans here have one run for each device.
-// Beyond 9 devices only the best of the sets S are kept for each m and j.
+// Beyond 9 devices only the best of the sets S are kept for each m and j. When the time is over, the best so far
+// counts.
 
 #include <algorithm>
 #include <map>
@@ -31,24 +32,37 @@ class SlowestStage {
 
   // A narrow pass bounds the wide one.
   std::vector<Run> run() {
+    at_leisure_ = !costs_.request().only_in_time;  // some plan is better than none
     const std::vector<Run> narrow = pass(2);
+    at_leisure_ = false;
     const std::vector<Run> wide = pass(256);
     return wide.empty() ? narrow : wide;
   }
 
  private:
   using State = std::pair<int, std::uint64_t>;  // device, set of used devices
+  // Labels before a segment, by state.
+  struct Frontier {
+    std::map<State, int> labels;
+    double most = kNoLimit;  // what is slower is not among the best that are kept
+    std::size_t room = 0;    // labels, until the slower ones go
+  };
 
   // With so many sets for each device; empty when it finds nothing better than the pass before.
   std::vector<Run> pass(std::size_t width) {
     const int header = costs_.header();
+    kept_ = width * static_cast<std::size_t>(costs_.devices());
     labels_.clear();
     end_ = -1;
-    frontier_.assign(costs_.segments(), {});
+    frontier_.assign(costs_.segments(), {{}, kNoLimit, 2 * kept_});
     labels_.push_back({0, 0, header, -1});
-    frontier_[0][{header, std::uint64_t{1} << header}] = 0;
+    frontier_[0].labels[{header, std::uint64_t{1} << header}] = 0;
     for (int segment = 0; segment < costs_.segments(); ++segment) {
-      for (const auto& [state, label] : best_of(segment, width)) extend(label, state.second);
+      for (const auto& [state, label] : best_of(segment)) {
+        if (out_of_time()) break;
+        extend(label, state.second);
+      }
+      frontier_[segment] = {};
     }
     std::vector<Run> runs;
     int last = costs_.segments() - 1;
@@ -60,13 +74,31 @@ class SlowestStage {
     return runs;
   }
 
-  std::vector<std::pair<State, int>> best_of(int segment, std::size_t width) {
-    std::vector<std::pair<State, int>> all(frontier_[segment].begin(), frontier_[segment].end());
+  bool out_of_time() {
+    constexpr int kOften = 64;
+    return !at_leisure_ && ++looks_ % kOften == 0 && costs_.out_of_time();
+  }
+
+  std::vector<std::pair<State, int>> best_of(int segment) {
+    const std::map<State, int>& labels = frontier_[segment].labels;
+    std::vector<std::pair<State, int>> all(labels.begin(), labels.end());
     std::stable_sort(all.begin(), all.end(), [&](const auto& a, const auto& b) {
       return labels_[a.second].slowest < labels_[b.second].slowest;
     });
-    all.resize(std::min(all.size(), width * static_cast<std::size_t>(costs_.devices())));
+    all.resize(std::min(all.size(), kept_));
     return all;
+  }
+
+  // Lets go of labels that are slower than the best that are kept.
+  void make_room(Frontier& frontier) {
+    std::vector<double> slowest;
+    for (const auto& [state, label] : frontier.labels) slowest.push_back(labels_[label].slowest);
+    const auto last = slowest.begin() + static_cast<std::ptrdiff_t>(kept_) - 1;
+    std::nth_element(slowest.begin(), last, slowest.end());
+    frontier.most = *last;
+    std::erase_if(frontier.labels,
+                  [&](const auto& entry) { return labels_[entry.second].slowest > frontier.most; });
+    frontier.room = 2 * frontier.labels.size();
   }
 
   void extend(int index, std::uint64_t used) {
@@ -92,11 +124,13 @@ class SlowestStage {
   }
 
   void offer(const Label& label, std::uint64_t used) {
-    if (label.slowest >= best_) return;
-    const auto [place, is_new] = frontier_[label.segment].try_emplace(
-        {label.device, used}, static_cast<int>(labels_.size()));
+    Frontier& frontier = frontier_[label.segment];
+    if (label.slowest >= best_ || label.slowest > frontier.most) return;
+    const auto [place, is_new] =
+        frontier.labels.try_emplace({label.device, used}, static_cast<int>(labels_.size()));
     if (is_new) {
       labels_.push_back(label);
+      if (frontier.labels.size() >= frontier.room) make_room(frontier);
     } else if (label.slowest < labels_[place->second].slowest) {
       labels_[place->second] = label;  // nothing was built on it: its segment is still to come
     }
@@ -104,9 +138,12 @@ class SlowestStage {
 
   const PlanCosts& costs_;
   std::vector<Label> labels_;
-  std::vector<std::map<State, int>> frontier_;  // by segment
+  std::vector<Frontier> frontier_;  // by segment
+  std::size_t kept_ = 0;            // labels before each segment
   double best_ = kNoLimit;
   int end_ = -1;
+  bool at_leisure_ = false;
+  int looks_ = 0;
 };
 
 }  // namespace

@@ -232,6 +232,51 @@ TEST(Estimate, OfAPartOfAWorkloadIsThatOfAllWithinTwoPercentOrSays) {
   EXPECT_GT(said, 0);
 }
 
+// Many stages that hand over through one medium take turns just so: the medium a millionth faster or slower,
+// which is the oracle, changes some workloads by a tenth. Others do not care.
+TEST(Estimate, SaysWhereAFewBytesWouldChangeIt) {
+  int on_an_edge = 0;
+  int said = 0;
+  int steady = 0;
+  for (int seed = 1; seed <= 10; ++seed) {
+    Rng rng(seed);
+    testing::Instance instance;
+    instance.segmentation = testing::random_segmentation(24, testing::Paths::kChain, rng);
+    for (Segment& segment : instance.segmentation.segments) {
+      segment.flops = StepFunction({0, rng.uniform(0.8e8, 1.2e8), 0, 0, 0, 0});
+      segment.outputs[0].bytes = StepFunction({0, 6000, 0, 0, 0, 0});
+    }
+    instance.workload = {.prompt_tokens = 32, .max_tokens = 8, .in_flight = 8, .requests = 32};
+    instance.cluster = testing::random_cluster(24, 1e12, 1, rng);
+    instance.cluster.links.clear();
+    instance.cluster.default_link = {1e7, Seconds(0.002)};
+    instance.cluster.shared_bytes_per_s = rng.uniform(0.5e6, 4e6);
+    Plan plan;
+    for (int s = 0; s < 24; ++s) plan.stages.push_back({fmt::format("phone{}", s), s, s, {}});
+    plan.transfers = transfers_of(instance.segmentation, plan.stages);
+    const auto tokens_per_s = [&](double faster) {
+      ClusterSpec cluster = instance.cluster;
+      cluster.shared_bytes_per_s *= faster;
+      return estimate(plan, instance.segmentation, cluster, instance.workload).tokens_per_s;
+    };
+    double spread = 0;
+    for (int i = -3; i <= 3; ++i) {
+      spread = std::max(spread, std::abs(tokens_per_s(1 + i * 1e-6) / tokens_per_s(1) - 1));
+    }
+    const Estimate stated =
+        estimate_with_error(plan, instance.segmentation, instance.cluster, instance.workload);
+    EXPECT_EQ(stated.tokens_per_s, tokens_per_s(1));
+    if (spread > 0.02) {
+      ++on_an_edge;
+      said += stated.tokens_per_s_error > 0.5 * spread ? 1 : 0;
+    }
+    steady += stated.tokens_per_s_error < 0.005 ? 1 : 0;
+  }
+  EXPECT_GT(on_an_edge, 0);
+  EXPECT_GE(said, on_an_edge * 0.7);
+  EXPECT_GT(steady, 0);
+}
+
 TEST(Estimate, DoesNotPlayWhatTakesTooLong) {
   Workload workload = hand_workload();
   workload.in_flight = 4;
