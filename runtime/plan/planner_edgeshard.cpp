@@ -57,7 +57,7 @@ class SlowestStage {
     frontier_.assign(costs_.segments(), {{}, kNoLimit, 2 * kept_});
     labels_.push_back({0, 0, header, -1});
     frontier_[0].labels[{header, std::uint64_t{1} << header}] = 0;
-    for (int segment = 0; segment < costs_.segments(); ++segment) {
+    for (int segment = 0; segment < costs_.segments() && !is_over_; ++segment) {
       for (const auto& [state, label] : best_of(segment)) {
         if (out_of_time()) break;
         extend(label, state.second);
@@ -76,7 +76,8 @@ class SlowestStage {
 
   bool out_of_time() {
     constexpr int kOften = 64;
-    return !at_leisure_ && ++looks_ % kOften == 0 && costs_.out_of_time();
+    if (!at_leisure_ && ++looks_ % kOften == 0) is_over_ = costs_.out_of_time();
+    return is_over_;
   }
 
   std::vector<std::pair<State, int>> best_of(int segment) {
@@ -143,6 +144,7 @@ class SlowestStage {
   double best_ = kNoLimit;
   int end_ = -1;
   bool at_leisure_ = false;
+  bool is_over_ = false;  // the time
   int looks_ = 0;
 };
 
