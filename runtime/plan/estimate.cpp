@@ -316,22 +316,22 @@ PipelineWork nudged(PipelineWork work, Rng& rng) {
 }
 
 // How far from the play of a workload those are in which every message is a little larger or smaller.
-double framing_error(const Pipeline& pipeline, const RequestSteps& steps,
-                     const Workload& workload) {
+double framing_error(const Pipeline& pipeline, const RequestSteps& steps, const Workload& workload,
+                     double as_is_s) {
   constexpr double kStageSteps = 100'000;  // that are spent on it
   constexpr double kFewest = 2;
   constexpr double kMost = 6;
   const Excerpt excerpt = excerpt_of(workload, static_cast<double>(pipeline.devices.size()),
                                      static_cast<double>(steps.count()), {});
   const PipelineWork work = pipeline_work(pipeline, steps, workload, excerpt);
-  const Replay played = replay(work, pipeline.cluster);
-  if (!played.complete) return 0;
-  const double as_is_s = continued(played, workload).per_request_s;
-  const double plays = std::clamp(kStageSteps / played.stage_steps, kFewest, kMost);
+  const double stage_steps =
+      static_cast<double>(pipeline.devices.size() * work.stretch.size()) * work.requests;
+  const double plays = std::clamp(kStageSteps / stage_steps, kFewest, kMost);
   Rng rng(1);
   double error = 0;
   for (int i = 0; i < static_cast<int>(plays); ++i) {
     const Replay other = replay(nudged(work, rng), pipeline.cluster);
+    if (!other.complete) return 0;
     error = std::max(error, std::abs(continued(other, workload).per_request_s / as_is_s - 1));
   }
   return error;
@@ -460,7 +460,9 @@ Estimate estimate_with_error(const Plan& plan, const Segmentation& segmentation,
   Estimate result = estimate(plan, segmentation, cluster, workload);
   if (is_played(workload)) {
     const Pipeline pipeline = make_pipeline(plan, segmentation, cluster, workload);
-    const double error = framing_error(pipeline, RequestSteps(workload), workload);
+    const RequestSteps steps(workload);
+    const double as_is_s = static_cast<double>(steps.count()) / result.tokens_per_s;
+    const double error = framing_error(pipeline, steps, workload, as_is_s);
     result.tokens_per_s_error = std::max(result.tokens_per_s_error, error);
   }
   return result;

@@ -66,8 +66,7 @@ Estimate estimate(const Plan& plan, const Segmentation& segmentation, const Clus
                   const Workload& workload, const PlayLimits& limits = {});
 
 // The same, and tokens_per_s_error also says what becomes of it when messages are a few bytes larger or
-// smaller, as a run's are: much, where stages and links take turns just so. Takes up to twice as long, or
-// some times as long where that is less than half a second.
+// smaller, as a run's are: much, where stages and links take turns just so. Takes two to six plays more.
 Estimate estimate_with_error(const Plan& plan, const Segmentation& segmentation,
                              const ClusterSpec& cluster, const Workload& workload);
 

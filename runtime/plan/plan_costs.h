@@ -108,8 +108,8 @@ class PlanCosts {
   double busy_price() const { return busy_price_; }
   bool weighs_medium() const { return busy_price_ > 0 && has_medium(); }
 
-  // The request's time limit, counted from the making of these tables, is over.
-  // A part of the request's time is for what comes after the search: the estimate of the plan.
+  // Of the request's time limit, counted from the making of these tables, without a part for what comes after
+  // the search: the estimate of the plan.
   double left_s() const {
     const double limit_s = request_->time_limit_s;
     return limit_s - (request_->only_in_time ? 0 : std::min(0.5, 0.2 * limit_s)) - elapsed_s();

@@ -240,16 +240,8 @@ TEST(Estimate, SaysWhereAFewBytesWouldChangeIt) {
   int steady = 0;
   for (int seed = 1; seed <= 10; ++seed) {
     Rng rng(seed);
-    testing::Instance instance;
-    instance.segmentation = testing::random_segmentation(24, testing::Paths::kChain, rng);
-    for (Segment& segment : instance.segmentation.segments) {
-      segment.flops = StepFunction({0, rng.uniform(0.8e8, 1.2e8), 0, 0, 0, 0});
-      segment.outputs[0].bytes = StepFunction({0, 6000, 0, 0, 0, 0});
-    }
+    testing::Instance instance = testing::alike_instance(24, 24, 1e12, rng);
     instance.workload = {.prompt_tokens = 32, .max_tokens = 8, .in_flight = 8, .requests = 32};
-    instance.cluster = testing::random_cluster(24, 1e12, 1, rng);
-    instance.cluster.links.clear();
-    instance.cluster.default_link = {1e7, Seconds(0.002)};
     instance.cluster.shared_bytes_per_s = rng.uniform(0.5e6, 4e6);
     Plan plan;
     for (int s = 0; s < 24; ++s) plan.stages.push_back({fmt::format("phone{}", s), s, s, {}});

@@ -117,6 +117,20 @@ inline ClusterSpec random_cluster(int devices, double need_bytes, double tightne
   return cluster;
 }
 
+// Segments and links that are nearly alike, as a model's blocks are, one device for each stage or more.
+inline Instance alike_instance(int segments, int devices, double need_bytes, Rng& rng) {
+  Instance instance;
+  instance.segmentation = random_segmentation(segments, Paths::kChain, rng);
+  for (Segment& segment : instance.segmentation.segments) {
+    segment.flops = StepFunction({0, rng.uniform(0.8e8, 1.2e8), 0, 0, 0, 0});
+    segment.outputs[0].bytes = StepFunction({0, 6000, 0, 0, 0, 0});
+  }
+  instance.cluster = random_cluster(devices, need_bytes, 1, rng);
+  instance.cluster.links.clear();
+  instance.cluster.default_link = {1e7, Seconds(0.002)};
+  return instance;
+}
+
 inline void give_power(ClusterSpec& cluster, Rng& rng) {
   for (DeviceSpec& device : cluster.devices) device.power_w = rng.uniform(0.5, 6);
   cluster.radio_power_w = rng.uniform(0.1, 2);

@@ -78,16 +78,8 @@ INSTANTIATE_TEST_SUITE_P(Sizes, LargeCluster,
 // Its throughput version keeps thousands of sets of devices for each segment.
 TEST(EdgeShardPlanner, EndsInTimeWithTheBestSoFar) {
   Rng rng(7);
-  Instance instance;
-  instance.segmentation = testing::random_segmentation(62, Paths::kChain, rng);
-  for (Segment& segment : instance.segmentation.segments) {
-    segment.flops = StepFunction({0, rng.uniform(0.8e8, 1.2e8), 0, 0, 0, 0});
-    segment.outputs[0].bytes = StepFunction({0, 6000, 0, 0, 0, 0});
-  }
+  Instance instance = testing::alike_instance(62, 48, 1e10, rng);
   instance.workload = {.prompt_tokens = 16, .max_tokens = 8, .in_flight = 4, .requests = 8};
-  instance.cluster = testing::random_cluster(48, 1e10, 1, rng);
-  instance.cluster.links.clear();
-  instance.cluster.default_link = {1e7, Seconds(0.002)};
   PlanRequest request = instance.request(Objective::kThroughput);
   request.time_limit_s = 2;
   const double begin = used_s();
