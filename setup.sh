@@ -36,6 +36,8 @@ libcsv-dev             tables of texts to classify
 libxxhash-dev          checksums and digests
 libzmq3-dev            ZeroMQ: messages between real devices
 cppzmq-dev             ZeroMQ's C++ interface
+libsodium-dev          keys of devices
+libqrencode-dev        join lines as pictures
 libprotobuf-dev        the wire format
 protobuf-compiler      the wire format
 libgtest-dev           tests

@@ -71,6 +71,7 @@ int main(int argc, char** argv) {
   lingua::add_reference(app);
 #endif
   lingua::add_worker(app);
+  lingua::add_keys(app);
   lingua::check_paths_of_all_verbs(app);
   try {
     refuse_unknown_verb(app, argc, argv);

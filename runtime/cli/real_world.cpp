@@ -46,11 +46,12 @@ void add_real_options(CLI::App& app, RealOptions& options) {
       ->check(CLI::Range(1, 1000));
   app.add_option("--listen", options.listen,
                  "address that workers join: tcp://INTERFACE:PORT (default: tcp://*:5555; "
-                 "loopback with --local)")
+                 "loopback with --local and with --insecure)")
       ->check(CLI::Validator(listen_address_problem, "", "address"));
   app.add_option("--join-timeout", options.join_timeout_s, "seconds to wait for the workers")
       ->capture_default_str()
       ->check(time_limit_check());
+  add_link_options(app, options.links);
   add_loss_option(app, options.loss_timeout_s);
   app.add_option("--stall-timeout", options.stall_timeout_s,
                  "seconds after which a worker that neither answers nor says what it does ends the "
@@ -84,18 +85,29 @@ RealWorld::RealWorld(RealOptions options, int threads, const Study& study)
 
 RunResult RealWorld::run(CoordinatorJob job) {
   NetOptions net;
-  net.listen = !options_.listen.empty() ? options_.listen
-               : options_.local         ? "tcp://127.0.0.1:*"
-                                        : "tcp://*:5555";
+  net.listen = listen_address();
+  if (is_secured()) {
+    net.admission = make_admission(options_.links);
+    net.key = net.admission->self();
+  }
   net.join_timeout = Seconds(options_.join_timeout_s);
   net.loss_timeout = Seconds(options_.loss_timeout_s);
+  if (options_.local) {
+    net.secret = random_secret();
+    setenv(kRunSecret, net.secret.c_str(), 1);  // for the workers, which are started from here
+  }
   NetCoordinator coordinator(net);
   std::vector<DeviceName> names;
   for (const DeviceSpec& device : study_.cluster.devices) names.push_back(device.name);
   if (options_.local) {
     start_workers(coordinator.address());
   } else {
-    fmt::print(stderr, "waiting for {} workers at {}\n", names.size(), coordinator.address());
+    if (net.admission) {
+      tell_how_to_join(*net.admission, names, coordinator.address(), net.join_timeout);
+    } else {
+      tell_insecure();
+      tell("waiting for {} workers at {}\n", names.size(), coordinator.address());
+    }
   }
   coordinator.wait_for(names, [&] { processes_.check(); });
   job.deployment.plan = study_.plan;
@@ -111,6 +123,23 @@ RunResult RealWorld::run(CoordinatorJob job) {
   return result;
 }
 
+// Local workers are reached over loopback only, and nobody else listens there for them.
+bool RealWorld::is_secured() const { return !options_.local && !options_.links.insecure; }
+
+std::string RealWorld::listen_address() const {
+  if (options_.listen.empty()) {
+    if (options_.local) return "tcp://127.0.0.1:*";
+    return is_secured() ? "tcp://*:5555" : "tcp://127.0.0.1:5555";
+  }
+  if (options_.local && !options_.links.insecure && !listens_on_loopback(options_.listen)) {
+    throw UsageError(fmt::format(
+        "--listen {}: the workers of --local are reached over loopback; leave one of the two out",
+        options_.listen));
+  }
+  if (!is_secured()) check_insecure_address(options_.listen);
+  return options_.listen;
+}
+
 nlohmann::json RealWorld::extra() const {
   nlohmann::json json = nlohmann::json::object();
   for (const auto& [name, bytes] : peak_memory_) json["peak_memory_bytes"][name] = bytes;
@@ -122,12 +151,19 @@ void RealWorld::start_workers(const std::string& address) {
   for (const DeviceSpec& device : study_.cluster.devices) {
     LocalProcess worker;
     worker.name = device.name;
-    worker.argv = {this_program(),    "worker",
-                   "--coordinator",   address,
-                   "--name",          device.name,
-                   "--listen",        "tcp://127.0.0.1:*",
-                   "--memory-report", folder_->file(device.name),
-                   "--loss-timeout",  fmt::format("{}", options_.loss_timeout_s)};
+    worker.argv = {this_program(),
+                   "worker",
+                   "--coordinator",
+                   address,
+                   "--name",
+                   device.name,
+                   "--listen",
+                   "tcp://127.0.0.1:*",
+                   "--insecure",
+                   "--memory-report",
+                   folder_->file(device.name),
+                   "--loss-timeout",
+                   fmt::format("{}", options_.loss_timeout_s)};
     processes_.start(worker);
   }
 }

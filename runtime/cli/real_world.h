@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/base/files.h"
+#include "runtime/cli/link_options.h"
 #include "runtime/cli/study.h"
 #include "runtime/engine/coordinator.h"
 #include "runtime/net/local_processes.h"
@@ -24,6 +25,7 @@ struct RealOptions {
   bool local = false;
   int workers = 0;
   std::string listen;
+  LinkOptions links;
   double join_timeout_s = 60;
   double loss_timeout_s = 10;
   double stall_timeout_s = 600;
@@ -47,6 +49,8 @@ class RealWorld {
   nlohmann::json extra() const;
 
  private:
+  bool is_secured() const;
+  std::string listen_address() const;
   void start_workers(const std::string& address);
   RunResult coordinate(Device& device, const CoordinatorJob& job);
   int threads() const;

@@ -11,6 +11,7 @@ namespace lingua {
 void add_chat(CLI::App& app);
 void add_classify(CLI::App& app);
 void add_inspect(CLI::App& app);
+void add_keys(CLI::App& app);
 void add_model(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_reference(CLI::App& app);

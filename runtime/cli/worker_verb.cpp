@@ -8,6 +8,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/output_file.h"
 #include "runtime/base/units.h"
+#include "runtime/cli/link_options.h"
 #include "runtime/cli/machine.h"
 #include "runtime/cli/output_paths.h"
 #include "runtime/cli/sampling_worker.h"
@@ -22,7 +23,9 @@ namespace {
 struct Options {
   std::string coordinator;
   std::string name;
-  std::string listen = "tcp://*:*";
+  std::string join_line;
+  LinkOptions links;
+  std::string listen;
   std::string memory;
   std::string memory_report;
   double join_timeout_s = 30;
@@ -57,7 +60,12 @@ void run(const Options& options) {
       throw UsageError(fmt::format("--memory: {}", error.what()));
     }
   }
-  worker.net.listen = options.listen;
+  const bool is_plain = options.links.insecure;
+  worker.net.listen = !options.listen.empty() ? options.listen
+                      : is_plain              ? "tcp://127.0.0.1:*"
+                                              : "tcp://*:*";
+  if (is_plain) check_insecure_address(worker.net.listen);
+  fill_links(options.links, options.join_line, &worker);
   worker.net.join_timeout = Seconds(options.join_timeout_s);
   worker.net.loss_timeout = Seconds(options.loss_timeout_s);
   worker.on_unheard_end = [&](const std::string& reason) { leave(options, reason); };
@@ -68,6 +76,7 @@ void run(const Options& options) {
                "libopenblas0-pthread\n");
   }
   const auto device = join_as_worker(worker, std::move(executor));
+  remember_coordinator(options.links, worker);
   run_worker(*device, sampling_worker());
   report_memory(options.memory_report);
 }
@@ -78,15 +87,20 @@ void add_worker(CLI::App& app) {
   auto* verb = app.add_subcommand(
       "worker", "join a coordinator as one device, run what it assigns, end when it says so");
   auto options = std::make_shared<Options>();
-  verb->add_option("--coordinator", options->coordinator, "its address: tcp://HOST:PORT")
-      ->required()
+  auto* line = verb->add_option("--join", options->join_line,
+                                "the line that the coordinator prints, the first time");
+  verb->add_option("--coordinator", options->coordinator,
+                   "later, its address: tcp://HOST:PORT, with --name")
+      ->excludes(line)
       ->check(CLI::Validator(coordinator_address_problem, "", "address"));
   verb->add_option("--name", options->name, "this device's name in the cluster")
-      ->required()
+      ->excludes(line)
       ->check(CLI::Validator(device_name_problem, "", "name"));
-  verb->add_option("--listen", options->listen,
-                   "address for other workers: tcp://INTERFACE:PORT, * for any")
-      ->capture_default_str()
+  add_link_options(*verb, options->links);
+  verb->add_option(
+          "--listen", options->listen,
+          "address for other workers: tcp://INTERFACE:PORT, * for any (default: tcp://*:*; "
+          "loopback with --insecure)")
       ->check(CLI::Validator(listen_address_problem, "", "address"));
   verb->add_option("--memory", options->memory,
                    "memory that may be used (default: what is free now)");
@@ -99,7 +113,13 @@ void add_worker(CLI::App& app) {
   verb->add_option("--memory-report", options->memory_report,
                    "at the end, write the peak memory in bytes to this file")
       ->type_name(kOutputFile);
-  verb->callback([options] { run(*options); });
+  verb->callback([options] {
+    if (options->join_line.empty() && (options->coordinator.empty() || options->name.empty())) {
+      throw UsageError(
+          "a worker needs --join LINE, or --coordinator and --name where it has joined before");
+    }
+    run(*options);
+  });
 }
 
 }  // namespace lingua

@@ -114,6 +114,27 @@ std::string local_address_towards(const std::string& host) {
 
 namespace lingua {
 
+namespace {
+
+// In numbers as the resolver takes them ("0", "127.1"); nothing for a name.
+std::optional<std::uint32_t> ipv4_of(const std::string& address) {
+  const internal::Address parsed = internal::parse_listen_address(address);
+  in_addr numeric{};
+  if (parsed.any_host()) return 0;
+  if (inet_aton(parsed.host.c_str(), &numeric) == 0) return std::nullopt;
+  return ntohl(numeric.s_addr);
+}
+
+}  // namespace
+
+bool listens_everywhere(const std::string& address) { return ipv4_of(address) == 0U; }
+
+bool listens_on_loopback(const std::string& address) {
+  const auto number = ipv4_of(address);
+  return number ? *number >> 24 == 127
+                : internal::parse_listen_address(address).host == "localhost";
+}
+
 std::string coordinator_address_problem(const std::string& text) {
   return internal::problem(text, false);
 }

@@ -36,28 +36,31 @@ bool is_draining(const TcpCounts& before, const TcpCounts& now) {
 
 }  // namespace
 
-Connection::Connection(zmq::context_t& context, const Address& numeric, Seconds loss_timeout,
+Connection::Connection(zmq::context_t& context, const PeerAddress& peer, const NetOptions& options,
                        wire::Envelope introduction)
-    : address_(numeric.text()),
-      loss_timeout_(loss_timeout),
+    : address_(peer.address.text()),
+      loss_timeout_(options.loss_timeout),
       introduction_(std::move(introduction)),
       socket_(context, zmq::socket_type::dealer),
       monitor_(context, socket_,
                ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
                    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
                    ZMQ_EVENT_HANDSHAKE_FAILED_AUTH),
-      give_up_(Clock::now() + duration(loss_timeout)),
+      give_up_(Clock::now() + duration(loss_timeout_)),
       looked_(Clock::now()),
       next_look_(looked_) {
   socket_.set(zmq::sockopt::sndhwm, 0);
   socket_.set(zmq::sockopt::linger, 0);
   socket_.set(zmq::sockopt::sndbuf, kSendBufferBytes);
-  socket_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kMaxControlBytes));
+  socket_.set(zmq::sockopt::maxmsgsize,
+              static_cast<std::int64_t>(kMaxControlBytes + kSecuringBytes));
   socket_.set(zmq::sockopt::connect_timeout, kConnectMs);
   socket_.set(zmq::sockopt::reconnect_ivl, 20);
   socket_.set(zmq::sockopt::reconnect_ivl_max, 200);
-  socket_.set(zmq::sockopt::heartbeat_ivl, milliseconds(loss_timeout / 8));
+  socket_.set(zmq::sockopt::heartbeat_ivl, milliseconds(loss_timeout_ / 8));
   socket_.set(zmq::sockopt::heartbeat_timeout, kNeverMs);
+  LINGUA_CHECK(options.key.has_value() == peer.public_key.has_value());
+  if (peer.public_key) secure_connection(socket_, *options.key, *peer.public_key);
   socket_.connect(address_);
 }
 
@@ -82,12 +85,19 @@ void Connection::read_monitor() {
       if (!accepted_) accepted_ = Clock::now();
     } else if (event->kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
       odd_ = false;
+      ended_early_.clear();
       accepted_.reset();
       send_frames(socket_, {make_control_frame(introduction_)});
     } else if (event->kind == ZMQ_EVENT_DISCONNECTED) {
       connection_ = FileDescriptor();
       read_answers();  // a welcome over it is none for the next
       if (state_ == State::kUp) go_down("the connection broke");
+      if (accepted_) ended_early_.push_back(Clock::now());
+    } else if (event->kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) {
+      refused_ = true;
+      go_down(
+          "whoever listens there turned this device's key away; a run that has begun takes nobody "
+          "in");
     } else {
       odd_ = true;
     }
@@ -123,7 +133,15 @@ void Connection::read_answers() {
 }
 
 bool Connection::is_odd() const {
-  return odd_ || (accepted_ && Clock::now() - *accepted_ > std::chrono::seconds(2));
+  return odd_ || is_turned_away() ||
+         (accepted_ && Clock::now() - *accepted_ > std::chrono::seconds(2));
+}
+
+bool Connection::is_turned_away() const {
+  constexpr std::size_t kOften = 3;
+  constexpr std::chrono::seconds kRecently{2};
+  return ended_early_.size() >= kOften &&
+         Clock::now() - ended_early_[ended_early_.size() - kOften] < kRecently;
 }
 
 // Life is a byte that has come, or a queue of bytes that gets shorter.

@@ -15,8 +15,9 @@ constexpr std::chrono::milliseconds kStrangerInterval{10};
 
 }  // namespace
 
-Inbox::Inbox(zmq::context_t& context, const NetOptions& options)
-    : socket_(context, zmq::socket_type::router),
+Inbox::Inbox(zmq::context_t& context, const NetOptions& options, Guard* guard)
+    : guard_(guard),
+      socket_(context, zmq::socket_type::router),
       monitor_(context, socket_, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED),
       stranger_time_(options.loss_timeout * 2 + Seconds(5)) {
   const Address address = parse_listen_address(options.listen);
@@ -27,9 +28,10 @@ Inbox::Inbox(zmq::context_t& context, const NetOptions& options)
   socket_.set(zmq::sockopt::rcvhwm, 0);
   socket_.set(zmq::sockopt::sndhwm, 0);
   socket_.set(zmq::sockopt::linger, 1000);
-  socket_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kMaxFrameBytes));
+  socket_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kMaxFrameBytes + kSecuringBytes));
   socket_.set(zmq::sockopt::tcp_keepalive, 1);
   socket_.set(zmq::sockopt::tcp_keepalive_idle, 30);
+  if (guard_ != nullptr) secure_inbox(socket_, *options.key);
   try {
     socket_.bind(address.text());
   } catch (const zmq::error_t& error) {
@@ -52,6 +54,7 @@ std::string Inbox::address() const { return Address{host_, std::to_string(port_)
 void Inbox::poll_for(std::vector<zmq::pollitem_t>& items) {
   items.push_back(poll_item(socket_));
   items.push_back(poll_item(monitor_.socket()));
+  if (guard_ != nullptr) items.push_back(poll_item(guard_->socket()));
 }
 
 std::optional<Incoming> Inbox::receive() {
@@ -106,6 +109,7 @@ void Inbox::read_monitor() {
 }
 
 void Inbox::watch() {
+  if (guard_ != nullptr) guard_->serve();
   read_monitor();
   const Clock::time_point now = Clock::now();
   std::vector<Guest*> strangers;

@@ -29,6 +29,10 @@ class Gathering {
       watch_candidates();
       watch_members();
     }
+    if (membership_.guard != nullptr) {
+      for (const auto& [name, peer] : membership_.peers) membership_.guard->allow(*peer.public_key);
+      membership_.guard->open(false);
+    }
     std::vector<DeviceSpec> specs;
     for (const DeviceName& name : names_) specs.push_back(joined_.at(name).spec);
     return specs;
@@ -61,14 +65,13 @@ class Gathering {
   }
 
   void handle(Incoming incoming) {
-    const auto known = membership_.identities.find(incoming.identity);
-    const DeviceName from = known == membership_.identities.end() ? "" : known->second;
+    const DeviceName from = membership_.sender(incoming);
     try {
       if (incoming.frames.empty()) throw InputError("message: no frames");
       wire::Envelope envelope;
       parse_envelope(incoming.frames.front().bytes, &envelope);
       if (from.empty()) {
-        handle_stranger(incoming.identity, envelope);
+        handle_stranger(incoming, envelope);
       } else {
         handle_member(from, envelope, std::move(incoming));
       }
@@ -95,11 +98,11 @@ class Gathering {
     }
   }
 
-  void handle_stranger(const std::string& identity, const wire::Envelope& envelope) {
+  void handle_stranger(const Incoming& incoming, const wire::Envelope& envelope) {
     if (envelope.has_join()) {
-      consider(identity, envelope.join());
+      consider(incoming, envelope.join());
     } else if (envelope.has_introduce()) {
-      ignore(take_introduction(membership_, identity, envelope.introduce(), false));
+      ignore(take_introduction(membership_, incoming, envelope.introduce(), false));
     } else {
       ignore("message: it was not expected");
     }
@@ -110,7 +113,8 @@ class Gathering {
     tell("lingua: coordinator: ignoring a connection from outside the run: {}\n", why);
   }
 
-  void consider(const std::string& identity, const wire::Join& in) {
+  void consider(const Incoming& incoming, const wire::Join& in) {
+    const std::string& identity = incoming.identity;
     const DeviceName name = one_line(in.spec().name());
     if (candidates_.contains(identity)) return;
     if (in.protocol() != kWireProtocol) {
@@ -125,15 +129,29 @@ class Gathering {
       refuse(identity, name_in_use(name));
     } else if (candidates_.size() >= kMostCandidates + names_.size()) {
       refuse(identity, "too many ask to join at once; try again");
+    } else if (const std::string why = refusal(incoming, in); !why.empty()) {
+      refuse(identity, why);
     } else {
-      add_candidate(identity, in);
+      add_candidate(incoming, in);
     }
   }
 
-  void add_candidate(const std::string& identity, const wire::Join& in) {
+  // Why it may not be who it says it is.
+  std::string refusal(const Incoming& incoming, const wire::Join& in) const {
+    const NetOptions& options = membership_.options;
+    if (options.admission && incoming.key) {
+      return options.admission->refusal(*incoming.key, in.spec().name(), in.token());
+    }
+    if (options.admission) return "it has no key";
+    return in.token() == options.secret || options.secret.empty() ? "" : "it is not of this run";
+  }
+
+  void add_candidate(const Incoming& incoming, const wire::Join& in) {
+    const std::string& identity = incoming.identity;
     try {
-      Candidate candidate{
-          decode_device_spec(in.spec()), {parse_numeric_address(in.address()), in.key()}, {}};
+      Candidate candidate{decode_device_spec(in.spec()),
+                          {parse_numeric_address(in.address()), in.key(), incoming.key},
+                          {}};
       candidate.connection = connect_to(membership_, candidate.peer);
       candidates_.emplace(identity, std::move(candidate));
     } catch (const Error& error) {
@@ -179,10 +197,25 @@ class Gathering {
       } else if (joined_.contains(name)) {
         refuse(identity, name_in_use(name));
       } else if (is_there) {
-        take_in(identity, std::move(candidate));
+        if (const std::string why = remember(candidate); !why.empty()) {
+          refuse(identity, fmt::format("device '{}' cannot be taken in: {}", name, why));
+        } else {
+          take_in(identity, std::move(candidate));
+        }
       }
       it = candidates_.erase(it);
     }
+  }
+
+  // Its name is its key's from now on. Why not; empty when it is.
+  std::string remember(const Candidate& candidate) {
+    const std::shared_ptr<Admission>& admission = membership_.options.admission;
+    try {
+      if (admission) admission->remember(*candidate.peer.public_key, candidate.spec.name);
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "";
   }
 
   void take_in(const std::string& identity, Candidate candidate) {
@@ -206,6 +239,9 @@ class Gathering {
       entry->set_name(name);
       entry->set_address(peer.address.text());
       entry->set_key(peer.key);
+      if (peer.public_key) {
+        entry->set_public_key(peer.public_key->bytes.data(), peer.public_key->bytes.size());
+      }
     }
     for (const auto& [name, joined] : joined_) {
       membership_.inbox->reply(joined.identity, directory);

@@ -17,14 +17,20 @@ class Joining {
         coordinator_(parse_address(options.coordinator)),
         deadline_(after(options.net.join_timeout)) {
     check_device_name(options.spec.name);
-    const PeerAddress coordinator{resolve(coordinator_), 0};
+    LINGUA_CHECK(options.net.key.has_value() == options.coordinator_key.has_value());
+    const PeerAddress coordinator{resolve(coordinator_), 0, options.coordinator_key};
     membership_.self = options.spec.name;
     membership_.key = random_key();
     membership_.options = options.net;
     membership_.context = make_context();
-    membership_.inbox = std::make_unique<Inbox>(*membership_.context, options.net);
-    auto connection = std::make_unique<Connection>(*membership_.context, coordinator.address,
-                                                   options.net.loss_timeout, join_envelope());
+    if (options.coordinator_key) {
+      membership_.guard = std::make_unique<Guard>(*membership_.context);
+      membership_.guard->allow(*options.coordinator_key);
+    }
+    membership_.inbox =
+        std::make_unique<Inbox>(*membership_.context, options.net, membership_.guard.get());
+    auto connection = std::make_unique<Connection>(*membership_.context, coordinator, options.net,
+                                                   join_envelope());
     connection_ = connection.get();
     membership_.connections.emplace(kCoordinator, std::move(connection));
     membership_.peers.emplace(kCoordinator, coordinator);
@@ -61,6 +67,7 @@ class Joining {
     fill_device_spec(options_.spec, join->mutable_spec());
     join->set_address(resolve(parse_address(address)).text());
     join->set_key(membership_.key);
+    join->set_token(options_.token);
     return envelope;
   }
 
@@ -90,7 +97,12 @@ class Joining {
       try {
         if (entry.name() == membership_.self) continue;
         check_device_name(entry.name());
-        const PeerAddress peer{parse_numeric_address(entry.address()), entry.key()};
+        PeerAddress peer{parse_numeric_address(entry.address()), entry.key(), {}};
+        if (membership_.guard != nullptr) {
+          peer.public_key = public_key_of(entry.public_key());
+          if (!peer.public_key) nonsense(fmt::format("no key of '{}'", one_line(entry.name())));
+          membership_.guard->allow(*peer.public_key);
+        }
         membership_.peers.emplace(entry.name(), peer);
       } catch (const WorldError& error) {
         nonsense(error.what());
@@ -120,7 +132,7 @@ class Joining {
 
   // From peers that have begun already, from the coordinator, and from strangers.
   void take(Incoming incoming) {
-    if (membership_.identities.contains(incoming.identity)) {
+    if (!membership_.sender(incoming).empty()) {
       membership_.early.push_back(std::move(incoming));
       return;
     }
@@ -129,7 +141,7 @@ class Joining {
       wire::Envelope envelope;
       parse_envelope(incoming.frames.front().bytes, &envelope);
       if (envelope.has_introduce()) {
-        take_introduction(membership_, incoming.identity, envelope.introduce(), true);
+        take_introduction(membership_, incoming, envelope.introduce(), true);
       } else if (envelope.has_join()) {
         send_away(membership_, incoming.identity);
       }
@@ -143,10 +155,15 @@ class Joining {
     if (now < next_inquiry_) return;
     next_inquiry_ = now + kInquiryInterval;
     if (!connection_->is_odd()) return;
-    const Listener listener = who_listens(membership_.peers.at(kCoordinator).address);
+    const Listener listener = listener_there();
     if (!listener.foreign) return;
     throw WorldError(fmt::format("no coordinator was found at {}: {}; check the address",
                                  coordinator_.text(), listener.words));
+  }
+
+  Listener listener_there() const {
+    return who_listens(membership_.peers.at(kCoordinator).address,
+                       {membership_.guard != nullptr, connection_->is_turned_away()});
   }
 
   [[noreturn]] void fail() {
@@ -166,7 +183,7 @@ class Joining {
     throw WorldError(fmt::format(
         "no coordinator was found at {} within {}: {}; start it first and check the address",
         coordinator_.text(), format_quantity(options_.net.join_timeout.count(), Unit::kSeconds),
-        who_listens(membership_.peers.at(kCoordinator).address).words));
+        listener_there().words));
   }
 
   [[noreturn]] void nonsense(const std::string& what) {
@@ -203,11 +220,13 @@ std::string advertised_address(const NetOptions& options, int port, const std::s
   return parse_address(address.text()).text();
 }
 
-std::string take_introduction(Membership& membership, const std::string& identity,
+std::string take_introduction(Membership& membership, const Incoming& incoming,
                               const wire::Introduce& introduction, bool expected) {
+  const std::string& identity = incoming.identity;
   const DeviceName& name = introduction.name();
   std::string reason;
-  if (!expected || introduction.key() != membership.key || name == membership.self) {
+  if (!expected || !membership.has_key_of(name, incoming) || introduction.key() != membership.key ||
+      name == membership.self) {
     reason = fmt::format("it says it is '{}' and is not", one_line(name));
   }
   for (const auto& [other, taken] : membership.identities) {
@@ -242,8 +261,8 @@ std::unique_ptr<Connection> connect_to(const Membership& membership, const PeerA
   wire::Envelope introduction;
   introduction.mutable_introduce()->set_name(membership.self);
   introduction.mutable_introduce()->set_key(peer.key);
-  return std::make_unique<Connection>(*membership.context, peer.address,
-                                      membership.options.loss_timeout, std::move(introduction));
+  return std::make_unique<Connection>(*membership.context, peer, membership.options,
+                                      std::move(introduction));
 }
 
 Membership join(const NetWorkerOptions& options) { return Joining(options).run(); }

@@ -4,7 +4,7 @@
 // worker: Join -> Welcome -> Clock rounds -> waits for the Directory -> Joined.
 // coordinator: connects to the inbox of whoever asks to join, and takes in (Welcome) the first of
 // each name that answers there with the key of its Join; answers Clock; when all are there sends
-// the Directory and waits for every Joined. Who cannot be taken in is refused, and nothing else
+// the Directory, which has their keys where links are secured, and waits for every Joined. Who cannot be taken in is refused, and nothing else
 // happens.
 
 #include <functional>
@@ -24,7 +24,7 @@ Membership join(const NetWorkerOptions& options);
 
 // Answers who says who it is: takes a peer in, or refuses it and returns why. `expected`: the run has
 // a device of that name, or it is not known yet which it has.
-std::string take_introduction(Membership& membership, const std::string& identity,
+std::string take_introduction(Membership& membership, const Incoming& incoming,
                               const wire::Introduce& introduction, bool expected);
 
 // Refuses somebody who asks to join where that cannot be.

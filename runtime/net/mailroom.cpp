@@ -105,6 +105,7 @@ void Mailroom::run() {
   }
   membership_.connections.clear();
   membership_.inbox.reset();
+  membership_.guard.reset();
   membership_.context.reset();
 }
 
@@ -168,15 +169,14 @@ void Mailroom::take_incoming() {
 
 void Mailroom::handle(Incoming incoming) {
   const Seconds arrived = clock_.now();
-  const auto known = membership_.identities.find(incoming.identity);
-  const DeviceName from = known == membership_.identities.end() ? "" : known->second;
+  const DeviceName from = membership_.sender(incoming);
   if (lost_.count(from) != 0) return;
   try {
     if (incoming.frames.empty()) throw InputError("message: no frames; at least one was expected");
     wire::Envelope envelope;
     parse_envelope(incoming.frames.front().bytes, &envelope);
     if (is_transport(envelope)) {
-      handle_transport(incoming.identity, from, envelope);
+      handle_transport(incoming, from, envelope);
       return;
     }
     if (from.empty()) throw InputError("message: the sender has not said who it is");
@@ -199,14 +199,15 @@ void Mailroom::handle(Incoming incoming) {
   }
 }
 
-void Mailroom::handle_transport(const std::string& identity, const DeviceName& from,
+void Mailroom::handle_transport(const Incoming& incoming, const DeviceName& from,
                                 const wire::Envelope& envelope) {
+  const std::string& identity = incoming.identity;
   if (envelope.has_join()) {
     send_away(membership_, identity);
     return;
   }
   if (envelope.has_introduce()) {
-    introduce(identity, envelope.introduce());
+    introduce(incoming, envelope.introduce());
     return;
   }
   if (from.empty()) throw InputError("message: the sender has not said who it is");
@@ -227,9 +228,9 @@ void Mailroom::handle_transport(const std::string& identity, const DeviceName& f
   }
 }
 
-void Mailroom::introduce(const std::string& identity, const wire::Introduce& introduction) {
+void Mailroom::introduce(const Incoming& incoming, const wire::Introduce& introduction) {
   const bool expected = peers_.contains(introduction.name());
-  const std::string problem = take_introduction(membership_, identity, introduction, expected);
+  const std::string problem = take_introduction(membership_, incoming, introduction, expected);
   if (!problem.empty()) ignore_stranger(problem);
 }
 

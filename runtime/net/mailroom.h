@@ -52,9 +52,9 @@ class Mailroom {
   void send_out(Outgoing outgoing);
   void take_incoming();
   void handle(Incoming incoming);
-  void handle_transport(const std::string& identity, const DeviceName& from,
+  void handle_transport(const Incoming& incoming, const DeviceName& from,
                         const wire::Envelope& envelope);
-  void introduce(const std::string& identity, const wire::Introduce& introduction);
+  void introduce(const Incoming& incoming, const wire::Introduce& introduction);
   void ignore_stranger(const std::string& why);
   void watch_connections();
   void lose(const DeviceName& peer, const std::string& reason);

@@ -148,7 +148,13 @@ Membership coordinator_membership(const NetOptions& options) {
   membership.options = options;
   membership.clock.emplace(internal::Clock::now());
   membership.context = internal::make_context();
-  membership.inbox = std::make_unique<internal::Inbox>(*membership.context, options);
+  LINGUA_CHECK(options.key.has_value() == (options.admission != nullptr));
+  if (options.key) {
+    membership.guard = std::make_unique<internal::Guard>(*membership.context);
+    membership.guard->open(true);  // until all have joined
+  }
+  membership.inbox =
+      std::make_unique<internal::Inbox>(*membership.context, options, membership.guard.get());
   return membership;
 }
 

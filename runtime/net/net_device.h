@@ -11,16 +11,21 @@
 // it has sent something.
 // Ending: the destructors wait until peers have what was sent, at most two seconds.
 // Threads: one background thread owns all sockets; the Device belongs to its one user.
+// Trust: with keys every connection is encrypted and both ends prove theirs (CurveZMQ); a device's name
+// belongs to a key, and the coordinator tells the workers whose is whose. Without, whoever reaches an inbox
+// can read and forge.
 // Errors: WorldError for a port in use or an address that is none; a message that cannot be decoded
 // makes its sender lost ("answers nonsense: ..."). What comes from a connection that is no peer's is
 // ignored, with one line on stderr.
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "runtime/device/device.h"
+#include "runtime/trust/admission.h"
 
 namespace lingua {
 
@@ -28,6 +33,9 @@ namespace lingua {
 // is.
 std::string coordinator_address_problem(const std::string& text);
 std::string listen_address_problem(const std::string& text);
+// Whether it means all interfaces, or only this machine. REQUIRES: it is an address.
+bool listens_everywhere(const std::string& address);
+bool listens_on_loopback(const std::string& address);
 // The same of a name that a worker would have.
 std::string device_name_problem(const std::string& name);
 
@@ -37,6 +45,12 @@ struct NetOptions {
   // The host under which others reach the inbox; empty: the host of `listen`, or, when that means
   // all interfaces, the address from which this machine reaches the coordinator (the network).
   std::string advertise;
+  // This process's own; none: links are not secured. Devices of one run all have keys, or none has.
+  std::optional<KeyPair> key;
+  // The coordinator's: whom it lets in. There with a key, which is the same.
+  std::shared_ptr<Admission> admission;
+  // The coordinator's, without keys: what a device has to quote that joins; empty: anybody may.
+  std::string secret;
   // How long no byte may move before a peer is taken for lost. One that ends is noticed at once, so
   // this is for machines that vanish and links that are cut; a phone may be silent for seconds.
   Seconds loss_timeout{10};
@@ -84,6 +98,10 @@ struct NetWorkerOptions {
   // (empty after Stop), has waited for kPatience. It may end the process; when it returns the
   // device goes on. Empty: such a message waits for receive() as others do.
   std::function<void(const std::string& reason)> on_unheard_end;
+  // With a key of one's own: which the coordinator has to have.
+  std::optional<PublicKey> coordinator_key = {};
+  // What lets a device in that the coordinator does not know; without keys, its run's secret.
+  std::string token = {};
 };
 
 // A worker's side: connects, says Hello, and returns once the coordinator has answered with the

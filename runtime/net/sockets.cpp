@@ -54,6 +54,7 @@ std::optional<Incoming> receive_frames(zmq::socket_t& socket, bool router, int* 
       if (descriptor != nullptr && incoming.frames.empty()) {
         *descriptor = zmq_msg_get(part->handle(), ZMQ_SRCFD);
       }
+      if (router && incoming.frames.empty()) incoming.key = sender_of(*part);
       incoming.frames.push_back({part->to_string_view(), part});
     }
     first = false;
@@ -90,6 +91,18 @@ std::optional<Monitor::Event> Monitor::next() {
   std::memcpy(&value, static_cast<const char*>(event.data()) + sizeof(kind), sizeof(value));
   LINGUA_CHECK(events_.recv(where, zmq::recv_flags::none).has_value());
   return Event{kind, value};
+}
+
+bool Membership::has_key_of(const DeviceName& name, const Incoming& incoming) const {
+  if (guard == nullptr) return true;
+  const auto peer = peers.find(name);
+  return peer != peers.end() && incoming.key && peer->second.public_key == incoming.key;
+}
+
+DeviceName Membership::sender(const Incoming& incoming) const {
+  const auto known = identities.find(incoming.identity);
+  if (known == identities.end() || !has_key_of(known->second, incoming)) return "";
+  return known->second;
 }
 
 std::unique_ptr<zmq::context_t> make_context() {

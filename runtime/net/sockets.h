@@ -21,6 +21,7 @@
 #include <zmq.hpp>
 
 #include "runtime/base/plain_text.h"
+#include "runtime/net/guard.h"
 #include "runtime/net/net_device.h"
 #include "runtime/net/tcp.h"
 #include "runtime/net/wire.h"
@@ -45,6 +46,7 @@ class RunClock {
 struct Incoming {
   std::string identity;
   std::vector<Frame> frames;
+  std::optional<PublicKey> key;  // of the sender, where links are secured
 };
 
 // What a socket's monitor tells: which event, and its value (a descriptor or an error).
@@ -66,12 +68,14 @@ class Monitor {
   zmq::socket_t events_;
 };
 
+// Where links are secured, only those that the guard lets pass are heard at all.
 // Strangers are bounded: by number (the oldest goes), by bytes and by time. A message of theirs that
 // never ends is not kept, though ZeroMQ itself has no such bound.
 class Inbox {
  public:
   // Errors: WorldError for a port in use or an address that is none.
-  Inbox(zmq::context_t& context, const NetOptions& options);
+  // The guard, none where links are not secured, outlives it.
+  Inbox(zmq::context_t& context, const NetOptions& options, Guard* guard);
 
   int port() const { return port_; }
   std::string address() const;                               // as given, with its port: for people
@@ -105,6 +109,7 @@ class Inbox {
   void welcome(int descriptor);
   void read_monitor();
 
+  Guard* const guard_;
   zmq::socket_t socket_;
   Monitor monitor_;
   const Seconds stranger_time_;
@@ -116,10 +121,18 @@ class Inbox {
   std::map<std::string, int> descriptors_;  // by identity, of guests that have sent something
 };
 
+// Where a peer listens, what to quote when connecting to it, and who it has to be.
+struct PeerAddress {
+  Address address;  // numeric
+  std::uint64_t key = 0;
+  std::optional<PublicKey> public_key = {};  // where links are secured
+};
+
 class Connection {
  public:
   // `introduction`, Join or Introduce, is the first message; others wait until it is answered.
-  Connection(zmq::context_t& context, const Address& numeric, Seconds loss_timeout,
+  // REQUIRES: options have a key where the peer has.
+  Connection(zmq::context_t& context, const PeerAddress& peer, const NetOptions& options,
              wire::Envelope introduction);
 
   enum class State { kConnecting, kUp, kDown };
@@ -132,8 +145,10 @@ class Connection {
   Clock::time_point next_update() const { return next_look_; }
   const std::string& reason() const { return reason_; }  // when kDown
   bool refused() const { return refused_; }              // why it is kDown
-  // Somebody accepted a connection and did not greet as ZeroMQ does, for two seconds or at all.
+  // Somebody accepted connections and did not greet as this end expects, for two seconds or at all.
   bool is_odd() const;
+  // Several connections one after the other ended before they were greeted or secured.
+  bool is_turned_away() const;
   Seconds wait() const { return wait_; }  // as Welcome said
   // A sign of life came another way.
   void note_life() { silence_ = Seconds(0); }
@@ -166,19 +181,19 @@ class Connection {
   std::string reason_;
   bool refused_ = false;
   bool odd_ = false;
-  std::optional<Clock::time_point> accepted_;  // and not greeted yet
-  std::deque<std::vector<Frame>> waiting_;     // to be welcomed
+  std::optional<Clock::time_point> accepted_;   // and not greeted yet
+  std::vector<Clock::time_point> ended_early_;  // connections, before they were greeted or secured
+  std::deque<std::vector<Frame>> waiting_;      // to be welcomed
   std::deque<wire::Envelope> answers_;
-};
-
-// Where a peer listens, and what to quote when connecting to it.
-struct PeerAddress {
-  Address address;  // numeric
-  std::uint64_t key = 0;
 };
 
 // Everything that a process holds once it has joined.
 struct Membership {
+  // Who sent a message; empty: a stranger. Where links are secured its key says so each time.
+  DeviceName sender(const Incoming& incoming) const;
+  // Whether a message comes from the key that the device has; true where links are not secured.
+  bool has_key_of(const DeviceName& name, const Incoming& incoming) const;
+
   DeviceName self;
   std::uint64_t key = 0;  // that peers must quote to this inbox
   NetOptions options;
@@ -186,6 +201,7 @@ struct Membership {
   std::map<DeviceName, PeerAddress> peers;
   // Destroyed in the reverse order.
   std::unique_ptr<zmq::context_t> context;
+  std::unique_ptr<Guard> guard;  // none where links are not secured
   std::unique_ptr<Inbox> inbox;
   std::map<DeviceName, std::unique_ptr<Connection>> connections;
   std::map<std::string, DeviceName>

@@ -25,6 +25,7 @@ namespace {
 
 constexpr int kConnectMs = 1000;
 constexpr int kGreetingMs = 400;
+constexpr std::size_t kGreetingBytes = 64;
 
 // What it says within kGreetingMs. Nothing: it ended the connection.
 std::optional<std::string> heard(int fd) {
@@ -37,12 +38,41 @@ std::optional<std::string> heard(int fd) {
   return bytes;
 }
 
+// What ZeroMQ at the other end asks of connections: "NULL", "CURVE"; empty when it does not say.
+std::string mechanism_of(int fd, std::string said) {
+  constexpr std::size_t kMechanismAt = 12;
+  constexpr std::size_t kMechanismBytes = 20;
+  // ZMTP 3.0: signature and version, upon which the other end sends the rest of its greeting.
+  constexpr std::string_view kHello("\xff\0\0\0\0\0\0\0\0\x7f\3", 11);
+  send(fd, kHello.data(), kHello.size(), MSG_NOSIGNAL);
+  while (said.size() < kGreetingBytes) {
+    const auto more = heard(fd);
+    if (!more || more->empty()) return "";
+    said += *more;
+  }
+  const std::string mechanism = said.substr(kMechanismAt, kMechanismBytes);
+  return mechanism.substr(0, mechanism.find('\0'));
+}
+
+Listener judge_zeromq(const std::string& mechanism, const Wanted& wanted) {
+  if (wanted.secured && mechanism == "NULL") {
+    return {true,
+            "a program that speaks ZeroMQ without keys is there; was it started with --insecure?"};
+  }
+  if (!wanted.secured && mechanism == "CURVE") {
+    return {true, "what is there wants keys; join it with the line that it prints: --join LINE"};
+  }
+  if (wanted.turned_away && mechanism == "CURVE") {
+    return {true,
+            "what is there does not have the key that it should have: either the coordinator has a "
+            "new one, or somebody else listens there"};
+  }
+  return {false, "a program that speaks ZeroMQ is there, and does not answer as a coordinator"};
+}
+
 Listener judge(const std::string& said) {
   if (said.empty()) {
     return {false, "a program accepts connections there and says nothing"};
-  }
-  if (said.front() == '\xff') {
-    return {false, "a program that speaks ZeroMQ is there, and does not answer as a coordinator"};
   }
   const std::string line = one_line(said.substr(0, said.find_first_of("\r\n")), 80);
   const char* what = said.rfind("SSH-", 0) == 0    ? "an SSH server"
@@ -104,7 +134,7 @@ int raise_file_limit() {
   return static_cast<int>(std::min<rlim_t>(limit.rlim_cur, 1 << 20));
 }
 
-Listener who_listens(const Address& numeric) {
+Listener who_listens(const Address& numeric, const Wanted& wanted) {
   const FileDescriptor fd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -131,6 +161,9 @@ Listener who_listens(const Address& numeric) {
     said = heard(fd.get());
   }
   if (!said) return {false, "a program accepts connections there and ends them at once"};
+  if (!said->empty() && said->front() == '\xff') {
+    return judge_zeromq(mechanism_of(fd.get(), *said), wanted);
+  }
   return judge(*said);
 }
 

@@ -49,10 +49,16 @@ void break_connection(int fd);
 int raise_file_limit();
 
 struct Listener {
-  bool foreign = false;  // it speaks, and is certainly no coordinator
+  bool foreign = false;  // it speaks, and is certainly not the coordinator that is looked for
   std::string words;     // "nothing listens there (Connection refused)"
 };
+// How the coordinator that is looked for speaks, and what has been seen of who listens.
+struct Wanted {
+  bool secured = false;  // it has a key
+  bool turned_away =
+      false;  // connections ended, one after the other, while they were being secured
+};
 // Tries a plain connection and says who is there. Takes up to two seconds.
-Listener who_listens(const Address& numeric);
+Listener who_listens(const Address& numeric, const Wanted& wanted);
 
 }  // namespace lingua::internal

@@ -92,52 +92,29 @@ TEST_F(LostProcess, InterruptingTheRunLeavesNoWorker) {
   EXPECT_TRUE(no_worker_left());
 }
 
-TEST_F(LinguaTest, WorkersJoinFromAnywhere) {
-  write("pair.yaml",
-        "name: pair\ndevices:\n  - {name: left, compute: 10 GFLOP/s, memory_bandwidth: 5 GB/s, "
-        "memory: 1 GB}\n"
-        "  - {name: right, compute: 10 GFLOP/s, memory_bandwidth: 5 GB/s, memory: 1 GB}\n"
-        "links: {default: {bandwidth: 10 MB/s, latency: 1 ms}}\n");
-  Program run(lingua_command({"run", "--cluster", folder_.file("pair.yaml"), "--listen",
-                              "tcp://127.0.0.1:*", "--planner", "even", "--model", tiny_model(),
-                              "--max-tokens", "4", "--json"}));
-  ASSERT_TRUE(eventually([&] { return run.err().find("tcp://") != std::string::npos; }))
-      << run.err();
-  const std::string said = run.err();
-  const auto at = said.find("tcp://");
-  const std::string address = said.substr(at, said.find_first_of(" \n", at) - at);
-  Program left(lingua_command({"worker", "--coordinator", address, "--name", "left"}));
-  Program right(lingua_command({"worker", "--coordinator", address, "--name", "right"}));
-  const Outcome outcome = run.wait();
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_EQ(outcome.json()["requests"][0]["tokens"].size(), 4U);
-  EXPECT_EQ(left.wait(seconds(10)).exit_code, 0) << left.err();
-  EXPECT_EQ(right.wait(seconds(10)).exit_code, 0) << right.err();
-}
-
 TEST_F(LinguaTest, NamesTheWorkersThatDoNotCome) {
   expect_refused(lingua({"run", "--cluster", kThreePhones, "--listen", "tcp://127.0.0.1:*",
-                         "--join-timeout", "1", "--model", tiny_model()}),
+                         "--join-timeout", "1", "--insecure", "--model", tiny_model()}),
                  5, {"xiaomi-14", "oneplus-9", "at tcp://127.0.0.1:"});
   expect_refused(lingua({"worker", "--coordinator", "tcp://127.0.0.1:1", "--name", "x",
-                         "--join-timeout", "1"}),
+                         "--join-timeout", "1", "--insecure"}),
                  5, {"127.0.0.1:1", "nothing listens there", "start it first"});
   expect_refused(lingua({"worker", "--coordinator", "tcp://no.such.host.invalid:5555", "--name",
-                         "x", "--join-timeout", "1"}),
+                         "x", "--join-timeout", "1", "--insecure"}),
                  5, {"'no.such.host.invalid' does not resolve"});
 }
 
 TEST_F(LinguaTest, NamesAPortInUse) {
   Program first(lingua_command({"run", "--cluster", kThreePhones, "--listen", "tcp://127.0.0.1:*",
-                                "--model", tiny_model()}));
+                                "--insecure", "--model", tiny_model()}));
   ASSERT_TRUE(eventually([&] { return first.err().find("tcp://") != std::string::npos; }))
       << first.err();
   const std::string said = first.err();
   const auto at = said.find("tcp://");
   const std::string address = said.substr(at, said.find_first_of(" \n", at) - at);
-  expect_refused(
-      lingua({"run", "--cluster", kThreePhones, "--listen", address, "--model", tiny_model()}), 5,
-      {address, "in use"});
+  expect_refused(lingua({"run", "--cluster", kThreePhones, "--listen", address, "--insecure",
+                         "--model", tiny_model()}),
+                 5, {address, "in use"});
 }
 
 // With a place of its own for temporary files.

@@ -21,7 +21,8 @@ BEGIN {
   allow("runtime/engine", bmd " " policies)
   allow("runtime/torch", bmd " " c " runtime/events")
   allow("runtime/text", bmd " " c " runtime/events")
-  allow("runtime/net", bmd " runtime/events")
+  allow("runtime/trust", b)
+  allow("runtime/net", bmd " runtime/trust runtime/events")
   allow("sim", bmd " runtime/events")
 }
 

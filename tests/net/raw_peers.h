@@ -52,8 +52,10 @@ inline LocalProcess peer_process(const DeviceName& name, const std::string& addr
 // Somebody who connects to an inbox and introduces itself in words of its own.
 class RawPeer {
  public:
+  RawPeer(const internal::PeerAddress& peer, const KeyPair& pair, wire::Envelope introduction)
+      : connection_(context_, peer, options(pair), std::move(introduction)) {}
   RawPeer(const std::string& address, wire::Envelope introduction)
-      : connection_(context_, internal::parse_address(address), Seconds(3),
+      : connection_(context_, {internal::parse_address(address)}, options(),
                     std::move(introduction)) {}
 
   internal::Connection& connection() { return connection_; }
@@ -67,6 +69,13 @@ class RawPeer {
   }
 
  private:
+  static NetOptions options(std::optional<KeyPair> pair = {}) {
+    NetOptions options;
+    options.key = std::move(pair);
+    options.loss_timeout = Seconds(3);
+    return options;
+  }
+
   zmq::context_t context_;
   internal::Connection connection_;
 };
