@@ -145,6 +145,8 @@ class Pickle::Reader {
 
   void put(std::uint64_t index) {
     if (stack_.empty()) fail("it remembers a value where none is");
+    if (index > memo_.size())
+      fail("it remembers values out of order");  // LibTorch makes room for all before
     memo_[index] = stack_.back();
   }
   void get(std::uint64_t index) {
@@ -158,7 +160,8 @@ class Pickle::Reader {
   }
 
   void call(Kind kind) {
-    const PickleNode* arguments = pop(Kind::kTuple, "a tuple of arguments");
+    const PickleNode* arguments =
+        kind == Kind::kCall ? pop() : pop(Kind::kTuple, "a tuple of arguments");
     const PickleNode* function = pop(Kind::kGlobal, "a name");
     push(kind)->children = {function, arguments};
   }

@@ -26,7 +26,7 @@ struct PickleNode {
     kList,
     kDict,        // keys and values in turn
     kGlobal,      // text: "module name"
-    kCall,        // of a global with a tuple: children are both
+    kCall,        // of a global with a tuple, or an Enum's value: children are both
     kObject,      // of a global with a tuple, and what it was built from: three children, or two
     kPersistent,  // what the archive keeps elsewhere: one child
   };

@@ -11,6 +11,7 @@
 #include "runtime/torch/family.h"
 #include "runtime/torch/newer_ops.h"
 #include "runtime/torch/script_arguments.h"
+#include "runtime/torch/script_check.h"
 #include "runtime/torch/script_model.h"
 #include "runtime/torch/torch_error.h"
 
@@ -67,6 +68,7 @@ torch::jit::Module load_module(const std::string& file) {
   if (const std::string why = why_no_model_file(file); !why.empty()) {
     throw InputError(fmt::format("{}: not a TorchScript file: it {}", file, why));
   }
+  check_script_file(file);
   register_newer_ops();
   try {
     torch::jit::Module module = torch::jit::load(file, at::kCPU);
@@ -85,7 +87,7 @@ ScriptModel load_script_file(const std::string& file, const ImportOptions& optio
   model.module = load_module(file);
   const auto forward = model.module.find_method("forward");
   if (!forward) throw InputError(fmt::format("{}: it has no method forward", file));
-
+  check_script_operations(file, model.module);
   describe_arguments(forward->function().getSchema(), options.inputs, &model);
   return model;
 }

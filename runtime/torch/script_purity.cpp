@@ -108,13 +108,9 @@ void check_operand(const std::string& model, const jit::Graph& graph, const jit:
   }
   throw InputError(fmt::format(
       "{}: {} uses {}, of type {}, which is not supported; accepted are attributes that are "
-      "tensors, "
-      "numbers, strings and lists of them{}",
+      "tensors, numbers, strings and lists of them",
       model, kind, path->empty() ? "the module itself" : "the attribute " + *path,
-      value.type()->annotation_str(),
-      kind.starts_with("quantized::") ? " (a model quantised by PyTorch has others: save it "
-                                        "before it is quantised)"
-                                      : ""));
+      value.type()->annotation_str()));
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <sstream>
 
 #include "runtime/base/errors.h"
+#include "runtime/torch/operation_shapes.h"
 #include "runtime/torch/program_bytes.h"
+#include "runtime/torch/program_check.h"
 #include "runtime/torch/torch_error.h"
 
 namespace lingua {
@@ -90,7 +92,11 @@ std::string make_program(const std::string& model, const GraphMapping& mapping,
     module.type()->addMethod(module._ivalue()->compilation_unit()->create_function(name, graph));
     std::ostringstream bytes;
     module._save_for_mobile(bytes);
+    check_program(bytes.str(), find_operation);  // as the worker will
     return seal_program(bytes.str());
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{}: segment {} ({}) cannot be made a program: {}", model,
+                                 segment.id, segment.name, error.what()));
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {

@@ -26,8 +26,9 @@
 #include "runtime/torch/decode_linear.h"
 #include "runtime/torch/decoder_ops.h"
 #include "runtime/torch/int8_ops.h"
-#include "runtime/torch/program_archive.h"
+#include "runtime/torch/operation_shapes.h"
 #include "runtime/torch/program_bytes.h"
+#include "runtime/torch/program_check.h"
 #include "runtime/torch/tensor_convert.h"
 #include "runtime/torch/torch_error.h"
 
@@ -119,10 +120,13 @@ void TorchExecutor::load(const Segment& segment, const std::string& program,
     throw WorldError(
         fmt::format("segment {}: its program is damaged: its checksum differs", segment.id));
   }
-  std::string why = damage_of_archive(bytes);
-  if (!why.empty()) {
-    throw WorldError(fmt::format("segment {}: its program is damaged: {}", segment.id, why));
+  try {
+    check_program(bytes, find_operation);
+  } catch (const InputError& error) {
+    throw WorldError(
+        fmt::format("segment {}: its program is refused: {}", segment.id, error.what()));
   }
+  std::string why;
   try {
     std::istringstream in(bytes);
     loaded.module = torch::jit::_load_for_mobile(in);

@@ -216,8 +216,7 @@ TEST_F(ScriptFile, RefusesWhatPyTorchHasQuantised) {
   options.inputs = {"x=2x4:float32"};
   const std::string why = testing::message_of<InputError>([&] { import_model(file_, options); });
   EXPECT_THAT(
-      why, AllOf(HasSubstr("model.pt: quantized::linear_dynamic"),
-                 HasSubstr("attribute fc._packed_params._packed_params"),
+      why, AllOf(HasSubstr("model.pt: it holds __torch__.torch.classes.quantized."),
                  HasSubstr("LinearPackedParamsBase"), HasSubstr("save it before it is quantised")));
   EXPECT_EQ(why.find("compilation unit"), std::string::npos) << why;
 }
@@ -361,7 +360,7 @@ TEST_F(ScriptFile, NamesAnOperationThatLibTorchDoesNotHave) {
       const auto [data, size] = reader.getRecord(name);
       std::string text(static_cast<const char*>(data.get()), size);
       const auto at = text.find("torch.relu(");
-      if (at != std::string::npos) text.replace(at, 11, "ops.my.op(");
+      if (at != std::string::npos && name.ends_with(".py")) text.replace(at, 11, "ops.my.op(");
       if (name != "version" && name != ".data/version") {
         writer.writeRecord(name, text.data(), text.size());
       }
