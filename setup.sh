@@ -37,6 +37,7 @@ libxxhash-dev          checksums and digests
 libzmq3-dev            ZeroMQ: messages between real devices
 cppzmq-dev             ZeroMQ's C++ interface
 libsodium-dev          keys of devices
+libseccomp-dev         workers that open no files once they run
 libqrencode-dev        join lines as pictures
 libprotobuf-dev        the wire format
 protobuf-compiler      the wire format

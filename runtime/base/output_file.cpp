@@ -180,6 +180,25 @@ fs::path output_target(const fs::path& path) {
   return error ? place.path : whole;
 }
 
+HeldOutputFile::HeldOutputFile(const fs::path& path) : path_(path) {
+  const Destination place = destination_of(path);
+  check(path, place);
+  is_regular_ = !is_written_through(place);
+  file_ = place.descriptor
+              ? ::fcntl(*place.descriptor, F_DUPFD_CLOEXEC, 0)
+              : ::open(place.path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+  if (file_ < 0) refuse(path, fmt::format("cannot be written: {}", reason(errno)));
+}
+
+HeldOutputFile::~HeldOutputFile() { ::close(file_); }
+
+void HeldOutputFile::write(const std::string& text) {
+  if (is_regular_ && ::ftruncate(file_, 0) != 0) {
+    refuse(path_, fmt::format("cannot be written: {}", reason(errno)));
+  }
+  write_all(path_, file_, text);
+}
+
 void write_file_atomically(const fs::path& path, const std::function<void(std::ostream&)>& write) {
   const Destination place = destination_of(path);
   check(path, place);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <ostream>
+#include <string>
 
 namespace lingua {
 
@@ -19,6 +20,24 @@ void check_output_file(const std::filesystem::path& path);
 // full, `path` is as it was, if it is a regular file.
 void write_file_atomically(const std::filesystem::path& path,
                            const std::function<void(std::ostream&)>& write);
+
+// An output file of a process that will be able to open none when it has something to write. A regular
+// file is made where there is none; what it held stays until write(), which replaces it in place.
+class HeldOutputFile {
+ public:
+  explicit HeldOutputFile(const std::filesystem::path& path);
+  ~HeldOutputFile();
+  HeldOutputFile(const HeldOutputFile&) = delete;
+  HeldOutputFile& operator=(const HeldOutputFile&) = delete;
+
+  // REQUIRES: called once.
+  void write(const std::string& text);
+
+ private:
+  std::filesystem::path path_;
+  bool is_regular_ = false;
+  int file_ = -1;
+};
 
 // The file that a path means, through all links, whether it exists or not; the path itself where it
 // is no regular file.

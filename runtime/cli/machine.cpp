@@ -1,15 +1,14 @@
 #include "runtime/cli/machine.h"
 
 #include <filesystem>
-#include <fstream>
 #include <system_error>
+#include <utility>
 
 namespace lingua {
 namespace {
 
 // A "Name:   123 kB" line of a /proc file, in bytes.
-double proc_kilobytes(const char* file, const std::string& name) {
-  std::ifstream in(file);
+double proc_kilobytes(std::ifstream&& in, const std::string& name) {
   std::string line;
   while (std::getline(in, line)) {
     if (line.starts_with(name + ":")) return std::stod(line.substr(name.size() + 1)) * 1024;
@@ -19,9 +18,13 @@ double proc_kilobytes(const char* file, const std::string& name) {
 
 }  // namespace
 
-double available_memory_bytes() { return proc_kilobytes("/proc/meminfo", "MemAvailable"); }
+double available_memory_bytes() {
+  return proc_kilobytes(std::ifstream("/proc/meminfo"), "MemAvailable");
+}
 
-double peak_memory_bytes() { return proc_kilobytes("/proc/self/status", "VmHWM"); }
+double peak_memory_bytes() { return PeakMemory().bytes(); }
+
+double PeakMemory::bytes() { return proc_kilobytes(std::move(status_), "VmHWM"); }
 
 std::string this_program() {
   std::error_code error;

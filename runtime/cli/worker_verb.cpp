@@ -2,11 +2,14 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/output_file.h"
+#include "runtime/base/plain_text.h"
 #include "runtime/base/units.h"
 #include "runtime/cli/link_options.h"
 #include "runtime/cli/machine.h"
@@ -16,6 +19,7 @@
 #include "runtime/cli/verbs.h"
 #include "runtime/net/net_device.h"
 #include "runtime/torch/torch_executor.h"
+#include "runtime/trust/confine.h"
 
 namespace lingua {
 namespace {
@@ -32,19 +36,38 @@ struct Options {
   double loss_timeout_s = 10;
 };
 
-void report_memory(const std::string& file) {
-  if (file.empty()) return;
-  write_file_atomically(file, [](std::ostream& out) {
-    out << static_cast<std::int64_t>(peak_memory_bytes()) << '\n';
-  });
-}
+// All that it needs is open from the beginning: a confined process opens nothing. Threads: any.
+class MemoryReport {
+ public:
+  explicit MemoryReport(const std::string& file) {
+    if (!file.empty()) file_.emplace(file);
+  }
+  void write() {
+    if (!file_) return;
+    std::call_once(once_, [&] {
+      file_->write(fmt::format("{}\n", static_cast<std::int64_t>(peak_.bytes())));
+    });
+  }
+
+ private:
+  std::once_flag once_;
+  std::optional<HeldOutputFile> file_;
+  PeakMemory peak_;
+};
 
 // The run is over, and what is being computed is for nobody.
-[[noreturn]] void leave(const Options& options, const std::string& reason) {
-  report_memory(options.memory_report);
+[[noreturn]] void leave(MemoryReport& report, const std::string& reason) {
+  report.write();
   if (reason.empty()) _exit(0);
   fmt::print(stderr, "lingua: the coordinator was lost: {}\n", reason);
   _exit(static_cast<int>(ExitCode::kWorld));
+}
+
+// What comes over the network is run from here on.
+void confine() {
+  const std::string missing = confine_process();
+  if (missing.empty()) return;
+  tell("lingua worker: what it runs is not confined as it should be: {}\n", missing);
 }
 
 void run(const Options& options) {
@@ -68,7 +91,8 @@ void run(const Options& options) {
   fill_links(options.links, options.join_line, &worker);
   worker.net.join_timeout = Seconds(options.join_timeout_s);
   worker.net.loss_timeout = Seconds(options.loss_timeout_s);
-  worker.on_unheard_end = [&](const std::string& reason) { leave(options, reason); };
+  MemoryReport report(options.memory_report);
+  worker.on_unheard_end = [&](const std::string& reason) { leave(report, reason); };
   auto executor = make_torch_executor();
   if (has_slow_blas()) {
     fmt::print(stderr,
@@ -77,8 +101,9 @@ void run(const Options& options) {
   }
   const auto device = join_as_worker(worker, std::move(executor));
   remember_coordinator(options.links, worker);
+  confine();
   run_worker(*device, sampling_worker());
-  report_memory(options.memory_report);
+  report.write();
 }
 
 }  // namespace

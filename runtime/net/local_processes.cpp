@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +52,9 @@ int open_output(const std::filesystem::path& path) {
   std::signal(SIGPIPE, SIG_DFL);
   dup2(out, STDOUT_FILENO);
   dup2(err, STDERR_FILENO);
+#ifdef SYS_close_range
+  syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);  // what this process itself was given
+#endif
   execvp(argv[0], argv);
   const char* reason = std::strerror(errno);
   for (const char* text :

@@ -1,11 +1,15 @@
 #include "runtime/net/telemetry.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <thread>
 
@@ -22,47 +26,63 @@ double cpu_s() {
   return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
 }
 
-double available_memory_bytes() {
-  std::ifstream file("/proc/meminfo");
+FileDescriptor open_file(const std::filesystem::path& path) {
+  return FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+}
+
+// What such a file says now, of its first kilobytes.
+std::string content(const FileDescriptor& file) {
+  std::array<char, 4096> text{};
+  const ssize_t size = ::pread(file.get(), text.data(), text.size(), 0);
+  return {text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+}
+
+double available_memory_bytes(const FileDescriptor& file) {
+  std::istringstream lines(content(file));
   std::string key;
   double kib = 0;
-  while (file >> key >> kib) {
+  while (lines >> key >> kib) {
     if (key == "MemAvailable:") return kib * 1024;
-    file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+    lines.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
   }
   return 0;
 }
 
-double read_number(const std::filesystem::path& path, double otherwise) {
-  std::ifstream file(path);
+double read_number(const FileDescriptor& file, double otherwise) {
+  std::istringstream text(content(file));
   double value = 0;
-  return file >> value ? value : otherwise;
+  return text >> value ? value : otherwise;
 }
 
-// The share of a full charge of the first battery, 1 where there is none.
-double battery() {
+// The charge of the first battery, in percent; none where there is none.
+FileDescriptor open_battery() {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/sys/class/power_supply", error)) {
-    const double percent = read_number(entry.path() / "capacity", -1);
-    if (percent >= 0) return std::min(percent / 100, 1.0);
+    FileDescriptor file = open_file(entry.path() / "capacity");
+    if (read_number(file, -1) >= 0) return file;
   }
-  return 1;
+  return FileDescriptor();
 }
 
 }  // namespace
 
-LocalTelemetry::LocalTelemetry() : wall_s_(wall_s()), cpu_s_(cpu_s()) {}
+LocalTelemetry::LocalTelemetry()
+    : memory_(open_file("/proc/meminfo")),
+      temperature_(open_file("/sys/class/thermal/thermal_zone0/temp")),
+      battery_(open_battery()),
+      cores_(std::max(1U, std::thread::hardware_concurrency())),
+      wall_s_(wall_s()),
+      cpu_s_(cpu_s()) {}
 
 Telemetry LocalTelemetry::read() {
   Telemetry telemetry;
-  telemetry.free_memory_bytes = available_memory_bytes();
-  telemetry.temperature_c = read_number("/sys/class/thermal/thermal_zone0/temp", 0) / 1000;
-  telemetry.battery = battery();
+  telemetry.free_memory_bytes = available_memory_bytes(memory_);
+  telemetry.temperature_c = read_number(temperature_, 0) / 1000;
+  telemetry.battery = std::min(read_number(battery_, 100) / 100, 1.0);
   const double wall = wall_s();
   const double cpu = cpu_s();
-  const double cores = std::max(1U, std::thread::hardware_concurrency());
   if (wall > wall_s_) {
-    telemetry.load = std::clamp((cpu - cpu_s_) / ((wall - wall_s_) * cores), 0.0, 1.0);
+    telemetry.load = std::clamp((cpu - cpu_s_) / ((wall - wall_s_) * cores_), 0.0, 1.0);
   }
   wall_s_ = wall;
   cpu_s_ = cpu;

@@ -1,8 +1,11 @@
 #pragma once
 // The telemetry of this machine and process, from Linux's files.
+//
+// They are opened once and stay open: a confined process (trust/confine.h) opens none.
 
 #include "runtime/base/units.h"
 #include "runtime/device/spec.h"
+#include "runtime/net/tcp.h"
 
 namespace lingua::internal {
 
@@ -14,6 +17,10 @@ class LocalTelemetry {
   Telemetry read();
 
  private:
+  FileDescriptor memory_;
+  FileDescriptor temperature_;
+  FileDescriptor battery_;
+  double cores_ = 1;
   double wall_s_ = 0;
   double cpu_s_ = 0;
 };

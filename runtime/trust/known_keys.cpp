@@ -22,6 +22,7 @@ namespace lingua {
 namespace {
 
 constexpr std::uint64_t kMostBytes = 16 << 20;
+constexpr std::int64_t kMostSeconds = 8'000'000'000;  // the year 2223; a clock counts to 2262
 
 bool is_plain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -142,7 +143,8 @@ KnownKeys::Content KnownKeys::read() const {
     std::string text;
     words >> kind >> escaped >> text;
     std::int64_t when = 0;
-    const bool whole = kind == "known" || (kind == "revoked" && words >> when);
+    const bool whole = kind == "known" ||
+                       (kind == "revoked" && words >> when && when >= 0 && when <= kMostSeconds);
     const auto name = unescape_name(escaped);
     const auto key = parse_public_key(text);
     std::string rest;

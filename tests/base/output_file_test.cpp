@@ -154,5 +154,35 @@ TEST(Temporary, NamesTmpdirWhenItIsNoPlace) {
   EXPECT_EQ(folder.path().parent_path(), "/tmp");
 }
 
+TEST_F(OutputFile, AHeldOneIsWrittenLater) {
+  write(at("old"), "what stood there before");
+  fs::create_symlink("old", at("link"));
+  for (const char* name : {"link", "new"}) {
+    HeldOutputFile file(at(name));
+    EXPECT_EQ(content(at(name)), name == std::string("link") ? "what stood there before" : "");
+    file.write("12\n");
+    EXPECT_EQ(content(at(name)), "12\n");
+  }
+  EXPECT_TRUE(fs::is_symlink(at("link")));
+  EXPECT_EQ(count(), 3);
+}
+
+TEST_F(OutputFile, AHeldDescriptorIsAddedTo) {
+  const int log = ::open(at("log").c_str(), O_WRONLY | O_CREAT, 0600);
+  ASSERT_EQ(::write(log, "one\n", 4), 4);
+  HeldOutputFile("/proc/self/fd/" + std::to_string(log)).write("two\n");
+  EXPECT_EQ(content(at("log")), "one\ntwo\n");
+  ::close(log);
+}
+
+TEST_F(OutputFile, AHeldOneThatCannotBeWrittenIsRefusedAtOnce) {
+  EXPECT_THAT([&] { HeldOutputFile file(at("none") / "file"); },
+              ThrowsMessage<InputError>(HasSubstr("cannot be written: the folder")));
+  EXPECT_THAT([&] { HeldOutputFile file(folder_.path()); },
+              ThrowsMessage<InputError>(HasSubstr("is a folder")));
+  EXPECT_THAT([] { HeldOutputFile("/dev/full").write("x"); },
+              ThrowsMessage<InputError>(HasSubstr("No space left on device")));
+}
+
 }  // namespace
 }  // namespace lingua

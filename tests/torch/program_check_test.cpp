@@ -230,7 +230,7 @@ TEST(ProgramCheck, RefusesPicklesOfAnythingButPlainValues) {
     records[record].second = pickle;
     return refusal(archive_of(records));
   };
-  using namespace std::string_literals;
+  using std::string_literals::operator""s;
   EXPECT_THAT(with(0, pickled(tuple({}))), HasSubstr("not an empty one"));
   EXPECT_THAT(with(0,
                    "\x80\x02"
@@ -263,7 +263,7 @@ TEST(ProgramCheck, RefusesPicklesOfAnythingButPlainValues) {
 
 // LibTorch makes a storage as large as the pickle says, whatever the record has.
 TEST(ProgramCheck, RefusesTensorsThatReachOutOfTheirRecords) {
-  using namespace std::string_literals;
+  using std::string_literals::operator""s;
   const auto with = [](std::int64_t numbers, std::int64_t offset, char size, char stride,
                        std::size_t bytes) {
     std::string pickle =

@@ -148,7 +148,7 @@ TEST_F(ScriptCheck, TakesDefaultsThatAreLiterals) {
 }
 
 TEST_F(ScriptCheck, RefusesPicklesOfForeignObjects) {
-  using namespace std::string_literals;
+  using std::string_literals::operator""s;
   const auto with = [&](const std::string& record, const std::string& pickle) {
     return refusal_of_changed([&](const std::string& name, std::string& contents) {
       if (name == record) contents = pickle;

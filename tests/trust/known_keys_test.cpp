@@ -95,10 +95,10 @@ TEST_F(Known, OtherProcessesLoseNothing) {
 
 TEST_F(Known, LinesThatAreNoneAreNamed) {
   const std::string key = kSamplePublicText;
-  for (const std::string& line :
-       std::vector<std::string>{"known a", "known a " + key.substr(1), "known " + key,
-                                "known %zz " + key, "known % " + key, "known a " + key + " b",
-                                "revoked a " + key, "trusted a " + key, "\x1b[2J"}) {
+  for (const std::string& line : std::vector<std::string>{
+           "known a", "known a " + key.substr(1), "known " + key, "known %zz " + key,
+           "known % " + key, "known a " + key + " b", "revoked a " + key, "trusted a " + key,
+           "\x1b[2J", "revoked a " + key + " -1", "revoked a " + key + " 9223372036854775807"}) {
     EXPECT_THAT(refusal("# devices\nknown b " + key + "\n" + line + "\n"),
                 AllOf(HasSubstr(file_ + ": line 3: "), ::testing::Not(HasSubstr("\x1b"))))
         << line;
