@@ -9,7 +9,8 @@
 // Threads: a Device belongs to the one thread (or actor) that runs its loop.
 // Order: send() keeps the order per pair of devices.
 // Errors: the loss of a peer arrives as a PeerLost message, never as an exception. send() to a name
-// that the cluster does not have is a bug (LINGUA_CHECK); to a lost peer it does nothing.
+// that the cluster does not have throws (a WorldError where another machine may have said it); to a lost
+// peer it does nothing.
 // Contract: tests/contract/ runs one suite on every implementation.
 
 #include <optional>

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <limits>
 #include <optional>
 #include <set>
+#include <sstream>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
@@ -339,6 +341,32 @@ void read_links(const Fields& top, const std::set<DeviceName>& names, ClusterSpe
   require_all_links(links.place(), cluster);
 }
 
+// Takes no notice of what a document holds.
+struct Unheeded : YAML::EventHandler {
+  using Mark = YAML::Mark;
+  using Anchor = YAML::anchor_t;
+  using Style = YAML::EmitterStyle::value;
+  void OnDocumentStart(const Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const Mark&, Anchor) override {}
+  void OnAlias(const Mark&, Anchor) override {}
+  void OnScalar(const Mark&, const std::string&, Anchor, const std::string&) override {}
+  void OnSequenceStart(const Mark&, const std::string&, Anchor, Style) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const Mark&, const std::string&, Anchor, Style) override {}
+  void OnMapEnd() override {}
+};
+
+// Counts to two: yaml-cpp finds documents without end in a text that begins with a comma.
+int documents_in(const std::string& yaml) {
+  std::istringstream text(yaml);
+  YAML::Parser parser(text);
+  Unheeded unheeded;
+  int count = 0;
+  while (count < 2 && parser.HandleNextDocument(unheeded)) ++count;
+  return count;
+}
+
 ClusterSpec read_cluster(const YAML::Node& root, const std::string& origin) {
   const Fields top(root, {origin, ""}, {"name", "source", "header", "devices", "links", "medium"});
   ClusterSpec cluster;
@@ -399,13 +427,12 @@ ClusterSpec parse_cluster(const std::string& yaml, const std::string& origin) {
     throw InputError(fmt::format("{}: larger than {} bytes", origin, kMaxFileBytes));
   }
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(yaml);
-    if (documents.size() != 1) {
+    if (const int documents = documents_in(yaml); documents != 1) {
       throw InputError(
-          fmt::format("{}: holds {} YAML documents; write one, with name, source, devices, links",
-                      origin, documents.size()));
+          fmt::format("{}: holds {} YAML document; write one, with name, source, devices, links",
+                      origin, documents == 0 ? "no" : "more than one"));
     }
-    return read_cluster(documents.front(), origin);
+    return read_cluster(YAML::Load(yaml), origin);
   } catch (const YAML::Exception& error) {
     throw InputError(
         fmt::format("{}: line {}: is not YAML: {}; write it as platforms/README.md says", origin,

@@ -20,6 +20,9 @@ void StateLedger::reset(const std::vector<const Segment*>& running) {
 
 void StateLedger::admit(RequestId request, const Step& step, std::int64_t capacity,
                         double free_bytes) {
+  if (step.new_tokens < 1) {
+    throw WorldError(fmt::format("request {}: a step of no tokens is none", request));
+  }
   const bool is_new = !capacities_.contains(request);
   admit_states(request, step, capacity, free_bytes);
   double wanted = 0;
@@ -41,7 +44,7 @@ void StateLedger::admit_states(RequestId request, const Step& step, std::int64_t
     throw WorldError(
         fmt::format("request {} asks for KV caches of {} tokens here{}", request, capacity, why));
   };
-  if (step.new_tokens < 1 || step.cached_tokens < 0 || step.new_tokens > capacity ||
+  if (step.cached_tokens < 0 || step.new_tokens > capacity ||
       step.cached_tokens > capacity - step.new_tokens) {
     refuse(fmt::format(", and its step has {} tokens beside {} cached ones", step.new_tokens,
                        step.cached_tokens));

@@ -20,8 +20,8 @@ class StateLedger {
 
   // A step of a request. The first one takes the memory of its states out of `free_bytes`, which
   // is what the device has beside its weights; every one must find room for its activations beside all
-  // states. Also refused: a capacity that changes, or that the step goes beyond. Capacity 0, of a single
-  // pass, has no states.
+  // states. Also refused: a step of no tokens, a capacity that changes, or that the step goes beyond.
+  // Capacity 0, of a single pass, has no states.
   void admit(RequestId request, const Step& step, std::int64_t capacity, double free_bytes);
 
   void release(RequestId request) { capacities_.erase(request); }

@@ -13,6 +13,21 @@ constexpr std::size_t kMostStrangers = 256;
 // How fast a stranger can fill memory in this time is what bounds it: tens of MB.
 constexpr std::chrono::milliseconds kStrangerInterval{10};
 
+// Connections are named by a zero and four bytes that count up; nothing for a name that the peer chose.
+std::optional<std::uint32_t> number_of(const std::string& identity) {
+  if (identity.size() != 5 || identity.front() != '\0') return std::nullopt;
+  std::uint32_t number = 0;
+  for (const char c : identity.substr(1)) number = number << 8 | static_cast<unsigned char>(c);
+  return number;
+}
+
+// Whether of two connections with one descriptor this is the later.
+bool came_after(const std::string& identity, const std::string& other) {
+  const auto one = number_of(identity);
+  const auto two = number_of(other);
+  return one && (!two || static_cast<std::int32_t>(*one - *two) > 0);
+}
+
 }  // namespace
 
 Inbox::Inbox(zmq::context_t& context, const NetOptions& options, Guard* guard)
@@ -62,10 +77,15 @@ std::optional<Incoming> Inbox::receive() {
   auto incoming = receive_frames(socket_, true, &descriptor);
   if (!incoming || descriptors_.contains(incoming->identity)) return incoming;
   read_monitor();  // its connection may be news
-  const auto guest = guests_.find(descriptor);
-  if (guest != guests_.end() && guest->second.identity.empty()) {
-    guest->second.identity = incoming->identity;
-    descriptors_.emplace(incoming->identity, descriptor);
+  const auto found = guests_.find(descriptor);
+  if (found == guests_.end()) return incoming;
+  // What was heard over this descriptor may have come from a connection that is gone.
+  Guest& guest = found->second;
+  if (guest.identity.empty() || came_after(incoming->identity, guest.identity)) {
+    descriptors_.erase(guest.identity);
+    guest.identity = incoming->identity;
+    guest.name.clear();
+    descriptors_.emplace(guest.identity, descriptor);
   }
   return incoming;
 }

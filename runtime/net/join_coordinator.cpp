@@ -87,7 +87,7 @@ class Gathering {
   void handle_member(const DeviceName& from, const wire::Envelope& envelope, Incoming incoming) {
     if (envelope.has_clock()) {
       answer_clock(incoming.identity, envelope.clock());
-    } else if (envelope.has_joined()) {
+    } else if (envelope.has_joined() && directory_sent_) {
       ready_.insert(from);
     } else if (envelope.has_goodbye()) {
       drop(from, "it has left");

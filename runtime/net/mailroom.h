@@ -27,7 +27,7 @@ class Mailroom {
   Mailroom& operator=(const Mailroom&) = delete;
 
   Seconds now() const { return clock_.now(); }
-  // Errors: LINGUA_CHECK for a name that the run does not have; WorldError for a message too large.
+  // Errors: WorldError for a name that the run does not have, and for a message too large.
   void send(const DeviceName& to, MessageBody body);
   std::optional<Message> receive(Seconds deadline);
   // The coordinator's Stop, or its loss, is among what has not been received: the reason of the

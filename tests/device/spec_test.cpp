@@ -207,8 +207,9 @@ const std::string kRest = ", memory_bandwidth: 10 GB/s, memory: 8 GB";
 INSTANTIATE_TEST_SUITE_P(
     Everything, ClusterFileRefuses,
     ::testing::Values(
-        Case{"Nothing", "", "holds 0 YAML documents"}, Case{"AList", "[1, 2]", "is not a mapping"},
-        Case{"TwoDocuments", cluster(kTwo) + "---\nname: other\n", "holds 2 YAML documents"},
+        Case{"Nothing", "", "holds no YAML document"}, Case{"AList", "[1, 2]", "is not a mapping"},
+        Case{"TwoDocuments", cluster(kTwo) + "---\nname: other\n",
+             "holds more than one YAML document"},
         Case{"NoDevices", "name: n\nsource: s\n" + kLinks, "devices: is missing"},
         Case{"EmptyDevices", "name: n\nsource: s\ndevices: []\n" + kLinks, "devices: is empty"},
         Case{"DevicesAsText", "name: n\nsource: s\ndevices: 3\n" + kLinks,
@@ -348,6 +349,10 @@ TEST(HostileClusterFile, AliasesThatMultiplyAreRefusedWithoutExpandingThem) {
   }
   EXPECT_THAT(refusal(bomb), HasSubstr("is not a field here"));
   EXPECT_THAT(refusal("name: &a [*a, *a]\n"), HasSubstr("name: is a list"));
+}
+
+TEST(HostileClusterFile, WithDocumentsWithoutEndIsRefused) {
+  EXPECT_THAT(refusal(", a: b\n"), HasSubstr("holds more than one YAML document"));
 }
 
 TEST(HostileClusterFile, LargerThanItsLimitIsNotRead) {

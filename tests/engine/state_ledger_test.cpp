@@ -97,6 +97,7 @@ TEST(StateLedger, RefusesStepsBeyondTheCapacityAndCapacitiesThatChange) {
         held.admit(1, {1, 6}, 11, 1e6);
       },
       ThrowsMessage<WorldError>(HasSubstr("had 10 before")));
+  EXPECT_THROW(held.admit(2, {0, 0}, 0, 1e6), WorldError) << "a single pass of nothing";
 }
 
 TEST(StateLedger, LeavesModelsWithoutStatesAlone) {

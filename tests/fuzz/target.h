@@ -1,5 +1,5 @@
 #pragma once
-// What a fuzzer drives: a parser of files that nobody vouches for.
+// What a fuzzer drives: a parser of files and messages that nobody vouches for.
 //
 // A target is one file, NAME_target.cpp: the function declared below, with good inputs from which a
 // fuzzer starts. To add one, write it, declare it here and name it in CMakeLists.txt.
@@ -17,14 +17,18 @@ struct FuzzTarget {
   std::vector<std::string> (*samples)();
 };
 
+FuzzTarget cluster_target();
 FuzzTarget gguf_target();
 FuzzTarget jinja_target();
 FuzzTarget json_target();
 FuzzTarget npy_target();
+FuzzTarget program_target();
 FuzzTarget safetensors_target();
 FuzzTarget sentencepiece_target();
 FuzzTarget tokenizer_gguf_target();
 FuzzTarget tokenizer_json_target();
+FuzzTarget trust_target();
+FuzzTarget wire_target();
 
 // Runs a target: true when it took the bytes, false when it refused them in one clear line.
 // Errors: BugError for a refusal that is not one printable line; what `run` throws otherwise.

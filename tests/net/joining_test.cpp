@@ -133,6 +133,34 @@ TEST(NetCoordinator, AWorkerThatIsLostWhileOthersJoinMayComeAgain) {
   others.get();
 }
 
+// Who takes its place would count as ready before it is.
+TEST(NetCoordinator, DropsWhoConfirmsADirectoryThatItWasNotSent) {
+  NetCoordinator coordinator(quick(10));
+  auto others = std::async(std::launch::async, [&] {
+    const auto context = internal::make_context();
+    internal::Inbox inbox(*context, NetOptions{}, nullptr);
+    RawPeer eager(coordinator.address(), join_envelope("phone1", inbox.address()));
+    wire::Envelope welcome;
+    welcome.mutable_welcome();
+    while (eager.connection().update() == internal::Connection::State::kConnecting) {
+      if (const auto asked = inbox.receive()) inbox.reply(asked->identity, welcome);
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    wire::Envelope joined;
+    joined.mutable_joined();
+    eager.connection().send(joined);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    const auto join_quickly = [&](const char* name) {
+      return join(name, coordinator.address(), quick(5));
+    };
+    auto second = std::async(std::launch::async, join_quickly, "phone2");
+    EXPECT_EQ(world_error([&] { join_quickly("phone1"); }), "no error");
+    second.get();
+  });
+  EXPECT_EQ(world_error([&] { coordinator.wait_for({"phone1", "phone2"}, [] {}); }), "no error");
+  others.get();
+}
+
 TEST(NetCoordinator, RefusesADeviceThatTheRunDoesNotHave) {
   NetCoordinator coordinator(quick());
   auto worker = std::async(std::launch::async, [&] {

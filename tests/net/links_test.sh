@@ -9,6 +9,9 @@
 # (skipped). Cases for which this kernel lacks something are skipped by name.
 set -uo pipefail
 
+# shellcheck source=tests/net/machines.sh
+. "$(dirname "${BASH_SOURCE[0]}")/machines.sh"
+
 readonly peer=$1 selection=$2
 readonly machines=(c w1 w2 w3) # the coordinator and its workers
 readonly links=("c w1" "c w2" "c w3" "w1 w2" "w2 w3" "w3 w1")
@@ -19,41 +22,14 @@ tag=
 folder=
 failures=0
 
-skip() {
-  echo "links_test: skipped: $*"
-  exit 77
-}
-
 fail() {
   echo "FAILED $title: $*"
   tail -n 3 "$folder"/*.err | sed 's/^/    /'
   failures=$((failures + 1))
 }
 
-in_machine() { ip netns exec "$tag-$1" "${@:2}"; }
-
-address() {
-  case $1 in c) echo 10.77.0.1 ;; w1) echo 10.77.0.2 ;; w2) echo 10.77.0.3 ;; w3) echo 10.77.0.4 ;; esac
-}
-
 port() {
   case $1 in c) echo 5555 ;; w1) echo 5556 ;; w2) echo 5557 ;; w3) echo 5558 ;; esac
-}
-
-# A switch in a namespace of its own, and a cable from it to each machine, which answers for the
-# address of that cable only (see refuse).
-make_network() {
-  local name
-  ip netns add "$tag-s" && ip -n "$tag-s" link add name switch type bridge &&
-    ip -n "$tag-s" link set switch up || return 1
-  for name in "${machines[@]}"; do
-    ip netns add "$tag-$name" &&
-      ip -n "$tag-s" link add "to-$name" type veth peer name eth netns "$tag-$name" &&
-      ip -n "$tag-s" link set "to-$name" master switch up &&
-      ip -n "$tag-$name" addr add "$(address "$name")/24" dev eth &&
-      ip -n "$tag-$name" link set eth up && ip -n "$tag-$name" link set lo up &&
-      in_machine "$name" sh -c 'echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore' || return 1
-  done
 }
 
 end_all() {
@@ -64,8 +40,7 @@ end_all() {
 
 clean_up() {
   end_all
-  local name
-  for name in s "${machines[@]}"; do ip netns del "$tag-$name"; done 2>/dev/null
+  remove_machines
   rm -rf "$folder"
 }
 
@@ -330,7 +305,7 @@ lane() {
   tag="lnk$$-$1"
   folder=$(mktemp -d)
   trap clean_up EXIT
-  make_network 2>/dev/null || exit 77
+  make_machines 2>/dev/null || exit 77
   while read -r line; do
     if [[ $((number++ % lanes)) == "$1" ]]; then $line </dev/null; fi
   done < <(cases)
@@ -340,9 +315,7 @@ lane() {
 main() {
   local pids=() pid number code=0 one
   title=
-  [[ $EUID -eq 0 ]] || skip "not root"
-  command -v ip >/dev/null && command -v tc >/dev/null && command -v ss >/dev/null ||
-    skip "no ip, tc or ss (iproute2)"
+  skip_without ip tc ss
   for ((number = 0; number < lanes; ++number)); do
     (lane $number) &
     pids+=($!)

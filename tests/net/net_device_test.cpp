@@ -233,6 +233,13 @@ TEST(NetDevice, APeerThatSpeaksForTheTransportIsLost) {
   EXPECT_THAT(std::get<PeerLost>(loss->body).reason, HasSubstr("answers nonsense"));
 }
 
+// A deployment may name it.
+TEST(NetDevice, WhatIsForADeviceThatTheRunDoesNotHaveIsRefused) {
+  RawRun run;
+  EXPECT_THAT(world_error([&] { run.coordinator.device().send("nobody", Stop{}); }),
+              HasSubstr("no device 'nobody'"));
+}
+
 TEST(NetDevice, AStrangerIsIgnored) {
   RawRun run;
   Message message;
@@ -247,7 +254,8 @@ TEST(NetDevice, AStrangerIsIgnored) {
   BareSocket web(run.coordinator.address());
   web.send("GET / HTTP/1.1\r\n\r\n");
   BareSocket uninvited(run.coordinator.address());
-  uninvited.send(zmq_greeting() + zmq_frame(std::string(encode(message).front().bytes)));
+  uninvited.greet();
+  uninvited.send(zmq_frame(std::string(encode(message).front().bytes)));
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   message.body = TokenMade{7, 7, 7};
   run.to_coordinator().send(encode(message));
@@ -275,6 +283,36 @@ TEST(NetDevice, AStrangersMessageWithoutEndTakesNoMemory) {
     EXPECT_LT(most - before, 50);
     EXPECT_TRUE(stranger.closed_within(2000));
   }
+}
+
+// A descriptor's number is used again, and what came over a connection that is gone is heard after that.
+TEST(Inbox, AConnectionIsNotTakenForTheOneBeforeIt) {
+  const auto context = internal::make_context();
+  internal::Inbox inbox(*context, NetOptions{}, nullptr);
+  const auto pause = [] { std::this_thread::sleep_for(std::chrono::milliseconds(100)); };
+  {
+    BareSocket gone(inbox.endpoint());
+    gone.greet();
+    gone.send(zmq_frame("gone"));
+    pause();
+  }
+  pause();
+  BareSocket there(inbox.endpoint());
+  there.greet();
+  there.send(zmq_frame("there"));
+  pause();
+  std::map<std::string, std::string> identities;
+  for (int i = 0; i < 100 && identities.size() < 2; ++i) {
+    const auto incoming = inbox.receive();
+    if (incoming) {
+      identities[std::string(incoming->frames.at(0).bytes)] = incoming->identity;
+    } else {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+  ASSERT_EQ(identities.size(), 2U);
+  EXPECT_TRUE(inbox.is_open(identities.at("there")));
+  EXPECT_FALSE(inbox.is_open(identities.at("gone")));
 }
 
 TEST(NetDevice, IdleStrangersLeaveRoomForOthers) {

@@ -116,8 +116,14 @@ void annoy(const std::string& address, const DeviceName& name) {
   for (char& byte : noise) byte = static_cast<char>(random.next());
   BareSocket(address).send(noise);
   BareSocket(address).send("GET / HTTP/1.1\r\n\r\n");
-  BareSocket(address).send(zmq_greeting() + noise);
-  BareSocket(address).send(zmq_greeting() + std::string("\3\0\0\0\0\0\x10\0\0 and no more", 21));
+  const auto greeted = [&](const std::string& bytes) {
+    BareSocket socket(address);
+    socket.greet();
+    socket.send(bytes);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  };
+  greeted(noise);
+  greeted(std::string("\3\0\0\0\0\0\x10\0\0 and no more", 21));
   std::string frames;
   std::string cut_short;
   for (const std::string& message : genuine_messages(name)) {
@@ -126,8 +132,8 @@ void annoy(const std::string& address, const DeviceName& name) {
       cut_short += zmq_frame(message.substr(0, size));
     }
   }
-  BareSocket(address).send(zmq_greeting() + frames);
-  BareSocket(address).send(zmq_greeting() + cut_short);
+  greeted(frames);
+  greeted(cut_short);
   wire::Envelope introduction;
   introduction.mutable_introduce()->set_name(name);
   introduction.mutable_introduce()->set_key(4711);

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <fstream>
 #include <future>
@@ -109,6 +110,14 @@ struct RawRun {
   internal::Membership raw;
 };
 
+// What a ZeroMQ dealer says before its first message.
+inline std::string zmq_greeting() {
+  std::string greeting("\xff\0\0\0\0\0\0\0\1\x7f\3\0NULL", 16);
+  greeting.resize(64, '\0');
+  const std::string ready("\5READY\x0bSocket-Type\0\0\0\6DEALER", 28);
+  return greeting + '\4' + static_cast<char>(ready.size()) + ready;
+}
+
 // A plain TCP client.
 class BareSocket {
  public:
@@ -128,6 +137,18 @@ class BareSocket {
     return ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 ||
            errno == EAGAIN;
   }
+  // ZeroMQ's handshake. What comes together with it ZeroMQ leaves until more comes.
+  void greet() {
+    constexpr ssize_t kGreetingBytes = 64;
+    send(zmq_greeting());
+    std::array<char, 4096> said{};
+    pollfd item{fd_.get(), POLLIN, 0};
+    for (ssize_t heard = 0; heard <= kGreetingBytes && poll(&item, 1, 500) == 1;) {
+      const ssize_t size = recv(fd_.get(), said.data(), said.size(), 0);
+      if (size <= 0) return;
+      heard += size;
+    }
+  }
   bool closed_within(int milliseconds) {
     std::string bytes(4096, '\0');
     pollfd item{fd_.get(), POLLIN, 0};
@@ -140,14 +161,6 @@ class BareSocket {
  private:
   internal::FileDescriptor fd_;
 };
-
-// What a ZeroMQ dealer says before its first message.
-inline std::string zmq_greeting() {
-  std::string greeting("\xff\0\0\0\0\0\0\0\1\x7f\3\0NULL", 16);
-  greeting.resize(64, '\0');
-  const std::string ready("\5READY\x0bSocket-Type\0\0\0\6DEALER", 28);
-  return greeting + '\4' + static_cast<char>(ready.size()) + ready;
-}
 
 // A message of one frame, as it goes over the wire.
 inline std::string zmq_frame(const std::string& bytes) {

@@ -127,12 +127,12 @@ TEST_F(Secured, ATokenIsGoodOnce) {
   gather();
   // Another run of the same coordinator, which knows w1 by now.
   coordinator_ = std::make_unique<NetCoordinator>(here_);
-  auto others = std::async(std::launch::async, [&] {
+  auto joined = std::async(std::launch::async, [&] {
     again = refusal(options("w1", make_key_pair(), token));
-    auto joined = join_as_worker(options("w1", pair1_, ""), std::make_unique<NullExecutor>());
+    return join_as_worker(options("w1", pair1_, ""), std::make_unique<NullExecutor>());
   });
   coordinator_->wait_for({"w1"}, [] {});
-  others.get();
+  joined.get();
   EXPECT_THAT(again, HasSubstr("'w1' has another key than the last time"));
 }
 
@@ -149,6 +149,61 @@ TEST_F(Secured, PlainConnectionsAndOtherCoordinatorsKeysGetNowhere) {
   });
   EXPECT_THAT(plain, HasSubstr("what is there wants keys"));
   EXPECT_THAT(other, HasSubstr("does not have the key that it should have"));
+}
+
+// Somebody else listens where the coordinator was, and has heard all that was said there in the clear.
+TEST_F(Secured, AWorkerTellsNothingToWhoeverListensAtAnOldAddress) {
+  zmq::context_t context;
+  for (const bool has_key : {false, true}) {
+    zmq::socket_t fake(context, zmq::socket_type::router);
+    if (has_key) internal::secure_inbox(fake, make_key_pair());
+    fake.bind("tcp://127.0.0.1:*");
+    NetWorkerOptions there = options("w1", pair1_, invite("w1"));
+    there.coordinator = fake.get(zmq::sockopt::last_endpoint);
+    there.net.join_timeout = Seconds(8);
+    EXPECT_THAT(refusal(there), HasSubstr(has_key ? "or somebody else listens there"
+                                                  : "speaks ZeroMQ without keys"));
+    zmq::message_t heard;
+    EXPECT_FALSE(fake.recv(heard, zmq::recv_flags::dontwait));
+  }
+}
+
+// It has recorded the run, and knows names, addresses, public keys and what to quote, but no secret key of w1.
+TEST_F(Secured, NobodyElseAnswersInAWorkersPlace) {
+  gather();
+  const internal::PeerAddress coordinator = raw_.peers.at(kCoordinator);
+  KeyPair half = make_key_pair();
+  half.public_key = pair1_.public_key;
+  wire::Envelope introduce;
+  introduce.mutable_introduce()->set_name("w1");
+  introduce.mutable_introduce()->set_key(raw_.key);
+  const wire::Envelope again = join_envelope("w1", raw_.inbox->endpoint());
+  Message answer;
+  answer.body = TokenMade{1, 2, 3};
+  const auto forge = [&](RawPeer forger) {
+    forger.connection().send(encode(answer));
+    EXPECT_EQ(forger.settle(), Connection::State::kDown);
+  };
+  const auto forge_all = [&] {
+    for (const wire::Envelope& words : {introduce, again}) {
+      for (const KeyPair& pair : {make_key_pair(), pair2_}) forge({coordinator, pair, words});
+    }
+    forge({coordinator, half, introduce});
+    forge({coordinator_->address(), introduce});
+  };
+  Device& device = coordinator_->device();
+  forge_all();
+  answer.body = TokenMade{7, 7, 7};
+  raw_.connections.at(kCoordinator)->send(encode(answer));
+  auto heard = device.receive(device.now() + Seconds(10));
+  ASSERT_TRUE(heard.has_value());
+  EXPECT_EQ(std::get<TokenMade>(heard->body).request, 7);
+  { const internal::Membership gone = std::move(raw_); }
+  heard = device.receive(device.now() + Seconds(10));
+  ASSERT_TRUE(heard.has_value());
+  EXPECT_TRUE(std::holds_alternative<PeerLost>(heard->body));
+  forge_all();
+  EXPECT_FALSE(device.receive(device.now() + Seconds(0.2)).has_value());
 }
 
 TEST(Unsecured, ARunWithASecretTakesOnlyThoseThatQuoteIt) {
