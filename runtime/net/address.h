@@ -27,5 +27,8 @@ Address resolve(const Address& address);
 
 // The address of this machine by which packets leave for `host`; empty when there is no way to it.
 std::string local_address_towards(const std::string& host);
+// One of this machine's addresses in a network, for where no route leads out of it (a hotspot, a switch of
+// its own); empty when it is in none.
+std::string own_address();
 
 }  // namespace lingua::internal

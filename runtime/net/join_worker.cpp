@@ -214,6 +214,7 @@ std::string advertised_address(const NetOptions& options, int port, const std::s
     address.host = options.advertise;
   } else if (address.any_host()) {
     address.host = local_address_towards(towards);
+    if (address.host.empty()) address.host = own_address();
     if (address.host.empty()) address.host = "127.0.0.1";
   }
   address.port = std::to_string(port);

@@ -105,6 +105,7 @@ DeviceName Membership::sender(const Incoming& incoming) const {
   return known->second;
 }
 
+// With one I/O thread, as is the default: an Inbox hears of a connection before it hears from it.
 std::unique_ptr<zmq::context_t> make_context() {
   auto context = std::make_unique<zmq::context_t>();
   context->set(zmq::ctxopt::max_sockets, kMaxSockets);

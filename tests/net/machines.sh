@@ -29,7 +29,7 @@ address() {
 in_machine() { ip netns exec "$tag-$1" "${@:2}"; }
 
 # A switch in a namespace of its own (TAG-s), and a cable from it (to-MACHINE) to each machine (eth), which
-# answers for the address of that cable only. The way to all other networks is a router that is off.
+# answers for the address of that cable only.
 make_machines() {
   local name
   ip netns add "$tag-s" && ip -n "$tag-s" link add name switch type bridge &&
@@ -40,7 +40,6 @@ make_machines() {
       ip -n "$tag-s" link set "to-$name" master switch up &&
       ip -n "$tag-$name" addr add "$(address "$name")/24" dev eth &&
       ip -n "$tag-$name" link set eth up && ip -n "$tag-$name" link set lo up &&
-      ip -n "$tag-$name" route add default via 10.77.0.254 &&
       in_machine "$name" sh -c 'echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore' || return 1
   done
 }
