@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <cctype>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/plain_text.h"
@@ -26,7 +28,8 @@ namespace {
 
 namespace jit = torch::jit;
 
-constexpr std::size_t kDeepestBrackets = 200;  // of text: what reads it recurses
+constexpr std::size_t kMostWords = 1000;  // as many calls fit a thread's stack ten times over
+constexpr std::size_t kDeepestBlocks = 50;
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
@@ -141,12 +144,25 @@ void check_class(const jit::ClassDef& definition) {
   }
 }
 
+// What reads code recurses, into brackets and blocks, and along "not not x" and "a + b + c". Counted are the
+// words on the way to a place: those of its own expression, and of each in whose brackets it stands.
 void check_depth(const std::string& text) {
-  std::size_t depth = 0;
-  for (const char c : text) {
-    if (c == '(' || c == '[' || c == '{') ++depth;
-    if ((c == ')' || c == ']' || c == '}') && depth > 0) --depth;
-    if (depth > kDeepestBrackets) throw InputError("its code is nested too deeply");
+  jit::Lexer lexer(std::make_shared<jit::Source>(text));
+  std::vector<std::size_t> words = {0};
+  std::size_t all = 0;
+  std::size_t blocks = 0;
+  for (; lexer.cur().kind != jit::TK_EOF; lexer.next()) {
+    const int kind = lexer.cur().kind;
+    const bool closes = kind == ')' || kind == ']' || kind == '}';
+    if (closes || kind == ',' || kind == jit::TK_NEWLINE) all -= std::exchange(words.back(), 0);
+    if (closes && words.size() > 1) words.pop_back();
+    if (kind == '(' || kind == '[' || kind == '{') words.push_back(0);
+    if (kind == jit::TK_INDENT) ++blocks;
+    if (kind == jit::TK_DEDENT && blocks > 0) --blocks;
+    ++words.back();
+    if (++all > kMostWords || blocks > kDeepestBlocks) {
+      throw InputError("its code is nested too deeply");
+    }
   }
 }
 

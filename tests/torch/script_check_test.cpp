@@ -17,6 +17,7 @@ namespace {
 using ::testing::AllOf;
 using testing::define;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // A file that must not be read or written, and models that try to.
 class ScriptCheck : public ::testing::Test {
@@ -182,9 +183,33 @@ TEST_F(ScriptCheck, RefusesRecordsInAnotherCase) {
 }
 
 TEST_F(ScriptCheck, RefusesCodeThatIsNestedWithoutEnd) {
-  std::string deep = "torch.relu(x)";
-  for (int i = 0; i < 5000; ++i) deep = "(" + deep + ")";
-  EXPECT_THAT(refusal_of_code("torch.relu(x)", deep), HasSubstr("nested too deeply"));
+  constexpr int kTimes = 100'000;
+  const auto repeated = [](const std::string& before, const std::string& after) {
+    std::string code;
+    for (int i = 0; i < kTimes; ++i) code += before;
+    code += "torch.relu(x)";
+    for (int i = 0; i < kTimes; ++i) code += after;
+    return code;
+  };
+  for (const std::string& code :
+       {repeated("(", ")"), repeated("- ", ""), repeated("not ", ""), repeated("", " + x"),
+        repeated("", ".abs()"), repeated("", ".add(1, 2)"), repeated("x if x else ", ""),
+        repeated("torch.relu(", ")"), repeated("[", ",]"), repeated("", " ** x")}) {
+    EXPECT_THAT(refusal_of_code("torch.relu(x)", code), HasSubstr("nested too deeply"))
+        << code.substr(0, 20) << " ... " << code.substr(code.size() - 20);
+  }
+  std::string blocks;
+  for (int i = 0; i < 3000; ++i) {
+    blocks += std::string(4 + static_cast<std::size_t>(i), ' ') + "if True:\n";
+  }
+  blocks += std::string(3004, ' ') + "pass\n";
+  EXPECT_THAT(refusal_of_code("    return", blocks + "    return"), HasSubstr("nested too deeply"));
+}
+
+TEST_F(ScriptCheck, TakesLongLists) {
+  std::string list = "y: Tuple[float, List[int]]=(1., [";
+  for (int i = 0; i < 3000; ++i) list += fmt::format("-{}, ", i);
+  EXPECT_THAT(refusal_of_code("y: float=1.5", list + "])"), Not(HasSubstr("nested")));
 }
 
 }  // namespace
