@@ -15,18 +15,12 @@ namespace lingua {
 namespace {
 
 constexpr std::string_view kTensors = "constants/";
+constexpr const char* kPlaces = "code/__torch__.py.debug_pkl";  // in the text that it comes from
 
 void check_records(const TorchArchive& archive) {
-  static const std::set<std::string_view> kKnown = {"data.pkl",
-                                                    "constants.pkl",
-                                                    "bytecode.pkl",
-                                                    "version",
-                                                    ".data/version",
-                                                    "code/__torch__.py",
-                                                    "byteorder",
-                                                    ".data/serialization_id",
-                                                    "code/__torch__.py.debug_pkl",
-                                                    "mobile_debug_handles.pkl"};
+  static const std::set<std::string_view> kKnown = {
+      "data.pkl",          "constants.pkl", "bytecode.pkl",           "version", ".data/version",
+      "code/__torch__.py", "byteorder",     ".data/serialization_id", kPlaces};
   for (const auto& [name, record] : archive.records()) {
     if (!kKnown.contains(name) && !name.starts_with(kTensors)) {
       throw InputError(
@@ -58,6 +52,10 @@ void check_program(std::string_view bytes, const FindOperation& find) {
   const Pickle bytecode(code);
   check_values(bytecode, archive, kTensors, false);
   check_bytecode(bytecode.value(), find);
+  if (archive.records().contains(kPlaces)) {
+    const std::string places = archive.contents(kPlaces);
+    check_values(Pickle(places), archive, kTensors, false);
+  }
   if (!archive.records().contains("version") && !archive.records().contains(".data/version")) {
     throw InputError("it has no record 'version'");
   }

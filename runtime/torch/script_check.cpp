@@ -10,7 +10,6 @@
 #include <torch/csrc/jit/passes/inliner.h>
 
 #include <algorithm>
-#include <cctype>
 #include <set>
 #include <utility>
 #include <vector>
@@ -28,14 +27,8 @@ namespace {
 
 namespace jit = torch::jit;
 
-constexpr std::size_t kMostWords = 1000;  // as many calls fit a thread's stack ten times over
+constexpr std::size_t kMostWords = 1000;  // of an expression and of all in which it stands
 constexpr std::size_t kDeepestBlocks = 50;
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 TorchArchive open_archive(const SourceFile& file) {
   try {
@@ -52,7 +45,7 @@ TorchArchive open_archive(const SourceFile& file) {
 // LibTorch looks records up without regard to case; here they have the case that it writes.
 void check_names(const TorchArchive& archive) {
   for (const auto& [name, record] : archive.records()) {
-    const std::string small = lower(name);
+    const std::string small = lower_case(name);
     if (small == "model.json") {
       throw InputError(
           "it was saved by a PyTorch before 1.1, which is not supported; save it again");

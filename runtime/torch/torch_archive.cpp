@@ -59,12 +59,6 @@ std::uint32_t crc32(std::string_view bytes) {
   return ~sum;
 }
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 // The fields of an entry that do not fit 32 bits, in their order.
 class WideFields {
  public:
@@ -91,6 +85,12 @@ class WideFields {
 };
 
 }  // namespace
+
+std::string lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
 
 TorchArchive::TorchArchive(std::uint64_t bytes, Read read) : bytes_(bytes), read_(std::move(read)) {
   read_directory();
@@ -147,7 +147,7 @@ void TorchArchive::read_directory() {
     if (name_bytes == 0 || name_bytes > kLongestName || whole > rest.size()) damaged();
     const std::string_view name = rest.substr(kEntryBytes, name_bytes);
     // LibTorch looks names up without regard to case.
-    if (!known.insert(lower(std::string(name))).second) {
+    if (!known.insert(lower_case(std::string(name))).second) {
       fail(fmt::format("it has two records '{}'", one_line(std::string(name))));
     }
     add_record(rest, name, rest.substr(kEntryBytes + name_bytes, extra_bytes));

@@ -23,6 +23,9 @@ struct ArchiveRecord {
   std::uint32_t sum = 0;
 };
 
+// As LibTorch compares the names of records.
+std::string lower_case(std::string text);
+
 class TorchArchive {
  public:
   // Gives the bytes [at, at + count) of the archive, which has them.

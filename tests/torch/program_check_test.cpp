@@ -299,6 +299,8 @@ TEST(ProgramCheck, RefusesRecordsThatProgramsHaveNot) {
   EXPECT_THAT(with("code/__torch__/evil.py"), HasSubstr("which programs have not"));
   EXPECT_THAT(with("BYTECODE.pkl"), HasSubstr("two records"));
   EXPECT_THAT(with("model.json"), HasSubstr("which programs have not"));
+  EXPECT_THAT(with("mobile_debug_handles.pkl"), HasSubstr("which programs have not"));
+  EXPECT_THAT(with("code/__torch__.py.debug_pkl"), HasSubstr("it is cut"));
   Records records = records_of({});
   records.pop_back();
   EXPECT_THAT(refusal(archive_of(records)), HasSubstr("it has no record 'bytecode.pkl'"));

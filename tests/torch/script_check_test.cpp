@@ -17,7 +17,6 @@ namespace {
 using ::testing::AllOf;
 using testing::define;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 // A file that must not be read or written, and models that try to.
 class ScriptCheck : public ::testing::Test {
@@ -207,9 +206,9 @@ TEST_F(ScriptCheck, RefusesCodeThatIsNestedWithoutEnd) {
 }
 
 TEST_F(ScriptCheck, TakesLongLists) {
-  std::string list = "y: Tuple[float, List[int]]=(1., [";
+  std::string list = "y: float=1.5,\n    z: List[int]=[";
   for (int i = 0; i < 3000; ++i) list += fmt::format("-{}, ", i);
-  EXPECT_THAT(refusal_of_code("y: float=1.5", list + "])"), Not(HasSubstr("nested")));
+  EXPECT_EQ(refusal_of_code("y: float=1.5", list + "]"), "");
 }
 
 }  // namespace
