@@ -20,17 +20,17 @@ class Pair {
     coordinator_.wait_for({"phone"}, [] {});
   }
   ~Pair() {
-    device().send("phone", Stop{});
+    mailbox().send("phone", Stop{});
     worker_.join();
   }
   Pair(const Pair&) = delete;
   Pair& operator=(const Pair&) = delete;
 
-  Device& device() { return coordinator_.device(); }
+  Mailbox& mailbox() { return coordinator_.mailbox(); }
 
   // REQUIRES: an answer is under way.
   void await_answer() {
-    const auto message = device().receive(device().now() + Seconds(30));
+    const auto message = mailbox().receive(mailbox().now() + Seconds(30));
     LINGUA_CHECK(message && std::holds_alternative<WeightAck>(message->body));
   }
 
@@ -53,7 +53,7 @@ void LoopbackWeightPieces(benchmark::State& state) {
   const std::int64_t bytes = state.range(0);
   constexpr int kWindow = 4;
   const Tensor piece{DType::kUInt8, {bytes}, allocate_bytes(bytes)};
-  const auto send = [&] { pair.device().send("phone", WeightChunk{1, "weight", 0, piece, 0}); };
+  const auto send = [&] { pair.mailbox().send("phone", WeightChunk{1, "weight", 0, piece, 0}); };
   for (int i = 0; i < kWindow; ++i) send();
   for (auto _ : state) {
     pair.await_answer();
@@ -67,7 +67,7 @@ BENCHMARK(LoopbackWeightPieces)->Arg(64 << 10)->Arg(4 << 20)->UseRealTime();
 void LoopbackRoundTrip(benchmark::State& state) {
   Pair pair;
   for (auto _ : state) {
-    pair.device().send("phone", TokenMade{1, 2, 3});
+    pair.mailbox().send("phone", TokenMade{1, 2, 3});
     pair.await_answer();
   }
 }

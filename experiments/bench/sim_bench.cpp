@@ -22,7 +22,7 @@
 #include <vector>
 
 #include "runtime/base/errors.h"
-#include "runtime/engine/coordinator.h"
+#include "runtime/engine/run.h"
 #include "runtime/engine/worker.h"
 #include "runtime/model/model_source.h"
 #include "runtime/net/wire.h"
@@ -137,7 +137,7 @@ class NoWeights : public ModelSource {
 struct EngineRun {
   Segmentation segmentation;
   NoWeights source;
-  CoordinatorJob job;
+  RunJob job;
   std::unique_ptr<SimCluster> cluster;
 };
 
@@ -155,14 +155,14 @@ Prepared prepare_engine(const Case& c) {
     segment.outputs[0].value = i + 1;
     if (i == 0) segment.inputs = run->segmentation.model_inputs;
     run->segmentation.segments.push_back(segment);
-    run->job.deployment.plan.stages.push_back({device_name(i), i, i, {}});
+    run->job.coordinator.deployment.plan.stages.push_back({device_name(i), i, i, {}});
   }
   run->segmentation.model_outputs = {c.devices};
-  run->job.deployment.segmentation = &run->segmentation;
-  run->job.deployment.source = &run->source;
-  run->job.deployment.plan.transfers =
-      transfers_of(run->segmentation, run->job.deployment.plan.stages);
-  run->job.in_flight = c.in_flight;
+  run->job.coordinator.deployment.segmentation = &run->segmentation;
+  run->job.coordinator.deployment.source = &run->source;
+  run->job.coordinator.deployment.plan.transfers =
+      transfers_of(run->segmentation, run->job.coordinator.deployment.plan.stages);
+  run->job.coordinator.in_flight = c.in_flight;
   // Not too few tokens: deploying and releasing are messages to all devices, once per request.
   const std::int64_t answer = std::max<std::int64_t>(16, c.steps / c.devices / c.in_flight);
   for (int r = 0; r < c.in_flight; ++r) {
@@ -171,7 +171,7 @@ Prepared prepare_engine(const Case& c) {
     request.inputs = {make_int64_tensor({1})};
     request.max_tokens = answer;
     request.capacity = answer + 1;
-    run->job.requests.push_back(std::move(request));
+    run->job.client.requests.push_back(std::move(request));
   }
   run->cluster = std::make_unique<SimCluster>(
       cluster, SimOptions{wire_bytes, [](const DeviceSpec&) { return make_shape_executor(); }});
@@ -179,7 +179,10 @@ Prepared prepare_engine(const Case& c) {
     run->cluster->start(device_name(i),
                         [](Device& device) { run_worker(device, WorkerOptions{}); });
   }
-  run->cluster->start(kCoordinator, [run](Device& device) { run_coordinator(device, run->job); });
+  run->cluster->start(kCoordinator,
+                      [run](Device& device) { run_coordinator(device, run->job.coordinator); });
+  run->cluster->start_client(kOnlyClient,
+                             [run](Mailbox& mailbox) { run_client(mailbox, run->job.client); });
   return {[run] { run->cluster->run(); },
           static_cast<double>(c.devices) * c.in_flight * static_cast<double>(answer)};
 }

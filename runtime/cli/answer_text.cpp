@@ -53,7 +53,7 @@ void AnswerStreams::finish(RequestId request) {
 }
 
 void end_at_stop_strings(const std::vector<std::string>& stop_strings, const Tokenizer* tokenizer,
-                         CoordinatorJob& job) {
+                         ClientJob& job) {
   if (stop_strings.empty()) return;
   LINGUA_CHECK(tokenizer != nullptr);
   const auto streams = std::make_shared<AnswerStreams>(*tokenizer, stop_strings,

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "runtime/device/message.h"
-#include "runtime/engine/coordinator.h"
+#include "runtime/engine/client.h"
 #include "runtime/text/text_stream.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/torch/import.h"
@@ -48,7 +48,7 @@ class AnswerStreams {
 // Lets the job's requests end when one of the stop strings comes. Without any nothing changes.
 // REQUIRES: the tokenizer outlives the run; it may be null when there are no stop strings.
 void end_at_stop_strings(const std::vector<std::string>& stop_strings, const Tokenizer* tokenizer,
-                         CoordinatorJob& job);
+                         ClientJob& job);
 
 // The score of each class from a classifier's logits, float32; empty for a tensor without contents
 // (simulated).

@@ -4,13 +4,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <iostream>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/cli/answer_text.h"
+#include "runtime/cli/line_input.h"
 #include "runtime/cli/real_world.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/requests.h"
@@ -48,9 +49,9 @@ class Conversation {
   }
 
   // The next request: what the user says next, with all that was said before it.
-  std::optional<Submit> ask() {
+  std::optional<Submit> ask(const std::function<bool()>& over) {
     std::string line;
-    while (read_line(line)) {
+    while (read_line(line, over)) {
       if (line == "/exit") return std::nullopt;
       if (line == "/new") {
         start_anew();
@@ -77,6 +78,13 @@ class Conversation {
                       {"finish", answer.stopped ? "stop" : "length"}});
   }
 
+  // The message is as if it had not been.
+  void give_up(const Refused& refused) {
+    streams_.finish(refused.request);
+    fmt::print(stderr, "(not answered: {})\n", refused.reason);
+    messages_.pop_back();
+  }
+
   const nlohmann::json& turns() const { return turns_; }
 
  private:
@@ -86,12 +94,12 @@ class Conversation {
     if (!system.empty()) messages_.push_back({"system", system});
   }
 
-  static bool read_line(std::string& line) {
+  bool read_line(std::string& line, const std::function<bool()>& over) {
     if (isatty(STDIN_FILENO)) {
       fmt::print(stderr, "> ");
       std::fflush(stderr);
     }
-    return static_cast<bool>(std::getline(std::cin, line));
+    return input_.read(line, over);
   }
 
   void show(const std::string& text) const {
@@ -139,6 +147,7 @@ class Conversation {
   std::vector<ChatMessage> messages_;
   nlohmann::json turns_ = nlohmann::json::array();
   RequestId next_id_ = 0;
+  LineInput input_;
 };
 
 std::int64_t context_of(const Options& options, const Study& study) {
@@ -202,15 +211,16 @@ void run(const Options& options) {
   fmt::print(stderr, "{}", plan_text(study));
 
   Conversation conversation(options, study, *form, context);
-  CoordinatorJob job;
+  ClientJob job;
   bool greeted = false;
-  job.next_request = [&] {
+  job.next_request = [&](const std::function<bool()>& over) {
     if (!greeted) fmt::print(stderr, "{}", kHelp);
     greeted = true;
-    return conversation.ask();
+    return conversation.ask(over);
   };
   job.on_token = [&](const TokenMade& token) { return conversation.take(token); };
   job.on_done = [&](const Done& done) { conversation.finish(done); };
+  job.on_refused = [&](const Refused& refused) { conversation.give_up(refused); };
   RealWorld real(options.real, options.study.threads, study);
   const RunResult result = real.run(job);
   show_result(options, study, conversation, result);

@@ -237,9 +237,8 @@ void run(const Options& options) {
   study.cluster = cluster;
   study.workload = workload_by(options.study.workload, study);
   plan_study(options.study, study);
-  CoordinatorJob job;
+  ClientJob job;
   job.requests = make_requests(options.study.workload, {}, study, true);
-  job.in_flight = study.workload.in_flight;
   Progress progress("classifying");
   double done = 0;
   job.on_done = [&](const Done&) {
@@ -248,6 +247,7 @@ void run(const Options& options) {
   };
   RealWorld real(options.real, options.study.threads, study);
   const RunResult result = real.run(job);
+  check_all_answered(result);
   const OutputOptions& output = options.study.output;
   const json whole = result_json(options, table, study, expected, result);
   const auto print = [&] {

@@ -83,7 +83,7 @@ ClusterSpec real_cluster(const RealOptions& options, const std::string& cluster_
 RealWorld::RealWorld(RealOptions options, int threads, const Study& study)
     : options_(std::move(options)), threads_(threads), study_(study) {}
 
-RunResult RealWorld::run(CoordinatorJob job) {
+RunResult RealWorld::run(const ClientJob& client) {
   NetOptions net;
   net.listen = listen_address();
   if (is_secured()) {
@@ -110,14 +110,18 @@ RunResult RealWorld::run(CoordinatorJob job) {
     }
   }
   coordinator.wait_for(names, [&] { processes_.check(); });
-  job.deployment.plan = study_.plan;
-  job.deployment.segmentation = &study_.segmentation;
-  job.deployment.source = study_.source();
-  job.deployment.threads = threads();
-  job.stall_timeout = Seconds(options_.stall_timeout_s);
-  job.settle = net.loss_timeout / 2;
-  RunResult result = coordinate(coordinator.device(), job);
-  for (const DeviceName& name : names) coordinator.device().send(name, Stop{});
+  RunJob job{{}, client};
+  job.client.concurrency = study_.workload.in_flight;
+  job.coordinator.in_flight = study_.workload.in_flight;
+  job.coordinator.deployment.plan = study_.plan;
+  job.coordinator.deployment.segmentation = &study_.segmentation;
+  job.coordinator.deployment.source = study_.source();
+  job.coordinator.deployment.threads = threads();
+  job.coordinator.stall_timeout = Seconds(options_.stall_timeout_s);
+  job.coordinator.settle = net.loss_timeout / 2;
+  const auto mailbox = coordinator.open_client(kOnlyClient);
+  RunResult result = coordinate(coordinator.mailbox(), *mailbox, std::move(job));
+  for (const DeviceName& name : names) coordinator.mailbox().send(name, Stop{});
   if (options_.local) collect_memory();
   peak_memory_[kCoordinator] = peak_memory_bytes();
   return result;
@@ -168,16 +172,14 @@ void RealWorld::start_workers(const std::string& address) {
   }
 }
 
-RunResult RealWorld::coordinate(Device& device, const CoordinatorJob& given) {
-  CoordinatorJob job = given;
+RunResult RealWorld::coordinate(Mailbox& coordinator, Mailbox& client, RunJob job) {
   auto progress = std::make_unique<Progress>("sending weights");
-  job.on_weights = [&](double bytes, double total) {
+  job.coordinator.on_weights = [&](double bytes, double total) {
     progress->update(bytes, total, format_quantity(bytes, Unit::kBytes));
     if (bytes == total) progress.reset();
-    if (given.on_weights) given.on_weights(bytes, total);
   };
   try {
-    RunResult result = run_coordinator(device, job);
+    RunResult result = run_job(coordinator, client, job);
     for (const std::string& note : result.notes) tell("lingua: {}\n", note);
     return result;
   } catch (const WorldError& error) {

@@ -12,7 +12,7 @@
 #include "runtime/base/files.h"
 #include "runtime/cli/link_options.h"
 #include "runtime/cli/study.h"
-#include "runtime/engine/coordinator.h"
+#include "runtime/engine/run.h"
 #include "runtime/net/local_processes.h"
 
 namespace CLI {
@@ -41,9 +41,8 @@ class RealWorld {
   // `threads` 0: local workers get their share of the cores. The study outlives it.
   RealWorld(RealOptions options, int threads, const Study& study);
 
-  // Starts or awaits the workers, deploys the study's plan and runs the job; the caller gives its
-  // requests and what to call, this the rest.
-  RunResult run(CoordinatorJob job);
+  // Starts or awaits the workers, deploys the study's plan and serves one client.
+  RunResult run(const ClientJob& client);
 
   // "peak_memory_bytes" of each process.
   nlohmann::json extra() const;
@@ -52,7 +51,7 @@ class RealWorld {
   bool is_secured() const;
   std::string listen_address() const;
   void start_workers(const std::string& address);
-  RunResult coordinate(Device& device, const CoordinatorJob& job);
+  RunResult coordinate(Mailbox& coordinator, Mailbox& client, RunJob job);
   int threads() const;
   void collect_memory();
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "runtime/cli/study.h"
-#include "runtime/engine/coordinator.h"
+#include "runtime/engine/run.h"
 
 namespace lingua {
 

@@ -21,8 +21,8 @@ struct Options {
 
 // Shows answers as text on standard output: as it is made where one request runs at a time, whole
 // answers otherwise. A stop string ends its request.
-void print_text(const Study& study, CoordinatorJob& job) {
-  const bool streaming = job.in_flight == 1;
+void print_text(const Study& study, ClientJob& job) {
+  const bool streaming = study.workload.in_flight == 1;
   const auto begin = [&study](RequestId request) {
     if (study.prompts.size() > 1) tell("request {}:\n", request);
   };
@@ -46,7 +46,7 @@ void print_text(const Study& study, CoordinatorJob& job) {
 }
 
 // Shows how far all requests are.
-void print_progress(const Study& study, Progress& progress, CoordinatorJob& job) {
+void print_progress(const Study& study, Progress& progress, ClientJob& job) {
   const double all = static_cast<double>(job.requests.size()) *
                      static_cast<double>(std::max<std::int64_t>(study.workload.max_tokens, 1));
   end_at_stop_strings(study.stop_strings, study.tokenizer.get(), job);
@@ -61,9 +61,8 @@ void run(const Options& options) {
   Study study =
       prepare_study(options.study, real_cluster(options.real, options.study.plan.cluster));
   require_weights(study.model, options.study.model.model);
-  CoordinatorJob job;
+  ClientJob job;
   job.requests = make_requests(options.study.workload, options.study.text.sampling, study, true);
-  job.in_flight = study.workload.in_flight;
   RealWorld real(options.real, options.study.threads, study);
   RunResult result;
   const bool text = study.tokenizer && study.model.is_language_model && !options.study.output.json;
@@ -76,6 +75,7 @@ void run(const Options& options) {
     result = real.run(job);
   }
   report_run({"real", "", false}, options.study, study, result, real.extra());
+  check_all_answered(result);
 }
 
 }  // namespace

@@ -129,13 +129,12 @@ void run(Options options) {
       std::min(options.study.workload.in_flight, static_cast<int>(windows.size()));
   plan_study(options.study, study);
 
-  CoordinatorJob job;
+  ClientJob job;
   for (std::size_t w = 0; w < windows.size(); ++w) {
     Submit submit = make_request(static_cast<RequestId>(w), windows[w].tokens, 0, {}, study);
     submit.inputs.push_back(make_int64_tensor(windows[w].targets));
     job.requests.push_back(std::move(submit));
   }
-  job.in_flight = study.workload.in_flight;
   Progress progress("scoring");
   double done = 0;
   job.on_done = [&](const Done&) {
@@ -144,6 +143,7 @@ void run(Options options) {
   };
   RealWorld real(options.real, options.study.threads, study);
   const RunResult result = real.run(job);
+  check_all_answered(result);
   const nlohmann::json json = result_json(options, study, ids.size(), text.size(), result);
   if (options.study.output.json) {
     show(json_text(json) + "\n");

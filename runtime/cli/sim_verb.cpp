@@ -39,30 +39,34 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
     if (options.threads > 0) executor->set_threads(options.threads);
     return executor;
   };
-  CoordinatorJob job;
+  RunJob job;
   const auto shapes = shapes_only();
-  job.deployment.plan = study.plan;
-  job.deployment.segmentation = &study.segmentation;
-  job.deployment.source = numerics ? study.source() : shapes.get();
-  job.requests = make_requests(options.workload, options.text.sampling, study, numerics);
-  job.in_flight = study.workload.in_flight;
-  end_at_stop_strings(study.stop_strings, study.tokenizer.get(), job);
+  job.coordinator.deployment.plan = study.plan;
+  job.coordinator.deployment.segmentation = &study.segmentation;
+  job.coordinator.deployment.source = numerics ? study.source() : shapes.get();
+  job.client.requests = make_requests(options.workload, options.text.sampling, study, numerics);
+  job.coordinator.in_flight = study.workload.in_flight;
+  end_at_stop_strings(study.stop_strings, study.tokenizer.get(), job.client);
   Progress progress(numerics ? "emulating" : "simulating");
-  const double all = static_cast<double>(job.requests.size());
+  const double all = static_cast<double>(job.client.requests.size());
   double done = 0;
-  job.on_done = [&](const Done&) {
+  job.client.on_done = [&](const Done&) {
     if (!shows_progress) return;
     done += 1;
     progress.update(done, all, fmt::format("{} of {} requests", done, all));
   };
-  RunResult result;
+  CoordinatorResult result;
+  ClientResult answers;
   SimCluster cluster(study.cluster, sim_options);
   for (const DeviceName& name : study.plan.devices()) {
     cluster.start(name, [](Device& device) { run_worker(device, sampling_worker()); });
   }
-  cluster.start(kCoordinator, [&](Device& device) { result = run_coordinator(device, job); });
+  cluster.start(kCoordinator,
+                [&](Device& device) { result = run_coordinator(device, job.coordinator); });
+  cluster.start_client(kOnlyClient,
+                       [&](Mailbox& mailbox) { answers = run_client(mailbox, job.client); });
   cluster.run();
-  return result;
+  return result_of(std::move(result), std::move(answers));
 }
 
 // A child that simulates, and what it says of it.
@@ -154,6 +158,7 @@ void add_verb(CLI::App& app, const char* name, const char* summary, bool numeric
     const RunResult result = run_in_simgrid(*options, study, numerics);
     report_run({numerics ? "emulated" : "simulated", SimCluster::configuration(), true}, *options,
                study, result, extra);
+    check_all_answered(result);
     if (spread && !options->output.json) tell("{}", spread_line(*spread, "simulated"));
   });
 }

@@ -1,24 +1,17 @@
 #pragma once
 // The seam: the only interface between the control plane and a world.
 //
-// A Device is the machine that code runs on, as that code sees it. The worker loop and the
-// coordinator loop (engine/) are ordinary blocking functions over it. Three worlds implement it:
-// SimGrid actors with modelled compute, SimGrid actors with LibTorch numerics, and processes that
-// talk over ZeroMQ. Nothing here says which one it is, and nothing may ask.
+// A Device is the machine that code runs on, as that code sees it; a Mailbox is all of it that who
+// computes nothing needs. The loops of engine/ are ordinary blocking functions over them. Three worlds
+// implement both: SimGrid actors with modelled compute, SimGrid actors with LibTorch numerics, and
+// processes that talk over ZeroMQ. Nothing here says which one it is, and nothing may ask.
 //
-// Threads: a Device belongs to the one thread (or actor) that runs its loop.
-// Order: send() keeps the order per pair of devices.
-// Errors: the loss of a peer arrives as a PeerLost message, never as an exception. send() to a name
-// that the cluster does not have throws (a WorldError where another machine may have said it); to a lost
-// peer it does nothing.
 // Contract: tests/contract/ runs one suite on every implementation.
 
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "runtime/base/units.h"
-#include "runtime/device/message.h"
+#include "runtime/device/mailbox.h"
 #include "runtime/device/spec.h"
 
 namespace lingua {
@@ -59,26 +52,14 @@ class Executor {
   virtual void set_threads(int threads) = 0;
 };
 
-class Device {
+class Device : public Mailbox {
  public:
-  virtual ~Device() = default;
-
-  // Seconds since the run began; the same origin on all devices of a run.
-  virtual Seconds now() = 0;
-
-  // Hands a message over and returns at once. Fills in from and sent.
-  virtual void send(const DeviceName& to, MessageBody body) = 0;
-
-  // The next message, or nothing when the clock reaches the deadline first.
-  virtual std::optional<Message> receive(Seconds deadline) = 0;
+  const DeviceName& name() const override { return spec().name; }
 
   virtual Executor& executor() = 0;
 
   virtual const DeviceSpec& spec() const = 0;
   virtual Telemetry telemetry() = 0;
 };
-
-// A deadline that never comes.
-inline constexpr Seconds kNever{1e18};
 
 }  // namespace lingua

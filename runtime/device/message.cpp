@@ -21,6 +21,13 @@ std::string describe(const MessageBody& body) {
             return fmt::format("Prepare of epoch {}, segmentation {}", m.epoch,
                                m.segmentation.empty() ? "not known" : m.segmentation);
           },
+          [](const Lacks& m) {
+            return fmt::format("Lacks of epoch {}: {} programs, {} weights", m.epoch,
+                               m.programs.size(), m.weights.size());
+          },
+          [](const SegmentProgram& m) {
+            return fmt::format("SegmentProgram of segment {}", m.segment);
+          },
           [](const WeightChunk& m) {
             return fmt::format("WeightChunk of {} at {}", m.weight, m.offset);
           },
@@ -28,6 +35,7 @@ std::string describe(const MessageBody& body) {
             return fmt::format("WeightAck of {} at {}", m.weight, m.offset);
           },
           [](const Ready& m) { return fmt::format("Ready for epoch {}", m.epoch); },
+          [](const Retire& m) { return fmt::format("Retire of epoch {}", m.epoch); },
           [](const Failed& m) { return fmt::format("Failed: {}", m.reason); },
           [](const Submit& m) { return fmt::format("Submit of request {}", m.request); },
           [](const Activations& m) {
@@ -40,6 +48,12 @@ std::string describe(const MessageBody& body) {
             return fmt::format("TokenMade for request {}, token {}", m.request, m.index);
           },
           [](const Done& m) { return fmt::format("Done with request {}", m.request); },
+          [](const Refused& m) {
+            return fmt::format("Refused of request {}: {}", m.request, m.reason);
+          },
+          [](const Attach&) { return std::string("Attach"); },
+          [](const Serving&) { return std::string("Serving"); },
+          [](const Detach&) { return std::string("Detach"); },
           [](const Cancel& m) { return fmt::format("Cancel of request {}", m.request); },
           [](const Release& m) { return fmt::format("Release of request {}", m.request); },
           [](const AskEvents&) { return std::string("AskEvents"); },

@@ -37,14 +37,14 @@ struct SegmentRun {
   SegmentId last = 0;
 };
 
-// coordinator -> device: the part of a plan that this device carries out.
+// coordinator -> device: the part of a plan that this device carries out. It stands beside what runs
+// already under other epochs.
 struct Prepare {
   Epoch epoch = 0;
   std::vector<Segment> segments;  // to store, in model order
   // To run, ascending: one; two on a header that keeps the last segments too; none: it only stores.
   std::vector<SegmentRun> runs;
-  std::vector<std::string>
-      programs;               // lite-interpreter bytes of each segment; empty in simulations
+  bool has_data = false;      // programs and tensors have contents; false in simulations
   std::vector<Route> routes;  // of every value that this device sends
   std::vector<TensorSpec> model_inputs;
   std::vector<ValueId> model_outputs;
@@ -54,6 +54,20 @@ struct Prepare {
   // digest_of the segmentation that these segments are of; empty: not known. A device has a part of
   // it only, so this is for people who compare what devices say.
   std::string segmentation;
+};
+
+// device -> coordinator, the answer: what it does not hold of that, and nothing else is sent to it.
+struct Lacks {
+  Epoch epoch = 0;
+  std::vector<SegmentId> programs;   // ascending; none where the deployment has no data
+  std::vector<std::string> weights;  // in the order of their first use, each once
+};
+
+// coordinator -> device: lite-interpreter bytes of one segment.
+struct SegmentProgram {
+  Epoch epoch = 0;
+  SegmentId segment = 0;
+  std::string program;
 };
 
 // coordinator -> device: a piece of a weight, in order, and the answer to it, which lets the
@@ -71,8 +85,15 @@ struct WeightAck {
   std::int64_t offset = 0;
 };
 
-// device -> coordinator: all weights are there and every program is loaded.
+// device -> coordinator: all weights are there and every program is loaded; so much memory is left for
+// states and activations.
 struct Ready {
+  Epoch epoch = 0;
+  double free_bytes = 0;
+};
+
+// coordinator -> device: no request needs this epoch any more; what only it needed can go.
+struct Retire {
   Epoch epoch = 0;
 };
 
@@ -95,7 +116,8 @@ struct Sampling {
   bool is_greedy() const { return !(temperature > 0) && repetition_penalty == 1; }
 };
 
-// coordinator -> header: a request to answer.
+// client -> coordinator -> header: a request to answer. The number is the client's own at first; the
+// coordinator gives it one that no other request of the run has.
 struct Submit {
   RequestId request = 0;
   std::vector<Tensor> inputs;   // one for each model input; for a language model the prompt
@@ -104,6 +126,7 @@ struct Submit {
   bool kv_cache = true;         // false: each step recomputes all positions
   std::vector<TokenId> stop_tokens;
   Sampling sampling;
+  Epoch epoch = 0;  // in which the header shall run it: the coordinator's to say
 };
 
 // device -> device: the tensors of one step that the receiver needs from the sender.
@@ -130,23 +153,37 @@ struct StepResult {
   std::vector<Tensor> outputs;
 };
 
-// header -> coordinator: one more token, and the end of a request.
+// header -> coordinator -> client: one more token, and the end of a request.
 struct TokenMade {
   RequestId request = 0;
   std::int64_t index = 0;
   TokenId token = kNoToken;
 };
+enum class Ending : int { kStop, kLength, kCancelled };
 struct Done {
   RequestId request = 0;
   std::vector<TokenId> tokens;
   std::vector<Tensor> outputs;
+  Ending ending = Ending::kLength;  // also of a single pass
 };
 
-// coordinator -> header: no more tokens of this request; it answers with Done after the step that
-// is under way. A request that has ended already is none of its business.
+// device -> coordinator -> client: this request is not answered, and why, in one line; all others go on.
+struct Refused {
+  RequestId request = 0;
+  std::string reason;
+};
+
+// client -> coordinator -> header: no more tokens of this request; it answers with Done after the step
+// that is under way. A request that has ended already is none of its business.
 struct Cancel {
   RequestId request = 0;
 };
+
+// client -> coordinator: it is there, and will submit requests. The answer comes when the devices are
+// ready to serve them. And: it will submit no more.
+struct Attach {};
+struct Serving {};
+struct Detach {};
 
 // coordinator -> devices that run segments: the request is over, its states can go.
 struct Release {
@@ -206,7 +243,7 @@ struct TelemetryReport {
   Telemetry telemetry;
 };
 
-// coordinator -> device: end the worker loop.
+// coordinator -> device or client: end the loop.
 struct Stop {};
 
 // transport -> whoever listens: a peer cannot be reached any more. `from` of the message names it.
@@ -215,9 +252,10 @@ struct PeerLost {
 };
 
 using MessageBody =
-    std::variant<Prepare, WeightChunk, WeightAck, Ready, Failed, Submit, Activations, StepResult,
-                 TokenMade, Done, Cancel, Release, AskEvents, Events, Hello, AskTelemetry,
-                 TelemetryReport, Stop, PeerLost, Probe, Reached, LinkLost, AskStanding, Standing>;
+    std::variant<Prepare, Lacks, SegmentProgram, WeightChunk, WeightAck, Ready, Retire, Failed,
+                 Submit, Activations, StepResult, TokenMade, Done, Refused, Cancel, Release, Attach,
+                 Serving, Detach, AskEvents, Events, Hello, AskTelemetry, TelemetryReport, Stop,
+                 PeerLost, Probe, Reached, LinkLost, AskStanding, Standing>;
 
 struct Message {
   DeviceName from;

@@ -21,6 +21,11 @@ using DeviceName = std::string;
 // The name of the machine that submits requests; no device may have it.
 inline const DeviceName kCoordinator = "coordinator";
 
+// What the names of clients begin with: they live where the coordinator lives, and no device has a
+// colon in its name.
+inline constexpr const char* kClientPrefix = "client:";
+inline bool is_client(const DeviceName& name) { return name.starts_with(kClientPrefix); }
+
 struct DeviceSpec {
   DeviceName name;
   double flops_per_s = 0;         // sustained, all cores, matrix times matrix in fp32
@@ -74,7 +79,8 @@ ClusterSpec parse_cluster(const std::string& yaml, const std::string& origin);
 
 // What changes on a device while it runs.
 struct Telemetry {
-  double free_memory_bytes = 0;
+  double free_memory_bytes =
+      0;                     // a worker reports what its engine has not given away, if that is less
   double temperature_c = 0;  // 0: not known
   double battery = 1;        // share of a full charge
   double load = 0;           // share of the time spent computing since the last reading

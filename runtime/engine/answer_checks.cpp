@@ -14,11 +14,6 @@ namespace {
 constexpr Seconds kClockError{600};  // of a device's clock against the coordinator's
 constexpr double kMostBytes = 1e18;  // of one row
 
-std::set<DeviceName> devices_of(const Plan& plan) {
-  const std::vector<DeviceName> devices = plan.devices();
-  return {devices.begin(), devices.end()};
-}
-
 }  // namespace
 
 std::string wrong_tensor(const Tensor& tensor, const TensorSpec& spec, const Step& step,
@@ -39,10 +34,9 @@ std::string wrong_tensor(const Tensor& tensor, const TensorSpec& spec, const Ste
 }
 
 AnswerChecks::AnswerChecks(const Deployment& deployment)
-    : deployment_(deployment),
-      with_data_(deployment.source->has_data()),
-      devices_(devices_of(deployment.plan)) {
-  const auto& outputs = deployment.segmentation->model_outputs;
+    : segmentation_(*deployment.segmentation), with_data_(deployment.source->has_data()) {
+  deployed(deployment.plan);
+  const auto& outputs = segmentation_.model_outputs;
   const TensorSpec* logits = outputs.empty() ? nullptr : spec_of(outputs.front());
   if (logits == nullptr || logits->dims.empty() || !logits->dims.back().is_constant()) return;
   vocabulary_ = static_cast<std::int64_t>(logits->dims.back().at({}));
@@ -55,26 +49,33 @@ const TensorSpec* AnswerChecks::spec_of(ValueId value) const {
                                     [&](const TensorSpec& spec) { return spec.value == value; });
     return place == specs.end() ? nullptr : &*place;
   };
-  const auto& segments = deployment_.segmentation->segments;
+  const auto& segments = segmentation_.segments;
   for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
     if (const TensorSpec* spec = find(segment->outputs)) return spec;
   }
-  return find(deployment_.segmentation->model_inputs);
+  return find(segmentation_.model_inputs);
+}
+
+void AnswerChecks::deployed(const Plan& plan) {
+  for (const DeviceName& device : plan.devices()) devices_.insert(device);
 }
 
 void AnswerChecks::submitted(const Submit& submit) {
   Request request;
-  request.step = first_step(submit, deployment_.segmentation->model_inputs);
+  request.step = first_step(submit, segmentation_.model_inputs);
   request.max_tokens = submit.max_tokens;
   request.stop_tokens = submit.stop_tokens;
   requests_.insert_or_assign(submit.request, std::move(request));
+  latest_ = std::max(latest_, submit.request);
 }
 
 void AnswerChecks::cancelled(RequestId request) { requests_.at(request).cancelled = true; }
 
+void AnswerChecks::refused(RequestId request) { requests_.erase(request); }
+
 std::string AnswerChecks::take(const TokenMade& token) {
   const auto place = requests_.find(token.request);
-  if (place == requests_.end() || place->second.done) {
+  if (place == requests_.end()) {
     return fmt::format("a token of request {}, which is not under way", token.request);
   }
   Request& request = place->second;
@@ -98,36 +99,39 @@ std::string AnswerChecks::take(const TokenMade& token) {
 
 std::string AnswerChecks::take(const Done& done) {
   const auto place = requests_.find(done.request);
-  if (place == requests_.end() || place->second.done) {
+  if (place == requests_.end()) {
     return fmt::format("the end of request {}, which is not under way", done.request);
   }
   Request& request = place->second;
-  std::string wrong = wrong_end(request, done.tokens);
+  std::string wrong = wrong_end(request, done);
   if (wrong.empty()) wrong = wrong_outputs(request, done.outputs);
   if (!wrong.empty()) return fmt::format("the end of request {} with {}", done.request, wrong);
-  request = {};
-  request.done = true;
+  requests_.erase(place);
   return "";
 }
 
-std::string AnswerChecks::wrong_end(const Request& request,
-                                    const std::vector<TokenId>& tokens) const {
+std::string AnswerChecks::wrong_end(const Request& request, const Done& done) const {
+  const std::vector<TokenId>& tokens = done.tokens;
   if (tokens != request.tokens) {
     return fmt::format("{} tokens that are not the {} it made", tokens.size(),
                        request.tokens.size());
   }
-  if (static_cast<std::int64_t>(tokens.size()) >= request.max_tokens) return "";
-  if (tokens.empty()) return "no token";
   const auto& stops = request.stop_tokens;
-  const bool stopped = std::find(stops.begin(), stops.end(), tokens.back()) != stops.end();
-  if (stopped || request.cancelled) return "";
-  return fmt::format("{} of its {} tokens and none that stops it", tokens.size(),
-                     request.max_tokens);
+  const bool whole = static_cast<std::int64_t>(tokens.size()) >= request.max_tokens;
+  const bool stopped =
+      !tokens.empty() && std::find(stops.begin(), stops.end(), tokens.back()) != stops.end();
+  if (!whole && tokens.empty()) return "no token";
+  if (!whole && !stopped && !request.cancelled) {
+    return fmt::format("{} of its {} tokens and none that stops it", tokens.size(),
+                       request.max_tokens);
+  }
+  const Ending ending = stopped ? Ending::kStop : whole ? Ending::kLength : Ending::kCancelled;
+  return done.ending == ending ? "" : "a reason that is not why it ended";
 }
 
 std::string AnswerChecks::wrong_outputs(const Request& request,
                                         const std::vector<Tensor>& outputs) const {
-  const auto& values = deployment_.segmentation->model_outputs;
+  const auto& values = segmentation_.model_outputs;
   const std::size_t expected = request.max_tokens > 0 ? 0 : values.size();
   if (outputs.size() != expected) {
     return fmt::format("{} outputs instead of {}", outputs.size(), expected);
@@ -146,9 +150,9 @@ bool AnswerChecks::plausible(const EventRow& row, const DeviceName& from, Second
   const bool own =
       row.who == from || (arrow != std::string::npos && arrow + 2 + from.size() == row.who.size() &&
                           devices_.contains(row.who.substr(0, arrow)));
-  const auto segments = static_cast<std::int64_t>(deployment_.segmentation->segments.size());
+  const auto segments = static_cast<std::int64_t>(segmentation_.segments.size());
   return own && event::is_kind(row.what) && row.segment >= -1 && row.segment < segments &&
-         (row.request == -1 || requests_.contains(row.request)) && row.step >= -1 &&
+         row.request >= -1 && row.request <= latest_ && row.step >= -1 &&
          row.start >= -kClockError && row.start <= row.end && row.end <= now + kClockError &&
          row.bytes >= 0 && row.bytes <= kMostBytes;
 }

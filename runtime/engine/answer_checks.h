@@ -16,11 +16,14 @@ namespace lingua {
 
 class AnswerChecks {
  public:
-  // REQUIRES: the deployment outlives it.
+  // REQUIRES: the deployment's segmentation outlives it.
   explicit AnswerChecks(const Deployment& deployment);
 
+  // Its devices may write rows of the event log.
+  void deployed(const Plan& plan);
   void submitted(const Submit& submit);
   void cancelled(RequestId request);
+  void refused(RequestId request);
 
   // Takes a token, which must be the next of a request that goes on.
   std::string take(const TokenMade& token);
@@ -37,18 +40,18 @@ class AnswerChecks {
     std::vector<TokenId> stop_tokens;
     std::vector<TokenId> tokens;
     bool cancelled = false;
-    bool done = false;
   };
 
   const TensorSpec* spec_of(ValueId value) const;
   std::string wrong_outputs(const Request& request, const std::vector<Tensor>& outputs) const;
-  std::string wrong_end(const Request& request, const std::vector<TokenId>& tokens) const;
+  std::string wrong_end(const Request& request, const Done& done) const;
 
-  const Deployment& deployment_;
+  const Segmentation& segmentation_;
   const bool with_data_;
-  const std::set<DeviceName> devices_;
-  std::int64_t vocabulary_ = 0;  // 0: not known
-  std::map<RequestId, Request> requests_;
+  std::set<DeviceName> devices_;
+  std::int64_t vocabulary_ = 0;            // 0: not known
+  std::map<RequestId, Request> requests_;  // under way
+  RequestId latest_ = -1;
 };
 
 // Whether a tensor is what its spec says for a step, with contents where `with_data`. Empty when it

@@ -1,302 +1,356 @@
 #include "runtime/engine/coordinator.h"
 
 #include <algorithm>
-#include <map>
-#include <optional>
-#include <set>
+#include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/plain_text.h"
-#include "runtime/engine/answer_checks.h"
-#include "runtime/engine/stall_watch.h"
 #include "runtime/schedule/schedule.h"
 
 namespace lingua {
-namespace {
 
-class Coordinator {
- public:
-  Coordinator(Device& device, const CoordinatorJob& job)
-      : device_(device),
-        job_(job),
-        workers_(job.deployment.plan.devices()),
-        stall_(workers_, job.stall_timeout),
-        checks_(job.deployment) {}
+Coordinator::Coordinator(const CoordinatorJob& job)
+    : job_(job),
+      workers_(job.deployment.plan.devices()),
+      stall_(workers_, job.stall_timeout),
+      checks_(job.deployment) {}
 
-  RunResult run() {
-    const Seconds begin = device_.now();
-    deploy();
-    result_.deployment = device_.now() - begin;
-    answer_requests();
-    gather_events();
-    return std::move(result_);
+void Coordinator::begin(Seconds now, Effects& effects) {
+  begun_ = now;
+  deploy(job_.deployment, effects);
+  stall_.moved(now);
+}
+
+void Coordinator::deploy(Deployment deployment, Effects& effects) {
+  checks_.deployed(deployment.plan);
+  coming_ = std::make_unique<Deployer>(std::move(deployment));
+  for (const DeviceName& worker : coming_->workers()) {
+    if (std::find(workers_.begin(), workers_.end(), worker) == workers_.end())
+      workers_.push_back(worker);
   }
+  stall_.watch(workers_);
+  coming_->begin(effects);
+}
 
-  void stop_all() {
-    for (const DeviceName& worker : workers_) device_.send(worker, Stop{});
+void Coordinator::take(Message message, Seconds now, Effects& effects) {
+  if (take_from_client(message, now, effects)) return;
+  if (std::find(workers_.begin(), workers_.end(), message.from) == workers_.end())
+    return;  // a device that the plan leaves out
+  if (const auto* answer = std::get_if<Standing>(&message.body)) {
+    stall_.heard(message.from, *answer, now);
+    tick(now, effects);
+    return;
   }
+  stall_.moved(now);
+  if (const auto* link = std::get_if<LinkLost>(&message.body)) {
+    note_link(message.from, *link, now);
+    return;
+  }
+  take_from_worker(message, now, effects);
+}
 
- private:
-  // The segments that a device runs: "segments 0 to 3", "segments 0 to 3 and 24 to 25".
-  std::string segments_of(const DeviceName& worker) const {
-    std::string text = "segments ";
-    for (const Stage& stage : job_.deployment.plan.stages) {
-      if (stage.device != worker) continue;
-      if (text.size() > 9) text += " and ";
-      text += fmt::format("{} to {}", stage.first_segment, stage.last_segment);
+// ---- clients ----
+
+bool Coordinator::take_from_client(Message& message, Seconds now, Effects& effects) {
+  if (!is_client(message.from)) return false;
+  if (std::holds_alternative<Attach>(message.body)) {
+    clients_.insert(message.from);
+    if (!services_.empty()) effects.send(message.from, Serving{});
+  } else if (std::holds_alternative<Detach>(message.body)) {
+    clients_gone_ += static_cast<int>(clients_.erase(message.from));
+    gather_when_all_is_answered(now, effects);
+  } else if (auto* submit = std::get_if<Submit>(&message.body)) {
+    table_.submit(message.from, std::move(*submit), now, effects);
+    admit(now, effects);
+  } else if (const auto* cancel = std::get_if<Cancel>(&message.body)) {
+    const auto request = table_.find(message.from, cancel->request);
+    if (!request) return true;  // it has ended meanwhile
+    const RequestTable::Entry& entry = *table_.find(*request);
+    if (entry.running) {
+      checks_.cancelled(*request);
+      const Deployer& deployer = *service_of(entry.submit.epoch).deployer;
+      effects.send(deployer.deployment().plan.header(), Cancel{*request});
+    } else {
+      effects.send(message.from, Done{cancel->request, {}, {}, Ending::kCancelled});
+      table_.end(*request);
+      gather_when_all_is_answered(now, effects);
     }
-    return text;
   }
+  return true;
+}
 
-  // The next message from a device of the plan, other than what it says of its standing and its
-  // links. A standstill ends the run.
-  Message next() {
-    while (true) {
-      auto message = device_.receive(std::min(stall_.next(), settled_));
-      if (!message) {
-        look_for_standstill();
-        continue;
-      }
-      if (std::find(workers_.begin(), workers_.end(), message->from) == workers_.end())
-        continue;  // a device that the plan leaves out
-      if (const auto* answer = std::get_if<Standing>(&message->body)) {
-        stall_.heard(message->from, *answer, device_.now());
-        look_for_standstill();
-        continue;
-      }
-      stall_.moved(device_.now());
-      if (const auto* link = std::get_if<LinkLost>(&message->body)) {
-        note_link(message->from, *link);
-        continue;
-      }
-      return std::move(*message);
+// First come, first admitted: one that has no room beside the states of those that run keeps those behind
+// it waiting. Whether a request that is alone has room is for the devices to say.
+void Coordinator::admit(Seconds now, Effects& effects) {
+  if (services_.empty()) return;
+  StateRoom& room = services_.back().room;
+  for (int i = admissions(table_.waiting(), table_.running(), job_.in_flight); i > 0; --i) {
+    if (table_.running() > 0 && !room.fits(table_.front())) return;
+    Submit submit = table_.admit(current().epoch);
+    room.take(submit);
+    stall_.moved(now);
+    checks_.submitted(submit);
+    effects.send(current().plan.header(), std::move(submit));
+  }
+}
+
+Coordinator::Service& Coordinator::service_of(Epoch epoch) {
+  const auto place = std::find_if(services_.begin(), services_.end(), [&](const Service& s) {
+    return s.deployer->deployment().epoch == epoch;
+  });
+  LINGUA_CHECK(place != services_.end(), "epoch {}", epoch);
+  return *place;
+}
+
+// ---- devices ----
+
+void Coordinator::take_from_worker(Message& message, Seconds now, Effects& effects) {
+  const std::string trouble = trouble_of(message);
+  if (!trouble.empty()) {
+    const auto* failed = std::get_if<Failed>(&message.body);
+    if (failed != nullptr && coming_ && !services_.empty() &&
+        failed->epoch == coming_->deployment().epoch) {
+      give_up_coming(message, trouble, effects);
+      return;
     }
+    if (!gathering_) throw WorldError(fmt::format("{}; {}", trouble, progress()));
   }
-
-  // The device at the other end may be gone altogether, which will be seen here soon.
-  void note_link(const DeviceName& from, const LinkLost& link) {
-    if (!link_lost_.empty() || all_answered_) return;
-    link_lost_ =
-        fmt::format("{} lost its link to {}: {}", from, one_line(link.peer), one_line(link.reason));
-    settled_ = device_.now() + job_.settle;
+  if (gathering_) {
+    take_rows(message, now);
+    return;
   }
+  if (coming_ && coming_->take(message, now, effects)) {
+    if (std::holds_alternative<WeightAck>(message.body) && job_.on_weights)
+      job_.on_weights(coming_->weights_sent(), coming_->weights_total());
+    if (coming_->ready()) become_current(now, effects);
+    return;
+  }
+  take_answer(message, now, effects);
+}
 
-  void look_for_standstill() {
-    const Seconds now = device_.now();
-    if (now >= settled_) throw WorldError(fmt::format("{}; {}", link_lost_, progress()));
-    if (const auto standstill = stall_.standstill(now)) {
-      throw WorldError(fmt::format("{}; {}", one_line(*standstill), progress()));
+void Coordinator::become_current(Seconds now, Effects& effects) {
+  if (services_.empty()) {
+    result_.deployment = now - begun_;
+    for (const DeviceName& client : clients_) effects.send(client, Serving{});
+  }
+  StateRoom room(coming_->deployment(), coming_->free_bytes());
+  services_.push_back({std::move(coming_), std::move(room)});
+  coming_.reset();
+  retire_unused(effects);
+  admit(now, effects);
+  gather_when_all_is_answered(now, effects);
+}
+
+// What runs goes on.
+void Coordinator::give_up_coming(const Message& message, const std::string& why, Effects& effects) {
+  const Epoch epoch = coming_->deployment().epoch;
+  result_.notes.push_back(
+      fmt::format("the deployment of epoch {} came to nothing: {}", epoch, why));
+  for (const DeviceName& worker : coming_->workers()) {
+    if (worker != message.from) effects.send(worker, Retire{epoch});
+  }
+  coming_.reset();
+}
+
+void Coordinator::retire_unused(Effects& effects) {
+  std::erase_if(services_, [&](const Service& service) {
+    const Deployment& deployment = service.deployer->deployment();
+    if (&service == &services_.back() || table_.runs_in(deployment.epoch)) return false;
+    for (const DeviceName& worker : service.deployer->workers())
+      effects.send(worker, Retire{deployment.epoch});
+    return true;
+  });
+}
+
+void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
+  if (auto* token = std::get_if<TokenMade>(&message.body)) {
+    refuse_if(checks_.take(*token), message);
+    const RequestTable::Entry& entry = *table_.find(token->request);
+    effects.send(entry.client, TokenMade{entry.own, token->index, token->token});
+  } else if (auto* done = std::get_if<Done>(&message.body)) {
+    refuse_if(checks_.take(*done), message);
+    const RequestId request = done->request;
+    const RequestTable::Entry& entry = *table_.find(request);
+    done->request = entry.own;
+    effects.send(entry.client, std::move(*done));
+    end_request(request, now, effects);
+  } else if (const auto* refused = std::get_if<Refused>(&message.body)) {
+    const RequestTable::Entry* entry = table_.find(refused->request);
+    if (entry == nullptr && refused->request >= 0 && refused->request < table_.total())
+      return;  // another device has refused it before
+    if (entry == nullptr || !entry->running) {
+      throw WorldError(
+          fmt::format("{} answers nonsense: it refuses request {}, which it has not got",
+                      message.from, refused->request));
     }
-    if (!stall_.look(now)) return;
-    for (const DeviceName& worker : workers_) device_.send(worker, AskStanding{});
-  }
-
-  // The same. A loss or failure ends the run.
-  Message receive() {
-    Message message = next();
-    const std::string trouble = trouble_of(message);
-    if (!trouble.empty()) throw WorldError(fmt::format("{}; {}", trouble, progress()));
-    return message;
-  }
-
-  // Empty for a message that tells of no loss or failure.
-  std::string trouble_of(const Message& message) const {
-    if (const auto* lost = std::get_if<PeerLost>(&message.body)) {
-      return fmt::format("{} was lost while it held {} ({})", message.from,
-                         segments_of(message.from), lost->reason);
-    }
-    if (const auto* failed = std::get_if<Failed>(&message.body)) {
-      return fmt::format("{} failed: {}", message.from, one_line(failed->reason));
-    }
-    return "";
-  }
-
-  std::string progress() const {
-    return fmt::format("{} of {} requests were answered", answers_.size(),
-                       std::max(submitted_.size(), job_.requests.size()));
-  }
-
-  [[noreturn]] static void refuse(const Message& message) {
+    checks_.refused(refused->request);
+    effects.send(entry->client, Refused{entry->own, fmt::format("{}: {}", message.from,
+                                                                one_line(refused->reason))});
+    end_request(refused->request, now, effects);
+  } else {
     throw WorldError(fmt::format("{} answers nonsense: {} is not expected now", message.from,
                                  describe(message.body)));
   }
+}
 
-  // `wrong`: see AnswerChecks.
-  void refuse_if(const std::string& wrong, const Message& message) const {
-    const bool from_header = message.from == job_.deployment.plan.header();
-    if (from_header && wrong.empty()) return;
-    throw WorldError(fmt::format(
-        "{} answers nonsense: {}; {}", message.from,
-        from_header ? wrong : describe(message.body) + " is for the header to send", progress()));
+void Coordinator::end_request(RequestId request, Seconds now, Effects& effects) {
+  const Submit& submit = table_.find(request)->submit;
+  Service& service = service_of(submit.epoch);
+  service.room.give_back(submit);
+  for (const DeviceName& worker : service.deployer->workers())
+    effects.send(worker, Release{request});
+  table_.end(request);
+  retire_unused(effects);
+  if (job_.redeploy && !coming_) {
+    if (auto deployment = job_.redeploy(table_.ended())) deploy(std::move(*deployment), effects);
   }
+  admit(now, effects);
+  gather_when_all_is_answered(now, effects);
+}
 
-  // The ways that the plan uses: from whom to whom.
-  std::set<std::pair<DeviceName, DeviceName>> paths() const {
-    const Plan& plan = job_.deployment.plan;
-    std::set<std::pair<DeviceName, DeviceName>> paths;
-    for (const Transfer& transfer : plan.transfers) paths.emplace(transfer.from, transfer.to);
-    if (plan.tailer() != plan.header()) paths.emplace(plan.tailer(), plan.header());
-    return paths;
+// What goes wrong from then on costs rows of the log and no more.
+void Coordinator::gather_when_all_is_answered(Seconds now, Effects& effects) {
+  const bool is_served = !services_.empty() && !coming_ && clients_gone_ >= job_.clients;
+  if (gathering_ || !is_served || table_.running() + table_.waiting() > 0) return;
+  gathering_ = true;
+  settled_ = kNever;
+  for (const DeviceName& worker : workers_) effects.send(worker, AskEvents{});
+  stall_.moved(now);
+}
+
+void Coordinator::take_rows(Message& message, Seconds now) {
+  if (!gathered_.insert(message.from).second) return;
+  auto* events = std::get_if<Events>(&message.body);
+  if (events == nullptr) {
+    const std::string trouble = trouble_of(message);
+    result_.notes.push_back(
+        fmt::format("the event log lacks the rows of {}: {}", message.from,
+                    trouble.empty() ? "it sent " + describe(message.body) + " instead" : trouble));
+    return;
   }
-
-  // Weights are sent when all devices have been reached by those that will send to them.
-  void deploy() {
-    std::map<DeviceName, WeightSender> senders;
-    for (const DeviceName& worker : workers_) {
-      device_.send(worker, job_.deployment.prepare_for(worker));
-      senders.try_emplace(worker, job_.deployment, worker);
-    }
-    stall_.moved(device_.now());
-    auto untried = paths();
-    if (untried.empty()) send_weights(senders);
-    std::set<DeviceName> ready;
-    while (ready.size() < workers_.size() || !untried.empty()) {
-      const Message message = receive();
-      if (const auto* reached = std::get_if<Reached>(&message.body)) {
-        if (untried.erase({reached->from, message.from}) != 1) refuse(message);
-        if (untried.empty()) send_weights(senders);
-      } else if (const auto* ack = std::get_if<WeightAck>(&message.body)) {
-        senders.at(message.from).acknowledge(*ack, device_);
-        tell_weights(senders);
-      } else if (const auto* done = std::get_if<Ready>(&message.body);
-                 done != nullptr && done->epoch == job_.deployment.epoch &&
-                 senders.at(message.from).done()) {
-        ready.insert(message.from);
-      } else {
-        refuse(message);
-      }
-    }
+  const std::size_t nonsense = std::erase_if(events->rows, [&](const EventRow& row) {
+    return !checks_.plausible(row, message.from, now);
+  });
+  if (nonsense > 0) {
+    result_.notes.push_back(fmt::format(
+        "the event log lacks {} rows of {} that it cannot have written", nonsense, message.from));
   }
+  result_.log.add(std::move(events->rows));
+}
 
-  void send_weights(std::map<DeviceName, WeightSender>& senders) {
-    for (auto& [name, sender] : senders) sender.fill_window(device_);
+// ---- what can go wrong ----
+
+// The device at the other end may be gone altogether, which will be seen here soon.
+void Coordinator::note_link(const DeviceName& from, const LinkLost& link, Seconds now) {
+  if (!link_lost_.empty() || gathering_) return;
+  link_lost_ =
+      fmt::format("{} lost its link to {}: {}", from, one_line(link.peer), one_line(link.reason));
+  settled_ = now + job_.settle;
+}
+
+Seconds Coordinator::deadline() const {
+  return std::min(expects() ? stall_.next() : kNever, settled_);
+}
+
+void Coordinator::tick(Seconds now, Effects& effects) {
+  if (now >= settled_) throw WorldError(fmt::format("{}; {}", link_lost_, progress()));
+  if (!expects()) return;
+  if (const auto standstill = stall_.standstill(now)) {
+    throw WorldError(fmt::format("{}; {}", one_line(*standstill), progress()));
   }
+  if (!stall_.look(now)) return;
+  for (const DeviceName& worker : workers_) effects.send(worker, AskStanding{});
+}
 
-  void tell_weights(const std::map<DeviceName, WeightSender>& senders) const {
-    double bytes = 0;
-    double total = 0;
-    for (const auto& [name, sender] : senders) {
-      bytes += sender.bytes_acknowledged();
-      total += sender.bytes_total();
-    }
-    if (job_.on_weights) job_.on_weights(bytes, total);
+// Empty for a message that tells of no loss or failure.
+std::string Coordinator::trouble_of(const Message& message) const {
+  if (const auto* lost = std::get_if<PeerLost>(&message.body)) {
+    return fmt::format("{} was lost while it held {} ({})", message.from, segments_of(message.from),
+                       lost->reason);
   }
-
-  void answer_requests() {
-    bool more = job_.next_request != nullptr;
-    for (;;) {
-      const auto submitted = submitted_.size();
-      const auto in_hand = std::max(job_.requests.size(), submitted) - submitted;
-      const auto running = static_cast<int>(submitted - answers_.size());
-      const int waiting = static_cast<int>(in_hand) + (more ? 1 : 0);
-      for (int i = admissions(waiting, running, job_.in_flight); i > 0; --i) {
-        std::optional<Submit> request = take_request();
-        if (request)
-          submit(std::move(*request));
-        else
-          more = false;
-      }
-      if (answers_.size() == submitted_.size()) {
-        if (more || submitted_.size() < job_.requests.size()) continue;
-        break;
-      }
-      take_answer(receive());
-    }
-    for (RequestId id : submitted_) result_.answers.push_back(answers_.at(id));
+  if (const auto* failed = std::get_if<Failed>(&message.body)) {
+    return fmt::format("{} failed: {}", message.from, one_line(failed->reason));
   }
+  return "";
+}
 
-  // The next of the given requests, then what the caller has to ask.
-  std::optional<Submit> take_request() {
-    if (submitted_.size() < job_.requests.size()) return job_.requests[submitted_.size()];
-    return job_.next_request ? job_.next_request() : std::nullopt;
+// The segments that a device runs: "segments 0 to 3", "segments 0 to 3 and 24 to 25".
+std::string Coordinator::segments_of(const DeviceName& worker) const {
+  const Deployment& deployment = services_.empty() ? coming_->deployment() : current();
+  std::string text = "segments ";
+  for (const Stage& stage : deployment.plan.stages) {
+    if (stage.device != worker) continue;
+    if (text.size() > 9) text += " and ";
+    text += fmt::format("{} to {}", stage.first_segment, stage.last_segment);
   }
+  return text.size() > 9 ? text : "no segments";
+}
 
-  void submit(Submit request) {
-    submitted_.push_back(request.request);
-    stall_.moved(device_.now());
-    checks_.submitted(request);
-    device_.send(job_.deployment.plan.header(), std::move(request));
-  }
+std::string Coordinator::progress() const {
+  return fmt::format("{} of {} requests were answered", table_.ended(), table_.total());
+}
 
-  void take_answer(const Message& message) {
-    if (const auto* token = std::get_if<TokenMade>(&message.body)) {
-      refuse_if(checks_.take(*token), message);
-      if (job_.on_token && !job_.on_token(*token)) {
-        checks_.cancelled(token->request);
-        device_.send(job_.deployment.plan.header(), Cancel{token->request});
-      }
-    } else if (const auto* done = std::get_if<Done>(&message.body)) {
-      finish(*done, message);
+// `wrong`: see AnswerChecks.
+void Coordinator::refuse_if(const std::string& wrong, const Message& message) const {
+  const bool from_header =
+      std::any_of(services_.begin(), services_.end(), [&](const Service& service) {
+        return message.from == service.deployer->deployment().plan.header();
+      });
+  if (from_header && wrong.empty()) return;
+  throw WorldError(fmt::format(
+      "{} answers nonsense: {}; {}", message.from,
+      from_header ? wrong : describe(message.body) + " is for the header to send", progress()));
+}
+
+void Coordinator::stop_all(Effects& effects) const {
+  for (const DeviceName& worker : workers_) effects.send(worker, Stop{});
+  for (const DeviceName& client : clients_) effects.send(client, Stop{});
+}
+
+CoordinatorResult Coordinator::result() && {
+  result_.log.sort();
+  return std::move(result_);
+}
+
+namespace {
+
+void carry_out(Mailbox& mailbox, Effects& effects) {
+  for (Letter& letter : effects.letters) mailbox.send(letter.to, std::move(letter.body));
+  effects.letters.clear();
+}
+
+void serve(Mailbox& mailbox, Coordinator& coordinator) {
+  Effects effects;
+  coordinator.begin(mailbox.now(), effects);
+  carry_out(mailbox, effects);
+  while (!coordinator.finished()) {
+    if (auto message = mailbox.receive(coordinator.deadline())) {
+      coordinator.take(std::move(*message), mailbox.now(), effects);
     } else {
-      refuse(message);
+      coordinator.tick(mailbox.now(), effects);
     }
+    carry_out(mailbox, effects);
   }
+}
 
-  void finish(const Done& done, const Message& message) {
-    refuse_if(checks_.take(done), message);
-    answers_.emplace(done.request, done);
-    for (const DeviceName& worker : workers_) device_.send(worker, Release{done.request});
-    if (job_.on_done) job_.on_done(done);
-  }
-
-  // All answers are there: what goes wrong now costs rows of the log and no more.
-  void gather_events() {
-    all_answered_ = true;
-    settled_ = kNever;
-    for (const DeviceName& worker : workers_) device_.send(worker, AskEvents{});
-    stall_.moved(device_.now());
-    std::set<DeviceName> answered;
-    while (answered.size() < workers_.size()) {
-      Message message = next();
-      if (!answered.insert(message.from).second) continue;
-      if (auto* events = std::get_if<Events>(&message.body)) {
-        take_rows(std::move(events->rows), message.from);
-        continue;
-      }
-      const std::string trouble = trouble_of(message);
-      result_.notes.push_back(fmt::format(
-          "the event log lacks the rows of {}: {}", message.from,
-          trouble.empty() ? "it sent " + describe(message.body) + " instead" : trouble));
-    }
-    result_.log.sort();
-  }
-
-  void take_rows(std::vector<EventRow> rows, const DeviceName& from) {
-    const Seconds now = device_.now();
-    const std::size_t nonsense = std::erase_if(
-        rows, [&](const EventRow& row) { return !checks_.plausible(row, from, now); });
-    if (nonsense > 0) {
-      result_.notes.push_back(fmt::format(
-          "the event log lacks {} rows of {} that it cannot have written", nonsense, from));
-    }
-    result_.log.add(std::move(rows));
-  }
-
-  Device& device_;
-  const CoordinatorJob& job_;
-  std::vector<DeviceName> workers_;  // in pipeline order
-  StallWatch stall_;
-  std::string link_lost_;  // what a device said first
-  Seconds settled_ = kNever;
-  bool all_answered_ = false;
-  std::vector<RequestId> submitted_;
-  std::map<RequestId, Done> answers_;
-  AnswerChecks checks_;
-  RunResult result_;
-};
+void stop_all(Mailbox& mailbox, const Coordinator& coordinator) {
+  Effects effects;
+  coordinator.stop_all(effects);
+  carry_out(mailbox, effects);
+}
 
 }  // namespace
 
-RunResult run_coordinator(Device& device, const CoordinatorJob& job) {
-  Coordinator coordinator(device, job);
+CoordinatorResult run_coordinator(Mailbox& mailbox, const CoordinatorJob& job) {
+  Coordinator coordinator(job);
   try {
-    RunResult result = coordinator.run();
-    coordinator.stop_all();
-    return result;
+    serve(mailbox, coordinator);
   } catch (const Error&) {
-    coordinator.stop_all();
+    stop_all(mailbox, coordinator);
     throw;
   }
+  stop_all(mailbox, coordinator);
+  return std::move(coordinator).result();
 }
 
 }  // namespace lingua

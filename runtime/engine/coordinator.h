@@ -1,30 +1,34 @@
 #pragma once
-// The coordinator loop: deploys a plan, submits the requests, gathers what came of them.
+// The coordinator: deploys plans, gives the requests of clients to the header, watches the devices.
 //
-// It sees control traffic only: activations go from phone to phone, tokens from tailer to header.
-// Threads: runs in the caller's thread. Determinism: as its Device's.
-// Errors: WorldError when a device of the plan is lost, fails or answers nonsense, when two devices
-// cannot reach each other, or when nothing moves any more: one line with who, which segments, why,
-// and how far the run had come. However it ends, every device is told to
-// stop.
+// It sees control traffic only: activations go from phone to phone, tokens from tailer to header. A role
+// without I/O, and the loop that binds it to a mailbox.
+// Threads: run_coordinator() runs in the caller's thread. Determinism: as its mailbox's.
+// Errors: WorldError when a device that holds a part of the plan is lost, fails or answers nonsense, when
+// two devices cannot reach each other, or when nothing moves any more: one line with who, which segments,
+// why, and how far the run had come. A request that is wrong is refused alone, to its client. However it
+// ends, every device and every client is told to stop.
 
 #include <functional>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "runtime/device/device.h"
-#include "runtime/engine/deployment.h"
+#include "runtime/device/mailbox.h"
+#include "runtime/engine/answer_checks.h"
+#include "runtime/engine/deployer.h"
+#include "runtime/engine/request_table.h"
+#include "runtime/engine/stall_watch.h"
+#include "runtime/engine/state_room.h"
 #include "runtime/events/event_log.h"
 
 namespace lingua {
 
 struct CoordinatorJob {
   Deployment deployment;
-  std::vector<Submit> requests;  // submitted in this order
-  // Asked for one more request when those are submitted and there is room; it may take its time (a
-  // person types). Nothing: there will be no more. Empty: the same.
-  std::function<std::optional<Submit>()> next_request;
+  int clients = 1;  // so many will come; when the last has gone, the run is over
   int in_flight = 1;
   // For how long a device may give no sign of what it does while nothing else comes: then the run
   // ends. See stall_watch.h; kNever where the world itself sees a standstill.
@@ -33,19 +37,80 @@ struct CoordinatorJob {
   Seconds settle{1};
   // Called as things happen; may be empty.
   std::function<void(double bytes, double total)> on_weights;
-  std::function<bool(const TokenMade&)> on_token;  // false: this request shall end now
-  std::function<void(const Done&)> on_done;
+  // Asked when a request has ended, with how many have: a deployment of a later epoch, for the requests
+  // that are admitted once it is ready. Those that run end where they run. Empty: nothing changes.
+  std::function<std::optional<Deployment>(int ended)> redeploy;
 };
 
-struct RunResult {
-  std::vector<Done> answers;  // in the order in which they were submitted
-  EventLog log;               // of all devices, sorted
-  Seconds deployment{0};      // until the devices had their weights
-  // What is missing from the log and why: the answers were there already.
+struct CoordinatorResult {
+  EventLog log;           // of all devices, sorted
+  Seconds deployment{0};  // until the devices had their weights
+  // What is missing from the log and why, and deployments that came to nothing: the answers were given.
   std::vector<std::string> notes;
 };
 
-// Runs a job from deployment to the last answer and stops the devices.
-RunResult run_coordinator(Device& device, const CoordinatorJob& job);
+class Coordinator {
+ public:
+  // REQUIRES: the job outlives it.
+  explicit Coordinator(const CoordinatorJob& job);
+
+  void begin(Seconds now, Effects& effects);
+  void take(Message message, Seconds now, Effects& effects);
+  // When tick() is to be called at the latest.
+  Seconds deadline() const;
+  void tick(Seconds now, Effects& effects);
+  // Everything has been answered and gathered.
+  bool finished() const { return gathering_ && gathered_.size() == workers_.size(); }
+  CoordinatorResult result() &&;
+  // Tells devices and clients to stop.
+  void stop_all(Effects& effects) const;
+
+ private:
+  void deploy(Deployment deployment, Effects& effects);
+  bool take_from_client(Message& message, Seconds now, Effects& effects);
+  void take_from_worker(Message& message, Seconds now, Effects& effects);
+  void take_answer(Message& message, Seconds now, Effects& effects);
+  void become_current(Seconds now, Effects& effects);
+  void give_up_coming(const Message& message, const std::string& why, Effects& effects);
+  void retire_unused(Effects& effects);
+  void admit(Seconds now, Effects& effects);
+  void end_request(RequestId request, Seconds now, Effects& effects);
+  void gather_when_all_is_answered(Seconds now, Effects& effects);
+  void take_rows(Message& message, Seconds now);
+  void note_link(const DeviceName& from, const LinkLost& link, Seconds now);
+  std::string trouble_of(const Message& message) const;
+  std::string segments_of(const DeviceName& worker) const;
+  std::string progress() const;
+  void refuse_if(const std::string& wrong, const Message& message) const;
+  const Deployment& current() const { return services_.back().deployer->deployment(); }
+  // Something is under way, so that a standstill would be one.
+  bool expects() const { return coming_ || gathering_ || table_.running() > 0; }
+
+  const CoordinatorJob& job_;
+  std::vector<DeviceName> workers_;  // of all deployments, in pipeline order
+  StallWatch stall_;
+  // An epoch that is served, and what its requests take of the devices' memory.
+  struct Service {
+    std::unique_ptr<Deployer> deployer;
+    StateRoom room;
+  };
+  Service& service_of(Epoch epoch);
+
+  std::unique_ptr<Deployer> coming_;
+  std::vector<Service> services_;  // ascending; the last takes new requests, the others end theirs
+  AnswerChecks checks_;
+  RequestTable table_;
+  std::set<DeviceName> clients_;  // that are there
+  int clients_gone_ = 0;
+  std::string link_lost_;  // what a device said first
+  Seconds settled_ = kNever;
+  Seconds begun_{0};
+  bool gathering_ = false;
+  std::set<DeviceName> gathered_;
+  CoordinatorResult result_;
+};
+
+// Runs a job from deployment until the last client has gone, and stops the devices.
+CoordinatorResult run_coordinator(Mailbox& mailbox, const CoordinatorJob& job);
 
 }  // namespace lingua

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "runtime/base/errors.h"
+#include "runtime/engine/refusal.h"
 
 namespace lingua {
 namespace {
@@ -38,9 +38,7 @@ Step first_step(const Submit& submit, const std::vector<TensorSpec>& model_input
 }
 
 void check_submit(const Submit& submit, const std::vector<TensorSpec>& model_inputs) {
-  const auto refuse = [&](const std::string& why) {
-    throw WorldError(fmt::format("request {} is refused: {}", submit.request, why));
-  };
+  const auto refuse = [&](const std::string& why) { throw RequestRefused(submit.request, why); };
   if (submit.inputs.size() != model_inputs.size()) {
     refuse(fmt::format("it has {} inputs, the model takes {}", submit.inputs.size(),
                        model_inputs.size()));
@@ -126,8 +124,15 @@ bool RequestState::take(TokenId token, Seconds now) {
   tokens_.push_back(token);
   const bool stopped = std::find(submit_.stop_tokens.begin(), submit_.stop_tokens.end(), token) !=
                        submit_.stop_tokens.end();
-  if (stopped || cancelled_ || static_cast<std::int64_t>(tokens_.size()) >= submit_.max_tokens)
+  if (stopped) {
+    ending_ = Ending::kStop;
     return true;
+  }
+  if (static_cast<std::int64_t>(tokens_.size()) >= submit_.max_tokens) return true;
+  if (cancelled_) {
+    ending_ = Ending::kCancelled;
+    return true;
+  }
   ++step_index_;
   step_start_ = now;
   return false;

@@ -29,6 +29,9 @@ class RequestState {
   Seconds step_start() const { return step_start_; }
   const std::vector<TokenId>& tokens() const { return tokens_; }
 
+  // Of a request that has ended.
+  Ending ending() const { return ending_; }
+
   // The next result is the last one.
   void cancel() { cancelled_ = true; }
 
@@ -43,6 +46,7 @@ class RequestState {
   std::vector<TokenId> tokens_;       // generated
   std::int64_t step_index_ = 0;
   bool cancelled_ = false;
+  Ending ending_ = Ending::kLength;
   Seconds start_;
   Seconds step_start_;
 };
@@ -50,7 +54,7 @@ class RequestState {
 // The shape of its first step, as far as its inputs are those of the model.
 Step first_step(const Submit& submit, const std::vector<TensorSpec>& model_inputs);
 
-// Checks a request that came from outside. Errors: WorldError with what is wrong.
+// Checks a request that came from outside. Errors: RequestRefused with what is wrong.
 void check_submit(const Submit& submit, const std::vector<TensorSpec>& model_inputs);
 
 }  // namespace lingua

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "runtime/device/device.h"
+#include "runtime/device/mailbox.h"
 
 namespace lingua {
 
@@ -12,6 +12,12 @@ StallWatch::StallWatch(std::vector<DeviceName> devices, Seconds timeout)
     : devices_(std::move(devices)),
       timeout_(timeout),
       interval_(timeout >= kNever ? kNever : std::min(timeout / 4, Seconds(15))) {}
+
+void StallWatch::watch(std::vector<DeviceName> devices) {
+  devices_ = std::move(devices);
+  asked_.reset();
+  idle_rounds_ = 0;
+}
 
 void StallWatch::moved(Seconds now) {
   moved_ = now;

@@ -22,6 +22,8 @@ class StallWatch {
   // A timeout of kNever: it never asks.
   StallWatch(std::vector<DeviceName> devices, Seconds timeout);
 
+  // From now on these devices. A round that is under way is none any more.
+  void watch(std::vector<DeviceName> devices);
   // Something other than Standing came, or work was given.
   void moved(Seconds now);
   // When look() is to be called at the latest.

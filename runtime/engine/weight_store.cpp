@@ -1,6 +1,5 @@
 #include "runtime/engine/weight_store.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "runtime/base/errors.h"
@@ -8,8 +7,7 @@
 namespace lingua {
 
 void WeightStore::expect(const WeightSpec& spec) {
-  const auto found = entries_.find(spec.name);
-  if (found != entries_.end() && found->second.spec == spec) return;
+  if (complete(spec.name) && entries_.at(spec.name).spec == spec) return;
   Entry entry;
   entry.spec = spec;
   entry.tensor = {spec.dtype, spec.shape, nullptr};
@@ -61,16 +59,8 @@ const Tensor& WeightStore::tensor(const std::string& name) const {
   return entries_.at(name).tensor;
 }
 
-void WeightStore::keep_only(const std::vector<std::string>& names) {
-  std::erase_if(entries_, [&](const auto& item) {
-    return std::find(names.begin(), names.end(), item.first) == names.end();
-  });
-}
-
-double WeightStore::bytes() const {
-  double sum = 0;
-  for (const auto& [name, entry] : entries_) sum += static_cast<double>(entry.spec.bytes());
-  return sum;
+void WeightStore::keep_only(const std::set<std::string>& names) {
+  std::erase_if(entries_, [&](const auto& item) { return !names.contains(item.first); });
 }
 
 }  // namespace lingua

@@ -5,6 +5,7 @@
 // Errors: WorldError for a piece that does not fit its weight, comes out of order, or ends in a
 // checksum that is not the announced one. Nothing is allocated beyond what expect() announced.
 
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -16,7 +17,7 @@ namespace lingua {
 
 class WeightStore {
  public:
-  // Announces a weight. One that is held already stays as it is.
+  // Announces a weight. One that is complete already stays as it is, of any other nothing has come yet.
   void expect(const WeightSpec& spec);
 
   // Takes one piece. Returns true when its weight is complete.
@@ -27,9 +28,7 @@ class WeightStore {
   const Tensor& tensor(const std::string& name) const;
 
   // Drops every weight whose name is not in `names`.
-  void keep_only(const std::vector<std::string>& names);
-
-  double bytes() const;  // announced, held or still to come
+  void keep_only(const std::set<std::string>& names);
 
  private:
   struct Entry {

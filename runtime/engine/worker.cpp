@@ -2,461 +2,327 @@
 
 #include <algorithm>
 #include <deque>
-#include <iterator>
 #include <map>
+#include <memory>
 #include <optional>
-#include <unordered_map>
+#include <utility>
 
 #include "runtime/base/errors.h"
-#include "runtime/engine/answer_checks.h"
-#include "runtime/engine/request_state.h"
-#include "runtime/engine/stage_wiring.h"
-#include "runtime/engine/state_ledger.h"
-#include "runtime/engine/weight_store.h"
+#include "runtime/engine/effects.h"
+#include "runtime/engine/ended_requests.h"
+#include "runtime/engine/header.h"
+#include "runtime/engine/memory_ledger.h"
+#include "runtime/engine/refusal.h"
+#include "runtime/engine/stage_runner.h"
+#include "runtime/engine/tailer.h"
+#include "runtime/engine/weight_loader.h"
 #include "runtime/events/event_log.h"
 #include "runtime/schedule/schedule.h"
 
 namespace lingua {
 namespace {
 
-// One step of one request on this device, from its first tensor until its last run.
-struct PendingStep {
-  Step step;
-  std::int64_t capacity = 0;
-  Sampling sampling;
-  std::vector<TokenId> recent;  // of step 0
-  std::vector<Tensor> slots;
-  std::vector<char> filled;
-  std::size_t part = 0;      // that runs next
-  bool queued = false;       // to run it
-  std::vector<int> missing;  // by part
+// What this device does under one epoch.
+struct Deployed {
+  Deployed(const Prepare& prepare, const DeviceName& self, MemoryLedger& ledger)
+      : stage(prepare, self, ledger),
+        header(prepare),
+        header_name(prepare.header),
+        tailer_name(prepare.tailer) {}
+
+  StageRunner stage;
+  Header header;  // used where this device is the header
+  DeviceName header_name;
+  DeviceName tailer_name;
 };
+
+// The epoch that a message is of; nothing for one that is of none.
+std::optional<Epoch> epoch_of(const MessageBody& body) {
+  return std::visit(
+      [](const auto& m) -> std::optional<Epoch> {
+        if constexpr (requires { m.epoch; }) return m.epoch;
+        return std::nullopt;
+      },
+      body);
+}
+
+// What other devices may send; everything else comes from the coordinator.
+bool is_between_devices(const MessageBody& body) {
+  return std::holds_alternative<Activations>(body) || std::holds_alternative<StepResult>(body) ||
+         std::holds_alternative<Probe>(body);
+}
 
 class Worker {
  public:
-  Worker(Device& device, const WorkerOptions& options) : device_(device), options_(options) {}
+  Worker(Device& device, const WorkerOptions& options)
+      : device_(device),
+        ledger_(device.spec().memory_bytes),
+        loader_(device.name(), ledger_),
+        tailer_(options.sampler) {}
 
   void run() {
     while (!stopped_) {
       // Everything that has arrived comes first: it may end or fail what would run next.
-      const Seconds deadline = ready_.empty() ? kNever : device_.now();
+      const Seconds deadline = queue_.empty() ? kNever : device_.now();
       if (auto message = device_.receive(deadline)) {
-        handle(*message);
-      } else if (!ready_.empty()) {
-        guarded([&] { run_next(); });
+        handle(std::move(*message));
+      } else if (!queue_.empty()) {
+        run_next();
       }
     }
   }
 
  private:
-  using StepKey = std::pair<RequestId, std::int64_t>;
-
-  // Runs work whose failure is the coordinator's to decide on.
+  // Does work whose failure is the coordinator's to decide on: that of a request ends this request, any
+  // other the deployment.
   template <class Work>
-  void guarded(Work work) {
+  void guarded(std::optional<Epoch> epoch, Work work) {
     try {
       work();
+      carry_out();
+      return;
+    } catch (const RequestRefused& refused) {
+      refuse(refused.request(), refused.what());
     } catch (const Error& error) {
-      ready_.clear();
-      pending_.clear();
-      device_.send(kCoordinator, Failed{epoch_, error.what()});
+      effects_ = {};
+      fail(epoch.value_or(newest()), error.what());
     }
+    carry_out();
   }
 
-  void handle(const Message& message) {
+  void refuse(RequestId request, const std::string& why) {
+    ended_.add(request);
+    drop(request);
+    effects_.send(kCoordinator, Refused{request, why});
+  }
+
+  void fail(Epoch epoch, const std::string& why) {
+    effects_.send(kCoordinator, Failed{epoch, why});
+    if (loader_.knows(epoch)) retire(epoch);
+  }
+
+  Epoch newest() const { return deployed_.empty() ? 0 : deployed_.rbegin()->first; }
+
+  void carry_out() {
+    for (Letter& letter : effects_.letters) {
+      if (letter.to != kCoordinator) ++sent_;
+      device_.send(letter.to, std::move(letter.body));
+    }
+    effects_.letters.clear();
+    events_.insert(events_.end(), std::make_move_iterator(effects_.rows.begin()),
+                   std::make_move_iterator(effects_.rows.end()));
+    effects_.rows.clear();
+    queue_.insert(queue_.end(), effects_.ready.begin(), effects_.ready.end());
+    effects_.ready.clear();
+  }
+
+  void handle(Message message) {
     if (const auto* lost = std::get_if<PeerLost>(&message.body)) {
       if (message.from == kCoordinator) {
         throw WorldError(fmt::format("the coordinator was lost: {}", lost->reason));
       }
       // The coordinator may well reach it: who decides must know.
-      device_.send(kCoordinator, LinkLost{epoch_, message.from, lost->reason});
+      device_.send(kCoordinator, LinkLost{newest(), message.from, lost->reason});
       return;
     }
-    guarded([&] {
-      const bool from_device = std::holds_alternative<Activations>(message.body) ||
-                               std::holds_alternative<StepResult>(message.body) ||
-                               std::holds_alternative<Probe>(message.body);
+    const std::optional<Epoch> epoch = epoch_of(message.body);
+    guarded(epoch, [&] {
+      const bool from_device = is_between_devices(message.body);
       if (from_device && message.from != kCoordinator) ++received_;
       if (!from_device && message.from != kCoordinator) {
         throw WorldError(fmt::format("{} answers nonsense: only the coordinator may send {}",
                                      message.from, describe(message.body)));
       }
-      std::visit([&](const auto& body) { on(body, message); }, message.body);
+      take(message);
     });
   }
 
+  // A step of an epoch that is coming waits, one of an epoch that is gone is dropped.
+  void take(Message& message) {
+    const std::optional<Epoch> epoch = epoch_of(message.body);
+    const bool is_work = std::holds_alternative<Activations>(message.body) ||
+                         std::holds_alternative<StepResult>(message.body) ||
+                         std::holds_alternative<Submit>(message.body);
+    if (is_work && !loader_.is_ready(*epoch)) {
+      if (*epoch > newest_ready_) keep_waiting(std::move(message));
+      return;
+    }
+    std::visit([&](const auto& body) { on(body, message); }, message.body);
+  }
+
+  void keep_waiting(Message message) {
+    waiting_bytes_ += message.wire_bytes;
+    if (waiting_bytes_ > ledger_.free_bytes()) {
+      throw WorldError(
+          fmt::format("{} sent {} for an epoch that is not ready here, for which there "
+                      "is no memory left",
+                      message.from, describe(message.body)));
+    }
+    waiting_.push_back(std::move(message));
+  }
+
+  void take_waiting() {
+    std::deque<Message> waiting;
+    waiting.swap(waiting_);
+    waiting_bytes_ = 0;
+    for (Message& message : waiting) {
+      const std::optional<Epoch> epoch = epoch_of(message.body);
+      guarded(epoch, [&] { take(message); });
+    }
+  }
+
   void on(const Prepare& prepare, const Message&) {
-    double bytes = 0;
-    std::vector<std::string> names;
-    for (const Segment& segment : prepare.segments) {
-      for (const WeightSpec& weight : segment.weights) {
-        if (std::find(names.begin(), names.end(), weight.name) != names.end()) continue;
-        names.push_back(weight.name);
-        bytes += static_cast<double>(weight.bytes());
-      }
-    }
-    if (bytes > device_.spec().memory_bytes) {
-      const auto [needed, has] = format_apart(bytes, device_.spec().memory_bytes, Unit::kBytes);
-      throw WorldError(fmt::format("weights of {} do not fit the memory of {}", needed, has));
-    }
-    wiring_ = StageWiring(prepare, device_.spec().name);
-    for (const Segment& old : prepare_.segments) device_.executor().unload(old.id);
-    epoch_ = prepare.epoch;
-    prepare_ = prepare;
-    has_data_ = !prepare.programs.empty();
-    load_start_ = device_.now();
-    ready_sent_ = false;
-    requests_.clear();
-    pending_.clear();
-    ready_.clear();
-    recent_.clear();
-    states_.reset(running_segments());
-    weights_.keep_only(names);
-    loaded_.assign(prepare.segments.size(), 0);
-    for (const Segment& segment : prepare.segments) {
-      for (const WeightSpec& weight : segment.weights) weights_.expect(weight);
-    }
+    loader_.prepare(prepare, device_.now(), effects_);
+    auto deployed = std::make_unique<Deployed>(prepare, device_.name(), ledger_);
     if (prepare.threads > 0) device_.executor().set_threads(prepare.threads);
-    for (const DeviceName& peer : wiring_.receivers(prepare.header))
-      send_to_device(peer, Probe{epoch_});
-    load_complete_segments();
+    for (const DeviceName& peer : deployed->stage.wiring().receivers(prepare.header))
+      effects_.send(peer, Probe{prepare.epoch});
+    deployed_.emplace(prepare.epoch, std::move(deployed));
+    load();
   }
 
-  std::vector<const Segment*> running_segments() const {
-    std::vector<const Segment*> running;
-    for (const StageWiring::Part& part : wiring_.parts()) {
-      for (const StageWiring::SegmentSlots& slots : part.segments) {
-        for (const Segment& segment : prepare_.segments) {
-          if (segment.id == slots.id) running.push_back(&segment);
-        }
-      }
+  // Loads what can be loaded.
+  void load() {
+    carry_out();
+    while (const auto load = loader_.next_load()) {
+      device_.executor().load(*load->segment, *load->program, load->weights);
+      loader_.loaded(*load, device_.now(), effects_);
     }
-    return running;
+    const std::optional<Epoch> ready = loader_.become_ready(effects_);
+    if (!ready) return;
+    newest_ready_ = *ready;
+    carry_out();
+    take_waiting();
   }
 
-  void send_to_device(const DeviceName& to, MessageBody body) {
-    ++sent_;
-    device_.send(to, std::move(body));
-  }
-
-  void on(const Probe& probe, const Message& envelope) {
-    device_.send(kCoordinator, Reached{probe.epoch, envelope.from});
-  }
-
-  void on(const AskStanding&, const Message& envelope) {
-    device_.send(envelope.from, Standing{!ready_.empty(), sent_, received_, standing()});
-  }
-
-  std::string standing() const {
-    if (!ready_sent_) return "waits for weights";
-    if (!pending_.empty()) {
-      const auto& [key, pending] = *pending_.begin();
-      return fmt::format("waits for tensors of step {} of request {}", key.second, key.first);
-    }
-    if (requests_.empty()) return "waits for work";
-    const auto& [id, request] = *requests_.begin();
-    return fmt::format("waits for the result of step {} of request {}", request.step_index(), id);
+  void on(const SegmentProgram& program, const Message&) {
+    loader_.take(program);
+    load();
   }
 
   void on(const WeightChunk& chunk, const Message&) {
-    if (chunk.epoch != epoch_) return;  // of a deployment that has been replaced
-    const bool complete = weights_.receive(chunk);
-    device_.send(kCoordinator, WeightAck{epoch_, chunk.weight, chunk.offset});
-    if (complete) load_complete_segments();
+    loader_.take(chunk, effects_);
+    load();
   }
 
-  void load_complete_segments() {
-    for (std::size_t i = 0; i < prepare_.segments.size(); ++i) {
-      const Segment& segment = prepare_.segments[i];
-      const bool complete =
-          std::all_of(segment.weights.begin(), segment.weights.end(),
-                      [&](const WeightSpec& w) { return weights_.complete(w.name); });
-      if (loaded_[i] || !complete) continue;
-      std::vector<Tensor> tensors;
-      for (const WeightSpec& weight : segment.weights)
-        tensors.push_back(weights_.tensor(weight.name));
-      device_.executor().load(segment, i < prepare_.programs.size() ? prepare_.programs[i] : "",
-                              tensors);
-      loaded_[i] = 1;
-      prepare_.programs.resize(prepare_.segments.size());
-      prepare_.programs[i].clear();
-      events_.push_back({device_.spec().name, event::kLoad, segment.id, -1, -1, load_start_,
-                         device_.now(), segment.weights_bytes()});
-      load_start_ = device_.now();  // weights come one after the other
+  void on(const Retire& gone, const Message&) {
+    if (loader_.knows(gone.epoch)) retire(gone.epoch);
+  }
+
+  void retire(Epoch epoch) {
+    deployed_.erase(epoch);
+    std::erase_if(queue_, [&](const ReadyStep& step) { return step.epoch == epoch; });
+    std::erase_if(waiting_, [&](const Message& m) { return epoch_of(m.body) == epoch; });
+    for (SegmentId id : loader_.retire(epoch)) device_.executor().unload(id);
+  }
+
+  void on(const Probe& probe, const Message& envelope) {
+    effects_.send(kCoordinator, Reached{probe.epoch, envelope.from});
+  }
+
+  void on(const AskStanding&, const Message&) {
+    effects_.send(kCoordinator, Standing{!queue_.empty(), sent_, received_, waits_for()});
+  }
+
+  std::string waits_for() const {
+    for (const auto& [epoch, deployed] : deployed_) {
+      if (!loader_.is_ready(epoch)) return "waits for weights";
+      if (auto text = deployed->stage.waits_for(); !text.empty()) return text;
+      if (auto text = deployed->header.waits_for(); !text.empty()) return text;
     }
-    if (ready_sent_ || std::find(loaded_.begin(), loaded_.end(), 0) != loaded_.end()) return;
-    ready_sent_ = true;
-    device_.send(kCoordinator, Ready{epoch_});
+    return "waits for work";
   }
 
   void on(const Submit& submit, const Message& envelope) {
-    if (!wiring_.is_header())
+    Deployed& deployed = *deployed_.at(submit.epoch);
+    if (!deployed.stage.wiring().is_header())
       throw WorldError("a request was submitted to a device that is no header");
-    check_ready(submit, envelope);
-    check_submit(submit, prepare_.model_inputs);
-    for (std::size_t i = 0; i < submit.inputs.size(); ++i) {
-      if (has_data_ && !submit.inputs[i].has_data()) {
-        throw WorldError(fmt::format("request {} is refused: input {} has no contents",
-                                     submit.request, prepare_.model_inputs[i].name));
-      }
-    }
-    const auto [place, is_new] = requests_.try_emplace(
-        submit.request, RequestState(submit, prepare_.model_inputs, envelope.arrived));
-    if (!is_new) throw WorldError(fmt::format("request {} was submitted twice", submit.request));
-    start_step(place->second);
+    start(deployed, deployed.header.submit(submit, envelope.arrived));
   }
 
-  template <class Body>
-  void check_ready(const Body& body, const Message& envelope) const {
-    if (ready_sent_) return;
-    throw WorldError(
-        fmt::format("{} sent {} before this device was ready", envelope.from, describe(body)));
-  }
-
-  void start_step(const RequestState& request) {
-    PendingStep& pending =
-        pending_step({request.id(), request.step_index()}, request.step(), request.capacity());
-    pending.sampling = request.sampling();
-    pending.recent = request.recent();
-    const auto inputs = request.step_inputs();
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const auto slot = static_cast<std::size_t>(wiring_.model_inputs()[i]);
-      pending.slots[slot] = inputs[i];
-      pending.filled[slot] = 1;
-    }
-    mark_ready_when_complete({request.id(), request.step_index()}, pending);
-  }
-
-  PendingStep& pending_step(StepKey key, const Step& step, std::int64_t capacity) {
-    if (!pending_.contains(key)) {
-      states_.admit(key.first, step, capacity, device_.spec().memory_bytes - weights_.bytes());
-    }
-    const auto [place, is_new] = pending_.try_emplace(key);
-    PendingStep& pending = place->second;
-    if (is_new) {
-      pending.step = step;
-      pending.capacity = capacity;
-      pending.slots.resize(static_cast<std::size_t>(wiring_.slots()));
-      pending.filled.resize(pending.slots.size(), 0);
-      for (const StageWiring::Part& part : wiring_.parts())
-        pending.missing.push_back(part.external_inputs);
-    }
-    return pending;
-  }
-
-  void mark_ready_when_complete(StepKey key, PendingStep& pending) {
-    if (pending.queued || pending.part == pending.missing.size()) return;
-    if (pending.missing[pending.part] > 0) return;
-    pending.queued = true;
-    ready_.push_back({key.first, key.second, device_.now()});
+  void start(Deployed& deployed, const RequestState* request) {
+    if (request != nullptr) deployed.stage.start(*request, device_.now(), effects_);
   }
 
   void on(const Activations& message, const Message& envelope) {
-    if (message.epoch != epoch_) return;
-    check_ready(message, envelope);
-    const StepKey key{message.request, message.step_index};
-    if (wiring_.is_header() && !pending_.contains(key)) {
-      throw WorldError(fmt::format("{} answers nonsense: {} is not under way here", envelope.from,
-                                   describe(message)));
-    }
-    PendingStep& pending = pending_step(key, message.step, message.capacity);
-    if (pending.step != message.step || pending.capacity != message.capacity) {
-      throw WorldError(fmt::format("{} answers nonsense: two shapes for one step", envelope.from));
-    }
-    if (!wiring_.is_header()) {  // which knows them
-      pending.sampling = message.sampling;
-      pending.recent = message.recent;
-    }
-    for (std::size_t i = 0; i < message.values.size(); ++i) {
-      const int slot = wiring_.incoming_slot(message.values[i]);
-      if (slot < 0 || i >= message.tensors.size()) {
-        throw WorldError(
-            fmt::format("{} answers nonsense: it sent value {}, which is not used here",
-                        envelope.from, message.values[i]));
-      }
-      check_tensor(message.tensors[i], wiring_.spec(slot), message.step, envelope.from);
-      const auto index = static_cast<std::size_t>(slot);
-      if (pending.filled[index]) continue;
-      pending.filled[index] = 1;
-      pending.slots[index] = message.tensors[i];
-      --pending.missing[static_cast<std::size_t>(wiring_.waiting_part(slot))];
-    }
-    events_.push_back({envelope.from + "->" + device_.spec().name, event::kTransfer,
-                       first_segment_of(pending), message.request, message.step_index,
-                       envelope.sent, envelope.arrived, envelope.wire_bytes});
-    mark_ready_when_complete(key, pending);
-  }
-
-  // Of the part that runs next.
-  SegmentId first_segment_of(const PendingStep& pending) const {
-    const auto& parts = wiring_.parts();
-    return pending.part < parts.size() ? parts[pending.part].segments.front().id : -1;
-  }
-
-  void check_tensor(const Tensor& tensor, const TensorSpec& spec, const Step& step,
-                    const DeviceName& from) const {
-    const bool passes = spec.name.empty() && spec.dims.empty();  // an output, on to the tailer
-    const std::string wrong = !passes ? wrong_tensor(tensor, spec, step, has_data_)
-                              : has_data_ && !tensor.has_data() ? "no contents"
-                                                                : "";
-    if (wrong.empty()) return;
-    throw WorldError(fmt::format("{} answers nonsense: value {} ('{}') has {}", from, spec.value,
-                                 spec.name, wrong));
-  }
-
-  // The tensor of a slot, and no longer in the buffer after its last use.
-  static Tensor read(PendingStep& pending, StageWiring::Use use) {
-    Tensor& tensor = pending.slots[static_cast<std::size_t>(use.slot)];
-    return use.last ? std::move(tensor) : tensor;
-  }
-
-  void run_next() {
-    const std::size_t index = next_step(ready_);
-    const StepKey key{ready_[index].request, ready_[index].step_index};
-    ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(index));
-    PendingStep& pending = pending_.at(key);
-    const StageWiring::Part& part = wiring_.parts()[pending.part];
-    const StepContext context{key.first, pending.step, pending.capacity};
-    std::vector<Tensor> inputs;
-    for (const StageWiring::SegmentSlots& segment : part.segments) {
-      inputs.clear();
-      for (const auto& use : segment.inputs) inputs.push_back(read(pending, use));
-      const Seconds start = device_.now();
-      auto outputs = device_.executor().run(segment.id, context, inputs);
-      LINGUA_CHECK(outputs.size() == segment.outputs.size());
-      for (std::size_t i = 0; i < outputs.size(); ++i) {
-        pending.slots[static_cast<std::size_t>(segment.outputs[i])] = std::move(outputs[i]);
-      }
-      events_.push_back({device_.spec().name, event::kCompute, segment.id, key.first, key.second,
-                         start, device_.now(), segment.output_bytes.at(pending.step)});
-    }
-    send_activations(key, part, pending);
-    pending.queued = false;
-    if (++pending.part < wiring_.parts().size()) {
-      mark_ready_when_complete(key, pending);
-      return;
-    }
-    const auto node = pending_.extract(key);
-    if (wiring_.is_tailer()) give_result(key, node.mapped());
-  }
-
-  void send_activations(StepKey key, const StageWiring::Part& part, PendingStep& pending) {
-    const bool chooses_token = wiring_.is_header() && wiring_.is_tailer();
-    for (const StageWiring::Outgoing& out : part.outgoing) {
-      Activations message{epoch_, key.first, key.second, pending.step, pending.capacity, out.values,
-                          {},     {},        {}};
-      if (!chooses_token) {  // else they are nobody else's business
-        message.sampling = pending.sampling;
-        message.recent = pending.recent;
-      }
-      message.tensors.reserve(out.slots.size());
-      for (const auto& use : out.slots) message.tensors.push_back(read(pending, use));
-      send_to_device(out.to, std::move(message));
-    }
-  }
-
-  void give_result(StepKey key, const PendingStep& pending) {
-    StepResult result{epoch_, key.first, key.second, kNoToken, {}};
-    std::vector<Tensor> outputs;
-    for (int slot : wiring_.model_outputs())
-      outputs.push_back(pending.slots[static_cast<std::size_t>(slot)]);
-    if (pending.capacity > 0) {
-      LINGUA_CHECK(!outputs.empty());
-      result.token = choose_token(outputs.front(), key, pending);
-    } else {
-      result.outputs = std::move(outputs);
-    }
-    if (wiring_.is_header()) {
-      take_result(std::move(result));
-    } else {
-      send_to_device(prepare_.header, std::move(result));
-    }
-  }
-
-  TokenId choose_token(const Tensor& logits, StepKey key, const PendingStep& pending) {
-    if (!options_.sampler && !pending.sampling.is_greedy()) {
-      throw WorldError("this device chooses tokens greedily only, the request asks for sampling");
-    }
-    if (!options_.sampler) return greedy_token(logits);
-    const std::int64_t position = pending.step.new_tokens + pending.step.cached_tokens;
-    if (pending.sampling.repetition_penalty == 1) {
-      return options_.sampler(logits, {pending.sampling, position, {}});
-    }
-    if (key.second == 0) recent_[key.first] = pending.recent;
-    const auto found = recent_.find(key.first);
-    if (found == recent_.end()) {
-      throw WorldError(
-          fmt::format("step {} of request {} has a repetition penalty, but its prompt's last "
-                      "tokens never came with step 0",
-                      key.second, key.first));
-    }
-    std::vector<TokenId>& recent = found->second;
-    const TokenId token = options_.sampler(logits, {pending.sampling, position, recent});
-    recent.push_back(token);
-    const auto window = static_cast<std::size_t>(pending.sampling.repetition_window);
-    if (recent.size() > window)
-      recent.erase(recent.begin(), recent.end() - static_cast<std::ptrdiff_t>(window));
-    return token;
+    if (ended_.contains(message.request)) return;
+    deployed_.at(message.epoch)->stage.take(message, envelope, device_.now(), effects_);
   }
 
   void on(const StepResult& result, const Message& envelope) {
-    if (result.epoch != epoch_) return;
-    if (envelope.from != prepare_.tailer) {
+    if (ended_.contains(result.request)) return;
+    Deployed& deployed = *deployed_.at(result.epoch);
+    if (envelope.from != deployed.tailer_name) {
       throw WorldError(fmt::format("{} answers nonsense: {} is for the tailer to send",
                                    envelope.from, describe(result)));
     }
-    events_.push_back({envelope.from + "->" + device_.spec().name, event::kResult, -1,
-                       result.request, result.step_index, envelope.sent, envelope.arrived,
-                       envelope.wire_bytes});
-    take_result(result);
+    effects_.rows.push_back({envelope.from + "->" + device_.name(), event::kResult, -1,
+                             result.request, result.step_index, envelope.sent, envelope.arrived,
+                             envelope.wire_bytes});
+    start(deployed, deployed.header.take(result, device_.now(), effects_));
   }
 
-  void take_result(StepResult result) {
-    const auto place = requests_.find(result.request);
-    if (place == requests_.end() || place->second.step_index() != result.step_index) {
-      throw WorldError(
-          fmt::format("a result for step {} of request {} came, which is not under way",
-                      result.step_index, result.request));
+  void run_next() {
+    const std::size_t index = next_step(queue_);
+    const ReadyStep step = queue_[index];
+    queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(index));
+    guarded(step.epoch, [&] { run(*deployed_.at(step.epoch), step); });
+  }
+
+  void run(Deployed& deployed, const ReadyStep& step) {
+    StageRunner& stage = deployed.stage;
+    if (!stage.begin(step.request, step.step_index)) return;
+    while (stage.next_call(call_)) {
+      const Seconds start = device_.now();
+      stage.take_outputs(compute(), start, device_.now(), effects_);
     }
-    RequestState& request = place->second;
-    const Seconds now = device_.now();
-    const DeviceName& self = device_.spec().name;
-    events_.push_back(
-        {self, event::kStep, -1, request.id(), request.step_index(), request.step_start(), now, 0});
-    bool ended = true;
-    if (request.generates()) {
-      const auto index = static_cast<std::int64_t>(request.tokens().size());
-      ended = request.take(result.token, now);
-      device_.send(kCoordinator, TokenMade{request.id(), index, result.token});
+    auto output = stage.finish(device_.now(), effects_);
+    if (!output) return;
+    StepResult result = tailer_.result_of(std::move(*output), step.epoch);
+    if (deployed.stage.wiring().is_header()) {
+      start(deployed, deployed.header.take(std::move(result), device_.now(), effects_));
+    } else {
+      effects_.send(deployed.header_name, std::move(result));
     }
-    if (!ended) {
-      start_step(request);
-      return;
+  }
+
+  // The executor does not take what this request asks it to compute.
+  std::vector<Tensor> compute() {
+    try {
+      return device_.executor().run(call_.segment, call_.context, call_.inputs);
+    } catch (const WorldError& error) {
+      throw RequestRefused(call_.context.request, error.what());
     }
-    events_.push_back({self, event::kRequest, -1, request.id(), -1, request.start(), now, 0});
-    device_.send(kCoordinator, Done{request.id(), request.tokens(), std::move(result.outputs)});
-    requests_.erase(place);
   }
 
   void on(const Cancel& cancel, const Message&) {
-    const auto place = requests_.find(cancel.request);
-    if (place != requests_.end()) place->second.cancel();
+    for (auto& [epoch, deployed] : deployed_) deployed->header.cancel(cancel.request);
   }
 
   void on(const Release& release, const Message&) {
-    device_.executor().release(release.request);
-    states_.release(release.request);
-    recent_.erase(release.request);
+    ended_.add(release.request);
+    drop(release.request);
   }
 
-  void on(const AskEvents&, const Message& envelope) {
-    device_.send(envelope.from, Events{{std::make_move_iterator(events_.begin()),
-                                        std::make_move_iterator(events_.end())}});
-    events_.clear();
+  // Everything that is held for a request.
+  void drop(RequestId request) {
+    for (auto& [epoch, deployed] : deployed_) {
+      deployed->stage.drop(request);
+      deployed->header.drop(request);
+    }
+    device_.executor().release(request);
+    ledger_.release(request);
+    tailer_.release(request);
   }
 
-  void on(const AskTelemetry&, const Message& envelope) {
-    device_.send(envelope.from, TelemetryReport{device_.telemetry()});
+  void on(const AskEvents&, const Message&) {
+    effects_.send(kCoordinator, Events{std::exchange(events_, {})});
+  }
+
+  void on(const AskTelemetry&, const Message&) {
+    Telemetry telemetry = device_.telemetry();
+    telemetry.free_memory_bytes = std::min(telemetry.free_memory_bytes, ledger_.free_bytes());
+    effects_.send(kCoordinator, TelemetryReport{telemetry});
   }
 
   void on(const Stop&, const Message&) { stopped_ = true; }
@@ -469,22 +335,19 @@ class Worker {
   }
 
   Device& device_;
-  const WorkerOptions& options_;
   bool stopped_ = false;
-  Epoch epoch_ = 0;
-  Prepare prepare_;
-  bool has_data_ = false;  // it brought programs, which take tensors with contents
-  Seconds load_start_{0};
-  bool ready_sent_ = false;
-  StageWiring wiring_;
-  WeightStore weights_;
-  std::vector<char> loaded_;                    // by segment of prepare_
-  std::map<RequestId, RequestState> requests_;  // at the header
-  std::map<StepKey, PendingStep> pending_;
-  std::vector<ReadyStep> ready_;
-  std::map<RequestId, std::vector<TokenId>> recent_;  // what the penalty looks at; at the tailer
-  StateLedger states_;
-  std::deque<EventRow> events_;
+  MemoryLedger ledger_;
+  WeightLoader loader_;
+  Tailer tailer_;
+  std::map<Epoch, std::unique_ptr<Deployed>> deployed_;
+  Epoch newest_ready_ = 0;
+  std::deque<Message> waiting_;  // for an epoch that is coming
+  double waiting_bytes_ = 0;
+  std::vector<ReadyStep> queue_;
+  EndedRequests ended_;
+  StageRunner::Call call_;
+  Effects effects_;
+  std::vector<EventRow> events_;
   std::int64_t sent_ = 0;  // to other devices, and received from them
   std::int64_t received_ = 0;
 };

@@ -21,6 +21,7 @@ struct TensorSpec {  // an activation that crosses the border of a segment
   bool is_tensor = true;  // false: a plain number
   std::vector<StepFunction> dims;
   StepFunction bytes;
+  bool operator==(const TensorSpec&) const = default;
 };
 
 struct StateSpec {
@@ -30,6 +31,7 @@ struct StateSpec {
   std::vector<std::int64_t> shape;  // constants, and kCapacity once
 
   double bytes(std::int64_t capacity) const;
+  bool operator==(const StateSpec&) const = default;
 };
 
 struct WeightSpec {
@@ -63,6 +65,7 @@ struct Segment {
   // What a step takes while it runs: inputs and outputs twice, as tensors and as messages, and the most
   // that lives inside at once.
   double activation_bytes(const Step& step) const;
+  bool operator==(const Segment&) const = default;
 };
 
 // The whole model cut into segments, with what connects them.

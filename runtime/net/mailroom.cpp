@@ -49,15 +49,14 @@ void Mailroom::send(const DeviceName& to, MessageBody body) {
   if (to != membership_.self && !peers_.contains(to)) {
     throw WorldError(fmt::format("this run has no device '{}'", one_line(to)));
   }
+  if (to == membership_.self) {
+    put(to, std::move(body));
+    return;
+  }
   Message message;
   message.from = membership_.self;
   message.sent = clock_.now();
   message.body = std::move(body);
-  if (to == membership_.self) {
-    message.arrived = message.sent;
-    deliver(std::move(message));
-    return;
-  }
   Outgoing outgoing{to, encode(message)};
   bool first = false;
   {
@@ -76,6 +75,11 @@ std::optional<Message> Mailroom::receive(Seconds deadline) {
   Message message = std::move(inbox_.front());
   inbox_.pop_front();
   return message;
+}
+
+void Mailroom::put(const DeviceName& from, MessageBody body) {
+  const Seconds now = clock_.now();
+  deliver({from, std::move(body), now, now, 0});
 }
 
 std::optional<std::string> Mailroom::unheard_end() {

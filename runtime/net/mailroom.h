@@ -27,9 +27,12 @@ class Mailroom {
   Mailroom& operator=(const Mailroom&) = delete;
 
   Seconds now() const { return clock_.now(); }
+  Clock::time_point time_of(Seconds when) const { return clock_.at(when); }
   // Errors: WorldError for a name that the run does not have, and for a message too large.
   void send(const DeviceName& to, MessageBody body);
   std::optional<Message> receive(Seconds deadline);
+  // A message to this side from somebody in this process.
+  void put(const DeviceName& from, MessageBody body);
   // The coordinator's Stop, or its loss, is among what has not been received: the reason of the
   // loss, empty for Stop.
   std::optional<std::string> unheard_end();

@@ -4,6 +4,8 @@
 
 #include <condition_variable>
 #include <csignal>
+#include <deque>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -97,27 +99,85 @@ class NetWorkerDevice : public Device {
   EndWatch end_watch_;
 };
 
-// The coordinator's device runs no segments. Until all have joined it has no peers.
-class NetCoordinatorDevice : public Device {
+// What waits for one reader. Threads: any may put.
+class Letterbox {
  public:
-  explicit NetCoordinatorDevice(internal::RunClock clock) : clock_(clock) {
-    spec_.name = kCoordinator;
+  void put(Message message) {
+    {
+      const std::lock_guard lock(mutex_);
+      messages_.push_back(std::move(message));
+    }
+    arrived_.notify_one();
   }
+  std::optional<Message> take(internal::Clock::time_point deadline) {
+    std::unique_lock lock(mutex_);
+    if (!arrived_.wait_until(lock, deadline, [this] { return !messages_.empty(); }))
+      return std::nullopt;
+    Message message = std::move(messages_.front());
+    messages_.pop_front();
+    return message;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<Message> messages_;  // guarded by mutex_
+};
+
+// A client beside the coordinator.
+class LocalClient : public Mailbox {
+ public:
+  LocalClient(DeviceName name, Mailroom& mailroom, std::shared_ptr<Letterbox> letterbox)
+      : name_(std::move(name)), mailroom_(mailroom), letterbox_(std::move(letterbox)) {}
+
+  const DeviceName& name() const override { return name_; }
+  Seconds now() override { return mailroom_.now(); }
+  void send(const DeviceName& to, MessageBody body) override {
+    LINGUA_CHECK(to == kCoordinator, "a client reaches the coordinator, not {}", to);
+    mailroom_.put(name_, std::move(body));
+  }
+  std::optional<Message> receive(Seconds deadline) override {
+    return letterbox_->take(mailroom_.time_of(deadline));
+  }
+
+ private:
+  const DeviceName name_;
+  Mailroom& mailroom_;
+  const std::shared_ptr<Letterbox> letterbox_;
+};
+
+// Until all have joined it has no peers.
+class CoordinatorMailbox : public Mailbox {
+ public:
+  explicit CoordinatorMailbox(internal::RunClock clock) : clock_(clock) {}
 
   void begin(Membership membership) {
     mailroom_ = std::make_unique<Mailroom>(std::move(membership));
   }
   bool begun() const { return mailroom_ != nullptr; }
 
-  Seconds now() override { return clock_.now(); }
-  void send(const DeviceName& to, MessageBody body) override { room().send(to, std::move(body)); }
-  std::optional<Message> receive(Seconds deadline) override { return room().receive(deadline); }
-  Executor& executor() override {
-    LINGUA_CHECK(false, "the coordinator runs no segments");
-    std::abort();
+  std::unique_ptr<Mailbox> open_client(const DeviceName& name) {
+    LINGUA_CHECK(is_client(name), "{}", name);
+    auto letterbox = std::make_shared<Letterbox>();
+    {
+      const std::lock_guard lock(mutex_);
+      clients_[name] = letterbox;
+    }
+    return std::make_unique<LocalClient>(name, room(), std::move(letterbox));
   }
-  const DeviceSpec& spec() const override { return spec_; }
-  Telemetry telemetry() override { return telemetry_.read(); }
+
+  const DeviceName& name() const override { return kCoordinator; }
+  Seconds now() override { return clock_.now(); }
+  void send(const DeviceName& to, MessageBody body) override {
+    if (!is_client(to)) {
+      room().send(to, std::move(body));
+      return;
+    }
+    const Seconds time = now();
+    const std::lock_guard lock(mutex_);
+    clients_.at(to)->put({kCoordinator, std::move(body), time, time, 0});
+  }
+  std::optional<Message> receive(Seconds deadline) override { return room().receive(deadline); }
 
  private:
   Mailroom& room() {
@@ -125,10 +185,10 @@ class NetCoordinatorDevice : public Device {
     return *mailroom_;
   }
 
-  internal::RunClock clock_;
-  DeviceSpec spec_;
-  internal::LocalTelemetry telemetry_;
+  const internal::RunClock clock_;
   std::unique_ptr<Mailroom> mailroom_;
+  std::mutex mutex_;
+  std::map<DeviceName, std::shared_ptr<Letterbox>> clients_;  // guarded by mutex_
 };
 
 WorldError network_failed(const zmq::error_t& error) {
@@ -166,11 +226,11 @@ class NetCoordinator::Impl {
       : membership(coordinator_membership(options)),
         address(internal::advertised_address(bound(options, *membership.inbox),
                                              membership.inbox->port(), kAnywhere)),
-        device(*membership.clock) {}
+        mailbox(*membership.clock) {}
 
   Membership membership;
   std::string address;
-  NetCoordinatorDevice device;
+  CoordinatorMailbox mailbox;
 };
 
 NetCoordinator::NetCoordinator(const NetOptions& options) {
@@ -187,17 +247,21 @@ const std::string& NetCoordinator::address() const { return impl_->address; }
 
 std::vector<DeviceSpec> NetCoordinator::wait_for(const std::vector<DeviceName>& names,
                                                  const std::function<void()>& alive) {
-  LINGUA_CHECK(!impl_->device.begun(), "wait_for() is called once");
+  LINGUA_CHECK(!impl_->mailbox.begun(), "wait_for() is called once");
   try {
     std::vector<DeviceSpec> specs = internal::gather(impl_->membership, names, alive);
-    impl_->device.begin(std::move(impl_->membership));
+    impl_->mailbox.begin(std::move(impl_->membership));
     return specs;
   } catch (const zmq::error_t& error) {
     throw network_failed(error);
   }
 }
 
-Device& NetCoordinator::device() { return impl_->device; }
+Mailbox& NetCoordinator::mailbox() { return impl_->mailbox; }
+
+std::unique_ptr<Mailbox> NetCoordinator::open_client(const DeviceName& name) {
+  return impl_->mailbox.open_client(name);
+}
 
 std::unique_ptr<Device> join_as_worker(const NetWorkerOptions& options,
                                        std::unique_ptr<Executor> executor) {

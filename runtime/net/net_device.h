@@ -72,7 +72,7 @@ class NetCoordinator {
 
   // Waits until the named devices have said Hello and know each other's addresses. `alive` is asked
   // while waiting and throws when a local worker process has died.
-  // Called once; before it device() has a clock and no peers.
+  // Called once; before it mailbox() has a clock and no peers.
   // Who cannot be taken in (a name in use or unknown, another version, an address where it does not
   // answer) is refused, with a line on stderr, and who is lost may come again.
   // Errors: WorldError names who is missing when join_timeout passes, and who is lost when all had
@@ -80,7 +80,11 @@ class NetCoordinator {
   std::vector<DeviceSpec> wait_for(const std::vector<DeviceName>& names,
                                    const std::function<void()>& alive);
 
-  Device& device();
+  Mailbox& mailbox();
+
+  // The mailbox of a client in this process (is_client), for a thread of its own. It reaches the
+  // coordinator only, and may be used until the coordinator is destroyed. REQUIRES: wait_for() has returned.
+  std::unique_ptr<Mailbox> open_client(const DeviceName& name);
 
  private:
   class Impl;

@@ -138,7 +138,9 @@ class BodyDecoder {
       case Case::kPrepare: return prepare(envelope_.prepare());
       case Case::kWeightChunk: return weight_chunk(envelope_.weight_chunk());
       case Case::kWeightAck: return weight_ack(envelope_.weight_ack());
-      case Case::kReady: return Ready{envelope_.ready().epoch()};
+      case Case::kReady:
+        return Ready{envelope_.ready().epoch(),
+                     not_negative("free_bytes", envelope_.ready().free_bytes())};
       case Case::kFailed: return Failed{envelope_.failed().epoch(), envelope_.failed().reason()};
       case Case::kSubmit: return submit(envelope_.submit());
       case Case::kActivations: return activations(envelope_.activations());
@@ -152,6 +154,11 @@ class BodyDecoder {
       case Case::kProbe: return Probe{envelope_.probe().epoch()};
       case Case::kReached: return Reached{envelope_.reached().epoch(), envelope_.reached().from()};
       case Case::kLinkLost: return link_lost(envelope_.link_lost());
+      case Case::kLacks: return lacks(envelope_.lacks());
+      case Case::kSegmentProgram: return segment_program(envelope_.segment_program());
+      case Case::kRetire: return Retire{envelope_.retire().epoch()};
+      case Case::kRequestRefused:
+        return Refused{envelope_.request_refused().request(), envelope_.request_refused().reason()};
       case Case::kAskStanding: return AskStanding{};
       case Case::kStanding: return standing(envelope_.standing());
       case Case::kHello: return Hello{decode_device_spec(envelope_.hello())};
@@ -237,9 +244,20 @@ class BodyDecoder {
       parse(&spec);
       m.segments.push_back(decode_segment(spec));
     }
-    const int programs = frames_left("programs", in.programs());
-    for (int i = 0; i < programs; ++i) m.programs.emplace_back(take().bytes);
+    m.has_data = in.has_data();
     return m;
+  }
+
+  static Lacks lacks(const wire::Lacks& in) {
+    Lacks m;
+    m.epoch = in.epoch();
+    m.programs.assign(in.programs().begin(), in.programs().end());
+    m.weights.assign(in.weights().begin(), in.weights().end());
+    return m;
+  }
+
+  SegmentProgram segment_program(const wire::SegmentProgram& in) {
+    return {in.epoch(), in.segment(), std::string(take().bytes)};
   }
 
   WeightChunk weight_chunk(const wire::WeightChunk& in) {
@@ -268,6 +286,7 @@ class BodyDecoder {
     m.kv_cache = in.kv_cache();
     m.stop_tokens.assign(in.stop_tokens().begin(), in.stop_tokens().end());
     if (in.has_sampling()) m.sampling = sampling(in.sampling());
+    m.epoch = in.epoch();
     return m;
   }
 
@@ -327,6 +346,8 @@ class BodyDecoder {
     m.request = in.request();
     m.tokens.assign(in.tokens().begin(), in.tokens().end());
     m.outputs = tensors(in.outputs());
+    m.ending = static_cast<Ending>(
+        in_range("ending", in.ending(), 0, static_cast<int>(Ending::kCancelled)));
     return m;
   }
 

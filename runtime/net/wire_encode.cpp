@@ -67,7 +67,7 @@ class BodyEncoder {
       to->set_first(run.first);
       to->set_last(run.last);
     }
-    out->set_programs(static_cast<int>(m.programs.size()));
+    out->set_has_data(m.has_data);
     for (const Route& route : m.routes) {
       wire::Route* to = out->add_routes();
       to->set_value(route.value);
@@ -84,13 +84,36 @@ class BodyEncoder {
       fill_segment(segment, &spec);
       add_control(spec);
     }
-    for (const std::string& program : m.programs) {
-      extra_bytes_ += static_cast<double>(program.size());
-      if (extra_ == nullptr) continue;
-      auto copy = std::make_shared<const std::string>(program);
-      extra_->push_back({*copy, copy});
-    }
   }
+
+  void operator()(const Lacks& m) {
+    wire::Lacks* out = envelope_->mutable_lacks();
+    out->set_epoch(m.epoch);
+    for (SegmentId segment : m.programs) out->add_programs(segment);
+    for (const std::string& weight : m.weights) out->add_weights(weight);
+  }
+
+  void operator()(const SegmentProgram& m) {
+    wire::SegmentProgram* out = envelope_->mutable_segment_program();
+    out->set_epoch(m.epoch);
+    out->set_segment(m.segment);
+    extra_bytes_ += static_cast<double>(m.program.size());
+    if (extra_ == nullptr) return;
+    auto copy = std::make_shared<const std::string>(m.program);
+    extra_->push_back({*copy, copy});
+  }
+
+  void operator()(const Retire& m) { envelope_->mutable_retire()->set_epoch(m.epoch); }
+
+  void operator()(const Refused& m) {
+    envelope_->mutable_request_refused()->set_request(m.request);
+    envelope_->mutable_request_refused()->set_reason(m.reason);
+  }
+
+  // Between a client and the coordinator, which are in one process.
+  void operator()(const Attach&) { stays_here(); }
+  void operator()(const Serving&) { stays_here(); }
+  void operator()(const Detach&) { stays_here(); }
 
   void operator()(const WeightChunk& m) {
     wire::WeightChunk* out = envelope_->mutable_weight_chunk();
@@ -108,7 +131,10 @@ class BodyEncoder {
     out->set_offset(m.offset);
   }
 
-  void operator()(const Ready& m) { envelope_->mutable_ready()->set_epoch(m.epoch); }
+  void operator()(const Ready& m) {
+    envelope_->mutable_ready()->set_epoch(m.epoch);
+    envelope_->mutable_ready()->set_free_bytes(m.free_bytes);
+  }
 
   void operator()(const Failed& m) {
     envelope_->mutable_failed()->set_epoch(m.epoch);
@@ -133,6 +159,7 @@ class BodyEncoder {
     out->set_kv_cache(m.kv_cache);
     for (TokenId token : m.stop_tokens) out->add_stop_tokens(token);
     if (m.sampling != Sampling{}) add_sampling(m.sampling, out->mutable_sampling());
+    out->set_epoch(m.epoch);
   }
 
   void operator()(const Activations& m) {
@@ -168,6 +195,7 @@ class BodyEncoder {
   void operator()(const Done& m) {
     wire::Done* out = envelope_->mutable_done();
     out->set_request(m.request);
+    out->set_ending(static_cast<int>(m.ending));
     for (TokenId token : m.tokens) out->add_tokens(token);
     for (const Tensor& tensor : m.outputs) add_tensor(tensor, out->add_outputs());
   }
@@ -228,6 +256,10 @@ class BodyEncoder {
   void operator()(const PeerLost& m) { envelope_->mutable_peer_lost()->set_reason(m.reason); }
 
  private:
+  void stays_here() const {
+    LINGUA_CHECK(extra_ == nullptr, "clients are not reached by the network");
+  }
+
   static void fill_row(const EventRow& row, wire::EventRow* out) {
     out->set_who(row.who);
     out->set_what(row.what);

@@ -13,6 +13,7 @@
 namespace lingua {
 
 struct ReadyStep {
+  Epoch epoch = 0;
   RequestId request = 0;
   std::int64_t step_index = 0;
   Seconds ready_since{0};

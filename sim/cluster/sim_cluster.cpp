@@ -85,6 +85,10 @@ void SimCluster::start(const DeviceName& device, std::function<void(Device&)> bo
   impl_->world.device(device).start(impl_->engine, std::move(body));
 }
 
+void SimCluster::start_client(const DeviceName& name, std::function<void(Mailbox&)> body) {
+  impl_->world.add_client(name).start(impl_->engine, std::move(body));
+}
+
 void SimCluster::run() {
   impl_->engine.run();
   if (impl_->world.error()) std::rethrow_exception(impl_->world.error());

@@ -7,7 +7,6 @@
 // downlink are its own (a phone's radio) and shared by its flows; shared_bytes_per_s is a medium
 // that all flows share, the coordinator's too. Shares are max-min fair. The messages of a pair are
 // one stream: in order, their latencies overlap.
-// Memory: weights and states count against DeviceSpec::memory_bytes; WorldError when it is full.
 // Losses: a killed device's body is unwound; messages under way from it and to it are lost, and all
 // others who run have its PeerLost at that instant, after what it has delivered.
 // Determinism: the same inputs give the same events, to the last bit.
@@ -42,6 +41,9 @@ class SimCluster {
 
   // What a device (or the coordinator) runs. REQUIRES: before run(), once per name.
   void start(const DeviceName& device, std::function<void(Device&)> body);
+  // The same of a client (is_client), which is where the coordinator is: messages between the two take
+  // no time.
+  void start_client(const DeviceName& name, std::function<void(Mailbox&)> body);
 
   // Runs until all bodies have returned. An exception of a body ends the run and comes out here.
   void run();

@@ -56,7 +56,8 @@ void SimDevice::send(const DeviceName& to, MessageBody body) {
   if (gone_ || channel->to().gone()) return;
   Message message;
   message.from = spec_.name;
-  message.wire_bytes = world_.options().wire_bytes(body);
+  const bool is_local = is_client(spec_.name) || is_client(to);
+  message.wire_bytes = is_local ? 0 : world_.options().wire_bytes(body);
   message.body = std::move(body);
   message.sent = now();
   channel->send(std::move(message));
@@ -144,8 +145,7 @@ void SimDevice::throttle(double factor) {
 
 Telemetry SimDevice::telemetry() {
   Telemetry telemetry;
-  telemetry.free_memory_bytes =
-      spec_.memory_bytes - (executor_ ? executor_->memory_in_use_bytes() : 0);
+  telemetry.free_memory_bytes = spec_.memory_bytes;
   const double elapsed = Agenda::now() - read_at_s_;
   telemetry.load = elapsed > 0 ? std::min(1.0, busy_s_ / elapsed) : 0;
   busy_s_ = 0;

@@ -28,8 +28,19 @@ SimDevice& World::device(const DeviceName& name) {
   return *found->second;
 }
 
+SimDevice& World::add_client(const DeviceName& name) {
+  LINGUA_CHECK(is_client(name), "{}", name);
+  DeviceSpec spec;
+  spec.name = name;
+  devices_.push_back(
+      std::make_unique<SimDevice>(*this, std::move(spec), device(kCoordinator).host()));
+  by_name_[name] = devices_.back().get();
+  return *devices_.back();
+}
+
 Channel& World::channel(SimDevice& from, const DeviceName& to) {
-  const Seconds latency = cluster_.link(from.spec().name, to).latency;
+  const bool is_local = is_client(from.name()) || is_client(to);
+  const Seconds latency = is_local ? Seconds(0) : cluster_.link(from.name(), to).latency;
   return channels_.emplace_back(*this, from, device(to), latency);
 }
 

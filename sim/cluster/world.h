@@ -35,6 +35,7 @@ class World final : public Scheduled {
   Agenda& agenda() { return agenda_; }
   const SimOptions& options() const { return options_; }
   SimDevice& device(const DeviceName& name);
+  SimDevice& add_client(const DeviceName& name);
   Channel& channel(SimDevice& from, const DeviceName& to);
 
   Population& population() { return population_; }

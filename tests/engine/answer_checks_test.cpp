@@ -74,16 +74,18 @@ TEST_F(AnswerChecksTest, RefusesAnEndThatIsNotThatOfItsTokens) {
   EXPECT_THAT(checks_->take(Done{7, {4}, {}}), HasSubstr("not the 1 it made"));
   EXPECT_THAT(checks_->take(Done{7, {3}, {}}), HasSubstr("none that stops it"));
   EXPECT_EQ(checks_->take(TokenMade{7, 1, 5}), "");
-  EXPECT_THAT(checks_->take(Done{7, {3, 5}, {output()}}), HasSubstr("1 outputs instead of 0"));
-  EXPECT_EQ(checks_->take(Done{7, {3, 5}, {}}), "");
-  EXPECT_THAT(checks_->take(Done{7, {3, 5}, {}}), HasSubstr("not under way")) << "twice";
+  EXPECT_THAT(checks_->take(Done{7, {3, 5}, {output()}, Ending::kStop}),
+              HasSubstr("1 outputs instead of 0"));
+  EXPECT_EQ(checks_->take(Done{7, {3, 5}, {}, Ending::kStop}), "");
+  EXPECT_THAT(checks_->take(Done{7, {3, 5}, {}, Ending::kStop}), HasSubstr("not under way"))
+      << "twice";
 }
 
 TEST_F(AnswerChecksTest, ACancelledRequestMayEndEarly) {
   ask(7, 3);
   EXPECT_EQ(checks_->take(TokenMade{7, 0, 3}), "");
   checks_->cancelled(7);
-  EXPECT_EQ(checks_->take(Done{7, {3}, {}}), "");
+  EXPECT_EQ(checks_->take(Done{7, {3}, {}, Ending::kCancelled}), "");
 }
 
 TEST_F(AnswerChecksTest, RefusesOutputsOfAnotherNumberDtypeShapeOrWithoutContents) {

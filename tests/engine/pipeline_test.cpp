@@ -51,8 +51,8 @@ TEST(Pipeline, TokensStayOnAHeaderAtBothEnds) {
     remembered += context.recent.size();
     return greedy_token(logits);
   };
-  run.change_job = [](CoordinatorJob& job) {
-    for (Submit& submit : job.requests) submit.sampling.repetition_penalty = 1.5;
+  run.change_job = [](RunJob& job) {
+    for (Submit& submit : job.client.requests) submit.sampling.repetition_penalty = 1.5;
   };
   std::size_t sent = 0;
   run.wire_bytes = [&](const MessageBody& body) {
@@ -112,11 +112,63 @@ TEST(Pipeline, ALostDeviceEndsTheRunAndNamesItsSegments) {
                                   AllOf(HasSubstr("b was lost"), HasSubstr("segments 3 to 5"))));
 }
 
-TEST(Pipeline, ARequestThatTheModelDoesNotTakeEndsTheRunWithTheReason) {
+TEST(Pipeline, ARequestThatTheModelDoesNotTakeIsRefusedAlone) {
+  ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .requests = 4};
+  run.change_job = [](RunJob& job) {
+    job.client.requests[0].max_tokens = -1;
+    job.client.requests[2].inputs = {make_number(3)};
+  };
+  const RunResult result = run();
+  ASSERT_EQ(result.answers.size(), 2U);
+  EXPECT_EQ(result.answers[0].tokens, tokens_of_a_plain_loop()[1]);
+  ASSERT_EQ(result.refusals.size(), 2U);
+  EXPECT_THAT(result.refusals[0].reason, HasSubstr("a: max_tokens is negative"));
+  EXPECT_EQ(result.refusals[1].request, 2);
+  EXPECT_THAT([&] { check_all_answered(result); },
+              ThrowsMessage<WorldError>(AllOf(HasSubstr("request 0 is refused by a: max_tokens"),
+                                              HasSubstr("(and 1 more are refused)"))));
+}
+
+// What the executor of the last device cannot compute for one request.
+class Picky : public testing::ToyExecutor {
+ public:
+  std::vector<Tensor> run(SegmentId id, const StepContext& context,
+                          const std::vector<Tensor>& inputs) override {
+    if (id == 5 && context.request == 1 && context.step.cached_tokens > 3)
+      throw WorldError("no such row in the table");
+    return ToyExecutor::run(id, context, inputs);
+  }
+};
+
+TEST(Pipeline, ARequestThatFailsInTheMiddleIsRefusedAloneAndLeavesNothingBehind) {
+  ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .in_flight = 3};
+  run.make_executor = [] { return std::make_unique<Picky>(); };
+  const RunResult result = run();
+  ASSERT_EQ(result.answers.size(), 2U);
+  EXPECT_EQ(result.answers[0].tokens, tokens_of_a_plain_loop()[0]);
+  EXPECT_EQ(result.answers[1].tokens, tokens_of_a_plain_loop()[2]);
+  ASSERT_EQ(result.refusals.size(), 1U);
+  EXPECT_THAT(result.refusals[0].reason, HasSubstr("b: no such row in the table"));
+}
+
+TEST(Pipeline, RequestsWaitWhereMemoryIsShortAndAllAreAnswered) {
+  ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .in_flight = 3};
+  const double weights = 3 * 40 + 24;
+  const double states = 3 * 8 * 8;
+  double activations = 0;
+  for (const Segment& segment : testing::toy_segmentation(kToySegments, true).segments)
+    activations = std::max(activations, segment.activation_bytes({3, 0}));
+  run.memory_bytes = weights + states + activations;
+  EXPECT_EQ(run.tokens(), tokens_of_a_plain_loop());
+}
+
+TEST(Pipeline, ARequestThatNeverFitsIsRefusedWithWhatIsLeft) {
   ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}};
-  run.max_tokens = -1;
-  EXPECT_THAT([&] { run(); },
-              ThrowsMessage<WorldError>(AllOf(HasSubstr("a failed"), HasSubstr("negative"))));
+  run.memory_bytes = 300;
+  const RunResult result = run();
+  ASSERT_EQ(result.refusals.size(), 3U);
+  EXPECT_THAT(result.refusals[0].reason, AllOf(HasSubstr("a: it asks for KV caches of 8 tokens"),
+                                               HasSubstr("156 B of the device's memory")));
 }
 
 TEST(Pipeline, ASinglePassGivesTheOutputsOfTheModel) {

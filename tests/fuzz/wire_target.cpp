@@ -83,7 +83,7 @@ std::vector<std::string> samples() {
   std::vector<std::string> all;
   for (MessageBody body : sample_bodies()) {
     if (auto* events = std::get_if<Events>(&body)) events->rows.resize(3);
-    if (auto* prepare = std::get_if<Prepare>(&body)) prepare->programs = {"program", ""};
+    if (auto* program = std::get_if<SegmentProgram>(&body)) program->program.resize(2);
     if (auto* chunk = std::get_if<WeightChunk>(&body))
       chunk->bytes = sample_tensor(DType::kUInt8, {9});
     Message message;

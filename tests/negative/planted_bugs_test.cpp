@@ -94,22 +94,23 @@ TEST(PlantedBugs, ATransferToTheWrongDeviceIsRefused) {
   EXPECT_THROW(run(), WorldError);
 }
 
+// What a device says that holds everything already.
+void lack_nothing(Device& device, Epoch epoch) {
+  device.send(kCoordinator, Lacks{epoch, {}, {}});
+  device.send(kCoordinator, Ready{epoch, 1e9});
+}
+
 // A device that prepares as it should and then answers every message with `nonsense`.
 std::function<void(Device&)> answering(MessageBody nonsense) {
   return [nonsense](Device& device) {
     while (auto message = device.receive(kNever)) {
       if (std::holds_alternative<Stop>(message->body)) return;
       if (const auto* prepare = std::get_if<Prepare>(&message->body)) {
+        lack_nothing(device, prepare->epoch);
         device.send("a", Probe{prepare->epoch});
       }
       if (const auto* probe = std::get_if<Probe>(&message->body)) {
         device.send(kCoordinator, Reached{probe->epoch, message->from});
-      }
-      const auto* chunk = std::get_if<WeightChunk>(&message->body);
-      if (chunk != nullptr)
-        device.send(kCoordinator, WeightAck{chunk->epoch, chunk->weight, chunk->offset});
-      if (chunk != nullptr && chunk->weight == "weight 5" && chunk->offset == 32) {
-        device.send(kCoordinator, Ready{chunk->epoch});
       }
       if (std::holds_alternative<Activations>(message->body)) device.send("a", nonsense);
     }
@@ -136,7 +137,7 @@ TEST(Nonsense, ActivationsOfAStepThatTheHeaderDidNotStartAreRefused) {
 }
 
 TEST(Nonsense, AMessageForSomebodyElseIsRefused) {
-  expect_refusal(Done{0, {1, 2}, {}}, "only the coordinator");
+  expect_refusal(Done{0, {1, 2}, {}, {}}, "only the coordinator");
 }
 
 TEST(Nonsense, AStopFromAnotherDeviceIsRefused) { expect_refusal(Stop{}, "only the coordinator"); }
@@ -146,12 +147,8 @@ std::function<void(Device&)> ending_with(MessageBody nonsense, std::vector<Event
   return [=](Device& device) {
     while (auto message = device.receive(kNever)) {
       if (std::holds_alternative<Stop>(message->body)) return;
-      if (const auto* chunk = std::get_if<WeightChunk>(&message->body)) {
-        device.send(kCoordinator, WeightAck{chunk->epoch, chunk->weight, chunk->offset});
-        if (chunk->weight == "weight 5" && chunk->offset == 32) {
-          device.send(kCoordinator, Ready{chunk->epoch});
-        }
-      }
+      if (const auto* prepare = std::get_if<Prepare>(&message->body))
+        lack_nothing(device, prepare->epoch);
       if (std::holds_alternative<Submit>(message->body)) {
         device.send(kCoordinator, TokenMade{0, 0, 3});
         device.send(kCoordinator, nonsense);
@@ -177,6 +174,18 @@ TEST(NonsenseToTheCoordinator, ASecondTokenWhereOneWasAskedForIsRefused) {
   const auto run = run_ending_with(TokenMade{0, 1, 3});
   EXPECT_THAT([&] { run(); },
               ::testing::ThrowsMessage<WorldError>(::testing::HasSubstr("asks for 1")));
+}
+
+TEST(NonsenseToTheCoordinator, AnEndForAnotherReasonIsRefused) {
+  const auto run = run_ending_with(Done{0, {3}, {}, Ending::kStop});
+  EXPECT_THAT([&] { run(); },
+              ::testing::ThrowsMessage<WorldError>(::testing::HasSubstr("not why it ended")));
+}
+
+TEST(NonsenseToTheCoordinator, ARefusalOfARequestThatTheDeviceHasNotGotIsRefused) {
+  const auto run = run_ending_with(Refused{1, "no"});
+  EXPECT_THAT([&] { run(); },
+              ::testing::ThrowsMessage<WorldError>(::testing::HasSubstr("has not got")));
 }
 
 TEST(NonsenseToTheCoordinator, AReasonIsOneBoundedPrintableLine) {
@@ -206,10 +215,8 @@ TEST(NonsenseToTheCoordinator, ADeviceLostAfterTheLastAnswerCostsItsRowsOnly) {
   ToyRun run{.stages = {{"a", 0, 5, {}}}, .requests = 1, .max_tokens = 1};
   run.impostors["a"] = [](Device& device) {
     while (auto message = device.receive(kNever)) {
-      if (const auto* chunk = std::get_if<WeightChunk>(&message->body)) {
-        device.send(kCoordinator, WeightAck{chunk->epoch, chunk->weight, chunk->offset});
-        if (chunk->weight == "weight 5" && chunk->offset == 32)
-          device.send(kCoordinator, Ready{chunk->epoch});
+      if (const auto* prepare = std::get_if<Prepare>(&message->body)) {
+        lack_nothing(device, prepare->epoch);
       } else if (std::holds_alternative<Submit>(message->body)) {
         device.send(kCoordinator, TokenMade{0, 0, 3});
         device.send(kCoordinator, Done{0, {3}, {}});

@@ -298,7 +298,7 @@ TEST(NetWorker, IsGivenAtItsCoordinatorAsItIs) {
   ASSERT_EQ(specs.size(), 1U);
   EXPECT_EQ(specs[0].name, "phone1");
   EXPECT_EQ(specs[0].flops_per_s, 1e9);
-  EXPECT_NEAR(worker->now().count(), coordinator.device().now().count(), 0.005);
+  EXPECT_NEAR(worker->now().count(), coordinator.mailbox().now().count(), 0.005);
   EXPECT_GT(worker->telemetry().free_memory_bytes, 0);
   EXPECT_GE(worker->telemetry().load, 0);
 }

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "runtime/engine/coordinator.h"
+#include "runtime/engine/run.h"
 #include "runtime/engine/worker.h"
 #include "runtime/net/net_device.h"
 #include "tests/net/null_executor.h"
@@ -40,14 +40,16 @@ void coordinate(const std::string& address, double loss_timeout_s, std::int64_t 
         {fmt::format("ballast {}", i), DType::kUInt8, {ballast}});
   }
   testing::ToySource source;
-  CoordinatorJob job;
-  job.deployment.segmentation = &segmentation;
-  job.deployment.source = &source;
-  job.deployment.plan.stages = {{"w1", 0, 1, {}}, {"w2", 2, 3, {}}, {"w3", 4, kSegments - 1, {}}};
-  job.deployment.plan.transfers = transfers_of(segmentation, job.deployment.plan.stages);
-  job.settle = Seconds(loss_timeout_s / 2);
+  RunJob job;
+  job.coordinator.deployment.segmentation = &segmentation;
+  job.coordinator.deployment.source = &source;
+  job.coordinator.deployment.plan.stages = {
+      {"w1", 0, 1, {}}, {"w2", 2, 3, {}}, {"w3", 4, kSegments - 1, {}}};
+  job.coordinator.deployment.plan.transfers =
+      transfers_of(segmentation, job.coordinator.deployment.plan.stages);
+  job.coordinator.settle = Seconds(loss_timeout_s / 2);
   std::int64_t submitted = 0;
-  job.next_request = [&]() -> std::optional<Submit> {
+  job.client.next_request = [&](const auto&) -> std::optional<Submit> {
     if (requests > 0 && submitted == requests) return std::nullopt;
     Submit submit;
     submit.request = submitted++;
@@ -59,17 +61,18 @@ void coordinate(const std::string& address, double loss_timeout_s, std::int64_t 
   };
   bool weights = false;
   bool tokens = false;
-  job.on_weights = [&](double, double) {
+  job.coordinator.on_weights = [&](double, double) {
     if (!std::exchange(weights, true)) say("weights");
   };
-  job.on_token = [&](const TokenMade&) {
+  job.client.on_token = [&](const TokenMade&) {
     if (!std::exchange(tokens, true)) say("running");
     return true;
   };
   NetCoordinator coordinator(net_options(address, loss_timeout_s));
   say("listening");
   coordinator.wait_for({"w1", "w2", "w3"}, [] {});
-  run_coordinator(coordinator.device(), job);
+  const auto client = coordinator.open_client(kOnlyClient);
+  run_job(coordinator.mailbox(), *client, job);
 }
 
 void work(const std::string& name, const std::string& listen, const std::string& coordinator,

@@ -89,8 +89,9 @@ std::vector<std::vector<TokenId>> tokens_of(const Cluster& cluster, NetCoordinat
     coordinator.wait_for(cluster.names, [] {});
     run.begun();
     Tape unread;
-    RecordedDevice recorded(coordinator.device(), run.tape == nullptr ? unread : *run.tape);
-    result = run_coordinator(recorded, cluster.job(run.requests));
+    RecordedMailbox recorded(coordinator.mailbox(), run.tape == nullptr ? unread : *run.tape);
+    const auto client = coordinator.open_client(kOnlyClient);
+    result = run_job(recorded, *client, cluster.job(run.requests));
   });
   for (auto& worker : workers) EXPECT_EQ(worker.get(), "in order");
   EXPECT_EQ(end, "in order");
@@ -342,7 +343,8 @@ TEST_F(MutatedTraffic, OfAJoiningDeviceEndsItsOwnJoiningAtMost) {
     });
     const std::string end = end_of([&] {
       coordinator->wait_for(cluster_.names, [] {});
-      const RunResult result = run_coordinator(coordinator->device(), cluster_.job());
+      const auto client = coordinator->open_client(kOnlyClient);
+      const RunResult result = run_job(coordinator->mailbox(), *client, cluster_.job());
       EXPECT_EQ(result.answers.front().tokens, tokens_.front()) << "seed " << seed;
     });
     if (!last) {
@@ -384,7 +386,8 @@ TEST_F(MutatedTraffic, OfADeviceEndsTheRunAtMost) {
     }
     const std::string end = end_of([&] {
       coordinator->wait_for(cluster_.names, [] {});
-      run_coordinator(coordinator->device(), cluster_.job());
+      const auto client = coordinator->open_client(kOnlyClient);
+      run_job(coordinator->mailbox(), *client, cluster_.job());
     });
     coordinator.reset();
     for (auto& worker : workers) worker.get();
@@ -407,7 +410,9 @@ TEST_F(MutatedTraffic, OfACoordinatorEndsItsWorkersAtMost) {
                            nullptr, kPatienceOfHostiles, [&](const DeviceName&, Wired message) {
                              return damage(std::move(message));
                            });
-      run_coordinator(device, cluster_.job());
+      const RunJob job = cluster_.job();
+      WithClient mailbox(device, job.client);
+      run_coordinator(mailbox, job.coordinator);
     });
     EXPECT_THAT(said, Not(HasSubstr("internal error"))) << "seed " << seed;
     std::string ends;

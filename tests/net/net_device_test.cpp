@@ -45,9 +45,9 @@ struct DeafWorker {
 TEST(UnheardEnd, OfAStopIsToldWithinASecond) {
   NetCoordinator coordinator({});
   DeafWorker worker(coordinator);
-  coordinator.device().send("deaf", AskTelemetry{});
+  coordinator.mailbox().send("deaf", AskTelemetry{});
   EXPECT_FALSE(worker.is_told_within(1)) << "other messages may wait";
-  coordinator.device().send("deaf", Stop{});
+  coordinator.mailbox().send("deaf", Stop{});
   ASSERT_TRUE(worker.is_told_within(1));
   EXPECT_EQ(worker.reason.get(), "");
 }
@@ -63,7 +63,7 @@ TEST(UnheardEnd, OfALostCoordinatorIsToldWithTheReason) {
 TEST(UnheardEnd, IsNotToldToWhoListens) {
   NetCoordinator coordinator({});
   DeafWorker worker(coordinator);
-  coordinator.device().send("deaf", Stop{});
+  coordinator.mailbox().send("deaf", Stop{});
   EXPECT_TRUE(worker.device->receive(worker.device->now() + Seconds(5)));
   EXPECT_FALSE(worker.is_told_within(1));
 }
@@ -81,11 +81,11 @@ TEST(NetDevice, OrderHoldsUnderLoad) {
   coordinator.wait_for({"a", "b"}, [] {});
   std::map<DeviceName, std::int64_t> heard;
   for (int i = 0; i < 2 * kMessages; ++i) {
-    const auto message = coordinator.device().receive(coordinator.device().now() + Seconds(60));
+    const auto message = coordinator.mailbox().receive(coordinator.mailbox().now() + Seconds(60));
     ASSERT_TRUE(message.has_value());
     ASSERT_EQ(std::get<TokenMade>(message->body).index, heard[message->from]++);
   }
-  for (const char* name : {"a", "b"}) coordinator.device().send(name, Stop{});
+  for (const char* name : {"a", "b"}) coordinator.mailbox().send(name, Stop{});
   a.join();
   b.join();
 }
@@ -96,7 +96,7 @@ TEST(NetDevice, AKilledPeerIsLostWithinASecondAndOnce) {
   const pid_t victim = processes.start(peer_process("phone1", coordinator.address()));
   processes.start(peer_process("phone2", coordinator.address()));
   coordinator.wait_for({"phone1", "phone2"}, [&] { processes.check(); });
-  Device& device = coordinator.device();
+  Mailbox& device = coordinator.mailbox();
   const Seconds killed = device.now();
   kill(victim, SIGKILL);
   const auto loss = next_loss(device, Seconds(1));
@@ -118,7 +118,7 @@ TEST(NetDevice, AWorkerHearsOfTheLossOfAWorkerItSentTo) {
   coordinator.wait_for({"phone1", "phone2"}, [&] { processes.check(); });
   const auto worker = joined.get();
   worker->send("phone1", TokenMade{});  // it answers to the coordinator
-  ASSERT_TRUE(coordinator.device().receive(Seconds(10)).has_value());
+  ASSERT_TRUE(coordinator.mailbox().receive(Seconds(10)).has_value());
   kill(victim, SIGKILL);
   const auto loss = next_loss(*worker, Seconds(1));
   ASSERT_TRUE(loss.has_value());
@@ -175,7 +175,7 @@ TEST(NetDevice, TheLastWordsOfAProcessArriveBeforeItsLoss) {
   LocalProcesses processes;
   processes.start(peer_process("phone1", coordinator.address()));
   coordinator.wait_for({"phone1"}, [&] { processes.check(); });
-  Device& device = coordinator.device();
+  Mailbox& device = coordinator.mailbox();
   device.send("phone1", AskEvents{});
   const Seconds deadline = device.now() + Seconds(20);
   EXPECT_TRUE(std::holds_alternative<Activations>(device.receive(deadline)->body));
@@ -191,7 +191,7 @@ TEST(NetDevice, AStopReachesWorkersThoughTheCoordinatorEndsAtOnce) {
       processes.start(peer_process(name, coordinator.address()));
     }
     coordinator.wait_for({"phone1", "phone2"}, [&] { processes.check(); });
-    for (const char* name : {"phone1", "phone2"}) coordinator.device().send(name, Stop{});
+    for (const char* name : {"phone1", "phone2"}) coordinator.mailbox().send(name, Stop{});
   }
   EXPECT_TRUE(processes.wait(Seconds(5)));
 }
@@ -205,7 +205,7 @@ TEST(NetDevice, EndingIsBoundedWhenAPeerHangs) {
     victim = processes.start(peer_process("phone1", coordinator.address()));
     coordinator.wait_for({"phone1"}, [&] { processes.check(); });
     kill(victim, SIGSTOP);
-    coordinator.device().send("phone1", Stop{});
+    coordinator.mailbox().send("phone1", Stop{});
   }
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(6));
   kill(victim, SIGCONT);
@@ -214,13 +214,13 @@ TEST(NetDevice, EndingIsBoundedWhenAPeerHangs) {
 TEST(NetDevice, APeerThatSendsNonsenseIsLost) {
   RawRun run;
   run.to_coordinator().send({text_frame("\xff\xff\xff nonsense")});
-  const auto loss = next_loss(run.coordinator.device(), Seconds(5));
+  const auto loss = next_loss(run.coordinator.mailbox(), Seconds(5));
   ASSERT_TRUE(loss.has_value());
   EXPECT_EQ(loss->from, "raw");
   EXPECT_THAT(std::get<PeerLost>(loss->body).reason,
               HasSubstr("answers nonsense: message: frame 0"));
   run.to_coordinator().send({text_frame("more")});
-  EXPECT_FALSE(next_loss(run.coordinator.device(), Seconds(0.3)).has_value());
+  EXPECT_FALSE(next_loss(run.coordinator.mailbox(), Seconds(0.3)).has_value());
 }
 
 TEST(NetDevice, APeerThatSpeaksForTheTransportIsLost) {
@@ -228,7 +228,7 @@ TEST(NetDevice, APeerThatSpeaksForTheTransportIsLost) {
   Message message;
   message.body = PeerLost{"trust me"};
   run.to_coordinator().send(encode(message));
-  const auto loss = next_loss(run.coordinator.device(), Seconds(5));
+  const auto loss = next_loss(run.coordinator.mailbox(), Seconds(5));
   ASSERT_TRUE(loss.has_value());
   EXPECT_THAT(std::get<PeerLost>(loss->body).reason, HasSubstr("answers nonsense"));
 }
@@ -236,7 +236,7 @@ TEST(NetDevice, APeerThatSpeaksForTheTransportIsLost) {
 // A deployment may name it.
 TEST(NetDevice, WhatIsForADeviceThatTheRunDoesNotHaveIsRefused) {
   RawRun run;
-  EXPECT_THAT(world_error([&] { run.coordinator.device().send("nobody", Stop{}); }),
+  EXPECT_THAT(world_error([&] { run.coordinator.mailbox().send("nobody", Stop{}); }),
               HasSubstr("no device 'nobody'"));
 }
 
@@ -259,7 +259,7 @@ TEST(NetDevice, AStrangerIsIgnored) {
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   message.body = TokenMade{7, 7, 7};
   run.to_coordinator().send(encode(message));
-  const auto heard = run.coordinator.device().receive(Seconds(10));
+  const auto heard = run.coordinator.mailbox().receive(Seconds(10));
   ASSERT_TRUE(heard.has_value());
   EXPECT_EQ(heard->from, "raw");
   EXPECT_EQ(std::get<TokenMade>(heard->body).request, 7);
@@ -344,7 +344,8 @@ TEST(NetDevice, ManyConnectionsAtOnceNeitherEndNorDelayARun) {
   Message message;
   message.body = TokenMade{7, 7, 7};
   run.to_coordinator().send(encode(message));
-  const auto heard = run.coordinator.device().receive(run.coordinator.device().now() + Seconds(5));
+  const auto heard =
+      run.coordinator.mailbox().receive(run.coordinator.mailbox().now() + Seconds(5));
   ASSERT_TRUE(heard.has_value());
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   int closed = 0;
@@ -360,7 +361,7 @@ TEST(NetDevice, APeerMayBeSilentForLongAndAStrangerMayNot) {
   processes.start(peer_process("phone1", coordinator.address()));
   coordinator.wait_for({"phone1"}, [&] { processes.check(); });
   BareSocket stranger(coordinator.address());
-  EXPECT_FALSE(next_loss(coordinator.device(), Seconds(6.5)).has_value());
+  EXPECT_FALSE(next_loss(coordinator.mailbox(), Seconds(6.5)).has_value());
   EXPECT_TRUE(stranger.closed_within(0));
 }
 
@@ -371,7 +372,7 @@ TEST(NetDevice, TimesOfAnotherAreHeldToWhatCanBe) {
     message.body = TokenMade{7, 7, 7};
     message.sent = Seconds(sent);
     run.to_coordinator().send(encode(message));
-    const auto heard = run.coordinator.device().receive(Seconds(10));
+    const auto heard = run.coordinator.mailbox().receive(Seconds(10));
     ASSERT_TRUE(heard.has_value());
     EXPECT_GE(heard->sent, Seconds(0));
     EXPECT_LE(heard->sent, heard->arrived);

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "runtime/base/random.h"
-#include "runtime/engine/coordinator.h"
+#include "runtime/engine/run.h"
 #include "runtime/engine/worker.h"
 #include "tests/net/raw_peers.h"
 #include "tests/support/toy_model.h"
@@ -20,12 +20,13 @@ constexpr int kSegments = 6;
 class ToyCluster {
  public:
   ToyCluster() {
-    job_.deployment.segmentation = &segmentation_;
-    job_.deployment.source = &source_;
-    job_.deployment.plan.stages = {
+    job_.coordinator.deployment.segmentation = &segmentation_;
+    job_.coordinator.deployment.source = &source_;
+    job_.coordinator.deployment.plan.stages = {
         {"w1", 0, 1, {}}, {"w2", 2, 3, {}}, {"w3", 4, kSegments - 1, {}}};
-    job_.deployment.plan.transfers = transfers_of(segmentation_, job_.deployment.plan.stages);
-    job_.settle = Seconds(0.2);
+    job_.coordinator.deployment.plan.transfers =
+        transfers_of(segmentation_, job_.coordinator.deployment.plan.stages);
+    job_.coordinator.settle = Seconds(0.2);
   }
 
   // At ports that the test knows.
@@ -52,15 +53,16 @@ class ToyCluster {
 
   RunResult run() {
     coordinator_.wait_for({"w1", "w2", "w3"}, [] {});
-    return run_coordinator(coordinator_.device(), job_);
+    const auto client = coordinator_.open_client(kOnlyClient);
+    return run_job(coordinator_.mailbox(), *client, job_);
   }
 
-  CoordinatorJob& job() { return job_; }
+  RunJob& job() { return job_; }
 
  private:
   const Segmentation segmentation_ = testing::toy_segmentation(kSegments, true);
   testing::ToySource source_;
-  CoordinatorJob job_;
+  RunJob job_;
   NetCoordinator coordinator_{NetOptions{}};
   std::map<DeviceName, std::string> addresses_;
   std::vector<std::future<void>> workers_;
@@ -149,10 +151,10 @@ TEST(RunAmongStrangers, GoesOnAndSaysTheSame) {
   std::promise<void> begun;
   std::atomic<bool> over{false};
   RequestId requests = 0;
-  cluster.job().next_request = [&]() -> std::optional<Submit> {
+  cluster.job().client.next_request = [&](const auto&) -> std::optional<Submit> {
     return over ? std::nullopt : std::optional(request(requests++));
   };
-  cluster.job().on_done = [&](const Done& done) {
+  cluster.job().client.on_done = [&](const Done& done) {
     if (done.request == 0) begun.set_value();
   };
   auto strangers = std::async(std::launch::async, [&] {
@@ -176,7 +178,7 @@ TEST(RunAmongStrangers, GoesOnAndSaysTheSame) {
 std::string end_of_run_in_which_w2_sends(const DeviceName& to, std::vector<Frame> frames) {
   ToyCluster cluster;
   for (const char* name : {"w1", "w3"}) cluster.start(name);
-  cluster.job().requests = {request(0)};
+  cluster.job().client.requests = {request(0)};
   std::promise<void> ended;
   auto w2 = std::async(std::launch::async, [&] {
     internal::Membership raw = internal::join(cluster.options("w2"));

@@ -41,7 +41,7 @@ inline Prepare sample_prepare() {
   m.epoch = 3;
   m.segments = {sample_segment(2), sample_segment(3)};
   m.runs = {{2, 2}, {3, 3}};
-  m.programs = {std::string(5000, 'p'), std::string("\0\xff", 2)};
+  m.has_data = true;
   m.routes = {{7, {"phone1", "phone2"}}, {9, {}}};
   m.model_inputs = sample_segment(0).inputs;
   m.model_outputs = {90, 91};
@@ -60,8 +60,12 @@ inline std::vector<MessageBody> sample_bodies() {
   EventRow row{"phone1->phone2", "transfer", 3, 4, 5, Seconds(1.5), Seconds(2), 4096};
   return {sample_prepare(),
           WeightChunk{3, "wte", 4096, sample_tensor(DType::kUInt8, {10000}), 0xfedcba9876543210ULL},
+          Lacks{3, {2, 3}, {"wte", std::string("\0\xff", 2)}},
+          SegmentProgram{3, 2, std::string(5000, 'p')},
+          SegmentProgram{3, 3, std::string("\0\xff", 2)},
           WeightAck{3, "wte", 4096},
-          Ready{3},
+          Ready{3, 5e8},
+          Retire{2},
           Failed{3, "no \xff memory"},
           Submit{8,
                  {make_int64_tensor({1, 2, 3}), number},
@@ -69,7 +73,8 @@ inline std::vector<MessageBody> sample_bodies() {
                  27,
                  true,
                  {2, 0, 250879},
-                 {0.7, 40, 0.9, 1.1, 64, 99}},
+                 {0.7, 40, 0.9, 1.1, 64, 99},
+                 3},
           Activations{3,
                       8,
                       1,
@@ -81,7 +86,8 @@ inline std::vector<MessageBody> sample_bodies() {
                       {1, kNoToken}},
           StepResult{3, 8, 1, 250879, {hidden}},
           TokenMade{8, 1, 17},
-          Done{8, {17, kNoToken, 0}, {hidden, none}},
+          Done{8, {17, kNoToken, 0}, {hidden, none}, Ending::kCancelled},
+          Refused{8, "no \xff room"},
           Cancel{8},
           Release{8},
           AskEvents{},

@@ -45,15 +45,36 @@ class Tape {
 };
 
 // A device that keeps what it sends.
+inline void record(Tape& tape, Seconds now, const DeviceName& to, const MessageBody& body) {
+  if (is_client(to)) return;  // which no network reaches
+  Message message;
+  message.sent = now;
+  message.body = body;
+  tape.add(wired(encode(message)));
+}
+
+class RecordedMailbox : public Mailbox {
+ public:
+  RecordedMailbox(Mailbox& mailbox, Tape& tape) : mailbox_(mailbox), tape_(tape) {}
+  const DeviceName& name() const override { return mailbox_.name(); }
+  Seconds now() override { return mailbox_.now(); }
+  void send(const DeviceName& to, MessageBody body) override {
+    record(tape_, now(), to, body);
+    mailbox_.send(to, std::move(body));
+  }
+  std::optional<Message> receive(Seconds deadline) override { return mailbox_.receive(deadline); }
+
+ private:
+  Mailbox& mailbox_;
+  Tape& tape_;
+};
+
 class RecordedDevice : public Device {
  public:
   RecordedDevice(Device& device, Tape& tape) : device_(device), tape_(tape) {}
   Seconds now() override { return device_.now(); }
   void send(const DeviceName& to, MessageBody body) override {
-    Message message;
-    message.sent = now();
-    message.body = body;
-    tape_.add(wired(encode(message)));
+    record(tape_, now(), to, body);
     device_.send(to, std::move(body));
   }
   std::optional<Message> receive(Seconds deadline) override { return device_.receive(deadline); }

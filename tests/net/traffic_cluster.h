@@ -1,8 +1,10 @@
 #pragma once
 // A small cluster with keys for tests of damaged traffic.
 
+#include <deque>
+
 #include "runtime/base/temporary.h"
-#include "runtime/engine/coordinator.h"
+#include "runtime/engine/run.h"
 #include "tests/net/raw_peers.h"
 #include "tests/support/toy_model.h"
 
@@ -54,6 +56,46 @@ class WaryExecutor : public ToyExecutor {
   std::map<SegmentId, Segment> loaded_;
 };
 
+// The mailbox of a coordinator that has a client in its own thread.
+class WithClient : public Mailbox {
+ public:
+  WithClient(Mailbox& mailbox, const ClientJob& job) : mailbox_(mailbox), client_(job) {
+    Effects effects;
+    client_.begin(effects);
+    take(std::move(effects));
+  }
+
+  const DeviceName& name() const override { return mailbox_.name(); }
+  Seconds now() override { return mailbox_.now(); }
+  void send(const DeviceName& to, MessageBody body) override {
+    if (to != kOnlyClient) {
+      mailbox_.send(to, std::move(body));
+      return;
+    }
+    Effects effects;
+    client_.take({kCoordinator, std::move(body), now(), now(), 0}, now(), effects);
+    client_.submit_due(
+        now(), [] { return false; }, effects);
+    take(std::move(effects));
+  }
+  std::optional<Message> receive(Seconds deadline) override {
+    if (said_.empty()) return mailbox_.receive(deadline);
+    Message message = std::move(said_.front());
+    said_.pop_front();
+    return message;
+  }
+
+ private:
+  void take(Effects effects) {
+    for (Letter& letter : effects.letters)
+      said_.push_back({kOnlyClient, std::move(letter.body), now(), now(), 0});
+  }
+
+  Mailbox& mailbox_;
+  Client client_;
+  std::deque<Message> said_;  // by the client
+};
+
 // Three devices with keys that a coordinator knows, and what they are to do.
 class Cluster {
  public:
@@ -82,23 +124,24 @@ class Cluster {
     return options;
   }
 
-  CoordinatorJob job(int requests = 2) const {
-    CoordinatorJob job;
-    job.deployment.segmentation = &segmentation_;
-    job.deployment.source = &source_;
-    job.deployment.plan.stages = {
+  RunJob job(int requests = 2) const {
+    RunJob job;
+    job.coordinator.deployment.segmentation = &segmentation_;
+    job.coordinator.deployment.source = &source_;
+    job.coordinator.deployment.plan.stages = {
         {"w1", 0, 1, {}}, {"w2", 2, 3, {}}, {"w3", 4, kTrafficSegments - 1, {}}};
-    job.deployment.plan.transfers = transfers_of(segmentation_, job.deployment.plan.stages);
-    job.deployment.chunk_bytes = 64;
-    job.settle = Seconds(0.1);
-    job.stall_timeout = Seconds(1);
+    job.coordinator.deployment.plan.transfers =
+        transfers_of(segmentation_, job.coordinator.deployment.plan.stages);
+    job.coordinator.deployment.chunk_bytes = 64;
+    job.coordinator.settle = Seconds(0.1);
+    job.coordinator.stall_timeout = Seconds(1);
     for (RequestId id = 0; id < requests; ++id) {
       Submit submit;
       submit.request = id;
       submit.inputs = {make_int64_tensor({1, 2, 3})};
       submit.max_tokens = 6;
       submit.capacity = 9;
-      job.requests.push_back(submit);
+      job.client.requests.push_back(submit);
     }
     return job;
   }

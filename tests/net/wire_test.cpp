@@ -111,7 +111,7 @@ TEST(Wire, SizeDoesNotDependOnTheToken) {
   EXPECT_EQ(wire_bytes(Done{8, {kNoToken, kNoToken}, {}}), wire_bytes(Done{8, {0, 99999}, {}}));
 }
 
-TEST(Wire, PrepareKeepsSegmentsProgramsAndRoutes) {
+TEST(Wire, PrepareKeepsSegmentsAndRoutes) {
   const Prepare in = sample_prepare();
   const Prepare out = round_trip(in);
   ASSERT_EQ(out.segments.size(), 2U);
@@ -130,10 +130,31 @@ TEST(Wire, PrepareKeepsSegmentsProgramsAndRoutes) {
   EXPECT_EQ(b.flops, a.flops);
   EXPECT_EQ(b.bytes_moved, a.bytes_moved);
   EXPECT_EQ(b.inner_bytes, a.inner_bytes);
-  EXPECT_EQ(out.programs, in.programs);
+  EXPECT_TRUE(out.has_data);
+  EXPECT_EQ(out.segments, in.segments);
   EXPECT_EQ(out.routes[0].to, in.routes[0].to);
   EXPECT_EQ(out.model_outputs, in.model_outputs);
   EXPECT_EQ(out.tailer, "phone2");
+}
+
+TEST(Wire, WhatADeviceLacksAndGetsSurvives) {
+  const std::string bytes("\0\xff program", 10);
+  const Lacks lacks = round_trip(Lacks{3, {0, 7}, {"wte", bytes}});
+  EXPECT_EQ(lacks.programs, (std::vector<SegmentId>{0, 7}));
+  EXPECT_EQ(lacks.weights, (std::vector<std::string>{"wte", bytes}));
+  EXPECT_EQ(round_trip(SegmentProgram{3, 7, bytes}).program, bytes);
+  EXPECT_EQ(round_trip(Ready{3, 12345}).free_bytes, 12345);
+  EXPECT_EQ(round_trip(Retire{3}).epoch, 3);
+  EXPECT_EQ(round_trip(Submit{8, {}, 16, 27, true, {}, {}, 4}).epoch, 4);
+}
+
+TEST(Wire, HowARequestEndedSurvives) {
+  for (const Ending ending : {Ending::kStop, Ending::kLength, Ending::kCancelled}) {
+    EXPECT_EQ(round_trip(Done{8, {17}, {}, ending}).ending, ending);
+    EXPECT_EQ(wire_bytes(Done{8, {17}, {}, ending}), wire_bytes(Done{8, {17}, {}}));
+  }
+  EXPECT_THAT(refusal(Done{8, {17}, {}, static_cast<Ending>(3)}), HasSubstr("ending: 3"));
+  EXPECT_EQ(round_trip(Refused{8, "no \xff room"}).reason, "no \xff room");
 }
 
 TEST(Wire, TensorDataAndScalarsSurvive) {

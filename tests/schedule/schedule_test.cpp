@@ -6,11 +6,11 @@ namespace lingua {
 namespace {
 
 TEST(NextStep, TakesWhatHasWaitedLongest) {
-  EXPECT_EQ(next_step({{1, 0, Seconds(3)}, {2, 5, Seconds(1)}, {3, 0, Seconds(2)}}), 1U);
+  EXPECT_EQ(next_step({{1, 1, 0, Seconds(3)}, {1, 2, 5, Seconds(1)}, {1, 3, 0, Seconds(2)}}), 1U);
 }
 
 TEST(NextStep, TakesTheOlderRequestAmongEquals) {
-  EXPECT_EQ(next_step({{4, 0, Seconds(1)}, {2, 9, Seconds(1)}}), 1U);
+  EXPECT_EQ(next_step({{1, 4, 0, Seconds(1)}, {2, 2, 9, Seconds(1)}}), 1U);
 }
 
 TEST(Admissions, FillThePipelineAndNoMore) {

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "runtime/base/random.h"
-#include "runtime/engine/coordinator.h"
+#include "runtime/engine/run.h"
 #include "runtime/engine/worker.h"
 #include "runtime/events/metrics.h"
 #include "runtime/plan/message_sizes.h"
@@ -94,11 +94,11 @@ class Shapes final : public ModelSource {
 
 Metrics simulate(const Scene& scene) {
   Shapes source;
-  CoordinatorJob job;
-  job.deployment.segmentation = &scene.segmentation;
-  job.deployment.source = &source;
-  job.deployment.plan = scene.plan;
-  job.in_flight = scene.workload.in_flight;
+  RunJob job;
+  job.coordinator.deployment.segmentation = &scene.segmentation;
+  job.coordinator.deployment.source = &source;
+  job.coordinator.deployment.plan = scene.plan;
+  job.coordinator.in_flight = scene.workload.in_flight;
   for (int r = 0; r < scene.workload.requests; ++r) {
     Submit submit;
     submit.request = r;
@@ -107,17 +107,19 @@ Metrics simulate(const Scene& scene) {
     submit.max_tokens = scene.workload.max_tokens;
     submit.capacity = length + scene.workload.max_tokens;
     submit.kv_cache = scene.workload.kv_cache;
-    job.requests.push_back(submit);
+    job.client.requests.push_back(submit);
   }
   SimOptions options;
   options.wire_bytes = assumed_bytes;
   options.make_executor = [](const DeviceSpec&) { return make_shape_executor(); };
-  RunResult result;
+  CoordinatorResult result;
   SimCluster sim(scene.cluster, options);
   for (const DeviceName& device : scene.plan.devices()) {
     sim.start(device, [](Device& device) { run_worker(device, {}); });
   }
-  sim.start(kCoordinator, [&](Device& device) { result = run_coordinator(device, job); });
+  sim.start(kCoordinator,
+            [&](Device& device) { result = run_coordinator(device, job.coordinator); });
+  sim.start_client(kOnlyClient, [&](Mailbox& mailbox) { run_client(mailbox, job.client); });
   sim.run();
   return compute_metrics(result.log);
 }

@@ -214,31 +214,18 @@ TEST(SimCluster, FaultsCanBeOrderedDuringARun) {
   simulation.run();
 }
 
-TEST(SimCluster, MemoryIsCountedAndItsEndIsReported) {
+TEST(SimCluster, AClientIsWhereTheCoordinatorIs) {
   SimCluster simulation(small_cluster(1), shape_options());
-  simulation.start("a", [](Device& device) {
-    Executor& executor = device.executor();
-    Segment one = busy_segment(0, 1);
-    one.weights = {{"shared", DType::kFloat32, {100'000}}, {"own", DType::kFloat32, {25'000}}};
-    one.state = {{1, "k", DType::kFloat32, {kCapacity, 1000}}};
-    Segment two = busy_segment(1, 1);
-    two.weights = {{"shared", DType::kFloat32, {100'000}}};
-    executor.load(one, "", {});
-    executor.load(two, "", {});
-    EXPECT_EQ(device.telemetry().free_memory_bytes, 500'000);
-    executor.run(0, {7, {1, 0}, 50}, {});
-    EXPECT_EQ(device.telemetry().free_memory_bytes, 300'000);
-    try {
-      executor.run(0, {8, {1, 0}, 100}, {});
-      ADD_FAILURE() << "a state found room that is not there";
-    } catch (const WorldError& error) {
-      EXPECT_THAT(error.what(), AllOf(HasSubstr("device a has 1.00 MB"), HasSubstr("400 kB more")));
-    }
-    executor.release(7);
-    executor.unload(0);
-    EXPECT_EQ(device.telemetry().free_memory_bytes, 600'000);
-    executor.unload(1);
-    EXPECT_EQ(device.telemetry().free_memory_bytes, 1'000'000);
+  simulation.start_client("client:1", [](Mailbox& mailbox) {
+    EXPECT_EQ(mailbox.name(), "client:1");
+    mailbox.send(kCoordinator, Cancel{3});
+    const auto answer = mailbox.receive(kNever);
+    EXPECT_EQ(answer->from, kCoordinator);
+    EXPECT_EQ(answer->arrived, Seconds(0)) << "no link lies between";
+  });
+  simulation.start(kCoordinator, [](Device& device) {
+    EXPECT_EQ(device.receive(kNever)->from, "client:1");
+    device.send("client:1", Stop{});
   });
   simulation.run();
 }

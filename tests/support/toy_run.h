@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "runtime/engine/coordinator.h"
+#include "runtime/engine/run.h"
 #include "runtime/engine/worker.h"
 #include "sim/cluster/sim_cluster.h"
 #include "tests/support/toy_model.h"
@@ -25,13 +25,16 @@ struct ToyRun {
   int requests = 3;
   std::int64_t max_tokens = 5;
   bool kv_cache = true;
+  double memory_bytes = 1e9;            // of each device
+  std::vector<DeviceName> spares = {};  // devices that the plan leaves out
   std::function<std::unique_ptr<Executor>()> make_executor = [] {
     return std::make_unique<ToyExecutor>();
   };
+  std::function<void(Segmentation&)> change_model = [](Segmentation&) {};
   std::function<void(Deployment&)> change_deployment = [](Deployment&) {};
-  std::function<void(CoordinatorJob&)> change_job = [](CoordinatorJob&) {};
+  std::function<void(RunJob&)> change_job = [](RunJob&) {};
   WorkerOptions worker = {};
-  // Sees every message.
+  // Sees every message that crosses a link.
   std::function<double(const MessageBody&)> wire_bytes = [](const MessageBody&) { return 1000.0; };
   // What a device does instead of the worker loop.
   std::map<DeviceName, std::function<void(Device&)>> impostors = {};
@@ -43,26 +46,30 @@ struct ToyRun {
     cluster.default_link = {1e6, Seconds(0.002)};
     Plan plan;
     plan.stages = stages;
-    const std::vector<DeviceName> devices = plan.devices();
+    std::vector<DeviceName> devices = plan.devices();
+    devices.insert(devices.end(), spares.begin(), spares.end());
     for (const DeviceName& device : devices) {
-      cluster.devices.push_back({device, 1e9, 1e9, 1e9, 1, Seconds(0)});
+      cluster.devices.push_back({device, 1e9, 1e9, memory_bytes, 1, Seconds(0)});
     }
-    const Segmentation segmentation = toy_segmentation(kToySegments, true);
+    Segmentation segmentation = toy_segmentation(kToySegments, true);
+    change_model(segmentation);
     ToySource source;
-    CoordinatorJob job;
-    job.deployment.segmentation = &segmentation;
-    job.deployment.source = &source;
-    job.deployment.plan.stages = stages;
-    job.deployment.plan.transfers = transfers_of(segmentation, stages);
-    job.deployment.chunk_bytes = 16;
-    change_deployment(job.deployment);
-    job.in_flight = in_flight;
-    for (int r = 0; r < requests; ++r) job.requests.push_back(request(r));
+    RunJob job;
+    job.coordinator.deployment.segmentation = &segmentation;
+    job.coordinator.deployment.source = &source;
+    job.coordinator.deployment.plan.stages = stages;
+    job.coordinator.deployment.plan.transfers = transfers_of(segmentation, stages);
+    job.coordinator.deployment.chunk_bytes = 16;
+    change_deployment(job.coordinator.deployment);
+    job.coordinator.in_flight = in_flight;
+    job.client.concurrency = in_flight;
+    for (int r = 0; r < requests; ++r) job.client.requests.push_back(request(r));
     change_job(job);
     SimOptions options;
     options.wire_bytes = wire_bytes;
     options.make_executor = [&](const DeviceSpec&) { return make_executor(); };
-    RunResult result;
+    CoordinatorResult result;
+    ClientResult answers;
     SimCluster sim(cluster, options);
     for (const DeviceName& device : devices) {
       const auto impostor = impostors.find(device);
@@ -71,10 +78,13 @@ struct ToyRun {
             run_worker(device, worker);
           });
     }
-    sim.start(kCoordinator, [&](Device& device) { result = run_coordinator(device, job); });
+    sim.start(kCoordinator,
+              [&](Device& device) { result = run_coordinator(device, job.coordinator); });
+    sim.start_client(kOnlyClient,
+                     [&](Mailbox& mailbox) { answers = run_client(mailbox, job.client); });
     faults(sim);
     sim.run();
-    return result;
+    return result_of(std::move(result), std::move(answers));
   }
 
   ToyTokens tokens() const {
@@ -94,8 +104,8 @@ struct ToyRun {
   }
 };
 
-// Three requests of five tokens: every segment in turn, in this process, no device and no message.
-inline ToyTokens tokens_of_a_plain_loop() {
+// Requests of five tokens: every segment in turn, in this process, no device and no message.
+inline ToyTokens tokens_of_a_plain_loop(std::int64_t requests = 3) {
   const Segmentation segmentation = toy_segmentation(kToySegments, true);
   ToySource source;
   ToyExecutor executor;
@@ -109,7 +119,7 @@ inline ToyTokens tokens_of_a_plain_loop() {
     executor.load(segment, source.program(segment), weights);
   }
   ToyTokens all;
-  for (std::int64_t r = 0; r < 3; ++r) {
+  for (std::int64_t r = 0; r < requests; ++r) {
     std::vector<std::int64_t> next = {r + 1, 2, 3};
     std::vector<TokenId> tokens;
     std::int64_t cached = 0;

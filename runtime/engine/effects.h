@@ -1,0 +1,29 @@
+#pragma once
+// What a role gives back for a message or the passing of time: nothing that it does itself.
+//
+// Roles (weight loader, stage runner, header, tailer, request table, deployer, coordinator, client) hold
+// no Device and block on nothing; a loop hands them messages and carries out what they ask for.
+// Order: messages to one receiver are sent in this order.
+
+#include <utility>
+#include <vector>
+
+#include "runtime/device/message.h"
+#include "runtime/schedule/schedule.h"
+
+namespace lingua {
+
+struct Letter {
+  DeviceName to;
+  MessageBody body;
+};
+
+struct Effects {
+  std::vector<Letter> letters;   // to send
+  std::vector<EventRow> rows;    // for the event log
+  std::vector<ReadyStep> ready;  // steps that can run now
+
+  void send(const DeviceName& to, MessageBody body) { letters.push_back({to, std::move(body)}); }
+};
+
+}  // namespace lingua

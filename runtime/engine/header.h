@@ -1,0 +1,39 @@
+#pragma once
+// The part of the header, the device of the first segment, that holds requests: prompt, tokens so far,
+// and which step comes next.
+//
+// A role without I/O; one for each epoch. What it returns is the request whose next step is to be started
+// on the stage of this device; null when there is none.
+// Errors: RequestRefused for a request that the model does not take; WorldError for what contradicts.
+
+#include <map>
+#include <vector>
+
+#include "runtime/engine/effects.h"
+#include "runtime/engine/request_state.h"
+
+namespace lingua {
+
+class Header {
+ public:
+  explicit Header(const Prepare& prepare)
+      : self_(prepare.header), inputs_(prepare.model_inputs), has_data_(prepare.has_data) {}
+
+  const RequestState* submit(const Submit& submit, Seconds arrived);
+  // What the tailer made of a step. Sends TokenMade, and Done at the end of the request.
+  const RequestState* take(StepResult result, Seconds now, Effects& effects);
+  void cancel(RequestId request);
+  // Forgets a request, wherever it stands.
+  void drop(RequestId request) { requests_.erase(request); }
+
+  // A result that it waits for, for people; empty when there is none.
+  std::string waits_for() const;
+
+ private:
+  DeviceName self_;
+  std::vector<TensorSpec> inputs_;
+  bool has_data_;
+  std::map<RequestId, RequestState> requests_;
+};
+
+}  // namespace lingua

@@ -1,0 +1,60 @@
+#pragma once
+// What of a device's memory is given away: weights, the states (KV caches) of requests, and the
+// activations of the step that takes most. Everything is asked for before it is taken.
+//
+// Who names a capacity or a step is a peer: nothing is allocated on its word that the device does not
+// have. A plan counts the same (plan/run_memory.h); all worlds count here, and refuse with these words.
+// Units: bytes. Errors: WorldError for weights, RequestRefused for what a request asks, with what is left.
+
+#include <map>
+#include <vector>
+
+#include "runtime/device/message.h"
+
+namespace lingua {
+
+class MemoryLedger {
+ public:
+  explicit MemoryLedger(double memory_bytes) : memory_bytes_(memory_bytes) {}
+
+  // All weights together take so much from now on. Refused when that is not there beside the states;
+  // then what was held counts on.
+  void hold_weights(double bytes);
+
+  // The segments that run here under an epoch, and their end, with the states of its requests.
+  // REQUIRES: open() once per epoch, before its steps.
+  void open(Epoch epoch, const std::vector<const Segment*>& running);
+  void close(Epoch epoch);
+
+  // A step of a request. The first one takes the memory of its states; every one must find room for its
+  // activations beside weights and all states. Also refused: a step of no tokens, a capacity that
+  // changes, or that the step goes beyond. Capacity 0, of a single pass, has no states.
+  void admit(Epoch epoch, RequestId request, const Step& step, std::int64_t capacity);
+  void release(RequestId request);
+
+  double states_bytes() const { return states_bytes_; }
+  double free_bytes() const { return memory_bytes_ - weights_bytes_ - states_bytes_; }
+
+ private:
+  struct Stage {
+    std::vector<Segment> running;  // without weights
+    bool has_states = false;
+    double bytes_of(std::int64_t capacity) const;
+  };
+  struct Request {
+    Epoch epoch = 0;
+    std::int64_t capacity = 0;
+    double bytes = 0;
+  };
+
+  void admit_states(const Stage& stage, Epoch epoch, RequestId request, const Step& step,
+                    std::int64_t capacity);
+
+  double memory_bytes_;
+  double weights_bytes_ = 0;
+  double states_bytes_ = 0;
+  std::map<Epoch, Stage> stages_;
+  std::map<RequestId, Request> requests_;  // that hold states
+};
+
+}  // namespace lingua

@@ -1,0 +1,60 @@
+#include "runtime/engine/request_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/errors.h"
+
+namespace lingua {
+
+void RequestTable::submit(const DeviceName& client, Submit submit, Seconds now, Effects& effects) {
+  const RequestId own = submit.request;
+  if (!by_client_.emplace(std::pair(client, own), next_).second) {
+    effects.send(client, Refused{own, "another request of this number is under way"});
+    return;
+  }
+  submit.request = next_;
+  entries_.emplace(next_, Entry{client, own, std::move(submit), now, false});
+  queue_.push_back(next_++);
+}
+
+Submit RequestTable::admit(Epoch epoch) {
+  Entry& entry = entries_.at(queue_.front());
+  queue_.pop_front();
+  entry.running = true;
+  entry.submit.epoch = epoch;
+  ++running_;
+  return entry.submit;
+}
+
+bool RequestTable::runs_in(Epoch epoch) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const auto& item) {
+    return item.second.running && item.second.submit.epoch == epoch;
+  });
+}
+
+const RequestTable::Entry* RequestTable::find(RequestId request) const {
+  const auto place = entries_.find(request);
+  return place == entries_.end() ? nullptr : &place->second;
+}
+
+std::optional<RequestId> RequestTable::find(const DeviceName& client, RequestId own) const {
+  const auto place = by_client_.find({client, own});
+  if (place == by_client_.end()) return std::nullopt;
+  return place->second;
+}
+
+void RequestTable::end(RequestId request) {
+  const auto place = entries_.find(request);
+  LINGUA_CHECK(place != entries_.end(), "request {}", request);
+  if (place->second.running) {
+    --running_;
+  } else {
+    std::erase(queue_, request);
+  }
+  ++ended_;
+  by_client_.erase({place->second.client, place->second.own});
+  entries_.erase(place);
+}
+
+}  // namespace lingua

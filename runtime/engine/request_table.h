@@ -1,0 +1,59 @@
+#pragma once
+// The requests of all clients, as the coordinator knows them: who asked, which wait, which run.
+//
+// A role without I/O. Each request gets a number that no other of the run has, in the order in which they
+// came. Enough is kept of each to start it again elsewhere, until it ends.
+// Order: first come, first admitted.
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/engine/effects.h"
+
+namespace lingua {
+
+class RequestTable {
+ public:
+  struct Entry {
+    DeviceName client;
+    RequestId own = 0;  // the client's number of it
+    Submit submit;
+    Seconds arrived{0};
+    bool running = false;
+  };
+
+  // Takes a request that waits from now on. Nothing, and a Refused to its client, when that has another
+  // of this number under way.
+  void submit(const DeviceName& client, Submit submit, Seconds now, Effects& effects);
+
+  int waiting() const { return static_cast<int>(queue_.size()); }
+  int running() const { return running_; }
+  int ended() const { return ended_; }
+  // That came so far; their numbers are below.
+  RequestId total() const { return next_; }
+  bool runs_in(Epoch epoch) const;
+
+  // The first that waits. REQUIRES: waiting() > 0.
+  const Submit& front() const { return entries_.at(queue_.front()).submit; }
+  // It runs from now on, in an epoch. Returns what its header is told.
+  Submit admit(Epoch epoch);
+
+  // Of a request that waits or runs; null for any other.
+  const Entry* find(RequestId request) const;
+  // By the client's own number.
+  std::optional<RequestId> find(const DeviceName& client, RequestId own) const;
+  void end(RequestId request);
+
+ private:
+  std::map<RequestId, Entry> entries_;
+  std::map<std::pair<DeviceName, RequestId>, RequestId> by_client_;
+  std::deque<RequestId> queue_;
+  RequestId next_ = 0;
+  int running_ = 0;
+  int ended_ = 0;
+};
+
+}  // namespace lingua

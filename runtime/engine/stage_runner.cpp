@@ -1,0 +1,218 @@
+#include "runtime/engine/stage_runner.h"
+
+#include <algorithm>
+
+#include "runtime/base/errors.h"
+#include "runtime/engine/answer_checks.h"
+#include "runtime/events/event_log.h"
+
+namespace lingua {
+namespace {
+
+std::vector<const Segment*> running_segments(const Prepare& prepare) {
+  std::vector<const Segment*> running;
+  for (const SegmentRun& run : prepare.runs) {
+    for (const Segment& segment : prepare.segments) {
+      if (segment.id >= run.first && segment.id <= run.last) running.push_back(&segment);
+    }
+  }
+  return running;
+}
+
+// The tensor of a slot, and no longer in the buffer after its last use.
+Tensor read(std::vector<Tensor>& slots, StageWiring::Use use) {
+  Tensor& tensor = slots[static_cast<std::size_t>(use.slot)];
+  return use.last ? std::move(tensor) : tensor;
+}
+
+}  // namespace
+
+StageRunner::StageRunner(const Prepare& prepare, const DeviceName& self, MemoryLedger& ledger)
+    : self_(self),
+      epoch_(prepare.epoch),
+      has_data_(prepare.has_data),
+      ledger_(ledger),
+      wiring_(prepare, self) {
+  ledger_.open(epoch_, running_segments(prepare));
+}
+
+StageRunner::~StageRunner() { ledger_.close(epoch_); }
+
+void StageRunner::start(const RequestState& request, Seconds now, Effects& effects) {
+  const StepKey key{request.id(), request.step_index()};
+  PendingStep& pending = pending_step(key, request.step(), request.capacity());
+  pending.sampling = request.sampling();
+  pending.recent = request.recent();
+  const auto inputs = request.step_inputs();
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const auto slot = static_cast<std::size_t>(wiring_.model_inputs()[i]);
+    pending.slots[slot] = inputs[i];
+    pending.filled[slot] = 1;
+  }
+  mark_ready_when_complete(key, pending, now, effects);
+}
+
+StageRunner::PendingStep& StageRunner::pending_step(StepKey key, const Step& step,
+                                                    std::int64_t capacity) {
+  if (!pending_.contains(key)) ledger_.admit(epoch_, key.first, step, capacity);
+  const auto [place, is_new] = pending_.try_emplace(key);
+  PendingStep& pending = place->second;
+  if (is_new) {
+    pending.step = step;
+    pending.capacity = capacity;
+    pending.slots.resize(static_cast<std::size_t>(wiring_.slots()));
+    pending.filled.resize(pending.slots.size(), 0);
+    for (const StageWiring::Part& part : wiring_.parts())
+      pending.missing.push_back(part.external_inputs);
+  }
+  return pending;
+}
+
+void StageRunner::mark_ready_when_complete(StepKey key, PendingStep& pending, Seconds now,
+                                           Effects& effects) {
+  if (pending.queued || pending.part == pending.missing.size()) return;
+  if (pending.missing[pending.part] > 0) return;
+  pending.queued = true;
+  effects.ready.push_back({epoch_, key.first, key.second, now});
+}
+
+void StageRunner::take(const Activations& message, const Message& envelope, Seconds now,
+                       Effects& effects) {
+  const StepKey key{message.request, message.step_index};
+  if (wiring_.is_header() && !pending_.contains(key)) {
+    throw WorldError(fmt::format("{} answers nonsense: {} is not under way here", envelope.from,
+                                 describe(message)));
+  }
+  PendingStep& pending = pending_step(key, message.step, message.capacity);
+  if (pending.step != message.step || pending.capacity != message.capacity) {
+    throw WorldError(fmt::format("{} answers nonsense: two shapes for one step", envelope.from));
+  }
+  if (!wiring_.is_header()) {  // which knows them
+    pending.sampling = message.sampling;
+    pending.recent = message.recent;
+  }
+  for (std::size_t i = 0; i < message.values.size(); ++i) {
+    const int slot = wiring_.incoming_slot(message.values[i]);
+    if (slot < 0 || i >= message.tensors.size()) {
+      throw WorldError(fmt::format("{} answers nonsense: it sent value {}, which is not used here",
+                                   envelope.from, message.values[i]));
+    }
+    check_tensor(message.tensors[i], wiring_.spec(slot), message.step, envelope.from);
+    const auto index = static_cast<std::size_t>(slot);
+    if (pending.filled[index]) continue;
+    pending.filled[index] = 1;
+    pending.slots[index] = message.tensors[i];
+    --pending.missing[static_cast<std::size_t>(wiring_.waiting_part(slot))];
+  }
+  effects.rows.push_back({envelope.from + "->" + self_, event::kTransfer, first_segment_of(pending),
+                          message.request, message.step_index, envelope.sent, envelope.arrived,
+                          envelope.wire_bytes});
+  mark_ready_when_complete(key, pending, now, effects);
+}
+
+// Of the part that runs next.
+SegmentId StageRunner::first_segment_of(const PendingStep& pending) const {
+  const auto& parts = wiring_.parts();
+  return pending.part < parts.size() ? parts[pending.part].segments.front().id : -1;
+}
+
+void StageRunner::check_tensor(const Tensor& tensor, const TensorSpec& spec, const Step& step,
+                               const DeviceName& from) const {
+  const bool passes = spec.name.empty() && spec.dims.empty();  // an output, on to the tailer
+  const std::string wrong = !passes ? wrong_tensor(tensor, spec, step, has_data_)
+                            : has_data_ && !tensor.has_data() ? "no contents"
+                                                              : "";
+  if (wrong.empty()) return;
+  throw WorldError(fmt::format("{} answers nonsense: value {} ('{}') has {}", from, spec.value,
+                               spec.name, wrong));
+}
+
+bool StageRunner::begin(RequestId request, std::int64_t step_index) {
+  const auto place = pending_.find({request, step_index});
+  if (place == pending_.end()) return false;
+  running_key_ = place->first;
+  running_ = &place->second;
+  next_segment_ = 0;
+  return true;
+}
+
+bool StageRunner::next_call(Call& call) {
+  const auto& segments = running_part().segments;
+  if (next_segment_ == segments.size()) return false;
+  const StageWiring::SegmentSlots& segment = segments[next_segment_];
+  call.segment = segment.id;
+  call.context = {running_key_.first, running_->step, running_->capacity};
+  call.inputs.clear();
+  for (const auto& use : segment.inputs) call.inputs.push_back(read(running_->slots, use));
+  return true;
+}
+
+void StageRunner::take_outputs(std::vector<Tensor> outputs, Seconds start, Seconds end,
+                               Effects& effects) {
+  const StageWiring::SegmentSlots& segment = running_part().segments[next_segment_++];
+  LINGUA_CHECK(outputs.size() == segment.outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    running_->slots[static_cast<std::size_t>(segment.outputs[i])] = std::move(outputs[i]);
+  }
+  effects.rows.push_back({self_, event::kCompute, segment.id, running_key_.first,
+                          running_key_.second, start, end,
+                          segment.output_bytes.at(running_->step)});
+}
+
+std::optional<StageRunner::StepOutput> StageRunner::finish(Seconds now, Effects& effects) {
+  send_activations(effects);
+  PendingStep& pending = *running_;
+  running_ = nullptr;
+  pending.queued = false;
+  if (++pending.part < wiring_.parts().size()) {
+    mark_ready_when_complete(running_key_, pending, now, effects);
+    return std::nullopt;
+  }
+  const auto node = pending_.extract(running_key_);
+  if (!wiring_.is_tailer()) return std::nullopt;
+  StepOutput result{running_key_.first,
+                    running_key_.second,
+                    pending.step,
+                    pending.capacity > 0,
+                    pending.sampling,
+                    std::move(pending.recent),
+                    {}};
+  for (int slot : wiring_.model_outputs())
+    result.outputs.push_back(pending.slots[static_cast<std::size_t>(slot)]);
+  return result;
+}
+
+void StageRunner::send_activations(Effects& effects) {
+  const bool chooses_token = wiring_.is_header() && wiring_.is_tailer();
+  for (const StageWiring::Outgoing& out : running_part().outgoing) {
+    Activations message{epoch_,
+                        running_key_.first,
+                        running_key_.second,
+                        running_->step,
+                        running_->capacity,
+                        out.values,
+                        {},
+                        {},
+                        {}};
+    if (!chooses_token) {  // else they are nobody else's business
+      message.sampling = running_->sampling;
+      message.recent = running_->recent;
+    }
+    message.tensors.reserve(out.slots.size());
+    for (const auto& use : out.slots) message.tensors.push_back(read(running_->slots, use));
+    effects.send(out.to, std::move(message));
+  }
+}
+
+void StageRunner::drop(RequestId request) {
+  if (running_key_.first == request) running_ = nullptr;
+  std::erase_if(pending_, [&](const auto& item) { return item.first.first == request; });
+}
+
+std::string StageRunner::waits_for() const {
+  if (pending_.empty()) return "";
+  const auto& [request, step_index] = pending_.begin()->first;
+  return fmt::format("waits for tensors of step {} of request {}", step_index, request);
+}
+
+}  // namespace lingua

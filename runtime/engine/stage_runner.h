@@ -1,0 +1,103 @@
+#pragma once
+// The part of a device that runs its segments under one epoch: steps that wait for tensors, and what is
+// sent when they have run.
+//
+// A role without I/O: the loop picks a step that is ready (schedule/), runs its segments one by one, and
+// gives back what they put out.
+// Errors: WorldError for messages that contradict the deployment; RequestRefused for a step that the
+// device has no memory for, of which nothing is kept then.
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "runtime/device/device.h"
+#include "runtime/engine/effects.h"
+#include "runtime/engine/memory_ledger.h"
+#include "runtime/engine/request_state.h"
+#include "runtime/engine/stage_wiring.h"
+
+namespace lingua {
+
+class StageRunner {
+ public:
+  // REQUIRES: the ledger outlives it.
+  StageRunner(const Prepare& prepare, const DeviceName& self, MemoryLedger& ledger);
+  ~StageRunner();
+  StageRunner(const StageRunner&) = delete;
+  StageRunner& operator=(const StageRunner&) = delete;
+
+  Epoch epoch() const { return epoch_; }
+  const StageWiring& wiring() const { return wiring_; }
+
+  // The next step of a request, from its header, which is this device.
+  void start(const RequestState& request, Seconds now, Effects& effects);
+  // Tensors that another device has made.
+  void take(const Activations& message, const Message& envelope, Seconds now, Effects& effects);
+
+  // One segment of the step that runs.
+  struct Call {
+    SegmentId segment = 0;
+    StepContext context;
+    std::vector<Tensor> inputs;
+  };
+  // What the last segment gives where this device is the tailer.
+  struct StepOutput {
+    RequestId request = 0;
+    std::int64_t step_index = 0;
+    Step step;
+    bool generates = false;
+    Sampling sampling;
+    std::vector<TokenId> recent;
+    std::vector<Tensor> outputs;  // of the model
+  };
+
+  // Begins to run a step that was said to be ready. False: its request is gone meanwhile.
+  bool begin(RequestId request, std::int64_t step_index);
+  // The next of its segments, false when all have run. REQUIRES: between begin() and finish().
+  bool next_call(Call& call);
+  void take_outputs(std::vector<Tensor> outputs, Seconds start, Seconds end, Effects& effects);
+  // Sends what others need of it.
+  std::optional<StepOutput> finish(Seconds now, Effects& effects);
+
+  // Forgets the steps of a request.
+  void drop(RequestId request);
+
+  // A step that waits for tensors, for people; empty when none does.
+  std::string waits_for() const;
+
+ private:
+  using StepKey = std::pair<RequestId, std::int64_t>;
+  // One step of one request on this device, from its first tensor until its last run.
+  struct PendingStep {
+    Step step;
+    std::int64_t capacity = 0;
+    Sampling sampling;
+    std::vector<TokenId> recent;  // of step 0
+    std::vector<Tensor> slots;
+    std::vector<char> filled;
+    std::size_t part = 0;      // that runs next
+    bool queued = false;       // to run it
+    std::vector<int> missing;  // by part
+  };
+
+  PendingStep& pending_step(StepKey key, const Step& step, std::int64_t capacity);
+  void mark_ready_when_complete(StepKey key, PendingStep& pending, Seconds now, Effects& effects);
+  SegmentId first_segment_of(const PendingStep& pending) const;
+  void check_tensor(const Tensor& tensor, const TensorSpec& spec, const Step& step,
+                    const DeviceName& from) const;
+  void send_activations(Effects& effects);
+  const StageWiring::Part& running_part() const { return wiring_.parts()[running_->part]; }
+
+  const DeviceName self_;
+  const Epoch epoch_;
+  const bool has_data_;
+  MemoryLedger& ledger_;
+  StageWiring wiring_;
+  std::map<StepKey, PendingStep> pending_;
+  StepKey running_key_;
+  PendingStep* running_ = nullptr;  // in pending_
+  std::size_t next_segment_ = 0;    // of its part
+};
+
+}  // namespace lingua

@@ -1,0 +1,49 @@
+#include "runtime/engine/state_room.h"
+
+#include <algorithm>
+
+#include "runtime/engine/request_state.h"
+
+namespace lingua {
+
+StateRoom::StateRoom(const Deployment& deployment, const std::map<DeviceName, double>& free_bytes)
+    : model_inputs_(&deployment.segmentation->model_inputs) {
+  for (const Stage& stage : deployment.plan.stages) {
+    Share& share = shares_[stage.device];
+    share.free_bytes = free_bytes.at(stage.device);
+    for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id)
+      share.segments.push_back(&deployment.segment(id));
+  }
+}
+
+double StateRoom::states(const Share& share, const Submit& submit) const {
+  double bytes = 0;
+  if (submit.max_tokens == 0) return bytes;  // a single pass keeps none
+  for (const Segment* segment : share.segments) bytes += segment->state_bytes(submit.capacity);
+  return bytes;
+}
+
+bool StateRoom::fits(const Submit& submit) const {
+  const Step first = first_step(submit, *model_inputs_);
+  Step longest = first;
+  if (!submit.kv_cache) longest.new_tokens += std::max<std::int64_t>(submit.max_tokens - 1, 0);
+  return std::all_of(shares_.begin(), shares_.end(), [&](const auto& item) {
+    const Share& share = item.second;
+    double activations = 0;
+    for (const Segment* segment : share.segments) {
+      activations = std::max(
+          {activations, segment->activation_bytes(first), segment->activation_bytes(longest)});
+    }
+    return states(share, submit) + activations <= share.free_bytes;
+  });
+}
+
+void StateRoom::take(const Submit& submit) {
+  for (auto& [name, share] : shares_) share.free_bytes -= states(share, submit);
+}
+
+void StateRoom::give_back(const Submit& submit) {
+  for (auto& [name, share] : shares_) share.free_bytes += states(share, submit);
+}
+
+}  // namespace lingua

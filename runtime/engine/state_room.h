@@ -1,0 +1,36 @@
+#pragma once
+// How much of the devices' memory the requests of a deployment take, as the coordinator counts it: so that
+// a request waits until its states fit, instead of being refused by a device.
+//
+// Pure bookkeeping. The devices have the last word (memory_ledger.h). Units: bytes.
+
+#include <map>
+#include <vector>
+
+#include "runtime/engine/deployment.h"
+
+namespace lingua {
+
+class StateRoom {
+ public:
+  // `free_bytes`: of each device, beside weights and what it holds otherwise. REQUIRES: the deployment's
+  // segmentation outlives it.
+  StateRoom(const Deployment& deployment, const std::map<DeviceName, double>& free_bytes);
+
+  // Whether every device has room for its states, and for the activations of its steps.
+  bool fits(const Submit& submit) const;
+  void take(const Submit& submit);
+  void give_back(const Submit& submit);
+
+ private:
+  struct Share {
+    std::vector<const Segment*> segments;  // that it runs
+    double free_bytes = 0;
+  };
+  double states(const Share& share, const Submit& submit) const;
+
+  const std::vector<TensorSpec>* model_inputs_;
+  std::map<DeviceName, Share> shares_;
+};
+
+}  // namespace lingua

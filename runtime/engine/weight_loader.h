@@ -1,0 +1,81 @@
+#pragma once
+// The part of a device that holds segments: their weights and programs, under one epoch or several.
+//
+// A role without I/O. What two epochs share is held once and sent once: a Prepare is answered with what
+// the device lacks. While one epoch is coming (not Ready), no other may be prepared.
+// Errors: WorldError for a deployment that contradicts itself, what is held, or the memory; for weights and
+// programs that nobody asked for. Then what was held before is still held.
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "runtime/engine/effects.h"
+#include "runtime/engine/memory_ledger.h"
+#include "runtime/engine/weight_store.h"
+
+namespace lingua {
+
+class WeightLoader {
+ public:
+  // A segment that can be loaded into the executor.
+  struct Load {
+    const Segment* segment = nullptr;
+    const std::string* program = nullptr;
+    std::vector<Tensor> weights;
+  };
+
+  // REQUIRES: the ledger outlives it.
+  WeightLoader(DeviceName self, MemoryLedger& ledger) : self_(std::move(self)), ledger_(ledger) {}
+
+  // Sends Lacks.
+  void prepare(const Prepare& prepare, Seconds now, Effects& effects);
+  void take(const SegmentProgram& program);
+  // Sends WeightAck. A piece for an epoch that is gone is dropped.
+  void take(const WeightChunk& chunk, Effects& effects);
+
+  // The next segment whose program and weights are all there and that is not loaded.
+  std::optional<Load> next_load();
+  void loaded(const Load& load, Seconds now, Effects& effects);
+  // Sends Ready for the epoch that has become so, if one has.
+  std::optional<Epoch> become_ready(Effects& effects);
+
+  bool knows(Epoch epoch) const { return epochs_.contains(epoch); }
+  bool is_ready(Epoch epoch) const;
+  // REQUIRES: knows(epoch) and holds the segment for it.
+  const Segment& segment(SegmentId id) const { return segments_.at(id).segment; }
+
+  // The epoch is over. Returns the segments that no other needs, to be unloaded.
+  std::vector<SegmentId> retire(Epoch epoch);
+
+ private:
+  struct Held {
+    Segment segment;
+    std::string program;
+    bool has_program = false;
+    bool loaded = false;
+  };
+  struct Deployed {
+    std::vector<SegmentId> segments;
+    std::string segmentation;
+    bool has_data = false;
+    bool ready = false;
+  };
+
+  void check(const Prepare& prepare) const;
+  std::map<std::string, WeightSpec> weights_with(const Prepare& prepare) const;
+  Deployed* coming();
+
+  const DeviceName self_;
+  MemoryLedger& ledger_;
+  std::map<Epoch, Deployed> epochs_;
+  Epoch last_ = 0;
+  std::map<SegmentId, Held> segments_;
+  WeightStore store_;
+  bool changed_ = false;  // since next_load() found none
+  Seconds load_start_{0};
+};
+
+}  // namespace lingua

@@ -1,0 +1,298 @@
+#include "runtime/engine/coordinator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "runtime/base/errors.h"
+#include "tests/support/toy_model.h"
+
+namespace lingua {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::ThrowsMessage;
+using ::testing::UnorderedElementsAre;
+
+constexpr const char* kClient = "client:1";
+
+// A coordinator without a mailbox, and a clock of the test's own. Devices a and b run three segments each.
+class CoordinatorTest : public ::testing::Test {
+ protected:
+  CoordinatorTest() {
+    job_.deployment = deployment(1, 2);
+    job_.in_flight = 2;
+  }
+
+  Deployment deployment(Epoch epoch, SegmentId last_of_a) {
+    Deployment deployment;
+    deployment.epoch = epoch;
+    deployment.segmentation = &model_;
+    deployment.source = &source_;
+    deployment.plan.stages = {{"a", 0, last_of_a, {}}, {"b", last_of_a + 1, 5, {}}};
+    deployment.plan.transfers = transfers_of(model_, deployment.plan.stages);
+    return deployment;
+  }
+
+  void begin() {
+    coordinator_.emplace(job_);
+    coordinator_->begin(now_, effects_);
+    forget();
+  }
+
+  void hear(const DeviceName& from, MessageBody body) {
+    coordinator_->take({from, std::move(body), now_, now_, 0}, now_, effects_);
+  }
+
+  // Both devices are ready; they lack nothing.
+  void become_ready(Epoch epoch, double free_bytes = 1e9) {
+    for (const char* name : {"a", "b"}) hear(name, Lacks{epoch, {}, {}});
+    hear("b", Reached{epoch, "a"});
+    hear("a", Reached{epoch, "b"});
+    for (const char* name : {"a", "b"}) hear(name, Ready{epoch, free_bytes});
+  }
+
+  void serve() {
+    begin();
+    become_ready(1);
+    hear(kClient, Attach{});
+    forget();
+  }
+
+  static Submit request(RequestId id, std::int64_t max_tokens = 2) {
+    Submit submit;
+    submit.request = id;
+    submit.inputs = {make_int64_tensor({1, 2, 3})};
+    submit.max_tokens = max_tokens;
+    submit.capacity = 3 + max_tokens;
+    return submit;
+  }
+
+  void answer(RequestId request) {
+    hear("a", TokenMade{request, 0, 5});
+    hear("a", TokenMade{request, 1, 6});
+    hear("a", Done{request, {5, 6}, {}});
+  }
+
+  // "to: what" of all that was sent since the last call.
+  std::vector<std::string> said() {
+    std::vector<std::string> lines;
+    for (const Letter& letter : effects_.letters)
+      lines.push_back(fmt::format("{}: {}", letter.to, describe(letter.body)));
+    effects_.letters.clear();
+    return lines;
+  }
+  void forget() { said(); }
+  template <class Body>
+  std::vector<Body> sent_to(const DeviceName& name) {
+    std::vector<Body> bodies;
+    for (const Letter& letter : effects_.letters) {
+      if (letter.to != name) continue;
+      if (const auto* body = std::get_if<Body>(&letter.body)) bodies.push_back(*body);
+    }
+    return bodies;
+  }
+
+  const Segmentation model_ = testing::toy_segmentation(6, true);
+  testing::ToySource source_;
+  CoordinatorJob job_;
+  std::optional<Coordinator> coordinator_;
+  Effects effects_;
+  Seconds now_{0};
+};
+
+TEST_F(CoordinatorTest, TellsClientsWhenTheDevicesServe) {
+  begin();
+  hear(kClient, Attach{});
+  EXPECT_THAT(said(), IsEmpty());
+  become_ready(1);
+  EXPECT_THAT(said(), ElementsAre("client:1: Serving"));
+  hear("client:2", Attach{});
+  EXPECT_THAT(said(), ElementsAre("client:2: Serving"));
+}
+
+TEST_F(CoordinatorTest, GivesRequestsOfAllClientsNumbersOfTheirOwn) {
+  serve();
+  hear("client:2", Attach{});
+  forget();
+  hear(kClient, request(7));
+  hear("client:2", request(7));
+  EXPECT_THAT(said(), ElementsAre("a: Submit of request 0", "a: Submit of request 1"));
+  hear("a", TokenMade{1, 0, 5});
+  hear("a", TokenMade{0, 0, 6});
+  const auto first = sent_to<TokenMade>(kClient);
+  const auto second = sent_to<TokenMade>("client:2");
+  ASSERT_EQ(first.size(), 1U);
+  ASSERT_EQ(second.size(), 1U);
+  EXPECT_EQ(first[0].request, 7);
+  EXPECT_EQ(first[0].token, 6);
+  EXPECT_EQ(second[0].token, 5);
+}
+
+TEST_F(CoordinatorTest, AdmitsNoMoreThanMayBeInFlight) {
+  serve();
+  for (RequestId id = 0; id < 4; ++id) hear(kClient, request(id));
+  EXPECT_THAT(said(), ElementsAre("a: Submit of request 0", "a: Submit of request 1"));
+  answer(1);
+  EXPECT_EQ(sent_to<Submit>("a").size(), 1U);
+  EXPECT_EQ(sent_to<Release>("a").size(), 1U);
+  EXPECT_EQ(sent_to<Release>("b").size(), 1U);
+}
+
+// Each request holds states of 3 segments x 8 bytes x 5 tokens on each device.
+TEST_F(CoordinatorTest, ARequestWaitsUntilItsStatesHaveRoom) {
+  job_.in_flight = 10;
+  begin();
+  const double states = 3 * 8 * 5;
+  double activations = 0;
+  for (const Segment& segment : model_.segments)
+    activations = std::max(activations, segment.activation_bytes({3, 0}));
+  become_ready(1, 2 * states + activations);
+  hear(kClient, Attach{});
+  forget();
+  for (RequestId id = 0; id < 4; ++id) hear(kClient, request(id));
+  EXPECT_THAT(said(), ElementsAre("a: Submit of request 0", "a: Submit of request 1"));
+  answer(0);
+  EXPECT_EQ(sent_to<Submit>("a").size(), 1U);
+}
+
+TEST_F(CoordinatorTest, ARequestThatNeverFitsIsForTheDevicesToRefuse) {
+  begin();
+  become_ready(1, 10);
+  hear(kClient, Attach{});
+  forget();
+  hear(kClient, request(0));
+  EXPECT_THAT(said(), ElementsAre("a: Submit of request 0"));
+  hear("b", Refused{0, "no room"});
+  hear("a", Refused{0, "no room either"});  // said before it heard of the end
+  const auto refusals = sent_to<Refused>(kClient);
+  ASSERT_EQ(refusals.size(), 1U);
+  EXPECT_EQ(refusals[0].reason, "b: no room");
+  EXPECT_EQ(sent_to<Release>("a").size(), 1U);
+}
+
+TEST_F(CoordinatorTest, ASecondRequestOfOneNumberIsRefusedAlone) {
+  serve();
+  hear(kClient, request(3));
+  hear(kClient, request(3));
+  EXPECT_THAT(said(), ElementsAre("a: Submit of request 0",
+                                  HasSubstr("client:1: Refused of request 3: another request")));
+  answer(0);
+  hear(kClient, request(3));
+  EXPECT_EQ(sent_to<Submit>("a").back().request, 1) << "the number is free again";
+}
+
+TEST_F(CoordinatorTest, CancelsWhatWaitsWithoutAskingTheDevices) {
+  serve();
+  for (RequestId id = 0; id < 3; ++id) hear(kClient, request(id));
+  forget();
+  hear(kClient, Cancel{2});
+  const auto ends = sent_to<Done>(kClient);
+  ASSERT_EQ(ends.size(), 1U);
+  EXPECT_EQ(ends[0].ending, Ending::kCancelled);
+  EXPECT_THAT(said(), ElementsAre("client:1: Done with request 2"));
+  hear(kClient, Cancel{1});
+  EXPECT_THAT(said(), ElementsAre("a: Cancel of request 1"));
+  hear(kClient, Cancel{77});
+  EXPECT_THAT(said(), IsEmpty());
+}
+
+TEST_F(CoordinatorTest, IsOverWhenTheLastClientHasGoneAndItsRequestsHaveEnded) {
+  serve();
+  hear(kClient, request(0));
+  hear(kClient, Detach{});
+  forget();
+  answer(0);
+  EXPECT_EQ(sent_to<AskEvents>("a").size(), 1U);
+  EXPECT_FALSE(coordinator_->finished());
+  for (const char* name : {"a", "b"}) hear(name, Events{});
+  EXPECT_TRUE(coordinator_->finished());
+}
+
+TEST_F(CoordinatorTest, WaitsForEverForAPersonButSeesALossAtOnce) {
+  job_.stall_timeout = Seconds(10);
+  serve();
+  EXPECT_EQ(coordinator_->deadline(), kNever);
+  now_ = Seconds(100'000);
+  coordinator_->tick(now_, effects_);
+  EXPECT_THAT(said(), IsEmpty());
+  EXPECT_THAT([&] { hear("b", PeerLost{"gone"}); },
+              ThrowsMessage<WorldError>(HasSubstr("b was lost while it held segments 3 to 5")));
+}
+
+TEST_F(CoordinatorTest, LooksForAStandstillWhileARequestRuns) {
+  job_.stall_timeout = Seconds(10);
+  serve();
+  now_ = Seconds(100'000);
+  hear(kClient, request(0));
+  forget();
+  now_ = coordinator_->deadline();
+  EXPECT_LT(now_, Seconds(100'010));
+  coordinator_->tick(now_, effects_);
+  EXPECT_THAT(said(), UnorderedElementsAre("a: AskStanding", "b: AskStanding"));
+}
+
+TEST_F(CoordinatorTest, NewRequestsGoToANewEpochAndTheOldOneEndsItsOwn) {
+  job_.redeploy = [&](int ended) {
+    return ended == 1 ? std::optional(deployment(2, 0)) : std::nullopt;
+  };
+  serve();
+  for (RequestId id = 0; id < 4; ++id) hear(kClient, request(id));
+  forget();
+  answer(0);
+  EXPECT_EQ(sent_to<Prepare>("a").size(), 1U);
+  EXPECT_EQ(sent_to<Submit>("a").back().epoch, 1) << "it is not ready yet";
+  forget();
+  become_ready(2);
+  EXPECT_THAT(said(), IsEmpty()) << "two requests run in the old one";
+  answer(1);
+  EXPECT_EQ(sent_to<Submit>("a").back().epoch, 2);
+  EXPECT_TRUE(sent_to<Retire>("a").empty());
+  answer(2);
+  ASSERT_EQ(sent_to<Retire>("a").size(), 1U);
+  EXPECT_EQ(sent_to<Retire>("a")[0].epoch, 1);
+  EXPECT_EQ(sent_to<Retire>("b").size(), 1U);
+}
+
+TEST_F(CoordinatorTest, ADeploymentThatFailsLeavesTheRunningOne) {
+  job_.redeploy = [&](int ended) {
+    return ended == 1 ? std::optional(deployment(2, 0)) : std::nullopt;
+  };
+  serve();
+  for (RequestId id = 0; id < 3; ++id) hear(kClient, request(id));
+  answer(0);
+  forget();
+  hear("b", Failed{2, "weights do not fit"});
+  EXPECT_THAT(said(), ElementsAre("a: Retire of epoch 2"));
+  answer(1);
+  answer(2);
+  hear(kClient, Detach{});
+  for (const char* name : {"a", "b"}) hear(name, Events{});
+  ASSERT_TRUE(coordinator_->finished());
+  EXPECT_THAT(std::move(*coordinator_).result().notes,
+              ElementsAre(HasSubstr("epoch 2 came to nothing: b failed: weights do not fit")));
+}
+
+TEST_F(CoordinatorTest, AnAnswerOfAnotherEpochIsNonsense) {
+  begin();
+  EXPECT_THAT(
+      [&] {
+        hear("a", Lacks{2, {}, {}});
+      },
+      ThrowsMessage<WorldError>(HasSubstr("a answers nonsense: Lacks of epoch 2")));
+  EXPECT_THAT(
+      [&] {
+        hear("a", WeightAck{1, "weight 0", 0});
+      },
+      ThrowsMessage<WorldError>(HasSubstr("answers nonsense: WeightAck")));
+  hear("a", Lacks{1, {}, {}});
+  EXPECT_THAT(
+      [&] {
+        hear("a", Lacks{1, {}, {}});
+      },
+      ThrowsMessage<WorldError>(HasSubstr("answers nonsense: Lacks")));
+}
+
+}  // namespace
+}  // namespace lingua

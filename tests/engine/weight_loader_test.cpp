@@ -1,0 +1,193 @@
+#include "runtime/engine/weight_loader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "runtime/base/errors.h"
+#include "tests/support/toy_model.h"
+
+namespace lingua {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::ThrowsMessage;
+
+// A device without executor: what the loader asks for is brought to it.
+class WeightLoaderTest : public ::testing::Test {
+ protected:
+  Prepare prepare(Epoch epoch, const std::vector<SegmentId>& ids) const {
+    Prepare prepare;
+    prepare.epoch = epoch;
+    prepare.has_data = true;
+    prepare.segmentation = "of the toy";
+    for (SegmentId id : ids)
+      prepare.segments.push_back(model_.segments[static_cast<std::size_t>(id)]);
+    return prepare;
+  }
+
+  Lacks lacks_of(const Prepare& prepare) {
+    Effects effects;
+    loader_.prepare(prepare, Seconds(0), effects);
+    EXPECT_EQ(effects.letters.size(), 1U);
+    return std::get<Lacks>(effects.letters.at(0).body);
+  }
+
+  WeightChunk whole(Epoch epoch, const std::string& name) {
+    const std::int64_t bytes = name == "shared" ? 24 : 40;
+    std::vector<std::byte> content(static_cast<std::size_t>(bytes));
+    source_.read({name, DType::kInt64, {bytes / 8}}, 0, bytes, content.data());
+    Checksum sum;
+    sum.update(content.data(), content.size());
+    return {epoch, name, 0, make_bytes_tensor(content.data(), bytes), sum.value()};
+  }
+
+  // Brings everything; returns the segments that were loaded, in order.
+  std::vector<SegmentId> bring(const Lacks& lacks) {
+    Effects effects;
+    for (SegmentId id : lacks.programs) loader_.take(SegmentProgram{lacks.epoch, id, "program"});
+    for (const std::string& name : lacks.weights) loader_.take(whole(lacks.epoch, name), effects);
+    return load();
+  }
+
+  std::vector<SegmentId> load() {
+    std::vector<SegmentId> loaded;
+    Effects effects;
+    while (const auto load = loader_.next_load()) {
+      EXPECT_EQ(*load->program, "program");
+      EXPECT_EQ(load->weights.size(), load->segment->weights.size());
+      loaded.push_back(load->segment->id);
+      loader_.loaded(*load, Seconds(1), effects);
+    }
+    return loaded;
+  }
+
+  std::optional<Epoch> become_ready() {
+    Effects effects;
+    return loader_.become_ready(effects);
+  }
+
+  // A deployment that stands.
+  void deploy(Epoch epoch, const std::vector<SegmentId>& ids) {
+    bring(lacks_of(prepare(epoch, ids)));
+    ASSERT_EQ(become_ready(), epoch);
+  }
+
+  const Segmentation model_ = testing::toy_segmentation(6, true);
+  testing::ToySource source_;
+  MemoryLedger ledger_{1000};
+  WeightLoader loader_{"a", ledger_};
+};
+
+TEST_F(WeightLoaderTest, AsksForEachProgramAndForEachWeightOnce) {
+  const Lacks lacks = lacks_of(prepare(1, {0, 1}));
+  EXPECT_THAT(lacks.programs, ElementsAre(0, 1));
+  EXPECT_THAT(lacks.weights, ElementsAre("weight 0", "shared", "weight 1"));
+  EXPECT_EQ(ledger_.free_bytes(), 1000 - 40 - 24 - 40);
+  EXPECT_EQ(become_ready(), std::nullopt);
+  EXPECT_THAT(bring(lacks), ElementsAre(0, 1));
+  EXPECT_EQ(become_ready(), 1);
+  EXPECT_EQ(become_ready(), std::nullopt) << "said once";
+}
+
+TEST_F(WeightLoaderTest, ASecondEpochAsksForWhatTheFirstHasNot) {
+  deploy(1, {0, 1});
+  const Lacks lacks = lacks_of(prepare(2, {1, 2}));
+  EXPECT_THAT(lacks.programs, ElementsAre(2));
+  EXPECT_THAT(lacks.weights, ElementsAre("weight 2"));
+  EXPECT_TRUE(loader_.is_ready(1)) << "it runs on meanwhile";
+  EXPECT_FALSE(loader_.is_ready(2));
+  EXPECT_THAT(bring(lacks), ElementsAre(2)) << "segment 1 stays loaded";
+  EXPECT_EQ(become_ready(), 2);
+  EXPECT_THAT(loader_.retire(1), ElementsAre(0));
+  EXPECT_EQ(ledger_.free_bytes(), 1000 - 24 - 40 - 40);
+}
+
+TEST_F(WeightLoaderTest, ADeploymentOfWhatIsHeldIsReadyAtOnce) {
+  deploy(1, {0, 1, 2});
+  const Lacks lacks = lacks_of(prepare(2, {1}));
+  EXPECT_THAT(lacks.programs, IsEmpty());
+  EXPECT_THAT(lacks.weights, IsEmpty());
+  EXPECT_EQ(become_ready(), 2);
+  EXPECT_THAT(loader_.retire(1), ElementsAre(0, 2));
+}
+
+TEST_F(WeightLoaderTest, WhatWasRetiredIsAskedForAgain) {
+  deploy(1, {0});
+  loader_.retire(1);
+  EXPECT_EQ(ledger_.free_bytes(), 1000);
+  const Lacks lacks = lacks_of(prepare(2, {0}));
+  EXPECT_THAT(lacks.weights, ElementsAre("weight 0", "shared"));
+  EXPECT_THAT(bring(lacks), ElementsAre(0));
+}
+
+TEST_F(WeightLoaderTest, ADeploymentThatIsGivenUpHalfWayLeavesTheRunningOne) {
+  deploy(1, {0});
+  lacks_of(prepare(2, {1, 2}));
+  Effects effects;
+  loader_.take(SegmentProgram{2, 1, "program"});
+  loader_.take(whole(2, "weight 1"), effects);
+  EXPECT_THAT(load(), ElementsAre(1));
+  EXPECT_THAT(loader_.retire(2), ElementsAre(1));
+  loader_.take(whole(2, "weight 2"), effects);
+  EXPECT_EQ(effects.letters.size(), 1U) << "what comes late is for nobody";
+  EXPECT_TRUE(loader_.is_ready(1));
+  EXPECT_THAT(lacks_of(prepare(3, {0, 2})).weights, ElementsAre("weight 2"));
+}
+
+TEST_F(WeightLoaderTest, RefusesWhatDoesNotFitBesideWhatRuns) {
+  MemoryLedger ledger(110);
+  WeightLoader loader("a", ledger);
+  Effects effects;
+  loader.prepare(prepare(1, {0}), Seconds(0), effects);  // 64 bytes
+  loader.take(SegmentProgram{1, 0, "program"});
+  loader.take(whole(1, "weight 0"), effects);
+  loader.take(whole(1, "shared"), effects);
+  loader.loaded(*loader.next_load(), Seconds(0), effects);
+  EXPECT_EQ(loader.become_ready(effects), 1);
+  EXPECT_THAT(
+      [&] {
+        loader.prepare(prepare(2, {1, 2}), Seconds(0), effects);
+      },
+      ThrowsMessage<WorldError>(HasSubstr("weights of 144 B do not fit the memory of 110 B")));
+  EXPECT_FALSE(loader.knows(2));
+  EXPECT_TRUE(loader.is_ready(1));
+  EXPECT_EQ(ledger.free_bytes(), 110 - 64);
+}
+
+TEST_F(WeightLoaderTest, RefusesDeploymentsThatContradictWhatIsHeld) {
+  const auto prepared = [&](Prepare next) {
+    return [this, next = std::move(next)] {
+      Effects effects;
+      loader_.prepare(next, Seconds(0), effects);
+    };
+  };
+  deploy(1, {0, 1});
+  EXPECT_THAT(prepared(prepare(1, {2})), ThrowsMessage<WorldError>(HasSubstr("after one of")));
+  Prepare other = prepare(2, {2});
+  other.segmentation = "of another";
+  EXPECT_THAT(prepared(other), ThrowsMessage<WorldError>(HasSubstr("of another model")));
+  other = prepare(2, {1});
+  other.segments[0].name = "changed";
+  EXPECT_THAT(prepared(other), ThrowsMessage<WorldError>(HasSubstr("another segment 1")));
+  other = prepare(2, {2, 2});
+  EXPECT_THAT(prepared(other), ThrowsMessage<WorldError>(HasSubstr("segment 2 twice")));
+  other = prepare(2, {2});
+  other.segments[0].weights[1].shape = {4};
+  EXPECT_THAT(prepared(other), ThrowsMessage<WorldError>(HasSubstr("two weights 'shared'")));
+  lacks_of(prepare(2, {2}));
+  EXPECT_THAT(prepared(prepare(3, {3})), ThrowsMessage<WorldError>(HasSubstr("2 is not ready")));
+}
+
+TEST_F(WeightLoaderTest, RefusesProgramsAndWeightsThatNobodyAskedFor) {
+  deploy(1, {0});
+  Effects effects;
+  EXPECT_THROW(loader_.take(SegmentProgram{1, 0, "again"}), WorldError);
+  EXPECT_THROW(loader_.take(SegmentProgram{1, 5, "unknown"}), WorldError);
+  EXPECT_THROW(loader_.take(whole(1, "weight 0"), effects), WorldError) << "it is complete";
+  EXPECT_THROW(loader_.take(whole(1, "weight 3"), effects), WorldError);
+}
+
+}  // namespace
+}  // namespace lingua
