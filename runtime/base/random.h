@@ -2,9 +2,11 @@
 // Seeded random numbers: the only source of randomness in the project.
 //
 // Determinism: the same seed gives the same numbers with every compiler and library (the
-// distributions of <random> do not promise that, so they are not used).
+// distributions of <random> do not promise that, so they are not used). normal() also takes what the
+// machine's mathematical library makes of a logarithm and a cosine, whose last bit may differ.
 // Threads: an Rng belongs to one thread.
-// Source: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) as generator, Box-Muller for normal().
+// Source: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) as generator, Box-Muller for normal(), von Neumann
+// (Various techniques used in connection with random digits, 1951) for exponential().
 
 #include <cmath>
 #include <cstdint>
@@ -32,6 +34,20 @@ class Rng {
 
   // Uniform in [0, bound). REQUIRES: bound > 0.
   std::uint64_t below(std::uint64_t bound) { return next() % bound; }
+
+  // Mean 1. By comparisons alone, so that it is the same to the last bit everywhere.
+  double exponential() {
+    for (double whole = 0;; whole += 1) {
+      const double first = uniform();
+      bool odd = true;  // the length of the run of falling numbers that `first` begins
+      double last = first;
+      for (double next = uniform(); next < last; next = uniform()) {
+        last = next;
+        odd = !odd;
+      }
+      if (odd) return whole + first;
+    }
+  }
 
   // Mean 0, standard deviation 1.
   double normal() {
