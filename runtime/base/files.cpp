@@ -21,14 +21,17 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
   }
   std::ifstream in(path, std::ios::binary);
   if (!in) throw InputError(fmt::format("{}: {}", path.string(), std::strerror(errno)));
+  const auto check_size = [&](std::uintmax_t size) {
+    if (size <= max_bytes) return;
+    throw InputError(
+        fmt::format("{}: larger than {} bytes; at most that is read", path.string(), max_bytes));
+  };
+  if (const auto size = fs::file_size(path, error); !error) check_size(size);
   std::string content;
   char buffer[1 << 16];
   while (in.read(buffer, sizeof buffer) || in.gcount() > 0) {
     content.append(buffer, static_cast<std::size_t>(in.gcount()));
-    if (content.size() > max_bytes) {
-      throw InputError(
-          fmt::format("{}: larger than {} bytes; at most that is read", path.string(), max_bytes));
-    }
+    check_size(content.size());
   }
   if (in.bad()) throw InputError(fmt::format("{}: cannot be read", path.string()));
   return content;
