@@ -32,7 +32,7 @@ libfmt-dev             formatting
 nlohmann-json3-dev     plans, graphs and logs as JSON
 libyaml-cpp-dev        cluster files
 libcli11-dev           the command line
-libcsv-dev             tables of texts to classify
+libcsv-dev             tables of texts to classify, traces of requests
 libxxhash-dev          checksums and digests
 libzmq3-dev            ZeroMQ: messages between real devices
 cppzmq-dev             ZeroMQ's C++ interface

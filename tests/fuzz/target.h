@@ -27,6 +27,7 @@ FuzzTarget safetensors_target();
 FuzzTarget sentencepiece_target();
 FuzzTarget tokenizer_gguf_target();
 FuzzTarget tokenizer_json_target();
+FuzzTarget trace_target();
 FuzzTarget trust_target();
 FuzzTarget wire_target();
 

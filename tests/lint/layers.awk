@@ -15,6 +15,7 @@ BEGIN {
   allow("runtime/base", "")
   allow("runtime/model", b)
   allow("runtime/device", bm)
+  allow("runtime/arrivals", bmd)
   allow(c, bm)
   split(policies, p, " ")
   for (i in p) allow(p[i], bmd " " policies)
