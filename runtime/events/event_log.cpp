@@ -22,8 +22,8 @@ constexpr std::size_t kColumns = 8;
 constexpr std::uint64_t kMaxFileBytes = 1ULL << 30;
 constexpr double kMaxSeconds = 1e12;
 constexpr double kMaxBytes = 1e18;
-constexpr std::array kKinds = {event::kLoad,   event::kCompute, event::kTransfer,
-                               event::kResult, event::kStep,    event::kRequest};
+constexpr std::array kKinds = {event::kLoad, event::kCompute, event::kTransfer, event::kResult,
+                               event::kStep, event::kRequest, event::kArrival};
 
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
@@ -33,6 +33,12 @@ std::string csv_field(const std::string& text) {
     quoted += c;
   }
   return quoted + '"';
+}
+
+void append_row(const EventRow& row, std::string& text) {
+  fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},{}", csv_field(row.who),
+                 csv_field(row.what), row.segment, row.request, row.step, row.start.count(),
+                 row.end.count(), row.bytes);
 }
 
 // Reads a table field by field; knows the line for messages.
@@ -166,10 +172,15 @@ void EventLog::sort() {
 std::string EventLog::to_csv() const {
   std::string text = fmt::format("{}\n", kHeader);
   for (const EventRow& row : rows_) {
-    fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},{}\n", csv_field(row.who),
-                   csv_field(row.what), row.segment, row.request, row.step, row.start.count(),
-                   row.end.count(), row.bytes);
+    append_row(row, text);
+    text += '\n';
   }
+  return text;
+}
+
+std::string EventLog::csv_line(const EventRow& row) {
+  std::string text;
+  append_row(row, text);
   return text;
 }
 

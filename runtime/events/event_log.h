@@ -6,7 +6,7 @@
 //   what    one of the kinds below
 //   segment, request, step   -1 where it does not apply; step 0 is the prefill
 //   start, end               seconds since the run began
-//   bytes                    on the wire (transfer), of weights (load), of outputs (compute)
+//   bytes                    on the wire (transfer, result), of weights (load), of outputs (compute)
 // Order: by start, then end, who, what, segment, request, step.
 // Determinism: a simulation's log is the same for the same seed; digest() tells.
 // Errors: read_event_log throws InputError with file and line.
@@ -28,6 +28,7 @@ inline constexpr const char* kTransfer = "transfer";  // activations from device
 inline constexpr const char* kResult = "result";      // a token's way from tailer to header
 inline constexpr const char* kStep = "step";          // at the header: tokens in to token out
 inline constexpr const char* kRequest = "request";    // at the header: prompt in to last token out
+inline constexpr const char* kArrival = "arrival";  // at a client: a request is there; end = start
 
 bool is_kind(const std::string& what);
 }  // namespace event
@@ -46,6 +47,7 @@ class EventLog {
   // XXH3 of the CSV text: 16 hex digits.
   std::string digest() const;
   std::string to_csv() const;
+  static std::string csv_line(const EventRow& row);  // without its end
 
  private:
   std::vector<EventRow> rows_;

@@ -12,22 +12,42 @@
 namespace lingua {
 namespace {
 
-std::string bar(double share) {
+// Of a device's time: computing, then waiting while something is on its way to it.
+std::string bar(double busy, double link) {
   constexpr int kWidth = 20;
-  const double inside = std::clamp(share, 0.0, 1.0);
-  const auto full = static_cast<std::size_t>(std::lround(inside * kWidth));
-  return std::string(full, '#') + std::string(kWidth - full, '.');
+  const auto places = [](double share) {
+    return static_cast<std::size_t>(std::lround(std::clamp(share, 0.0, 1.0) * kWidth));
+  };
+  const std::size_t computing = places(busy);
+  const std::size_t waiting = std::max(computing, places(busy + link)) - computing;
+  return std::string(computing, '#') + std::string(waiting, '~') +
+         std::string(kWidth - computing - waiting, '.');
 }
 
 // Where requests differ.
-std::string spread_line(const Metrics& metrics) {
+std::string percentile_table(const Metrics& metrics) {
   if (metrics.requests.size() < 2) return "";
-  const auto both = [](const Spread& spread) {
-    return fmt::format("{} / {}", format_quantity(spread.p50, Unit::kSeconds),
-                       format_quantity(spread.p95, Unit::kSeconds));
+  std::string text =
+      fmt::format("\n{:<13}  {:>9}  {:>9}  {:>9}  {:>9}\n", "percentile", "50", "90", "95", "99");
+  const auto row = [&text](const char* name, const Spread& spread) {
+    const auto time = [](double seconds) { return format_quantity(seconds, Unit::kSeconds); };
+    text += fmt::format("{:<13}  {:>9}  {:>9}  {:>9}  {:>9}\n", name, time(spread.p50),
+                        time(spread.p90), time(spread.p95), time(spread.p99));
   };
-  return fmt::format("median / 95th percentile: request {}, first token {}, further token {}\n",
-                     both(metrics.latency), both(metrics.ttft), both(metrics.tpot));
+  if (metrics.queueing) row("queueing", *metrics.queueing);
+  row("request", metrics.latency);
+  row("first token", metrics.ttft);
+  row("further token", metrics.tpot);
+  return text;
+}
+
+std::string goodput_line(const Metrics& metrics) {
+  if (!metrics.goodput) return "";
+  const Goodput& goodput = *metrics.goodput;
+  return fmt::format("goodput: {} requests/s, {:.1f}% of {} (first token in {}, then {} each)\n",
+                     format_quantity(goodput.requests_per_s, Unit::kPlain), 100 * goodput.share,
+                     metrics.arrived, format_seconds(goodput.slo.ttft.count()),
+                     format_seconds(goodput.slo.tpot.count()));
 }
 
 std::string totals(const Metrics& metrics) {
@@ -35,13 +55,12 @@ std::string totals(const Metrics& metrics) {
   for (const RequestMetrics& request : metrics.requests) tokens += request.tokens;
   const auto time = [](double seconds) { return format_quantity(seconds, Unit::kSeconds); };
   return fmt::format(
-             "{} request{}, {} token{} in {}: {} tokens/s, first token after {}, then one every "
-             "{}\n",
-             metrics.requests.size(), metrics.requests.size() == 1 ? "" : "s", tokens,
-             tokens == 1 ? "" : "s", time(metrics.makespan_s),
-             format_quantity(metrics.tokens_per_s, Unit::kPlain), time(metrics.ttft_s),
-             time(metrics.tpot_s)) +
-         spread_line(metrics);
+      "{} request{}, {} token{} in {}: {} tokens/s, first token after {}, then one every "
+      "{}\n",
+      metrics.requests.size(), metrics.requests.size() == 1 ? "" : "s", tokens,
+      tokens == 1 ? "" : "s", time(metrics.makespan_s),
+      format_quantity(metrics.tokens_per_s, Unit::kPlain), time(metrics.ttft_s),
+      time(metrics.tpot_s));
 }
 
 std::string joules(double energy) { return format_quantity(energy, Unit::kJoules); }
@@ -64,6 +83,17 @@ void set(nlohmann::json& json, const char* key, const std::optional<double>& val
   if (value) json[key] = *value;
 }
 
+void add_percentiles(const Metrics& metrics, nlohmann::json& json) {
+  const std::pair<const char*, double Spread::*> all[] = {
+      {"p50", &Spread::p50}, {"p90", &Spread::p90}, {"p95", &Spread::p95}, {"p99", &Spread::p99}};
+  for (const auto& [name, at] : all) {
+    json[name] = {{"latency_s", metrics.latency.*at},
+                  {"ttft_s", metrics.ttft.*at},
+                  {"tpot_s", metrics.tpot.*at}};
+    if (metrics.queueing) json[name]["queueing_s"] = (*metrics.queueing).*at;
+  }
+}
+
 }  // namespace
 
 nlohmann::json summary_json(const Metrics& metrics) {
@@ -74,14 +104,16 @@ nlohmann::json summary_json(const Metrics& metrics) {
                          {"requests", nlohmann::json::array()},
                          {"devices", nlohmann::json::array()},
                          {"links", nlohmann::json::array()}};
-  json["percentiles"] = {{"p50",
-                          {{"latency_s", metrics.latency.p50},
-                           {"ttft_s", metrics.ttft.p50},
-                           {"tpot_s", metrics.tpot.p50}}},
-                         {"p95",
-                          {{"latency_s", metrics.latency.p95},
-                           {"ttft_s", metrics.ttft.p95},
-                           {"tpot_s", metrics.tpot.p95}}}};
+  add_percentiles(metrics, json["percentiles"]);
+  if (metrics.goodput) {
+    json["goodput"] = {{"ttft_s", metrics.goodput->slo.ttft.count()},
+                       {"tpot_s", metrics.goodput->slo.tpot.count()},
+                       {"arrived", metrics.arrived},
+                       {"met", metrics.goodput->met},
+                       {"share", metrics.goodput->share},
+                       {"requests_per_s", metrics.goodput->requests_per_s}};
+  }
+  set(json, "bytes_per_token", metrics.bytes_per_token);
   set(json, "energy_j", metrics.energy_j);
   set(json, "energy_per_token_j", metrics.energy_per_token_j);
   for (const RequestMetrics& request : metrics.requests) {
@@ -91,16 +123,21 @@ nlohmann::json summary_json(const Metrics& metrics) {
                                 {"ttft_s", request.ttft_s},
                                 {"tpot_s", request.tpot_s},
                                 {"token_count", request.tokens}});
+    set(json["requests"].back(), "queueing_s", request.queueing_s);
   }
   for (const DeviceMetrics& device : metrics.devices) {
     json["devices"].push_back(
-        {{"name", device.device}, {"busy_s", device.busy_s}, {"busy_share", device.busy_share}});
+        {{"name", device.device},
+         {"busy_s", device.busy_s},
+         {"busy_share", device.busy_share},
+         {"idle_s", {{"link", device.idle_link_s}, {"no_input", device.idle_no_input_s}}}});
     set(json["devices"].back(), "energy_j", device.energy_j);
   }
   for (const LinkMetrics& link : metrics.links) {
     json["links"].push_back({{"from", link.from},
                              {"to", link.to},
                              {"bytes", link.bytes},
+                             {"result_bytes", link.result_bytes},
                              {"messages", link.messages},
                              {"mean_s", link.mean_s}});
     set(json["links"].back(), "energy_j", link.energy_j);
@@ -113,18 +150,20 @@ std::string json_text(const nlohmann::json& json, int indent) {
 }
 
 std::string summary_table(const Metrics& metrics) {
-  std::string text = totals(metrics) + energy_line(metrics);
+  std::string text =
+      totals(metrics) + goodput_line(metrics) + energy_line(metrics) + percentile_table(metrics);
   const char* energy_head = metrics.energy_j ? "    energy" : "";
   const auto out = std::back_inserter(text);
   std::size_t width = 6;
   for (const DeviceMetrics& device : metrics.devices) width = std::max(width, device.device.size());
   if (!metrics.devices.empty()) {
-    fmt::format_to(out, "\n{:<{}}  {:<20}  {:>6}  {:>10}  {:>8}{}\n", "device", width, "busy",
-                   "share", "time", "segments", energy_head);
+    fmt::format_to(out, "\n{:<{}}  {:<20}  {:>6}  {:>6}  {:>10}  {:>8}{}\n", "device", width,
+                   "# busy, ~ link", "busy", "link", "time", "segments", energy_head);
   }
   for (const DeviceMetrics& device : metrics.devices) {
-    fmt::format_to(out, "{:<{}}  {}  {:>5.1f}%  {:>10}  {:>8.0f}{}\n", device.device, width,
-                   bar(device.busy_share), 100 * device.busy_share,
+    const double link = metrics.makespan_s > 0 ? device.idle_link_s / metrics.makespan_s : 0.0;
+    fmt::format_to(out, "{:<{}}  {}  {:>5.1f}%  {:>5.1f}%  {:>10}  {:>8.0f}{}\n", device.device,
+                   width, bar(device.busy_share, link), 100 * device.busy_share, 100 * link,
                    format_quantity(device.busy_s, Unit::kSeconds), device.computed_segments,
                    energy_cell(device.energy_j));
   }

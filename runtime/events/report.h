@@ -9,20 +9,22 @@
 namespace lingua {
 
 // {"tokens_per_s", "ttft_s", "tpot_s", "makespan_s",
-//  "percentiles": {"p50": {"latency_s", "ttft_s", "tpot_s"}, "p95": the same},
+//  "percentiles": {"p50": {"latency_s", "ttft_s", "tpot_s"}, "p90", "p95", "p99": the same},
 //  "requests": [{"request", "start_s", "end_s", "ttft_s", "tpot_s", "token_count"}],
-//  "devices": [{"name", "busy_s", "busy_share"}],
-//  "links": [{"from", "to", "bytes", "messages", "mean_s"}]}; every number is finite.
-// Where energy is known also "energy_j", "energy_per_token_j", and "energy_j" of each device and link;
-// the keys are left out where it is not.
+//  "devices": [{"name", "busy_s", "busy_share", "idle_s": {"link", "no_input"}}],
+//  "links": [{"from", "to", "bytes", "result_bytes", "messages", "mean_s"}]}; every number is finite.
+// Where they are known also "bytes_per_token"; "energy_j", "energy_per_token_j", and "energy_j" of each
+// device and link; "queueing_s" of each percentile and request; where an objective was given
+// "goodput": {"ttft_s", "tpot_s", "arrived", "met", "share", "requests_per_s"}.
 nlohmann::json summary_json(const Metrics& metrics);
 
 // JSON as text, for files and terminals: what is no UTF-8 becomes U+FFFD, and characters that a
 // terminal obeys stand escaped.
 std::string json_text(const nlohmann::json& json, int indent = 2);
 
-// One line of totals, one of energy where it is known, then a row per device with its busy share as a
-// bar, then a row per link.
+// One line of totals, one of goodput where an objective was given, one of energy where it is known; the
+// percentiles of several requests; a row per device with its time as a bar, computing (#) and waiting for
+// a link (~); a row per link. Tables fit 80 columns when no device's name has more than 9.
 // Lines end in "\n".
 std::string summary_table(const Metrics& metrics);
 

@@ -45,6 +45,17 @@ EventRow row(const char* who, const char* what, double start, double end) {
   return {who, what, -1, 1, 0, Seconds(start), Seconds(end), 0};
 }
 
+TEST_F(EventLogFile, HasEveryKindOfRow) {
+  for (const char* what : {event::kLoad, event::kCompute, event::kTransfer, event::kResult,
+                           event::kStep, event::kRequest, event::kArrival}) {
+    EventLog log;
+    log.add(row("a", what, 1, 1));
+    EXPECT_EQ(read(log.to_csv()).rows().at(0).what, what);
+    EXPECT_EQ(EventLog::csv_line(log.rows()[0]) + "\n",
+              log.to_csv().substr(log.to_csv().find('\n') + 1));
+  }
+}
+
 TEST_F(EventLogFile, KeepsEveryBitOfEveryRow) {
   Rng rng(7);
   EventLog log;
