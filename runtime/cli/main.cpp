@@ -16,9 +16,9 @@
 namespace {
 
 constexpr const char* kFooter =
-    "Exit codes: 0 done, 1 a bug of ours, 2 the command line, 3 a file or a field in it, 4 no plan "
-    "fits,\n"
-    "5 a device, process, port or link failed. `lingua VERB --help` tells a verb's options.";
+    "Exit codes: 0 done, 1 a bug of ours (of log diff: the logs part), 2 the command line,\n"
+    "3 a file or a field in it, 4 no plan fits, 5 a device, process, port or link failed.\n"
+    "`lingua VERB --help` tells a verb's options.";
 
 int fail(lingua::ExitCode code, const std::string& message) {
   constexpr std::size_t kLongest = 4000;
@@ -68,6 +68,8 @@ int main(int argc, char** argv) {
   lingua::add_classify(app);
   lingua::add_score(app);
   lingua::add_tokenize(app);
+  lingua::add_trace(app);
+  lingua::add_log(app);
   lingua::add_reference(app);
 #endif
   lingua::add_worker(app);
@@ -80,6 +82,8 @@ int main(int argc, char** argv) {
     return 0;
   } catch (const CLI::Success& help) {
     return app.exit(help);
+  } catch (const CLI::RuntimeError& answer) {  // a verb whose exit code is its answer
+    return answer.get_exit_code();
   } catch (const CLI::ParseError& error) {
     return fail(lingua::ExitCode::kUsage, fmt::format("{} (see lingua --help)", error.what()));
   } catch (const lingua::Error& error) {

@@ -9,6 +9,7 @@
 #include "runtime/checkpoint/json.h"
 #include "runtime/cli/output_paths.h"
 #include "runtime/cli/time_limit.h"
+#include "runtime/events/metrics.h"
 #include "runtime/plan/planner.h"
 #include "runtime/text/chat.h"
 
@@ -264,6 +265,22 @@ void add_output_file_option(CLI::App& app, OutputOptions& options) {
                  "pass once through a TorchScript file or classifier and write what it gives: "
                  "FILE.npy for one output, FILE.safetensors for several")
       ->type_name(kOutputFile);
+}
+
+void add_slo_option(CLI::App& app, std::string& slo) {
+  const auto wrong = [](const std::string& text) -> std::string {
+    try {
+      parse_slo(text);
+      return "";
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+  };
+  app.add_option("--slo", slo,
+                 "tell how many requests have their first token, and each further one, within "
+                 "these times: 500 ms,50 ms")
+      ->type_name("TTFT,TPOT")
+      ->check(wrong);
 }
 
 void add_threads_option(CLI::App& app, int& threads) {

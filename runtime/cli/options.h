@@ -76,6 +76,7 @@ struct OutputOptions {
   std::string timeline;
   std::string save_plan;
   std::string output_file;  // see tensor_files.h
+  std::string slo;          // see metrics.h; empty: none
   bool json = false;
 };
 
@@ -96,6 +97,7 @@ void add_in_flight_option(CLI::App& app, WorkloadOptions& options);
 void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required);
 void add_output_options(CLI::App& app, OutputOptions& options);
 void add_output_file_option(CLI::App& app, OutputOptions& options);
+void add_slo_option(CLI::App& app, std::string& slo);
 void add_threads_option(CLI::App& app, int& threads);
 
 // The planner when none is named: the best one that this build has.

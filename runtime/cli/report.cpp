@@ -66,9 +66,16 @@ void add_answers(nlohmann::json& requests, const RunResult& result, const Study&
   }
 }
 
+Metrics metrics_of(const StudyOptions& options, const Study& study, const RunResult& result) {
+  Metrics metrics = compute_metrics(result.log, study.cluster);
+  const std::string& slo = options.output.slo;
+  if (!slo.empty()) metrics.goodput = goodput_of(metrics, parse_slo(slo));
+  return metrics;
+}
+
 nlohmann::json run_json(const RunReport& report, const StudyOptions& options, const Study& study,
                         const RunResult& result, const nlohmann::json& extra) {
-  nlohmann::json json = summary_json(compute_metrics(result.log, study.cluster));
+  nlohmann::json json = summary_json(metrics_of(options, study, result));
   json["version"] = LINGUA_VERSION;
   json["world"] = report.world;
   json["model"] = study.segmentation.model;
@@ -174,7 +181,7 @@ void report_run(const RunReport& report, const StudyOptions& options, const Stud
       fmt::format("{} on {} ({})", study.segmentation.model, study.cluster.name, report.world);
   if (!options.output.json) {
     tell("\n{}\n\n{}\n{}", title, plan_text(study),
-         summary_table(compute_metrics(result.log, study.cluster)));
+         summary_table(metrics_of(options, study, result)));
     if (!study.tokenizer) print_tokens(result);
     if (report.deterministic) tell("digest {}\n", result.log.digest());
   }

@@ -176,6 +176,7 @@ void add_study_options(CLI::App& app, StudyOptions& options, bool cluster_requir
   add_text_options(app, options.text);
   add_plan_options(app, options.plan, cluster_required);
   add_output_options(app, options.output);
+  add_slo_option(app, options.output.slo);
   add_threads_option(app, options.threads);
 }
 

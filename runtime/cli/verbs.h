@@ -12,6 +12,7 @@ void add_chat(CLI::App& app);
 void add_classify(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_keys(CLI::App& app);
+void add_log(CLI::App& app);
 void add_model(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_reference(CLI::App& app);
@@ -19,6 +20,7 @@ void add_run(CLI::App& app);
 void add_score(CLI::App& app);
 void add_simulate_and_emulate(CLI::App& app);
 void add_tokenize(CLI::App& app);
+void add_trace(CLI::App& app);
 void add_worker(CLI::App& app);
 
 }  // namespace lingua
