@@ -13,6 +13,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
+#include "runtime/base/plain_text.h"
 
 namespace lingua {
 namespace {
@@ -20,7 +21,8 @@ namespace {
 constexpr std::string_view kHeader = "who,what,segment,request,step,start,end,bytes";
 constexpr std::size_t kColumns = 8;
 constexpr std::uint64_t kMaxFileBytes = 1ULL << 30;
-constexpr double kMaxSeconds = 1e12;
+constexpr double kMaxSeconds = 1e9;      // which a timeline still holds in nanoseconds
+constexpr std::size_t kShownBytes = 60;  // of a value that is refused
 constexpr double kMaxBytes = 1e18;
 constexpr std::array kKinds = {event::kLoad, event::kCompute, event::kTransfer, event::kResult,
                                event::kStep, event::kRequest, event::kArrival};
@@ -115,7 +117,7 @@ Number number(const CsvReader& reader, const char* column, const std::string& te
   const auto [rest, error] = std::from_chars(text.data(), end, value);
   if (error != std::errc() || rest != end || !(value >= least && value <= most)) {
     throw reader.error(fmt::format("{}: '{}' is not accepted; write a number from {} to {}", column,
-                                   text, least, most));
+                                   one_line(text, kShownBytes), least, most));
   }
   return value;
 }
@@ -126,8 +128,8 @@ EventRow parse_row(const CsvReader& reader, const std::array<std::string, kColum
   row.what = fields[1];
   if (row.who.empty()) throw reader.error("who: '' is not accepted; write a device");
   if (!event::is_kind(row.what)) {
-    throw reader.error(
-        fmt::format("what: '{}' is not known; write one of {}", row.what, fmt::join(kKinds, ", ")));
+    throw reader.error(fmt::format("what: '{}' is not known; write one of {}",
+                                   one_line(row.what, kShownBytes), fmt::join(kKinds, ", ")));
   }
   row.segment =
       number<SegmentId>(reader, "segment", fields[2], -1, std::numeric_limits<SegmentId>::max());

@@ -108,6 +108,9 @@ TEST_F(EventLogFile, NamesFileAndLineOfWhatItRefuses) {
   EXPECT_THAT(error_of(head + "a,load,0,-1,1.5,0,1,8\n"), HasSubstr("step: '1.5'"));
   EXPECT_THAT(error_of(head + "a,load,0,-1,-1,nan,1,8\n"), HasSubstr("start: 'nan'"));
   EXPECT_THAT(error_of(head + "a,load,0,-1,-1,0,inf,8\n"), HasSubstr("end: 'inf'"));
+  // A timeline counts in nanoseconds, of which so many are more than 64 bits hold.
+  EXPECT_THAT(error_of(head + "a,load,0,-1,-1,-1e12,1,8\n"), HasSubstr("start: '-1e12'"));
+  EXPECT_THAT(error_of(head + "a,\x1b[2J,0,-1,-1,0,1,8\n"), HasSubstr("what: '\\x1b[2J' is not"));
   EXPECT_THAT(error_of(head + good + good + "a,load,0,-1,-1,2,1,8\n"),
               HasSubstr(".csv:4: end: '1'"));
   EXPECT_THAT(error_of(head + "a,load,0,-1,-1,0,1,-8\n"), HasSubstr("bytes: '-8'"));

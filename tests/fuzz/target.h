@@ -18,6 +18,7 @@ struct FuzzTarget {
 };
 
 FuzzTarget cluster_target();
+FuzzTarget event_log_target();
 FuzzTarget gguf_target();
 FuzzTarget jinja_target();
 FuzzTarget json_target();
