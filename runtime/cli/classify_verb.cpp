@@ -161,7 +161,7 @@ json result_json(const Options& options, const CsvTable& table, const Study& stu
                  const std::vector<json>& expected, const RunResult& result) {
   json whole = summary_json(compute_metrics(result.log, study.cluster));
   for (const char* of_tokens :
-       {"requests", "tokens_per_s", "ttft_s", "tpot_s", "energy_per_token_j"}) {
+       {"requests", "tokens_per_s", "ttft_s", "tpot_s", "bytes_per_token", "energy_per_token_j"}) {
     whole.erase(of_tokens);
   }
   whole["model"] = study.segmentation.model;

@@ -64,6 +64,7 @@ TEST_P(Sentences, GetTheLabelsOfTransformersOnOneAndThreeWorkers) {
   EXPECT_EQ(three.at("devices").size(), 3U);
   EXPECT_GE(three.at("links").size(), 3U);
   EXPECT_TRUE(three.contains("rows_per_s"));
+  EXPECT_FALSE(three.contains("bytes_per_token")) << "a pass makes no token";
 }
 
 // As prompts: a table is for real workers only.

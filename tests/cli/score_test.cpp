@@ -36,6 +36,7 @@ TEST_P(ScoreTest, IsThatOfTransformersAndTheSameOnThreeWorkersToTheLastBit) {
     if (!several_windows) continue;
     const json three = score(context, "3");
     ASSERT_TRUE(three.contains("nll"));
+    EXPECT_FALSE(three.contains("bytes_per_token")) << "a pass makes no token";
     EXPECT_EQ(three["nll"], one["nll"]);
     EXPECT_EQ(three["plan"]["stages"].size(), 3U);
   }
