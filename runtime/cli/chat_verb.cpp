@@ -99,7 +99,9 @@ class Conversation {
       fmt::print(stderr, "> ");
       std::fflush(stderr);
     }
-    return input_.read(line, over);
+    if (input_.read(line, over)) return true;
+    if (isatty(STDIN_FILENO)) fmt::print(stderr, "\n");  // nothing stands behind the prompt
+    return false;
   }
 
   void show(const std::string& text) const {

@@ -128,6 +128,16 @@ void add_workload_options(CLI::App& app, WorkloadOptions& options) {
                  "many as --in-flight)")
       ->check(CLI::Range(1, 1000000));
   add_in_flight_option(app, options);
+  auto* trace =
+      app.add_option("--trace", options.trace,
+                     "when requests come: poisson:RATE, bursts:RATE,SIZE or closed:CLIENTS; "
+                     "or a trace file, which says how long they are too (`lingua trace`)")
+          ->type_name("FILE|ARRIVALS");
+  app.add_option("--trace-rate", options.trace_rate,
+                 "how many times as fast a file's requests come")
+      ->capture_default_str()
+      ->check(CLI::Range(1e-6, 1e6))
+      ->needs(trace);
   app.add_option("--seed", options.seed,
                  "of seeded prompts, drawn tokens and planners that draw; modelled times have "
                  "nothing random")

@@ -40,6 +40,8 @@ struct WorkloadOptions {
   std::int64_t max_tokens = 16;
   int requests = 0;  // 0: one per prompt, or as many as are in flight
   int in_flight = 1;
+  std::string trace;      // a file of arrivals and lengths, or poisson:..., bursts:..., closed:...
+  double trace_rate = 1;  // how many times as fast a file's requests come
   std::uint64_t seed = 1;
   bool ignore_eos = false;
 };

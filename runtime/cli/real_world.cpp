@@ -111,8 +111,8 @@ RunResult RealWorld::run(const ClientJob& client) {
   }
   coordinator.wait_for(names, [&] { processes_.check(); });
   RunJob job{{}, client};
-  job.client.concurrency = study_.workload.in_flight;
   job.coordinator.in_flight = study_.workload.in_flight;
+  job.coordinator.log_arrivals = study_.trace.has_value();
   job.coordinator.deployment.plan = study_.plan;
   job.coordinator.deployment.segmentation = &study_.segmentation;
   job.coordinator.deployment.source = study_.source();

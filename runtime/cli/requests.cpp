@@ -5,12 +5,17 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <ctime>
+#include <deque>
 #include <functional>
 #include <iostream>
 #include <iterator>
+#include <memory>
 
+#include "runtime/arrivals/generate.h"
+#include "runtime/arrivals/trace_file.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
 #include "runtime/base/plain_text.h"
@@ -223,6 +228,43 @@ Tensor prompt_tensor(const std::vector<TokenId>& prompt, const Study& study) {
 
 }  // namespace
 
+// The trace of a file, or arrival times of as many requests as there are.
+void read_arrivals(const WorkloadOptions& options, bool has_prompts, const std::string& model,
+                   Study& study) {
+  const auto is_process = [&](const char* name) { return options.trace.starts_with(name); };
+  if (is_process("poisson:") || is_process("bursts:") || is_process("closed:")) {
+    TraceRequest request;
+    request.process = parse_arrivals(options.trace);
+    request.requests = static_cast<std::size_t>(request_count(options, study));
+    request.seed = options.seed;
+    study.trace = generate_trace(request);
+    return;
+  }
+  if (!study.model.is_language_model) {
+    throw InputError(
+        fmt::format("--trace {}: {} makes no tokens, which a trace counts", options.trace, model));
+  }
+  if (has_prompts || !options.prompt_lengths.empty()) {
+    throw UsageError(
+        fmt::format("--trace {}: a trace file says how long the prompts are; leave the "
+                    "other prompts and lengths out",
+                    options.trace));
+  }
+  const std::size_t most =
+      options.requests > 0 ? static_cast<std::size_t>(options.requests) : kMostTraceRequests;
+  study.trace = scaled(read_trace(options.trace), most, options.trace_rate);
+  study.trace_has_lengths = true;
+  if (options.requests > static_cast<int>(study.trace->arrivals.size())) {
+    throw UsageError(fmt::format("--requests {}: {} has only {}", options.requests, options.trace,
+                                 study.trace->arrivals.size()));
+  }
+  for (std::size_t r = 0; r < study.trace->arrivals.size(); ++r) {
+    const Arrival& arrival = study.trace->arrivals[r];
+    check_length(fmt::format("{}: request {}", options.trace, r + 1), arrival.prompt_tokens,
+                 arrival.output_tokens, study, model);
+  }
+}
+
 void check_prompt_tokens(const WorkloadOptions& workload, const std::string& model) {
   if (workload.prompt_tokens.empty()) return;
   const std::int64_t vocabulary = known_vocabulary(model).value_or(0);
@@ -247,6 +289,10 @@ void read_prompts(const TextOptions& text, const WorkloadOptions& workload,
   }
   if (text.needs_tokenizer()) read_text(text, workload.max_tokens, model, study);
   if (workload.ignore_eos) study.stop_tokens.clear();
+  if (!workload.trace.empty()) {
+    read_arrivals(workload, !study.prompts.empty() || text.has_prompts(), model, study);
+    if (study.trace_has_lengths) return;
+  }
   if (!study.prompts.empty()) return;
   if (workload.prompt_lengths.empty()) {
     check_length("--prompt-length", workload.prompt_length, workload.max_tokens, study, model);
@@ -300,10 +346,21 @@ Workload workload_by(const WorkloadOptions& options, const Study& study) {
   for (const auto& prompt : study.prompts) {
     lengths.push_back(static_cast<std::int64_t>(prompt.size()));
   }
+  std::int64_t max_tokens = options.max_tokens;
+  if (study.trace_has_lengths) {
+    lengths.clear();
+    double sum = 0;
+    for (const Arrival& arrival : study.trace->arrivals) {
+      lengths.push_back(arrival.prompt_tokens);
+      sum += static_cast<double>(arrival.output_tokens);
+    }
+    // What plans are made with; the engine takes each request's own.
+    max_tokens = std::llround(std::ceil(sum / static_cast<double>(lengths.size())));
+  }
   const auto [shortest, longest] = std::minmax_element(lengths.begin(), lengths.end());
   workload.prompt_tokens = *longest;
   if (*shortest != *longest) workload.prompt_lengths = lengths;
-  workload.max_tokens = study.model.is_language_model ? options.max_tokens : 0;
+  workload.max_tokens = study.model.is_language_model ? max_tokens : 0;
   workload.kv_cache = study.model.kv_cache;
   workload.requests = request_count(options, study);
   workload.in_flight = std::min(options.in_flight, workload.requests);
@@ -318,6 +375,7 @@ Workload workload_by(const WorkloadOptions& options, const Study& study) {
 int request_count(const WorkloadOptions& options, const Study& study) {
   const auto prompts = static_cast<int>(study.prompts.empty() ? options.prompt_lengths.size()
                                                               : study.prompts.size());
+  if (study.trace_has_lengths) return static_cast<int>(study.trace->arrivals.size());
   if (options.requests == 0) return prompts > 0 ? prompts : options.in_flight;
   return std::max(options.requests, prompts);
 }
@@ -357,7 +415,10 @@ std::vector<Submit> make_requests(const WorkloadOptions& options, const Sampling
              static_cast<std::int64_t>(prompt.size()) < study.workload.prompt_length(r)) {
         prompt.push_back(static_cast<TokenId>(rng.below(static_cast<std::uint64_t>(vocabulary))));
       }
-      requests.push_back(make_request(id, prompt, study.workload.max_tokens, sampling, study));
+      const std::int64_t max_tokens = study.trace_has_lengths
+                                          ? study.trace->arrivals[r].output_tokens
+                                          : study.workload.max_tokens;
+      requests.push_back(make_request(id, prompt, max_tokens, sampling, study));
       continue;
     }
     Submit submit;
@@ -370,6 +431,24 @@ std::vector<Submit> make_requests(const WorkloadOptions& options, const Sampling
     requests.push_back(std::move(submit));
   }
   return requests;
+}
+
+void submit_by(const Study& study, std::vector<Submit> requests, ClientJob& job) {
+  if (study.trace && study.trace->clients > 0) {
+    job.concurrency = static_cast<int>(study.trace->clients);
+    const auto left = std::make_shared<std::deque<Submit>>(
+        std::make_move_iterator(requests.begin()), std::make_move_iterator(requests.end()));
+    job.next_request = [left](const auto&) -> std::optional<Submit> {
+      if (left->empty()) return std::nullopt;
+      Submit next = std::move(left->front());
+      left->pop_front();
+      return next;
+    };
+    return;
+  }
+  job.requests = std::move(requests);
+  if (!study.trace) return;
+  for (const Arrival& arrival : study.trace->arrivals) job.arrivals.push_back(arrival.at);
 }
 
 }  // namespace lingua

@@ -9,6 +9,7 @@
 
 #include "runtime/cli/study.h"
 #include "runtime/device/message.h"
+#include "runtime/engine/client.h"
 #include "runtime/text/chat.h"
 
 namespace lingua {
@@ -40,6 +41,9 @@ int request_count(const WorkloadOptions& options, const Study& study);
 // `with_data` false leaves the contents of a single pass's inputs out.
 std::vector<Submit> make_requests(const WorkloadOptions& options, const Sampling& sampling,
                                   const Study& study, bool with_data);
+
+// Gives them to a client, at the times of the trace where there is one.
+void submit_by(const Study& study, std::vector<Submit> requests, ClientJob& job);
 
 // A request for one prompt. Its draws are seeded by the options' seed and its number.
 Submit make_request(RequestId id, const std::vector<TokenId>& prompt, std::int64_t max_tokens,

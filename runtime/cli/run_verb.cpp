@@ -46,9 +46,7 @@ void print_text(const Study& study, ClientJob& job) {
 }
 
 // Shows how far all requests are.
-void print_progress(const Study& study, Progress& progress, ClientJob& job) {
-  const double all = static_cast<double>(job.requests.size()) *
-                     static_cast<double>(std::max<std::int64_t>(study.workload.max_tokens, 1));
+void print_progress(const Study& study, double all, Progress& progress, ClientJob& job) {
   end_at_stop_strings(study.stop_strings, study.tokenizer.get(), job);
   job.on_token = [ends = job.on_token, &progress, all, made = 0.0](const TokenMade& token) mutable {
     made += 1;
@@ -62,7 +60,12 @@ void run(const Options& options) {
       prepare_study(options.study, real_cluster(options.real, options.study.plan.cluster));
   require_weights(study.model, options.study.model.model);
   ClientJob job;
-  job.requests = make_requests(options.study.workload, options.study.text.sampling, study, true);
+  std::vector<Submit> requests =
+      make_requests(options.study.workload, options.study.text.sampling, study, true);
+  double all = 0;  // tokens, or passes
+  for (const Submit& request : requests)
+    all += static_cast<double>(std::max<std::int64_t>(request.max_tokens, 1));
+  submit_by(study, std::move(requests), job);
   RealWorld real(options.real, options.study.threads, study);
   RunResult result;
   const bool text = study.tokenizer && study.model.is_language_model && !options.study.output.json;
@@ -71,7 +74,7 @@ void run(const Options& options) {
     result = real.run(job);
   } else {
     Progress progress("answering");
-    print_progress(study, progress, job);
+    print_progress(study, all, progress, job);
     result = real.run(job);
   }
   report_run({"real", "", false}, options.study, study, result, real.extra());

@@ -44,11 +44,13 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
   job.coordinator.deployment.plan = study.plan;
   job.coordinator.deployment.segmentation = &study.segmentation;
   job.coordinator.deployment.source = numerics ? study.source() : shapes.get();
-  job.client.requests = make_requests(options.workload, options.text.sampling, study, numerics);
+  submit_by(study, make_requests(options.workload, options.text.sampling, study, numerics),
+            job.client);
+  job.coordinator.log_arrivals = study.trace.has_value();
   job.coordinator.in_flight = study.workload.in_flight;
   end_at_stop_strings(study.stop_strings, study.tokenizer.get(), job.client);
   Progress progress(numerics ? "emulating" : "simulating");
-  const double all = static_cast<double>(job.client.requests.size());
+  const double all = static_cast<double>(study.workload.requests);
   double done = 0;
   job.client.on_done = [&](const Done&) {
     if (!shows_progress) return;

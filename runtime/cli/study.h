@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/arrivals/arrivals.h"
 #include "runtime/cli/options.h"
 #include "runtime/device/tensor.h"
 #include "runtime/partition/partition.h"
@@ -48,10 +49,12 @@ struct Study {
   std::unique_ptr<Tokenizer> tokenizer;       // null unless text is asked for
   std::vector<std::vector<TokenId>> prompts;  // given as text or tokens; empty: seeded ones
   std::vector<std::string> prompt_texts;      // of the prompts given as text
-  std::vector<NamedTensor> inputs;            // from files, in the model's dtypes
-  std::int64_t input_tokens = 0;              // new tokens by their shapes; 0: these do not tell
-  std::vector<TokenId> stop_tokens;           // that end an answer
-  std::vector<std::string> stop_strings;      // and texts that do
+  std::optional<RequestTrace> trace;          // of --trace; without lengths where it is no file
+  bool trace_has_lengths = false;
+  std::vector<NamedTensor> inputs;        // from files, in the model's dtypes
+  std::int64_t input_tokens = 0;          // new tokens by their shapes; 0: these do not tell
+  std::vector<TokenId> stop_tokens;       // that end an answer
+  std::vector<std::string> stop_strings;  // and texts that do
   Segmentation segmentation;
   ClusterSpec cluster;
   Workload workload;

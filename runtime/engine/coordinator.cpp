@@ -60,7 +60,12 @@ bool Coordinator::take_from_client(Message& message, Seconds now, Effects& effec
     clients_gone_ += static_cast<int>(clients_.erase(message.from));
     gather_when_all_is_answered(now, effects);
   } else if (auto* submit = std::get_if<Submit>(&message.body)) {
+    const RequestId number = table_.total();
     table_.submit(message.from, std::move(*submit), now, effects);
+    if (job_.log_arrivals && table_.total() > number) {
+      result_.log.add(
+          {message.from, event::kArrival, -1, number, -1, message.sent, message.sent, 0});
+    }
     admit(now, effects);
   } else if (const auto* cancel = std::get_if<Cancel>(&message.body)) {
     const auto request = table_.find(message.from, cancel->request);
@@ -105,6 +110,8 @@ Coordinator::Service& Coordinator::service_of(Epoch epoch) {
 // ---- devices ----
 
 void Coordinator::take_from_worker(Message& message, Seconds now, Effects& effects) {
+  const std::optional<Epoch> epoch = epoch_of(message.body);
+  if (epoch && given_up_.contains(*epoch)) return;
   const std::string trouble = trouble_of(message);
   if (!trouble.empty()) {
     const auto* failed = std::get_if<Failed>(&message.body);
@@ -144,6 +151,7 @@ void Coordinator::become_current(Seconds now, Effects& effects) {
 // What runs goes on.
 void Coordinator::give_up_coming(const Message& message, const std::string& why, Effects& effects) {
   const Epoch epoch = coming_->deployment().epoch;
+  given_up_.insert(epoch);
   result_.notes.push_back(
       fmt::format("the deployment of epoch {} came to nothing: {}", epoch, why));
   for (const DeviceName& worker : coming_->workers()) {

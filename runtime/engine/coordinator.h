@@ -35,6 +35,7 @@ struct CoordinatorJob {
   Seconds stall_timeout = kNever;
   // How long the loss of a link between two devices waits for that of a device to explain it.
   Seconds settle{1};
+  bool log_arrivals = false;  // rows of when requests came from clients
   // Called as things happen; may be empty.
   std::function<void(double bytes, double total)> on_weights;
   // Asked when a request has ended, with how many have: a deployment of a later epoch, for the requests
@@ -97,6 +98,7 @@ class Coordinator {
   Service& service_of(Epoch epoch);
 
   std::unique_ptr<Deployer> coming_;
+  std::set<Epoch> given_up_;  // that never came to serve: what devices still say of them is dropped
   std::vector<Service> services_;  // ascending; the last takes new requests, the others end theirs
   AnswerChecks checks_;
   RequestTable table_;

@@ -22,16 +22,10 @@ void Deployer::begin(Effects& effects) {
 }
 
 bool Deployer::is_mine(const MessageBody& body) const {
-  return std::visit(
-      [&](const auto& m) {
-        using Body = std::decay_t<decltype(m)>;
-        if constexpr (std::is_same_v<Body, Lacks> || std::is_same_v<Body, Reached> ||
-                      std::is_same_v<Body, WeightAck> || std::is_same_v<Body, Ready>) {
-          return m.epoch == deployment_.epoch;
-        }
-        return false;
-      },
-      body);
+  const bool is_answer =
+      std::holds_alternative<Lacks>(body) || std::holds_alternative<Reached>(body) ||
+      std::holds_alternative<WeightAck>(body) || std::holds_alternative<Ready>(body);
+  return is_answer && epoch_of(body) == deployment_.epoch;
 }
 
 bool Deployer::take(const Message& message, Seconds now, Effects& effects) {

@@ -5,13 +5,25 @@
 // no Device and block on nothing; a loop hands them messages and carries out what they ask for.
 // Order: messages to one receiver are sent in this order.
 
+#include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "runtime/device/message.h"
 #include "runtime/schedule/schedule.h"
 
 namespace lingua {
+
+// The epoch that a message is of; nothing for one that is of none.
+inline std::optional<Epoch> epoch_of(const MessageBody& body) {
+  return std::visit(
+      [](const auto& m) -> std::optional<Epoch> {
+        if constexpr (requires { m.epoch; }) return m.epoch;
+        return std::nullopt;
+      },
+      body);
+}
 
 struct Letter {
   DeviceName to;

@@ -36,16 +36,6 @@ struct Deployed {
   DeviceName tailer_name;
 };
 
-// The epoch that a message is of; nothing for one that is of none.
-std::optional<Epoch> epoch_of(const MessageBody& body) {
-  return std::visit(
-      [](const auto& m) -> std::optional<Epoch> {
-        if constexpr (requires { m.epoch; }) return m.epoch;
-        return std::nullopt;
-      },
-      body);
-}
-
 // What other devices may send; everything else comes from the coordinator.
 bool is_between_devices(const MessageBody& body) {
   return std::holds_alternative<Activations>(body) || std::holds_alternative<StepResult>(body) ||

@@ -265,6 +265,9 @@ TEST_F(CoordinatorTest, ADeploymentThatFailsLeavesTheRunningOne) {
   forget();
   hear("b", Failed{2, "weights do not fit"});
   EXPECT_THAT(said(), ElementsAre("a: Retire of epoch 2"));
+  hear("a", Lacks{2, {}, {}});  // said before it heard of that
+  hear("a", Failed{2, "it cannot either"});
+  EXPECT_THAT(said(), IsEmpty());
   answer(1);
   answer(2);
   hear(kClient, Detach{});

@@ -1,0 +1,97 @@
+#pragma once
+// What the coordinator and a device say to each other until the device is ready to run its part of a plan.
+//
+// See message.h, which has all other messages.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/device/spec.h"
+#include "runtime/device/tensor.h"
+#include "runtime/model/segment.h"
+
+namespace lingua {
+
+// Deployments of a run, counted up from 1.
+using Epoch = std::int64_t;
+
+// Where a value goes after the segment that makes it.
+struct Route {
+  ValueId value = -1;
+  std::vector<DeviceName> to;  // never the device that makes it
+};
+
+// Segments first .. last.
+struct SegmentRun {
+  SegmentId first = 0;
+  SegmentId last = 0;
+};
+
+// coordinator -> device: the part of a plan that this device carries out. It stands beside what runs
+// already under other epochs.
+struct Prepare {
+  Epoch epoch = 0;
+  std::vector<Segment> segments;  // to store, in model order
+  // To run, ascending: one; two on a header that keeps the last segments too; none: it only stores.
+  std::vector<SegmentRun> runs;
+  bool has_data = false;      // programs and tensors have contents; false in simulations
+  std::vector<Route> routes;  // of every value that this device sends
+  std::vector<TensorSpec> model_inputs;
+  std::vector<ValueId> model_outputs;
+  DeviceName header;
+  DeviceName tailer;
+  int threads = 0;  // of the executor; 0: as many as the device has cores
+  // digest_of the segmentation that these segments are of; empty: not known. A device has a part of
+  // it only, so this is for people who compare what devices say.
+  std::string segmentation;
+};
+
+// device -> coordinator, the answer: what it does not hold of that, and nothing else is sent to it.
+struct Lacks {
+  Epoch epoch = 0;
+  std::vector<SegmentId> programs;   // ascending; none where the deployment has no data
+  std::vector<std::string> weights;  // in the order of their first use, each once
+};
+
+// coordinator -> device: lite-interpreter bytes of one segment.
+struct SegmentProgram {
+  Epoch epoch = 0;
+  SegmentId segment = 0;
+  std::string program;
+};
+
+// coordinator -> device: a piece of a weight, in order, and the answer to it, which lets the
+// coordinator send the next one: no more than a window of pieces is ever under way.
+struct WeightChunk {
+  Epoch epoch = 0;
+  std::string weight;
+  std::int64_t offset = 0;
+  Tensor bytes;                // uint8, one-dimensional
+  std::uint64_t checksum = 0;  // of the whole weight, in its last piece (0 without data)
+};
+struct WeightAck {
+  Epoch epoch = 0;
+  std::string weight;
+  std::int64_t offset = 0;
+};
+
+// device -> coordinator: all weights are there and every program is loaded; so much memory is left for
+// states and activations.
+struct Ready {
+  Epoch epoch = 0;
+  double free_bytes = 0;
+};
+
+// coordinator -> device: no request needs this epoch any more; what only it needed can go.
+struct Retire {
+  Epoch epoch = 0;
+};
+
+// device -> coordinator: it cannot go on, and why, in one line.
+struct Failed {
+  Epoch epoch = 0;
+  std::string reason;
+};
+
+}  // namespace lingua
