@@ -16,9 +16,9 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/random.h"
 #include "runtime/partition/partition.h"
-#include "runtime/plan/estimate.h"
-#include "runtime/plan/planner.h"
 #include "runtime/plan/run_memory.h"
+#include "runtime/planner/planner.h"
+#include "runtime/predict/estimate.h"
 #include "runtime/torch/import.h"
 
 namespace lingua {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "runtime/base/errors.h"
-#include "runtime/plan/integer_program.h"
+#include "runtime/planner/search/integer_program.h"
 
 namespace lingua {
 namespace {

@@ -10,7 +10,7 @@
 // Source: LinguaLinked's published formulation (arXiv 2312.00388) with its products linearised.
 // It costs a message as if the sender's run were as long as can be, and takes the header as pinned.
 
-#include "runtime/plan/plan_costs.h"
+#include "runtime/predict/plan_costs.h"
 
 namespace lingua {
 

@@ -28,11 +28,15 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/random.h"
-#include "runtime/plan/estimate.h"
-#include "runtime/plan/planner.h"
+#include "runtime/planner/planner.h"
+#include "runtime/predict/estimate.h"
 #ifdef LINGUA_HAS_CBC
 #include "experiments/bench/obvious_formulation.h"
-#include "runtime/plan/chain_cbc.h"
+#include "runtime/plan/run_memory.h"
+#include "runtime/planner/search/beam.h"
+#include "runtime/planner/search/chain_solver.h"
+#include "runtime/planner/search/interval_program.h"
+#include "runtime/planner/search/optimise_chain.h"
 #endif
 
 namespace lingua {

@@ -10,7 +10,7 @@
 #include "runtime/cli/output_paths.h"
 #include "runtime/cli/time_limit.h"
 #include "runtime/events/metrics.h"
-#include "runtime/plan/planner.h"
+#include "runtime/planner/planner.h"
 #include "runtime/text/chat.h"
 
 namespace lingua {

@@ -9,7 +9,7 @@
 
 #include "runtime/device/message.h"
 #include "runtime/model/graph.h"
-#include "runtime/plan/planner.h"
+#include "runtime/planner/planner.h"
 
 namespace CLI {
 class App;

@@ -11,9 +11,11 @@
 #include "runtime/cli/study.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/events/report.h"
-#include "runtime/plan/explain.h"
-#include "runtime/plan/pareto.h"
-#include "runtime/plan/plan_picture.h"
+#include "runtime/planner/study/explain.h"
+#include "runtime/planner/study/pareto.h"
+#include "runtime/report/explanation_text.h"
+#include "runtime/report/pareto_report.h"
+#include "runtime/report/plan_picture.h"
 
 namespace lingua {
 namespace {

@@ -20,6 +20,9 @@
 #include "runtime/events/report.h"
 #include "runtime/events/timeline.h"
 #include "runtime/plan/plan.h"
+#include "runtime/report/plan_table.h"
+#include "runtime/report/secondary_report.h"
+#include "runtime/report/spread_report.h"
 
 namespace lingua {
 namespace {

@@ -22,6 +22,7 @@
 #include "runtime/cli/verbs.h"
 #include "runtime/events/metrics.h"
 #include "runtime/net/wire.h"
+#include "runtime/report/spread_report.h"
 #include "runtime/torch/torch_executor.h"
 #include "sim/cluster/sim_cluster.h"
 

@@ -15,8 +15,8 @@
 #include "runtime/cli/requests.h"
 #include "runtime/cli/tensor_files.h"
 #include "runtime/events/report.h"
-#include "runtime/plan/estimate.h"
-#include "runtime/plan/planner.h"
+#include "runtime/planner/planner.h"
+#include "runtime/predict/estimate.h"
 #include "runtime/torch/own_dtype.h"
 #include "runtime/torch/quantise.h"
 

@@ -13,9 +13,9 @@
 #include "runtime/cli/options.h"
 #include "runtime/device/tensor.h"
 #include "runtime/partition/partition.h"
-#include "runtime/plan/planner.h"
-#include "runtime/plan/robust.h"
-#include "runtime/plan/secondary_plan.h"
+#include "runtime/planner/overlap/secondary_plan.h"
+#include "runtime/planner/planner.h"
+#include "runtime/planner/study/robust.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/torch/import.h"
 

@@ -13,36 +13,9 @@
 #include "runtime/device/spec.h"
 #include "runtime/model/segment.h"
 #include "runtime/plan/objective.h"
+#include "runtime/plan/workload.h"
 
 namespace lingua {
-
-// What a plan is made for.
-struct Workload {
-  std::int64_t prompt_tokens = 16;  // of the longest prompt
-  std::int64_t max_tokens = 16;     // generated per request; 0: a single pass
-  bool kv_cache = true;
-  int in_flight = 1;  // requests inside the pipeline at once
-  int requests = 1;   // to answer in all; fewer than in_flight: as many
-  // Of the prompts in turn, where they differ: request r has number r modulo their count.
-  std::vector<std::int64_t> prompt_lengths = {};
-
-  std::int64_t capacity() const { return prompt_tokens + max_tokens; }  // of the longest
-  bool is_mixed() const { return !prompt_lengths.empty(); }
-  std::int64_t prompt_length(std::size_t request) const {
-    return is_mixed() ? prompt_lengths[request % prompt_lengths.size()] : prompt_tokens;
-  }
-  int total_requests() const { return requests > in_flight ? requests : in_flight; }
-  // No plan answers all requests in less than their number times the latency of one over this: some
-  // request is the last of at least total / in flight, rounded up, that follow each other. Of requests
-  // that differ, with the mean latency, no more is certain than that in_flight of them overlap.
-  double overlap() const {
-    if (is_mixed()) return in_flight;
-    return static_cast<double>(total_requests()) / ((total_requests() + in_flight - 1) / in_flight);
-  }
-};
-
-// The steps of the longest request of the workload, in order; others have as many.
-std::vector<Step> steps_of(const Workload& workload);
 
 struct Stage {
   DeviceName device;
@@ -143,17 +116,6 @@ void check_stages(const Plan& plan, const Segmentation& segmentation, const Clus
 // needed.
 void check_plan(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
                 const Workload& workload);
-
-// How good the plan is known to be: "optimal", "feasible, within 3% of the proven bound".
-std::string proof_text(const Plan& plan);
-
-// What requests of the workload take: "one request of 16 + 16 tokens alone: 1.85 s (...)".
-std::string timing_text(const Estimate& estimate, const Workload& workload);
-
-// The plan as people read it: one row per stage with its segments, memory and times, then what the
-// whole will do and what holds it back.
-std::string plan_table(const Plan& plan, const Segmentation& segmentation,
-                       const Workload& workload);
 
 nlohmann::json plan_to_json(const Plan& plan);
 // Only "stages" must be there, of each "device", "first_segment" and "last_segment"; what else there is

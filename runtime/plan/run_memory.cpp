@@ -4,9 +4,6 @@
 
 #include <algorithm>
 
-#include "runtime/plan/estimate.h"
-#include "runtime/plan/request_steps.h"
-
 namespace lingua {
 namespace {
 
@@ -66,6 +63,24 @@ double run_memory_bytes(const Segmentation& segmentation, SegmentId first, Segme
   RunMemory memory(workload);
   for (SegmentId id = first; id <= last; ++id) memory.run(segmentation.segments[id]);
   return memory.total_bytes();
+}
+
+std::vector<StageEstimate> stages_memory(const Plan& plan, const Segmentation& segmentation,
+                                         const Workload& workload) {
+  std::vector<StageEstimate> rows;
+  for (const Stage& stage : plan.stages) {
+    RunMemory memory(workload);
+    const bool again = !rows.empty() && stage.device == plan.header();
+    if (again) memory.add(plan.stages.front(), segmentation);
+    const RunMemory before = memory;
+    memory.add(stage, segmentation);
+    StageEstimate& row = rows.emplace_back();
+    row.device = stage.device;
+    row.weights_bytes = memory.weights_bytes() - before.weights_bytes();
+    row.state_bytes = memory.state_bytes() - before.state_bytes();
+    row.activation_bytes = memory.activation_bytes() - before.activation_bytes();
+  }
+  return rows;
 }
 
 }  // namespace lingua

@@ -43,4 +43,13 @@ class RunMemory {
   double activation_bytes_ = 0;
 };
 
+// Bytes that a run of segments needs on a device: weights (each once), states of the requests in
+// flight at full capacity, and the largest activations of a step.
+double run_memory_bytes(const Segmentation& segmentation, SegmentId first, SegmentId last,
+                        const Workload& workload);
+
+// What each stage takes of its device's memory; nothing else of the rows is set but the device.
+std::vector<StageEstimate> stages_memory(const Plan& plan, const Segmentation& segmentation,
+                                         const Workload& workload);
+
 }  // namespace lingua

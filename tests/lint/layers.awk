@@ -11,15 +11,23 @@ function layer(path,    parts) {
 BEGIN {
   b = "runtime/base"; bm = b " runtime/model"; bmd = bm " runtime/device"
   c = "runtime/checkpoint"
-  policies = "runtime/partition runtime/plan runtime/schedule runtime/balance runtime/events"
+  plan = bmd " runtime/plan"
+  predict = plan " runtime/schedule runtime/predict"
+  planner = predict " runtime/planner"
   allow("runtime/base", "")
   allow("runtime/model", b)
   allow("runtime/device", bm)
   allow("runtime/arrivals", bmd)
   allow(c, bm)
-  split(policies, p, " ")
-  for (i in p) allow(p[i], bmd " " policies)
-  allow("runtime/engine", bmd " " policies)
+  allow("runtime/events", bmd)
+  allow("runtime/partition", bmd)
+  allow("runtime/plan", bmd)
+  allow("runtime/schedule", plan)
+  allow("runtime/predict", predict)
+  allow("runtime/planner", planner)
+  allow("runtime/report", planner)
+  allow("runtime/balance", planner " runtime/events")
+  allow("runtime/engine", plan " runtime/schedule runtime/events")
   allow("runtime/torch", bmd " " c " runtime/events")
   allow("runtime/text", bmd " " c " runtime/events")
   allow("runtime/trust", b)

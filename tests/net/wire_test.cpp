@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "runtime/base/errors.h"
-#include "runtime/plan/message_sizes.h"
+#include "runtime/predict/message_sizes.h"
 #include "tests/net/samples.h"
 
 namespace lingua {

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "runtime/plan/planner.h"
+#include "runtime/planner/planner.h"
 
 namespace lingua::testing {
 

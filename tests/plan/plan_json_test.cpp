@@ -5,7 +5,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/random.h"
-#include "runtime/plan/estimate.h"
+#include "runtime/predict/estimate.h"
 #include "tests/plan/hand_model.h"
 
 namespace lingua {

@@ -6,10 +6,9 @@
 #include <functional>
 
 #include "runtime/base/errors.h"
-#include "runtime/plan/estimate.h"
 #include "runtime/plan/run_memory.h"
 #include "tests/plan/hand_model.h"
-#include "tests/plan/problem.h"
+#include "tests/planner/problem.h"
 
 namespace lingua {
 namespace {
@@ -238,15 +237,6 @@ TEST(CheckPlan, CountsAStoredSegmentsWeightsAndNotItsState) {
   EXPECT_THAT(error_of(check), HasSubstr("device 'C' needs 61.600 kB"));
 }
 
-TEST(RunMemory, CountsATiedWeightOnceOnOneDevice) {
-  const Segmentation model = hand_model();
-  const Workload workload = hand_workload();
-  const double whole = run_memory_bytes(model, 0, 2, workload);
-  // 6,000 fp32 weights of their own and 5,000 shared ones; three states; the largest activations are
-  // those of segment 0: 2 x (8 + 1000 + 500) x 10.
-  EXPECT_EQ(whole, 4 * (6'000 + 5'000) + 3 * 4'800 + 30'160);
-}
-
 TEST(CheckPlan, RefusesTransfersThatAreNotThoseNeeded) {
   EXPECT_THAT(complaint([](Plan& plan) { plan.transfers.pop_back(); }),
               HasSubstr("value 2 from 'B' to 'C' is missing"));
@@ -264,67 +254,6 @@ TEST(CheckPlan, RefusesTransfersThatAreNotThoseNeeded) {
               HasSubstr("must have residual = true"));
   EXPECT_THAT(complaint([](Plan& plan) { plan.transfers[0].bytes = 7.0; }),
               HasSubstr("has 7 bytes; the value has 1000 n"));
-}
-
-TEST(PlanTable, NamesEveryDeviceAndTheBottleneck) {
-  Plan plan = hand_plan();
-  plan.estimate = estimate(plan, hand_model(), hand_cluster(), hand_workload());
-  plan.optimality = Optimality::kFeasible;
-  plan.gap = 0.125;
-  const std::string table = plan_table(plan, hand_model(), hand_workload());
-  for (const char* text :
-       {"A ", "B ", "C ", "32.0 kB", "bottleneck: A -> C, 2.79 s", "12%", "2.20 s",
-        "a step moves 3 tensors between devices, 1 past a stage (residual)"}) {
-    EXPECT_THAT(table, HasSubstr(text));
-  }
-}
-
-TEST(PlanTable, SaysWhatRequestsTake) {
-  Estimate estimate;
-  estimate.latency_s = 2;
-  estimate.ttft_s = 1.5;
-  estimate.tpot_s = 0.5;
-  estimate.tokens_per_s = 3.25;
-  EXPECT_EQ(
-      timing_text(estimate, {.prompt_tokens = 10, .max_tokens = 2, .in_flight = 4, .requests = 6}),
-      "one request of 10 + 2 tokens alone: 2.00 s (1.50 s to the first token, then 500 ms per "
-      "token); 6 requests, 4 in flight: 3.25 tokens/s");
-  EXPECT_THAT(timing_text(estimate, {.prompt_tokens = 10, .max_tokens = 0}),
-              HasSubstr("of 10 tokens alone"));
-}
-
-TEST(PlanTable, OfOneDeviceMovesNothing) {
-  Plan plan;
-  plan.stages = {{"A", 0, 2, {}}};
-  plan.estimate = estimate(plan, hand_model(), hand_cluster(), hand_workload());
-  EXPECT_THAT(plan_table(plan, hand_model(), hand_workload()),
-              HasSubstr("; nothing moves between devices\n"));
-}
-
-TEST(Objective, IsReadAsItIsNamed) {
-  for (const Objective& objective :
-       {Objective::kLatency, Objective::kTtft, Objective::kTpot, Objective::kThroughput,
-        Objective::kEnergy, Objective{.latency = 1, .energy = 0.25}, Objective{.ttft = 2},
-        Objective{.tpot = 1e-3, .throughput = 1e3}}) {
-    EXPECT_EQ(parse_objective(objective_name(objective)), objective) << objective_name(objective);
-  }
-  EXPECT_EQ(parse_objective("latency,energy=0.5"), (Objective{.latency = 1, .energy = 0.5}));
-  EXPECT_EQ(objective_name({.latency = 1, .energy = 0.5}), "latency=1,energy=0.5");
-}
-
-TEST(Objective, RefusesWhatIsNone) {
-  for (const char* text : {"", "speed", "latency,", ",latency", "latency=", "latency=0",
-                           "latency=-1", "latency=nan", "latency=inf", "latency=1e999",
-                           "latency=1x", "latency=1,latency=2", "latency energy", "Latency"}) {
-    EXPECT_THROW(parse_objective(text), UsageError) << text;
-  }
-}
-
-TEST(Objective, ValuesAreShownInTheirUnits) {
-  EXPECT_EQ(objective_text(1.2, Objective::kTtft), "1.20 s");
-  EXPECT_EQ(objective_text(0.05, Objective::kThroughput), "20 tokens/s");
-  EXPECT_EQ(objective_text(0.81, Objective::kEnergy), "0.81 J/token");
-  EXPECT_EQ(objective_text(3.14, {.latency = 1, .energy = 1}), "3.14");
 }
 
 TEST(Plan, FindsTheDeviceOfASegment) { EXPECT_EQ(hand_plan().device_of(1), "B"); }

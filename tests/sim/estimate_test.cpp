@@ -1,6 +1,6 @@
 // The estimate of a plan against the simulated run of it: the same model of time, so the same numbers.
 
-#include "runtime/plan/estimate.h"
+#include "runtime/predict/estimate.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include "runtime/engine/run.h"
 #include "runtime/engine/worker.h"
 #include "runtime/events/metrics.h"
-#include "runtime/plan/message_sizes.h"
+#include "runtime/predict/message_sizes.h"
 #include "sim/cluster/sim_cluster.h"
 #include "tests/support/toy_model.h"
 

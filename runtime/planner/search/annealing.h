@@ -1,0 +1,20 @@
+#pragma once
+// Better chains by the estimate itself, where no formulation says exactly what a chain costs: how long
+// many requests take, of which some are in flight together.
+//
+// Which chains are worth an estimate is told by mean_value.h and by the pace of the best one so far.
+// Determinism: its random numbers have a fixed seed and its effort is a number of steps played; a time
+// limit ends it earlier.
+// Source: simulated annealing, Kirkpatrick, Gelatt, Vecchi, Science 220 (4598), 1983.
+
+#include "runtime/predict/plan_costs.h"
+
+namespace lingua {
+
+// The best chain that small changes by chance (moves.h) lead to, from the given one, from compromises
+// between latency and bottleneck, and, unless a plan runs already, from those of all planners that prove
+// nothing. Never worse by the estimate than the given one.
+// REQUIRES: runs is not empty.
+std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& runs);
+
+}  // namespace lingua

@@ -1,0 +1,354 @@
+#include "runtime/predict/pipeline_model.h"
+
+#include <algorithm>
+#include <deque>
+
+#include "runtime/predict/flow_network.h"
+#include "runtime/predict/message_sizes.h"
+
+namespace lingua {
+namespace {
+
+enum class Kind { kSubmit, kActivations, kAnswer, kDone, kOther };
+
+struct Packet {
+  Kind kind = Kind::kOther;
+  int request = 0;
+  double bytes = 0;
+  int stage = 0;  // that activations are for
+};
+
+// Messages from one device to another: a stream whose latencies overlap.
+struct Channel {
+  int from = 0;  // place, or the number of places for the coordinator
+  int to = 0;
+  int way = -1;
+  double latency_s = 0;
+  std::deque<Packet> stream;
+  int ready = 0;  // of the stream, those whose latency has passed
+  bool flowing = false;
+  int version = 0;  // of the time at which the first of the stream will have arrived
+};
+
+enum class What { kDue, kArrived, kComputed };
+
+struct Event {
+  double time_s = 0;
+  int number = 0;
+  What what = What::kDue;
+  int index = 0;    // channel or place
+  int version = 0;  // of kArrived
+  bool operator<(const Event& other) const {
+    return time_s != other.time_s ? time_s < other.time_s : number < other.number;
+  }
+};
+
+// Events to come, the next one last. Most often few, so that a sorted list is quicker than a heap.
+class Agenda {
+ public:
+  bool empty() const { return events_.empty(); }
+  void add(const Event& event) {
+    constexpr std::size_t kFew = 64;
+    auto at = events_.end();
+    if (events_.size() > kFew) {
+      at = std::partition_point(events_.begin(), events_.end(),
+                                [&](const Event& other) { return event < other; });
+    } else {
+      while (at != events_.begin() && *(at - 1) < event) --at;
+    }
+    events_.insert(at, event);
+  }
+  Event take() {
+    const Event event = events_.back();
+    events_.pop_back();
+    return event;
+  }
+
+ private:
+  std::vector<Event> events_;
+};
+
+// A request's step that a stage can run.
+struct ReadyStep {
+  double since_s = 0;
+  int request = 0;
+  int stage = 0;
+  bool operator<(const ReadyStep& other) const {
+    return since_s != other.since_s ? since_s < other.since_s : request < other.request;
+  }
+};
+
+struct StageState {
+  int incoming = 0;
+  std::vector<int> missing;                           // by request
+  std::vector<std::pair<int, std::size_t>> outgoing;  // channel and message
+};
+
+// A device: where its stage runs, or its two stages.
+struct Place {
+  bool computing = false;
+  double left_s = 0;             // to compute until all requests are answered
+  ReadyStep current;             // that it computes
+  std::vector<Packet> inbox;     // arrived while it computes
+  std::vector<ReadyStep> ready;  // few
+};
+
+class Player {
+ public:
+  Player(const PipelineWork& work, const ClusterSpec& cluster, const ReplayLimits& limits)
+      : work_(work),
+        cluster_(cluster),
+        limits_(limits),
+        most_s_(limits.most_s * (1 + 1e-12)),
+        network_(cluster),
+        stages_(work.devices.size()),
+        places_(work.devices.size() - (work.returns ? 1 : 0)) {
+    header_to_coordinator_ = add_channel(0, coordinator());
+    for (int s = 0; s < coordinator(); ++s)
+      from_coordinator_.push_back(add_channel(coordinator(), s));
+    for (std::size_t m = 0; m < work.messages.size(); ++m) {
+      const auto& [from, to] = work.messages[m];
+      ++stages_[to].incoming;
+      stages_[from].outgoing.emplace_back(add_channel(place_of(from), place_of(to)), m);
+    }
+    if (work.returns) ++stages_.back().incoming;  // from the first stage, at the place
+    if (place_of(last_stage()) != 0) answer_ = add_channel(place_of(last_stage()), 0);
+    for (StageState& stage : stages_) stage.missing.assign(work.requests, stage.incoming);
+    step_.assign(work.requests, 0);
+    for (int r = 0; r < work.requests; ++r) {
+      kinds_.push_back(&work.kinds[work.turn[static_cast<std::size_t>(r) % work.turn.size()]]);
+    }
+    for (std::size_t k = 0; k < work.kinds.size(); ++k) {
+      const auto requests = std::count(kinds_.begin(), kinds_.end(), &work.kinds[k]);
+      for (const std::vector<double>& step : work.kinds[k].compute_s) {
+        for (int s = 0; s <= last_stage(); ++s) {
+          places_[place_of(s)].left_s +=
+              static_cast<double>(requests) * step[static_cast<std::size_t>(s)];
+        }
+      }
+    }
+  }
+
+  Replay play() {
+    for (int i = 0; i < std::min(work_.in_flight, work_.requests); ++i) submit();
+    while (!events_.empty() && !too_long_) {
+      const Event event = events_.take();
+      now_ = event.time_s;
+      switch (event.what) {
+        case What::kDue: due(event.index); break;
+        case What::kArrived:
+          if (event.version == channels_[event.index].version) arrived(event.index);
+          break;
+        case What::kComputed: computed(event.index); break;
+      }
+    }
+    for (double& end : ends_) end -= first_start_;
+    return {ended_ == work_.requests, first_answer_ - first_start_, last_end_ - first_start_,
+            std::move(ends_),         std::move(marks_s_),          stage_steps_};
+  }
+
+ private:
+  int coordinator() const { return static_cast<int>(places_.size()); }
+  int last_stage() const { return static_cast<int>(stages_.size()) - 1; }
+  int place_of(int stage) const { return work_.returns && stage == last_stage() ? 0 : stage; }
+  const DeviceName& name(int end) const {
+    return end == coordinator() ? kCoordinator : work_.devices[end];
+  }
+
+  int add_channel(int from, int to) {
+    Channel channel;
+    channel.from = from;
+    channel.to = to;
+    channel.way = network_.add_way(name(from), name(to));
+    channel.latency_s = cluster_.link(name(from), name(to)).latency.count();
+    channels_.push_back(std::move(channel));
+    return static_cast<int>(channels_.size()) - 1;
+  }
+
+  void at(double time_s, What what, int index, int version = 0) {
+    events_.add({time_s, next_number_++, what, index, version});
+  }
+
+  void send(int index, const Packet& packet, double stretch = 1) {
+    channels_[index].stream.push_back(packet);
+    at(now_ + stretch * channels_[index].latency_s, What::kDue, index);
+  }
+
+  void due(int index) {
+    ++channels_[index].ready;
+    if (!channels_[index].flowing) flow(index);
+  }
+
+  void flow(int index) {
+    Channel& channel = channels_[index];
+    if (channel.ready == 0) return;
+    channel.flowing = true;
+    note(network_.begin(channel.way, channel.stream.front().bytes, now_));
+  }
+
+  // Channels and ways have the same numbers.
+  void note(const std::vector<FlowNetwork::Change>& changes) {
+    for (const FlowNetwork::Change& change : changes) {
+      at(change.done_s, What::kArrived, change.way, ++channels_[change.way].version);
+    }
+  }
+
+  void arrived(int index) {
+    Channel& channel = channels_[index];
+    const Packet packet = channel.stream.front();
+    channel.stream.pop_front();
+    --channel.ready;
+    channel.flowing = false;
+    ++channel.version;
+    note(network_.end(channel.way, now_));
+    if (channel.to == coordinator()) {
+      if (packet.kind == Kind::kDone) release();
+    } else if (places_[channel.to].computing) {
+      if (packet.kind == Kind::kSubmit) note_start();
+      places_[channel.to].inbox.push_back(packet);
+    } else {
+      if (packet.kind == Kind::kSubmit) note_start();
+      take(packet);
+      run_next(channel.to);
+    }
+    flow(index);
+  }
+
+  void note_start() {
+    if (first_start_ < 0) first_start_ = now_;
+  }
+
+  void take(const Packet& packet) {
+    switch (packet.kind) {
+      case Kind::kSubmit: make_ready(0, packet.request); break;
+      case Kind::kActivations: take_input(packet.stage, packet.request); break;
+      case Kind::kAnswer: take_answer(packet.request); break;
+      case Kind::kDone:
+      case Kind::kOther: break;
+    }
+  }
+
+  void take_input(int index, int request) {
+    StageState& stage = stages_[index];
+    if (--stage.missing[request] > 0) return;
+    stage.missing[request] = stage.incoming;
+    make_ready(index, request);
+  }
+
+  void make_ready(int stage, int request) {
+    places_[place_of(stage)].ready.push_back({now_, request, stage});
+  }
+
+  void take_answer(int request) {
+    if (first_answer_ < 0) first_answer_ = now_;
+    ++answers_;
+    pass_marks();
+    send(header_to_coordinator_, {Kind::kOther, request, kTokenMadeBytes});
+    if (++step_[request] < static_cast<int>(work_.stretch.size())) {
+      make_ready(0, request);
+      return;
+    }
+    last_end_ = now_;
+    ends_.push_back(now_);
+    ++ended_;
+    const double tokens = static_cast<double>(work_.stretch.size());
+    send(header_to_coordinator_, {Kind::kDone, request, kDoneBytes + 8 * tokens});
+  }
+
+  void pass_marks() {
+    const auto all =
+        static_cast<double>(work_.requests) * static_cast<double>(work_.stretch.size());
+    while (answers_ * kReplayMarks >= all * static_cast<double>(marks_s_.size() + 1)) {
+      const double passed_s = now_ - first_start_;
+      const bool late = !limits_.marks_s.empty() && passed_s > limits_.marks_s[marks_s_.size()];
+      too_long_ = too_long_ || (late && was_late_);
+      was_late_ = late;
+      marks_s_.push_back(passed_s);
+    }
+  }
+
+  void run_next(int index) {
+    Place& place = places_[index];
+    if (place.ready.empty()) return;
+    const auto next = std::min_element(place.ready.begin(), place.ready.end());
+    place.current = *next;
+    place.ready.erase(next);
+    place.computing = true;
+    const int request = place.current.request;
+    at(now_ + kinds_[request]->compute_s[step_[request]][place.current.stage], What::kComputed,
+       index);
+  }
+
+  void computed(int index) {
+    Place& place = places_[index];
+    place.computing = false;
+    const auto [since_s, request, stage] = place.current;
+    const int step = step_[request];
+    const PipelineWork::Kind& kind = *kinds_[request];
+    place.left_s -= kind.compute_s[step][stage];
+    ++stage_steps_;
+    too_long_ = too_long_ || now_ - first_start_ + place.left_s > most_s_;
+    for (const auto& [channel, message] : stages_[stage].outgoing) {
+      send(channel,
+           {Kind::kActivations, request, kind.message_bytes[step][message],
+            work_.messages[message].to},
+           work_.stretch[step]);
+    }
+    if (stage == last_stage() && answer_ >= 0) {
+      send(answer_, {Kind::kAnswer, request, kind.answer_bytes[step]}, work_.stretch[step]);
+    } else if (stage == last_stage()) {
+      take_answer(request);
+    } else if (stage == 0 && work_.returns) {
+      take_input(last_stage(), request);
+    }
+    for (const Packet& packet : place.inbox) take(packet);
+    place.inbox.clear();
+    run_next(index);
+  }
+
+  void release() {
+    for (int channel : from_coordinator_) send(channel, {Kind::kOther, 0, kReleaseBytes});
+    if (submitted_ < work_.requests) submit();
+  }
+
+  void submit() {
+    const double bytes = kinds_[submitted_]->submit_bytes;
+    send(from_coordinator_[0], {Kind::kSubmit, submitted_++, bytes});
+  }
+
+  const PipelineWork& work_;
+  const ClusterSpec& cluster_;
+  const ReplayLimits& limits_;
+  double most_s_;
+  FlowNetwork network_;
+  std::vector<StageState> stages_;
+  std::vector<Place> places_;
+  std::vector<Channel> channels_;
+  std::vector<int> from_coordinator_;  // by place
+  int header_to_coordinator_ = -1;
+  int answer_ = -1;
+  std::vector<const PipelineWork::Kind*> kinds_;  // by request
+  std::vector<int> step_;                         // that each request is at
+  Agenda events_;
+  int next_number_ = 0;
+  int submitted_ = 0;
+  int ended_ = 0;
+  double now_ = 0;
+  double first_start_ = -1;
+  double first_answer_ = -1;
+  double last_end_ = 0;
+  std::vector<double> ends_;
+  std::vector<double> marks_s_;
+  double answers_ = 0;
+  double stage_steps_ = 0;
+  bool was_late_ = false;  // at the last mark
+  bool too_long_ = false;
+};
+
+}  // namespace
+
+Replay replay(const PipelineWork& work, const ClusterSpec& cluster, const ReplayLimits& limits) {
+  return Player(work, cluster, limits).play();
+}
+
+}  // namespace lingua
