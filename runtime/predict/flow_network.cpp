@@ -3,54 +3,15 @@
 #include <algorithm>
 #include <limits>
 
-#include "runtime/base/errors.h"
-
 namespace lingua {
-
-FlowNetwork::FlowNetwork(const ClusterSpec& cluster) : cluster_(cluster) {
-  for (const auto& [ends, link] : cluster.links) {
-    double& up = fastest_up_[ends.first];
-    double& down = fastest_down_[ends.second];
-    up = std::max(up, link.bytes_per_s);
-    down = std::max(down, link.bytes_per_s);
-  }
-}
-
-int FlowNetwork::link(const std::string& name, double bytes_per_s) {
-  const auto [found, is_new] = link_by_name_.try_emplace(name, static_cast<int>(links_.size()));
-  if (is_new) links_.push_back({bytes_per_s, 0, 0, 0});
-  return found->second;
-}
-
-int FlowNetwork::radio(const DeviceName& name, bool up) {
-  const auto& fastest = up ? fastest_up_ : fastest_down_;
-  const auto own = fastest.find(name);
-  const double usual = cluster_.default_link.bytes_per_s;
-  return link((up ? "up " : "down ") + name,
-              own == fastest.end() ? usual : std::max(usual, own->second));
-}
 
 int FlowNetwork::add_way(const DeviceName& from, const DeviceName& to) {
   Way way;
-  way.links = {radio(from, true), radio(to, false)};
-  const auto own = cluster_.links.find({from, to});
-  if (own != cluster_.links.end()) {
-    way.links.push_back(link(from + " to " + to, own->second.bytes_per_s));
-  } else {
-    // Beside a faster radio, what goes by default is no faster than the default.
-    const double usual = cluster_.default_link.bytes_per_s;
-    if (links_[way.links[0]].bytes_per_s > usual) {
-      way.links.push_back(link("up by default " + from, usual));
-    }
-    if (links_[way.links[1]].bytes_per_s > usual) {
-      way.links.push_back(link("down by default " + to, usual));
-    }
-  }
-  if (cluster_.shared_bytes_per_s > 0) {
-    way.links.push_back(link("medium", cluster_.shared_bytes_per_s));
-  }
-  for (int l : way.links) {
-    LINGUA_CHECK(links_[l].bytes_per_s > 0, "no link from {} to {}", from, to);
+  for (const NetworkPart& part : layout_.path(from, to)) {
+    const auto [found, is_new] =
+        link_by_name_.try_emplace(part.name, static_cast<int>(links_.size()));
+    if (is_new) links_.push_back({part.bytes_per_s, 0, 0, 0});
+    way.links.push_back(found->second);
   }
   ways_.push_back(std::move(way));
   return static_cast<int>(ways_.size()) - 1;

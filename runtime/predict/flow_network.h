@@ -1,9 +1,7 @@
 #pragma once
 // How transfers that are under way at once share a cluster's radios, links and medium.
 //
-// A device's uplink and downlink are as fast as its fastest link and shared by its flows; a pair's
-// own link and the medium bound them besides; the rates are max-min fair. The simulated cluster
-// (sim/cluster/) lays out the same network.
+// Rates are max-min fair over the parts of the network that each flow uses (device/network_layout.h).
 // Units: bytes, seconds. Determinism: rates depend on the set of flows alone.
 // Source: max-min fairness by progressive filling, Bertsekas and Gallager, Data Networks, 6.5.2.
 
@@ -11,13 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "runtime/device/spec.h"
+#include "runtime/device/network_layout.h"
 
 namespace lingua {
 
 class FlowNetwork {
  public:
-  explicit FlowNetwork(const ClusterSpec& cluster);
+  explicit FlowNetwork(const ClusterSpec& cluster) : layout_(cluster) {}
 
   // A way from one device (or the coordinator) to another, on which at most one flow runs at a time.
   // REQUIRES: from != to; the cluster has a link from one to the other.
@@ -47,15 +45,11 @@ class FlowNetwork {
     double since_s = 0;
   };
 
-  int link(const std::string& name, double bytes_per_s);
-  int radio(const DeviceName& name, bool up);
   void share(double now_s);
   void settle(Way& way, double rate, double now_s, int index);
 
-  const ClusterSpec& cluster_;
-  std::map<DeviceName, double> fastest_up_;  // of the links that differ from the default
-  std::map<DeviceName, double> fastest_down_;
-  std::map<std::string, int> link_by_name_;
+  NetworkLayout layout_;
+  std::map<std::string, int> link_by_name_;  // of the parts that ways use
   std::vector<Link> links_;
   std::vector<int> used_;  // links that have flows, ascending
   std::vector<Way> ways_;

@@ -1,10 +1,7 @@
 #pragma once
 // A cluster as SimGrid sees it: hosts, links and routes.
 //
-// Each device's radio is its own: one link up and one down, as fast as the fastest path that uses
-// it, shared by the device's flows. A pair with a link of its own in the cluster has that link
-// between the two radios; other flows of a device share its default link up and down. The shared
-// medium, if there is one, is part of every route.
+// Each part of the network (device/network_layout.h) is a link; a route has those that the layout names.
 // Links have no latency here: the channel pays it before the bytes flow.
 // Size: at most four links a device and one for each pair that the cluster names.
 
