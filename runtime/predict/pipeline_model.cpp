@@ -5,6 +5,7 @@
 
 #include "runtime/predict/flow_network.h"
 #include "runtime/predict/message_sizes.h"
+#include "runtime/schedule/schedule.h"
 
 namespace lingua {
 namespace {
@@ -68,16 +69,6 @@ class Agenda {
   std::vector<Event> events_;
 };
 
-// A request's step that a stage can run.
-struct ReadyStep {
-  double since_s = 0;
-  int request = 0;
-  int stage = 0;
-  bool operator<(const ReadyStep& other) const {
-    return since_s != other.since_s ? since_s < other.since_s : request < other.request;
-  }
-};
-
 struct StageState {
   int incoming = 0;
   std::vector<int> missing;                           // by request
@@ -87,10 +78,12 @@ struct StageState {
 // A device: where its stage runs, or its two stages.
 struct Place {
   bool computing = false;
-  double left_s = 0;             // to compute until all requests are answered
-  ReadyStep current;             // that it computes
-  std::vector<Packet> inbox;     // arrived while it computes
-  std::vector<ReadyStep> ready;  // few
+  double left_s = 0;              // to compute until all requests are answered
+  int request = 0;                // that it computes
+  int stage = 0;                  // for which
+  std::vector<Packet> inbox;      // arrived while it computes
+  std::vector<ReadyStep> ready;   // few
+  std::vector<int> ready_stages;  // of those
 };
 
 class Player {
@@ -130,7 +123,7 @@ class Player {
   }
 
   Replay play() {
-    for (int i = 0; i < std::min(work_.in_flight, work_.requests); ++i) submit();
+    submit_next();
     while (!events_.empty() && !too_long_) {
       const Event event = events_.take();
       now_ = event.time_s;
@@ -236,7 +229,9 @@ class Player {
   }
 
   void make_ready(int stage, int request) {
-    places_[place_of(stage)].ready.push_back({now_, request, stage});
+    Place& place = places_[place_of(stage)];
+    place.ready.push_back({request, step_[request], Seconds(now_)});
+    place.ready_stages.push_back(stage);
   }
 
   void take_answer(int request) {
@@ -270,19 +265,21 @@ class Player {
   void run_next(int index) {
     Place& place = places_[index];
     if (place.ready.empty()) return;
-    const auto next = std::min_element(place.ready.begin(), place.ready.end());
-    place.current = *next;
-    place.ready.erase(next);
+    const auto next = static_cast<std::ptrdiff_t>(next_step(place.ready));
+    place.request = static_cast<int>(place.ready[next].request);
+    place.stage = place.ready_stages[next];
+    place.ready.erase(place.ready.begin() + next);
+    place.ready_stages.erase(place.ready_stages.begin() + next);
     place.computing = true;
-    const int request = place.current.request;
-    at(now_ + kinds_[request]->compute_s[step_[request]][place.current.stage], What::kComputed,
+    at(now_ + kinds_[place.request]->compute_s[step_[place.request]][place.stage], What::kComputed,
        index);
   }
 
   void computed(int index) {
     Place& place = places_[index];
     place.computing = false;
-    const auto [since_s, request, stage] = place.current;
+    const int request = place.request;
+    const int stage = place.stage;
     const int step = step_[request];
     const PipelineWork::Kind& kind = *kinds_[request];
     place.left_s -= kind.compute_s[step][stage];
@@ -308,12 +305,16 @@ class Player {
 
   void release() {
     for (int channel : from_coordinator_) send(channel, {Kind::kOther, 0, kReleaseBytes});
-    if (submitted_ < work_.requests) submit();
+    ++released_;
+    submit_next();
   }
 
-  void submit() {
-    const double bytes = kinds_[submitted_]->submit_bytes;
-    send(from_coordinator_[0], {Kind::kSubmit, submitted_++, bytes});
+  void submit_next() {
+    const int waiting = work_.requests - submitted_;
+    for (int n = admissions(waiting, submitted_ - released_, work_.in_flight); n > 0; --n) {
+      const double bytes = kinds_[submitted_]->submit_bytes;
+      send(from_coordinator_[0], {Kind::kSubmit, submitted_++, bytes});
+    }
   }
 
   const PipelineWork& work_;
@@ -332,6 +333,7 @@ class Player {
   Agenda events_;
   int next_number_ = 0;
   int submitted_ = 0;
+  int released_ = 0;
   int ended_ = 0;
   double now_ = 0;
   double first_start_ = -1;

@@ -2,12 +2,12 @@
 // A workload played through a pipeline, message by message: how long its requests take when several
 // are in flight.
 //
-// It follows the engine's two loops (engine/worker.cpp, engine/coordinator.cpp) and the simulated
-// cluster's clock: a device runs one step of one request at a time, the older of those that it knows
-// of when it comes to choose; it knows of what arrives while it computes when it has done so; it
-// sends when it has run its segments, and goes on while the bytes are under way; the coordinator
-// submits a request when it hears that another has ended. Waiting, the filling of the pipeline and
-// shares of links are therefore exact; what differs from a simulation is some bytes of framing.
+// It follows the engine's loops and the simulated cluster's clock: a device runs one step of one request
+// at a time, chosen by schedule/ among those that it knows of when it comes to choose; it knows of what
+// arrives while it computes when it has done so; it sends when it has run its segments, and goes on while
+// the bytes are under way; the coordinator submits, as schedule/ admits, when it hears that a request has
+// ended. Waiting, the filling of the pipeline and shares of links are therefore exact; what differs from a
+// simulation is some bytes of framing.
 // Cost: about 0.5 us for each step on each stage. Units: seconds, bytes. Determinism: no randomness.
 
 #include <limits>
