@@ -15,6 +15,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/random.h"
+#include "runtime/net/wire.h"
 #include "runtime/partition/partition.h"
 #include "runtime/plan/run_memory.h"
 #include "runtime/planner/planner.h"
@@ -128,7 +129,11 @@ struct Options {
   std::string planner = "cbc";
   PartitionOptions partition;
   ImportOptions import;
-  Workload workload{.prompt_tokens = 16, .max_tokens = 16, .in_flight = 8, .requests = 32};
+  Workload workload{.prompt_tokens = 16,
+                    .max_tokens = 16,
+                    .in_flight = 8,
+                    .requests = 32,
+                    .messages = message_sizes(wire_bytes)};
   double seconds = 100;
   std::uint64_t seed = 1;
 };

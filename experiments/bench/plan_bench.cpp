@@ -28,6 +28,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/random.h"
+#include "runtime/net/wire.h"
 #include "runtime/planner/planner.h"
 #include "runtime/predict/estimate.h"
 #ifdef LINGUA_HAS_CBC
@@ -153,8 +154,12 @@ struct Problem {
       : segmentation(bloom((segments - 2) / 2, 2560, 32)), cluster(phones(devices)) {
     request.segmentation = &segmentation;
     request.cluster = &cluster;
-    request.workload = {
-        .prompt_tokens = 16, .max_tokens = 32, .kv_cache = true, .in_flight = 4, .requests = 16};
+    request.workload = {.prompt_tokens = 16,
+                        .max_tokens = 32,
+                        .kv_cache = true,
+                        .in_flight = 4,
+                        .requests = 16,
+                        .messages = message_sizes(wire_bytes)};
     request.objective = objective;
     if (memory_percent != 0)
       tighten(segmentation, request.workload, memory_percent / 100.0, &cluster);

@@ -21,6 +21,7 @@
 #include "runtime/base/plain_text.h"
 #include "runtime/base/random.h"
 #include "runtime/checkpoint/json.h"
+#include "runtime/net/wire.h"
 #include "runtime/text/chat.h"
 #include "runtime/text/sampling.h"
 #include "runtime/text/stop_tokens.h"
@@ -358,6 +359,7 @@ Workload workload_by(const WorkloadOptions& options, const Study& study) {
     max_tokens = std::llround(std::ceil(sum / static_cast<double>(lengths.size())));
   }
   const auto [shortest, longest] = std::minmax_element(lengths.begin(), lengths.end());
+  workload.messages = message_sizes(wire_bytes);
   workload.prompt_tokens = *longest;
   if (*shortest != *longest) workload.prompt_lengths = lengths;
   workload.max_tokens = study.model.is_language_model ? max_tokens : 0;

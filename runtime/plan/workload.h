@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/model/step.h"
+#include "runtime/plan/message_sizes.h"
 
 namespace lingua {
 
@@ -19,6 +20,8 @@ struct Workload {
   int requests = 1;   // to answer in all; fewer than in_flight: as many
   // Of the prompts in turn, where they differ: request r has number r modulo their count.
   std::vector<std::int64_t> prompt_lengths = {};
+  // As the encoding at hand has them; none: contents alone travel.
+  MessageSizes messages = {};
 
   std::int64_t capacity() const { return prompt_tokens + max_tokens; }  // of the longest
   bool is_mixed() const { return !prompt_lengths.empty(); }

@@ -9,7 +9,6 @@
 #include "runtime/base/random.h"
 #include "runtime/device/roofline.h"
 #include "runtime/plan/run_memory.h"
-#include "runtime/predict/message_sizes.h"
 #include "runtime/predict/pipeline_model.h"
 #include "runtime/predict/request_steps.h"
 #include "runtime/predict/step_sum.h"
@@ -52,13 +51,13 @@ Pipeline make_pipeline(const Plan& plan, const Segmentation& segmentation,
   std::map<std::pair<int, int>, StepFunction> bytes;  // by (to, from)
   for (const Transfer& transfer : plan.transfers) {
     bytes[{receiver.at(transfer.to), sender.at(transfer.from)}] +=
-        transfer.bytes + StepFunction(kTensorBytes);
+        transfer.bytes + StepFunction(workload.messages.tensor);
   }
   for (const auto& [ends, sum] : bytes) {
     const auto [to, from] = ends;
     LINGUA_CHECK(from < to, "a transfer goes backwards");
     pipeline.messages.push_back(
-        {from, to, sum + StepFunction(kActivationsBytes),
+        {from, to, sum + StepFunction(workload.messages.activations),
          link_alone(cluster, plan.stages[from].device, plan.stages[to].device)});
   }
   pipeline.answer = {static_cast<int>(plan.stages.size()) - 1, 0,
@@ -137,7 +136,8 @@ Excerpt excerpt_of(const Workload& workload, double stages, double steps,
   return {requests, std::max(kFewestSteps, limits.stage_steps / (stages * requests))};
 }
 
-PipelineWork::Kind kind_work(const Pipeline& pipeline, const std::vector<PlayedStep>& played) {
+PipelineWork::Kind kind_work(const Pipeline& pipeline, const std::vector<PlayedStep>& played,
+                             double submit_bytes) {
   PipelineWork::Kind kind;
   for (const auto& [step, stretch] : played) {
     kind.answer_bytes.push_back(stretch * pipeline.answer.bytes.at(step));
@@ -153,7 +153,7 @@ PipelineWork::Kind kind_work(const Pipeline& pipeline, const std::vector<PlayedS
   for (const TensorSpec& input : pipeline.segmentation.model_inputs) {
     kind.submit_bytes += input.bytes.at(played.front().step);
   }
-  kind.submit_bytes += kSubmitBytes;
+  kind.submit_bytes += submit_bytes;
   return kind;
 }
 
@@ -162,6 +162,7 @@ PipelineWork pipeline_work(const Pipeline& pipeline, const RequestSteps& steps,
                            const Workload& workload, const Excerpt& excerpt) {
   PipelineWork work;
   work.in_flight = workload.in_flight;
+  work.sizes = workload.messages;
   work.requests = excerpt.requests;
   work.turn = steps.turn();
   work.returns = pipeline.returns;
@@ -171,7 +172,7 @@ PipelineWork pipeline_work(const Pipeline& pipeline, const RequestSteps& steps,
   }
   for (const RequestKind& kind : steps.kinds()) {
     const auto played = played_steps(kind.steps, excerpt.steps);
-    work.kinds.push_back(kind_work(pipeline, played));
+    work.kinds.push_back(kind_work(pipeline, played, workload.messages.submit));
     work.stretch.clear();
     for (const PlayedStep& step : played) work.stretch.push_back(step.stretch);
   }
@@ -399,12 +400,12 @@ LinkSpec link_alone(const ClusterSpec& cluster, const DeviceName& from, const De
 }
 
 StepFunction return_bytes(const Segmentation& segmentation, const Workload& workload) {
-  StepFunction bytes(kResultBytes);
+  StepFunction bytes(workload.messages.result);
   if (workload.max_tokens > 0) return bytes;
   for (ValueId value : segmentation.model_outputs) {
     for (const Segment& segment : segmentation.segments) {
       for (const TensorSpec& output : segment.outputs) {
-        if (output.value == value) bytes += output.bytes + StepFunction(kTensorBytes);
+        if (output.value == value) bytes += output.bytes + StepFunction(workload.messages.tensor);
       }
     }
   }

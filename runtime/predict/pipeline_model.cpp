@@ -4,7 +4,6 @@
 #include <deque>
 
 #include "runtime/predict/flow_network.h"
-#include "runtime/predict/message_sizes.h"
 #include "runtime/schedule/schedule.h"
 
 namespace lingua {
@@ -238,7 +237,7 @@ class Player {
     if (first_answer_ < 0) first_answer_ = now_;
     ++answers_;
     pass_marks();
-    send(header_to_coordinator_, {Kind::kOther, request, kTokenMadeBytes});
+    send(header_to_coordinator_, {Kind::kOther, request, work_.sizes.token_made});
     if (++step_[request] < static_cast<int>(work_.stretch.size())) {
       make_ready(0, request);
       return;
@@ -247,7 +246,8 @@ class Player {
     ends_.push_back(now_);
     ++ended_;
     const double tokens = static_cast<double>(work_.stretch.size());
-    send(header_to_coordinator_, {Kind::kDone, request, kDoneBytes + 8 * tokens});
+    send(header_to_coordinator_,
+         {Kind::kDone, request, work_.sizes.done + work_.sizes.done_token * tokens});
   }
 
   void pass_marks() {
@@ -304,7 +304,7 @@ class Player {
   }
 
   void release() {
-    for (int channel : from_coordinator_) send(channel, {Kind::kOther, 0, kReleaseBytes});
+    for (int channel : from_coordinator_) send(channel, {Kind::kOther, 0, work_.sizes.release});
     ++released_;
     submit_next();
   }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "runtime/device/spec.h"
+#include "runtime/plan/message_sizes.h"
 
 namespace lingua {
 
@@ -38,6 +39,7 @@ struct PipelineWork {
   std::vector<int> turn = {0};  // kinds of the requests, in turn
   int requests = 1;
   int in_flight = 1;
+  MessageSizes sizes = {};  // of the messages that carry no activations
 };
 
 // Answers are counted off in so many equal parts; the last mark is the end.

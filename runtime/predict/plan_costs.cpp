@@ -6,7 +6,6 @@
 #include "runtime/base/errors.h"
 #include "runtime/device/roofline.h"
 #include "runtime/predict/estimate.h"
-#include "runtime/predict/message_sizes.h"
 #include "runtime/predict/request_steps.h"
 
 namespace lingua {
@@ -17,6 +16,7 @@ PlanCosts::PlanCosts(const PlanRequest& request)
       segments_(static_cast<int>(request.segmentation->segments.size()) - rules_.header_keeps_last),
       kept_(rules_.header_keeps_last),
       devices_(static_cast<int>(request.cluster->devices.size())),
+      sizes_(request.workload.messages),
       header_(index_of(rules_.header)),
       tailer_(index_of(rules_.tailer)),
       medium_bytes_per_s_(request.cluster->shared_bytes_per_s) {
@@ -137,8 +137,8 @@ void PlanCosts::fill_messages() {
       kept_gets_it = user >= segments_;
       const int cut = std::min(user, segments_);
       for (int start = 0; start <= life.made; ++start) {
-        message_bytes_[cell(start, cut)] += life.bytes + steps_ * kTensorBytes;
-        message_first_bytes_[cell(start, cut)] += life.first_bytes + kTensorBytes;
+        message_bytes_[cell(start, cut)] += life.bytes + steps_ * sizes_.tensor;
+        message_first_bytes_[cell(start, cut)] += life.first_bytes + sizes_.tensor;
       }
     }
   }
@@ -220,13 +220,13 @@ double PlanCosts::transfer(int from, int to, int start, int cut) const {
 }
 
 double PlanCosts::busy(int from, int to, int start, int cut) const {
-  return (message_bytes_[cell(start, cut)] + steps_ * kActivationsBytes) /
+  return (message_bytes_[cell(start, cut)] + steps_ * sizes_.activations) /
          bytes_per_s_[pair(from, to)];
 }
 
 double PlanCosts::medium(int start, int cut) const {
   if (!has_medium()) return 0;
-  return (message_bytes_[cell(start, cut)] + steps_ * kActivationsBytes) / medium_bytes_per_s_;
+  return (message_bytes_[cell(start, cut)] + steps_ * sizes_.activations) / medium_bytes_per_s_;
 }
 
 int PlanCosts::same_message(int start, int cut) const {
@@ -336,8 +336,8 @@ Price PlanCosts::price(const Run& run) const {
 
 Price PlanCosts::transfer_price(int from, int to, int start, int cut) const {
   const std::size_t ends = pair(from, to);
-  const double first_bytes = message_first_bytes_[cell(start, cut)] + kActivationsBytes;
-  const double bytes = message_bytes_[cell(start, cut)] + steps_ * kActivationsBytes;
+  const double first_bytes = message_first_bytes_[cell(start, cut)] + sizes_.activations;
+  const double bytes = message_bytes_[cell(start, cut)] + steps_ * sizes_.activations;
   return priced(latency_s_[ends] + first_bytes / bytes_per_s_[ends], transfer(from, to, start, cut),
                 joules_per_byte_[ends] * bytes, medium(start, cut));
 }

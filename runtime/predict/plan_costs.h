@@ -145,6 +145,7 @@ class PlanCosts {
   int segments_ = 0;
   int kept_ = 0;  // last segments, on the header
   int devices_ = 0;
+  MessageSizes sizes_;
   int header_ = -1;
   int tailer_ = -1;
   double steps_ = 0;

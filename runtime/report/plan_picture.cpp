@@ -4,7 +4,6 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/predict/estimate.h"
-#include "runtime/predict/message_sizes.h"
 #include "runtime/report/explanation_text.h"
 #include "runtime/report/plan_table.h"
 #include "runtime/report/svg.h"
@@ -132,10 +131,10 @@ class Picture {
     svg_.path(fmt::format("M{:.1f} {:.1f} V{:.1f} m-4 -6 l4 6 l4 -6", x, y + 24, y + kRow + 3),
               "stroke=\"#444444\" fill=\"none\"");
     const Step step = steps_of(request_.workload).back();
-    double sent = kActivationsBytes;
+    double sent = request_.workload.messages.activations;
     for (const Transfer& transfer : plan_.transfers) {
       if (transfer.from == from.device && transfer.to == to.device)
-        sent += transfer.bytes.at(step) + kTensorBytes;
+        sent += transfer.bytes.at(step) + request_.workload.messages.tensor;
     }
     const LinkSpec link = link_alone(*request_.cluster, from.device, to.device);
     const bool left = x > model_x(segments() * 0.6);
@@ -151,7 +150,8 @@ class Picture {
     const LinkSpec link = link_alone(*request_.cluster, plan_.tailer(), plan_.header());
     svg_.text(model_x(segments()), y + 40,
               fmt::format("the token goes back to {} in {}", plan_.header(),
-                          format_seconds(link.latency.count() + kResultBytes / link.bytes_per_s)),
+                          format_seconds(link.latency.count() +
+                                         request_.workload.messages.result / link.bytes_per_s)),
               "font-size=\"11\" text-anchor=\"end\"");
   }
 

@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "runtime/base/errors.h"
-#include "runtime/predict/message_sizes.h"
+#include "runtime/plan/message_sizes.h"
 #include "tests/net/samples.h"
 
 namespace lingua {
@@ -74,25 +74,30 @@ TEST(Wire, SizeInSimulationIsTheSizeOfTheEncoding) {
   }
 }
 
-// What the estimate of a plan takes messages for.
-TEST(Wire, SizesAreNearThoseThatPlansAreMadeWith) {
-  constexpr double kOff = 8;  // bytes
-  const Tensor hidden = sample_tensor(DType::kFloat32, {1, 1, 64});
-  const auto bytes = static_cast<double>(hidden.bytes());
-  EXPECT_NEAR(wire_bytes(Activations{1, 8, 3, {1, 11}, 27, {4}, {hidden}, {}, {}}),
-              kActivationsBytes + kTensorBytes + bytes, kOff);
-  EXPECT_NEAR(
-      wire_bytes(Activations{1, 8, 3, {1, 11}, 27, {4, 5, 6}, {hidden, hidden, hidden}, {}, {}}),
-      kActivationsBytes + 3 * (kTensorBytes + bytes), kOff);
-  EXPECT_NEAR(wire_bytes(StepResult{1, 8, 3, 17, {}}), kResultBytes, kOff);
-  EXPECT_NEAR(wire_bytes(StepResult{1, 8, 0, kNoToken, {hidden}}),
-              kResultBytes + kTensorBytes + bytes, 2 * kOff);
-  EXPECT_NEAR(wire_bytes(TokenMade{8, 3, 17}), kTokenMadeBytes, kOff);
-  EXPECT_NEAR(wire_bytes(Done{8, {1, 2, 3}, {}}), kDoneBytes + 3 * 8, kOff);
-  EXPECT_NEAR(wire_bytes(Release{8}), kReleaseBytes, kOff);
+// Plans are made with the sizes of a few messages; those of others are near what follows from them.
+TEST(Wire, SizesThatPlansAreMadeWithHoldForOtherMessages) {
+  constexpr double kOff = 4;  // bytes, and as many for each tensor
+  const MessageSizes sizes = message_sizes(wire_bytes);
+  for (const std::int64_t width : {64, 2048, 250'880}) {
+    const Tensor hidden = sample_tensor(DType::kFloat32, {1, 1, width});
+    const auto bytes = static_cast<double>(hidden.bytes());
+    EXPECT_NEAR(wire_bytes(Activations{1, 8, 3, {1, 11}, 27, {4}, {hidden}, {}, {}}),
+                sizes.activations + sizes.tensor + bytes, 2 * kOff);
+    EXPECT_NEAR(wire_bytes(Activations{
+                    1, 100, 120, {1, 140}, 300, {4, 5, 60}, {hidden, hidden, hidden}, {}, {}}),
+                sizes.activations + 3 * (sizes.tensor + bytes), 4 * kOff);
+    EXPECT_NEAR(wire_bytes(StepResult{1, 8, 0, kNoToken, {hidden}}),
+                sizes.result + sizes.tensor + bytes, 2 * kOff);
+  }
+  EXPECT_NEAR(wire_bytes(StepResult{1, 8, 3, 17, {}}), sizes.result, kOff);
+  EXPECT_NEAR(wire_bytes(TokenMade{120, 90, 17}), sizes.token_made, kOff);
+  EXPECT_NEAR(wire_bytes(Done{8, {1, 2, 3}, {}}), sizes.done + 3 * sizes.done_token, kOff);
+  EXPECT_NEAR(wire_bytes(Done{8, std::vector<TokenId>(500, 7), {}}),
+              sizes.done + 500 * sizes.done_token, kOff);
+  EXPECT_NEAR(wire_bytes(Release{80}), sizes.release, kOff);
   Submit submit{8, {make_int64_tensor({1, 2, 3})}, 16, 19, true, {}, {}};
   submit.sampling.seed = 1;
-  EXPECT_NEAR(wire_bytes(submit), kSubmitBytes + 3 * 8, kOff);
+  EXPECT_NEAR(wire_bytes(submit), sizes.submit + 3 * 8, kOff);
 }
 
 TEST(Wire, TensorsWithoutDataCountAsIfTheyHadIt) {

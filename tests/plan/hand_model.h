@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "runtime/planner/planner.h"
+#include "tests/plan/hand_sizes.h"
 
 namespace lingua::testing {
 
@@ -64,7 +65,9 @@ inline ClusterSpec hand_cluster() {
   return cluster;
 }
 
-inline Workload hand_workload() { return {.prompt_tokens = 10, .max_tokens = 2}; }
+inline Workload hand_workload() {
+  return {.prompt_tokens = 10, .max_tokens = 2, .messages = kHandSizes};
+}
 
 inline Plan hand_plan() {
   Plan plan;

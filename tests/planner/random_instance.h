@@ -9,6 +9,7 @@
 
 #include "runtime/base/random.h"
 #include "runtime/planner/planner.h"
+#include "tests/plan/hand_sizes.h"
 
 namespace lingua::testing {
 
@@ -20,7 +21,7 @@ enum class Paths {
 struct Instance {
   Segmentation segmentation;
   ClusterSpec cluster;
-  Workload workload;
+  Workload workload{.messages = kHandSizes};
   PlanRules rules;
 
   PlanRequest request(const Objective& objective) const {

@@ -10,30 +10,32 @@
 #include "runtime/engine/run.h"
 #include "runtime/engine/worker.h"
 #include "runtime/events/metrics.h"
-#include "runtime/predict/message_sizes.h"
 #include "sim/cluster/sim_cluster.h"
+#include "tests/plan/hand_sizes.h"
 #include "tests/support/toy_model.h"
 
 namespace lingua {
 namespace {
 
-// The sizes that the estimate assumes, so that nothing but time can differ.
+using testing::kHandSizes;
+
+// The sizes that the estimate is given, so that nothing but time can differ.
 double assumed_bytes(const MessageBody& body) {
   if (const auto* values = std::get_if<Activations>(&body)) {
-    double bytes = kActivationsBytes;
+    double bytes = kHandSizes.activations;
     for (const Tensor& tensor : values->tensors)
-      bytes += kTensorBytes + static_cast<double>(tensor.bytes());
+      bytes += kHandSizes.tensor + static_cast<double>(tensor.bytes());
     return bytes;
   }
   if (const auto* submit = std::get_if<Submit>(&body)) {
-    return kSubmitBytes + static_cast<double>(submit->inputs[0].bytes());
+    return kHandSizes.submit + static_cast<double>(submit->inputs[0].bytes());
   }
   if (const auto* done = std::get_if<Done>(&body)) {
-    return kDoneBytes + 8 * static_cast<double>(done->tokens.size());
+    return kHandSizes.done + kHandSizes.done_token * static_cast<double>(done->tokens.size());
   }
-  if (std::holds_alternative<StepResult>(body)) return kResultBytes;
-  if (std::holds_alternative<TokenMade>(body)) return kTokenMadeBytes;
-  return kReleaseBytes;
+  if (std::holds_alternative<StepResult>(body)) return kHandSizes.result;
+  if (std::holds_alternative<TokenMade>(body)) return kHandSizes.token_made;
+  return kHandSizes.release;
 }
 
 struct Scene {
@@ -71,7 +73,8 @@ Scene random_scene(std::uint64_t seed) {
   scene.workload = {.prompt_tokens = 1 + static_cast<std::int64_t>(rng.below(40)),
                     .max_tokens = 1 + static_cast<std::int64_t>(rng.below(8)),
                     .kv_cache = rng.below(4) != 0,
-                    .in_flight = 1 + static_cast<int>(rng.below(6))};
+                    .in_flight = 1 + static_cast<int>(rng.below(6)),
+                    .messages = kHandSizes};
   scene.workload.requests = scene.workload.in_flight + static_cast<int>(rng.below(12));
   for (int d = 0; d < devices; ++d) {
     scene.plan.stages.push_back(

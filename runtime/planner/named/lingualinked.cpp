@@ -65,7 +65,9 @@ PlannerResult plan_published(const PlanRequest& request, const char* name, doubl
   PlanRequest published = request;
   published.segmentation = &modules;
   published.cluster = &cluster;
-  published.workload = {.prompt_tokens = kComputeStep.new_tokens, .max_tokens = 1};
+  published.workload = {.prompt_tokens = kComputeStep.new_tokens,
+                        .max_tokens = 1,
+                        .messages = request.workload.messages};
   published.objective = Objective::kLatency;
   published.rules.battery_floor = 0;
   const PlanCosts costs(published);

@@ -1,0 +1,27 @@
+#pragma once
+// What messages take on the wire besides the contents of their tensors, as the encoding at hand says: who
+// plans asks the encoder (wire_bytes of net/wire.h), once.
+//
+// Units: bytes. Those of greedy requests with numbers up to 127; others differ by a few bytes.
+
+#include <functional>
+
+#include "runtime/device/message.h"
+
+namespace lingua {
+
+struct MessageSizes {
+  double activations = 0;
+  double tensor = 0;  // of each tensor in a message
+  double result = 0;  // a token; outputs are tensors
+  double submit = 0;
+  double token_made = 0;
+  double done = 0;
+  double done_token = 0;  // of each token in it
+  double release = 0;
+};
+
+// By messages of the usual kind.
+MessageSizes message_sizes(const std::function<double(const MessageBody&)>& wire_bytes);
+
+}  // namespace lingua

@@ -1,0 +1,17 @@
+#pragma once
+// Message sizes for tests: numbers to compute by hand with, near those of the wire format.
+
+#include "runtime/plan/message_sizes.h"
+
+namespace lingua::testing {
+
+inline constexpr MessageSizes kHandSizes{.activations = 28,
+                                         .tensor = 12,
+                                         .result = 26,
+                                         .submit = 59,
+                                         .token_made = 24,
+                                         .done = 17,
+                                         .done_token = 8,
+                                         .release = 13};
+
+}  // namespace lingua::testing
