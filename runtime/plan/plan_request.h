@@ -37,7 +37,7 @@ struct PlanRequest {
   Workload workload;
   Objective objective = Objective::kLatency;
   PlanRules rules;
-  double time_limit_s = 60;
+  double time_limit_s = 60;  // an outer guard: searches count their effort
   std::uint64_t seed = 1;
   // The plan that runs now, or another good one, to begin the search with and to look near it;
   // planners that prove nothing ignore it.

@@ -96,19 +96,8 @@ ClusterSpec ruled_cluster(const PlanRequest& request) {
   return cluster;
 }
 
-const PlannerEntry& find_planner(const std::string& name) {
-  std::string names;
-  for (const PlannerEntry& entry : planners()) {
-    if (name == entry.name) return entry;
-    names += (names.empty() ? "" : ", ") + std::string(entry.name);
-  }
-  throw UsageError(fmt::format("planner '{}' is not known; write one of {}", name, names));
-}
-
-}  // namespace
-
-const std::vector<PlannerEntry>& planners() {
-  static const std::vector<PlannerEntry> entries = {
+std::vector<PlannerEntry>& registry() {
+  static std::vector<PlannerEntry> entries = {
 #ifdef LINGUA_HAS_CBC
       {"cbc",
        "integer program over contiguous runs, as LinguaLinked's assignment but exact and without a "
@@ -134,6 +123,29 @@ const std::vector<PlannerEntry>& planners() {
        plan_bruteforce, true},
   };
   return entries;
+}
+
+const PlannerEntry& find_planner(const std::string& name) {
+  std::string names;
+  for (const PlannerEntry& entry : planners()) {
+    if (name == entry.name) return entry;
+    names += (names.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  throw UsageError(fmt::format("planner '{}' is not known; write one of {}", name, names));
+}
+
+}  // namespace
+
+const std::vector<PlannerEntry>& planners() { return registry(); }
+
+void register_planner(const PlannerEntry& entry) {
+  for (const PlannerEntry& other : planners()) {
+    if (other.name == std::string(entry.name)) {
+      throw UsageError(
+          fmt::format("planner '{}' is registered already; write another name", entry.name));
+    }
+  }
+  registry().push_back(entry);
 }
 
 std::vector<int> pipeline_order(const PlanRequest& request) {

@@ -1,10 +1,11 @@
 #pragma once
 // Planners: from segments, cluster and workload to a plan, by name.
 //
-// Determinism: the same input gives the same plan (random planners take their seed from options).
+// Determinism: the same input gives the same plan (random planners take their seed from options), unless the
+// request's time limit, an outer guard, ends a search before its effort does.
 // Errors: InfeasibleError says which limit binds, in numbers; UsageError for an unknown name and for
 // rules that name no device or contradict each other.
-// A new planner is one file that defines a function and registers it in planner.cpp.
+// A new planner is a function: registered in planner.cpp, or from elsewhere by register_planner().
 
 #include <string>
 #include <vector>
@@ -28,6 +29,9 @@ struct PlannerEntry {
 };
 
 const std::vector<PlannerEntry>& planners();
+// Adds one from outside of this folder, so that make_plan knows its name. It changes no plan of the others.
+// Errors: UsageError for a name that is taken. Threads: before plans are made.
+void register_planner(const PlannerEntry& entry);
 
 // What a plan breaks of a request's rules, in words, the battery floor included; empty when it keeps them all.
 // REQUIRES: check_stages accepts the stages.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/base/errors.h"
+#include "runtime/planner/named/simple_plans.h"
 #include "runtime/planner/search/branch_and_bound.h"
 #include "runtime/planner/search/chain_bounds.h"
 #include "runtime/planner/search/infeasible.h"
@@ -20,7 +21,7 @@ PlannerResult planner_result(const PlanCosts& costs, const ChainOptimum& optimum
                     costs.segments(), costs.devices(), costs.request().time_limit_s));
   }
   if (!costs.chained()) return {costs.stages(optimum.runs), Optimality::kHeuristic, 0};
-  const ChainOptimum refined = refine_chain(costs, optimum);
+  const ChainOptimum refined = refine_chain(costs, optimum, simple_plans);
   const double value = estimated_value(costs, refined.runs);
   double gap = std::max(0.0, (value - refined.bound) / value);
   if (gap <= 10 * kSameValue) gap = 0;

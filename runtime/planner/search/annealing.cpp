@@ -5,8 +5,6 @@
 #include <cmath>
 #include <map>
 
-#include "runtime/base/errors.h"
-#include "runtime/planner/planner.h"
 #include "runtime/planner/search/chain_bounds.h"
 #include "runtime/planner/search/label_setting.h"
 #include "runtime/planner/search/moves.h"
@@ -162,22 +160,6 @@ Chain anneal_prediction(const PlanCosts& costs, Judge& judge, Rng& rng, Chain no
   return best;
 }
 
-std::vector<Chain> plans_of_others(const PlanCosts& costs) {
-  std::vector<Chain> chains;
-  for (const PlannerEntry& entry : planners()) {
-    if (entry.proves || costs.out_of_time()) continue;
-    try {
-      PlanRequest request = costs.request();
-      request.time_limit_s = costs.left_s();
-      request.only_in_time = true;
-      Chain chain = costs.runs(entry.run(request).stages);
-      if (!chain.empty()) chains.push_back(std::move(chain));
-    } catch (const InfeasibleError&) {  // then it is no plan to start from
-    }
-  }
-  return chains;
-}
-
 // Between the least latency and the least bottleneck, whatever the requests in flight: for some limits
 // on what is busiest, a chain of little latency.
 std::vector<Chain> compromises(const PlanCosts& costs, const Chain& least_busy) {
@@ -193,10 +175,11 @@ std::vector<Chain> compromises(const PlanCosts& costs, const Chain& least_busy) 
   return chains;
 }
 
-std::vector<Chain> starts_from(const PlanCosts& costs, const std::vector<Run>& runs) {
+std::vector<Chain> starts_from(const PlanCosts& costs, const std::vector<Run>& runs,
+                               const ChainStarts& more) {
   std::vector<Chain> starts = {runs};
   if (costs.request().running == nullptr) {
-    for (Chain& chain : plans_of_others(costs)) starts.push_back(std::move(chain));
+    for (Chain& chain : more(costs)) starts.push_back(std::move(chain));
   }
   if (costs.devices() <= kMaxChainDevices && !costs.out_of_time()) {
     for (Chain& chain : compromises(costs, runs)) starts.push_back(std::move(chain));
@@ -206,7 +189,8 @@ std::vector<Chain> starts_from(const PlanCosts& costs, const std::vector<Run>& r
 
 }  // namespace
 
-std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& runs) {
+std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& runs,
+                               const ChainStarts& starts) {
   constexpr std::size_t kStarts = 4;
   constexpr double kStartShare = 0.1;  // of the effort, for each start
   constexpr double kWarm = 0.02;
@@ -223,7 +207,7 @@ std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& r
     Judged start = judge.judge(std::move(chain), kNoLimit);
     if (start.value < kNoLimit) found.push_back(std::move(start));
   };
-  for (Chain& chain : starts_from(costs, runs)) start_from(std::move(chain));
+  for (Chain& chain : starts_from(costs, runs, starts)) start_from(std::move(chain));
   if (found.empty()) return runs;
   best_first();
   if (costs.request().running == nullptr && costs.devices() <= kMaxChainDevices) {

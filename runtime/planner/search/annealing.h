@@ -7,14 +7,20 @@
 // limit ends it earlier.
 // Source: simulated annealing, Kirkpatrick, Gelatt, Vecchi, Science 220 (4598), 1983.
 
+#include <functional>
+#include <vector>
+
 #include "runtime/predict/plan_costs.h"
 
 namespace lingua {
 
+// Chains to begin with. Called once, where there is a search for them.
+using ChainStarts = std::function<std::vector<std::vector<Run>>(const PlanCosts&)>;
+
 // The best chain that small changes by chance (moves.h) lead to, from the given one, from compromises
-// between latency and bottleneck, and, unless a plan runs already, from those of all planners that prove
-// nothing. Never worse by the estimate than the given one.
-// REQUIRES: runs is not empty.
-std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& runs);
+// between latency and bottleneck, and, unless a plan runs already, from `starts`. Never worse by the estimate
+// than the given one. REQUIRES: runs is not empty.
+std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& runs,
+                               const ChainStarts& starts);
 
 }  // namespace lingua

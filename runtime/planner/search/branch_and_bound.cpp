@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <utility>
 
-#include "runtime/planner/search/annealing.h"
 #include "runtime/planner/search/chain_bounds.h"
 #include "runtime/predict/estimated_value.h"
 
@@ -146,14 +145,14 @@ class Refinement {
 
 }  // namespace
 
-ChainOptimum refine_chain(const PlanCosts& costs, ChainOptimum optimum) {
+ChainOptimum refine_chain(const PlanCosts& costs, ChainOptimum optimum, const ChainStarts& starts) {
   const double value = estimated_value(costs, optimum.runs);
   const bool proven =
       costs.request().variants == nullptr && value * (1 - kSameValue) <= optimum.bound;
   if (!costs.chained() || proven) return optimum;
   if (costs.out_of_time()) return optimum;
   if (costs.busy_price() > 0 && !Refinement(costs, optimum.runs).can_finish()) {
-    optimum.runs = improve_chain(costs, optimum.runs);
+    optimum.runs = improve_chain(costs, optimum.runs, starts);
   }
   return Refinement(costs, std::move(optimum.runs)).run(optimum.bound);
 }

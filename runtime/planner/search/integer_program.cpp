@@ -28,7 +28,7 @@ void IntegerProgram::entry(int row, double coefficient) {
   coefficients_.push_back(coefficient);
 }
 
-IntegerSolution IntegerProgram::solve(Seconds time_limit, double cutoff) {
+IntegerSolution IntegerProgram::solve(Seconds time_limit, double cutoff, int most_nodes) {
   const std::unique_ptr<Cbc_Model, void (*)(Cbc_Model*)> owner(Cbc_newModel(), Cbc_deleteModel);
   Cbc_Model* model = owner.get();
   Cbc_setLogLevel(model, 0);
@@ -44,10 +44,12 @@ IntegerSolution IntegerProgram::solve(Seconds time_limit, double cutoff) {
   }
   Cbc_setParameter(model, "timeMode", "elapsed");
   Cbc_setParameter(model, "seconds", fmt::format("{:.3f}", time_limit.count()).c_str());
+  if (most_nodes < kNoNodeLimit) Cbc_setMaximumNodes(model, most_nodes);
   if (cutoff < kNoLimit) Cbc_setCutoff(model, cutoff);
   Cbc_solve(model);
   LINGUA_CHECK(!Cbc_isContinuousUnbounded(model), "the integer program is unbounded");
   IntegerSolution solution;
+  solution.nodes = Cbc_getNodeCount(model);
   solution.infeasible =
       Cbc_isProvenInfeasible(model) != 0 || Cbc_isInitialSolveProvenPrimalInfeasible(model) != 0;
   if (solution.infeasible) return solution;

@@ -15,21 +15,26 @@ struct IntegerSolution {
   bool infeasible = false;     // proven: nothing within the rows, or nothing below the cutoff
   bool proven = false;         // the best
   double bound = 0;            // nothing costs less
+  int nodes = 0;               // that branch and bound looked at
   std::vector<double> values;  // of the columns; empty when none was found
 };
 
 class IntegerProgram {
  public:
   static constexpr double kNoLimit = std::numeric_limits<double>::infinity();
+  static constexpr int kNoNodeLimit = std::numeric_limits<int>::max();
 
   // Each returns the number of what it adds.
   int add_row(double low, double high);
   int add_column(double cost, bool integer, double high);
+  int columns() const { return static_cast<int>(costs_.size()); }
   // Of the column added last.
   void entry(int row, double coefficient);
 
-  // Looks for solutions that cost less than the cutoff.
-  IntegerSolution solve(Seconds time_limit, double cutoff = kNoLimit);
+  // Looks for solutions that cost less than the cutoff, in so many nodes of branch and bound; the time limit
+  // is an outer guard.
+  IntegerSolution solve(Seconds time_limit, double cutoff = kNoLimit,
+                        int most_nodes = kNoNodeLimit);
 
  private:
   std::vector<double> row_low_;

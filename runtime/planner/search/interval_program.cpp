@@ -162,10 +162,15 @@ ChainResult solve_chain_with_cbc(const PlanCosts& costs, const ChainLimits& limi
   Formulation formulation(costs, limits, scale);
   if (costs.out_of_time()) return {std::nullopt, false, bound};
   if (formulation.empty()) return {};
-  const IntegerSolution solution =
-      formulation.program().solve(time_limit, limits.cutoff < kNoLimit ? kScale : kNoLimit);
-  if (solution.infeasible) return {};
+  const std::int64_t columns = formulation.program().columns();
+  const std::int64_t nodes = limits.effort / columns;  // the root is one
+  if (nodes < 1) return {std::nullopt, false, bound};
+  const IntegerSolution solution = formulation.program().solve(
+      time_limit, limits.cutoff < kNoLimit ? kScale : kNoLimit,
+      static_cast<int>(std::min<std::int64_t>(nodes, IntegerProgram::kNoNodeLimit)));
   ChainResult result;
+  result.effort = columns * std::max(1, solution.nodes);
+  if (solution.infeasible) return result;
   result.exact = solution.proven;
   if (!result.exact) result.bound = std::max(bound, solution.bound / scale);
   if (!solution.values.empty()) {

@@ -8,7 +8,9 @@
 
 namespace lingua {
 
-// The chain of the lowest value within the limits; not exact when the time ran out first.
+// The chain of the lowest value within the limits, effort counted in columns times
+// nodes; not exact when effort or time ran
+// out first.
 ChainResult solve_chain_with_cbc(const PlanCosts& costs, const ChainLimits& limits,
                                  Seconds time_limit);
 

@@ -42,9 +42,10 @@ class Search {
     std::sort(headers.begin(), headers.end());
     for (const auto& [value, header] : headers) {
       if (best_ && time_is_over()) exact_ = timely_ = false;
+      if (made_ > limits_.effort) break;
       if (value < best_value_) search_from(header, *bounds[header]);
     }
-    return {std::move(best_), exact_, 0};
+    return {std::move(best_), exact_, 0, made_};
   }
 
  private:
@@ -132,6 +133,10 @@ class Search {
       next.used |= bit;
       next.price = at.price + costs_.transfer_price(from.device, device, from.segment, at.segment);
       if ((next.price + bounds.price(at.segment, device)).value() >= best_value_) continue;
+      if (++made_ > limits_.effort) {
+        exact_ = timely_ = false;
+        return;
+      }
       labels_.push_back(next);
       wait(at.segment, device, static_cast<int>(labels_.size()) - 1);
     }
@@ -173,7 +178,8 @@ class Search {
   std::optional<std::vector<Run>> best_;
   bool exact_ = true;
   bool timely_ = true;
-  int looks_ = 0;  // at the time
+  int looks_ = 0;          // at the time
+  std::int64_t made_ = 0;  // labels
   std::vector<Label> labels_;
   std::vector<std::vector<int>> waiting_;
 };

@@ -4,7 +4,7 @@
 //
 // Source: label setting for shortest paths on which no device may stand twice (Feillet et al.,
 // Networks 44(3), 2004), with the path that may use devices twice as the lower bound that prunes.
-// Determinism: no randomness, and no clock but for the request's time limit.
+// Determinism: no randomness; effort is counted in labels, and the clock is an outer guard.
 
 #include "runtime/planner/search/chain_solver.h"
 
@@ -16,7 +16,7 @@ inline constexpr int kMaxChainDevices = 64;
 void check_chain_devices(int devices, const char* planner);
 
 // The chain of the lowest value within the limits. At most `width` labels are kept for each segment
-// and device; a search that had to drop some, or that the request's time limit ended, is not exact.
+// and device; a search that had to drop some, or whose effort or time was over, is not exact.
 // REQUIRES: devices() <= kMaxChainDevices.
 ChainResult search_chain(const PlanCosts& costs, const ChainLimits& limits, std::size_t width);
 
