@@ -229,7 +229,8 @@ class Player {
 
   void make_ready(int stage, int request) {
     Place& place = places_[place_of(stage)];
-    place.ready.push_back({request, step_[request], Seconds(now_)});
+    place.ready.push_back(
+        {.request = request, .step_index = step_[request], .ready_since = Seconds(now_)});
     place.ready_stages.push_back(stage);
   }
 
