@@ -140,7 +140,9 @@ data device dtype layout shape type requires_grad is_cpu is_cuda is_meta is_mkld
 is_sparse is_sparse_csr is_xpu is_vulkan is_mps min max abs
 )";
 
-constexpr std::string_view kOwn = "embedding_int8 linear_int8 rms_norm rotate";
+constexpr std::string_view kOwn = R"(
+attention cos embedding_int8 gelu layer_norm linear_int8 log_likelihood rms_norm rotate silu sin soft_cap
+)";
 
 std::set<std::string> words(std::string_view text) {
   std::set<std::string> all;

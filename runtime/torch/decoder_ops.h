@@ -1,20 +1,30 @@
 #pragma once
-// Operations of decoders that LibTorch would make of many, for its dispatcher: `lingua::rms_norm`
-// and `lingua::rotate`, on CPU and (shapes only) meta tensors.
+// Operations of decoders for LibTorch's dispatcher, by kernels of our own (kernels/), on CPU and (shapes
+// only) meta tensors.
 //
 // Internal to torch/; builds with LibTorch's mobile part alone.
-// Decoding one token calls several hundred operations on a few hundred numbers each: what they cost
-// is their number. A norm written out in bfloat16 takes 8 operations and 10 us on LibTorch 1.13, and
-// Gemma 3 has 6 a layer.
+// LibTorch's own give a row other bits when other rows are computed beside it, or on another processor; and
+// decoding one token calls several hundred operations on a few hundred numbers each: what they cost is their
+// number.
 //   rms_norm(Tensor x [..., size], Tensor weight [size], float epsilon, bool plus_one) -> Tensor
-//     x / sqrt(mean(x^2) + epsilon), rounded, times weight; with plus_one times 1 + weight before the
-//     one rounding. In the dtype of x; the weight is in that dtype or float32.
+//   layer_norm(Tensor x [..., size], Tensor weight [size], Tensor bias [size], float epsilon) -> Tensor
 //   rotate(Tensor x [heads, n, d], Tensor cos [n, d / 2], Tensor sin [n, d / 2]) -> Tensor
-//     turns the pairs (x[i], x[i + d / 2]) by the angles of the tables, which are float32.
-// Precision: float32 inside, rounded as said. Results are contiguous.
-// Determinism: a row's result does not depend on other rows or on the number of threads.
-// Source: Zhang and Sennrich, arXiv 1910.07467 (norm); Su et al., arXiv 2104.09864 (rotation); the
-// order of rounding as in Hugging Face transformers.
+//   silu(Tensor x), gelu(Tensor x) -> Tensor
+//     as kernels/rows.h. Results have the dtype of x and are contiguous.
+//   cos(Tensor angles, float factor), sin(Tensor angles, float factor) -> Tensor
+//     tables for rotate, float32.
+//   soft_cap(Tensor x, float cap) -> Tensor
+//   log_likelihood(Tensor logits [n, vocabulary], Tensor tokens [n]) -> Tensor [n]
+//     float32.
+//   attention(Tensor query [heads, n, d], Tensor keys [kv_heads, total, d], Tensor values [kv_heads, total, d],
+//             Tensor? slopes [heads], float scale, int window) -> Tensor [n, heads * d]
+//     The queries are those of the last n positions of the keys; each looks at its own position and those
+//     before it, `window` in all (0: all of them). heads / kv_heads queries share one key and value.
+//     kernels/attention.h says the rest.
+// Errors: c10::Error that names operation and operand.
+// Determinism: a row's result does not depend on other rows, on the number of threads or on the processor.
+// Source: Zhang and Sennrich, arXiv 1910.07467 (norm); Su et al., arXiv 2104.09864 (rotation); the order of
+// rounding as in Hugging Face transformers.
 
 namespace lingua {
 

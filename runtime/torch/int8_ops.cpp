@@ -7,7 +7,7 @@
 #include <cstring>
 #include <vector>
 
-#include "runtime/torch/decode_linear.h"
+#include "runtime/torch/linear_ops.h"
 #include "runtime/torch/op_libraries.h"
 
 namespace lingua {

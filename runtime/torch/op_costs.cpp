@@ -114,7 +114,8 @@ double flops_of(const std::string& kind, const IValues& operands, const IValues&
   if (kind == "aten::conv1d" || kind == "aten::conv2d" || kind == "aten::conv3d") {
     return convolution_flops(operands, results, false);
   }
-  if (kind == "aten::scaled_dot_product_attention") return attention_flops(operands, results);
+  if (kind == "aten::scaled_dot_product_attention" || kind == "lingua::attention")
+    return attention_flops(operands, results);
   if (kind == "aten::einsum") return einsum_flops(operands);
   if (is_recurrent(kind)) return recurrent_flops(operands, false);
   if (is_recurrent_cell(kind)) return recurrent_flops(operands, true);

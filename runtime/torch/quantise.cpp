@@ -3,21 +3,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <atomic>
 #include <cstring>
 #include <map>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "runtime/base/errors.h"
+#include "runtime/torch/kernels/rows.h"
 #include "runtime/torch/weight_reader.h"
 
 namespace lingua {
 namespace {
 
 constexpr const char* kSuffix = ":int8";
-constexpr float kLargest = 127;
 constexpr std::int64_t kScaleBytes = sizeof(float);
-constexpr std::int64_t kPieceElements = 1 << 18;  // quantised at once
+constexpr std::int64_t kPieceElements = 1 << 20;   // quantised at once
+constexpr std::int64_t kThreadElements = 1 << 18;  // fewer are not worth a thread
 
 bool is_int8_name(const std::string& name) { return name.ends_with(kSuffix); }
 
@@ -59,16 +62,35 @@ class Int8Reader : public WeightReader {
     rows->resize(static_cast<std::size_t>(count * (width + kScaleBytes)));
     plain_->read(matrix.name, first * width * 4, count * width * 4,
                  reinterpret_cast<std::byte*>(values_.data()));
-    for (std::int64_t r = 0; r < count; ++r) {
-      if (quantise_row(values_.data() + r * width, width,
-                       rows->data() + r * (width + kScaleBytes))) {
-        continue;
+    std::atomic<std::int64_t> refused{count};  // the first row that is
+    by_threads(count, width, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t r = begin; r < end; ++r) {
+        if (quantise_row(values_.data() + r * width, width,
+                         rows->data() + r * (width + kScaleBytes))) {
+          continue;
+        }
+        std::int64_t other = refused;
+        while (r < other && !refused.compare_exchange_weak(other, r)) continue;
+        return;
       }
-      throw InputError(
-          fmt::format("{}: tensor '{}' has a NaN or an infinity in row {}: int8 holds finite "
-                      "numbers only; run the model without int8",
-                      origin_, matrix.name, first + r));
+    });
+    if (refused == count) return;
+    throw InputError(
+        fmt::format("{}: tensor '{}' has a NaN or an infinity in row {}: int8 holds finite "
+                    "numbers only; run the model without int8",
+                    origin_, matrix.name, first + refused));
+  }
+
+  // Calls visit(begin, end) for parts of `count` rows, on threads where there is enough to do.
+  template <class Visit>
+  static void by_threads(std::int64_t count, std::int64_t width, const Visit& visit) {
+    const std::int64_t parts = std::clamp<std::int64_t>(
+        count * width / kThreadElements, 1, std::max(1U, std::thread::hardware_concurrency()));
+    std::vector<std::jthread> others;  // joined at the end
+    for (std::int64_t i = 1; i < parts; ++i) {
+      others.emplace_back([&, i] { visit(count * i / parts, count * (i + 1) / parts); });
     }
+    visit(0, count / parts);
   }
 
   std::unique_ptr<WeightReader> plain_;
@@ -111,25 +133,6 @@ std::optional<WeightSpec> matrix_of_int8(const WeightSpec& weight) {
   return WeightSpec{weight.name.substr(0, weight.name.size() - std::strlen(kSuffix)),
                     DType::kFloat32,
                     {weight.shape.at(0), weight.shape.at(1) - kScaleBytes}};
-}
-
-bool quantise_row(const float* row, std::int64_t width, std::byte* out) {
-  float largest = 0;
-  bool finite = true;
-  for (std::int64_t i = 0; i < width; ++i) {
-    finite = finite && std::isfinite(row[i]);
-    largest = std::max(largest, std::abs(row[i]));
-  }
-  if (!finite) return false;
-  const float scale = largest / kLargest;
-  auto* values = reinterpret_cast<std::int8_t*>(out);
-  for (std::int64_t i = 0; i < width; ++i) {
-    // Clamped for scales so small that they are rounded themselves.
-    const float value = scale > 0 ? std::nearbyint(row[i] / scale) : 0;
-    values[i] = static_cast<std::int8_t>(std::clamp(value, -kLargest, kLargest));
-  }
-  std::memcpy(out + width, &scale, sizeof scale);
-  return true;
 }
 
 std::unique_ptr<WeightReader> make_int8_reader(std::unique_ptr<WeightReader> plain,

@@ -8,7 +8,6 @@
 // without: both graphs have the same nodes and values, so the borders fit.
 // Internal to torch/ but for mix_segments and make_mixed_source.
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -29,10 +28,6 @@ WeightSpec int8_weight(const WeightSpec& matrix);
 // The matrix that a weight holds in int8, in the float32 that it is quantised from; nothing when the
 // weight is none of int8_weight's.
 std::optional<WeightSpec> matrix_of_int8(const WeightSpec& weight);
-
-// One row: its values, then its scale. `out` has width + 4 bytes. False, and nothing written, when a
-// value is not finite.
-bool quantise_row(const float* row, std::int64_t width, std::byte* out);
 
 // Reads `weights`: those of int8_weight from the matrices (float32) of `plain`, the others as they
 // are. `origin` names the file for errors.

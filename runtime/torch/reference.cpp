@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
-#include "runtime/torch/decode_linear.h"
 #include "runtime/torch/import.h"
+#include "runtime/torch/linear_ops.h"
 #include "runtime/torch/script_model.h"
 #include "runtime/torch/tensor_convert.h"
 #include "runtime/torch/torch_error.h"
@@ -251,7 +251,7 @@ std::vector<ReferenceResult> generate_reference(
       false);  // without it calls are not inlined
   for (const auto& prompt : prompts) check_prompt(script, prompt);
   read_weights(script);
-  register_decode_linear();
+  register_linear_ops();
   if (threads > 0) at::set_num_threads(threads);
   std::vector<ReferenceResult> results;
   try {

@@ -23,20 +23,6 @@ ScriptWriter::ScriptWriter(const ImportOptions& options, Task task)
 
 void ScriptWriter::positions() { line("total = new_tokens + {}", past()); }
 
-void ScriptWriter::causal_mask(const std::string& name, std::int64_t window) {
-  // Far below any score, and finite in bfloat16 too.
-  constexpr const char* kMasked = "-1e38";
-  line("{} = torch.triu(torch.full([new_tokens, total], {}), {} + 1)", name, kMasked, past());
-  if (window == 0) return;
-  line("{} = {} + torch.tril(torch.full([new_tokens, total], {}), {} - {})", name, name, kMasked,
-       past(), window);
-}
-
-void ScriptWriter::finish_mask(const std::string& name, std::int64_t group) {
-  if (group > 1) line("{} = {}.repeat([{}, 1])", name, name, group);
-  if (is_bfloat16()) line("{} = {}.to(dtype={})", name, name, kBFloat16);
-}
-
 void ScriptWriter::rotary_tables(const Rotary& rotary) {
   if (!rotary.stretch) {
     line("frequencies = torch.tensor([{:#.9g}])", fmt::join(rotary.frequencies, ", "));
@@ -54,10 +40,9 @@ void ScriptWriter::rotary_tables(const Rotary& rotary) {
          fmt::join(exponents, ", "));
   }
   line("angles = torch.outer(torch.arange({}, total, dtype={}), frequencies)", past(), kFloat32);
-  const std::string scaled =
-      rotary.attention_factor == 1 ? "" : fmt::format(" * {:#.17g}", rotary.attention_factor);
-  line("{}_cos = torch.cos(angles){}", rotary.name, scaled);
-  line("{}_sin = torch.sin(angles){}", rotary.name, scaled);
+  for (const char* wave : {"cos", "sin"}) {
+    line("{}_{} = lingua.{}(angles, {:#.17g})", rotary.name, wave, wave, rotary.attention_factor);
+  }
 }
 
 std::string ScriptWriter::weight(const std::string& name, const std::vector<std::int64_t>& shape) {
@@ -105,7 +90,7 @@ std::string ScriptWriter::linear(const std::string& in, const std::string& modul
 std::string ScriptWriter::layer_norm(const std::string& in, const std::string& module,
                                      std::int64_t size, double epsilon) {
   const std::string factor = weight(module + ".weight", {size});
-  return fmt::format("torch.layer_norm({}, [{}], {}, {}, {:.9g})", in, size, factor,
+  return fmt::format("lingua.layer_norm({}, {}, {}, {:#.9g})", in, factor,
                      weight(module + ".bias", {size}), epsilon);
 }
 
@@ -128,32 +113,20 @@ std::string ScriptWriter::state(const std::string& name, const std::vector<std::
 
 void ScriptWriter::attention(const AttentionShape& shape, const std::string& query,
                              const std::string& key, const std::string& value,
-                             const std::string& mask) {
-  const std::int64_t group = shape.heads / shape.kv_heads;
-  std::string keys = key + ".transpose(1, 2)";
+                             const std::string& slopes) {
+  std::string keys = key;
   std::string values = value;
   if (options_.kv_cache) {
-    const std::string k =
-        state(fmt::format("k_{}", shape.layer), {shape.kv_heads, shape.head_dim, kCapacity});
-    const std::string v =
-        state(fmt::format("v_{}", shape.layer), {shape.kv_heads, kCapacity, shape.head_dim});
-    line("{}.narrow(2, cached_tokens, new_tokens).copy_({})", k, keys);
+    const std::vector<std::int64_t> size = {shape.kv_heads, kCapacity, shape.head_dim};
+    const std::string k = state(fmt::format("k_{}", shape.layer), size);
+    const std::string v = state(fmt::format("v_{}", shape.layer), size);
+    line("{}.narrow(1, cached_tokens, new_tokens).copy_({})", k, keys);
     line("{}.narrow(1, cached_tokens, new_tokens).copy_({})", v, values);
-    keys = k + ".narrow(2, 0, total)";
+    keys = k + ".narrow(1, 0, total)";
     values = v + ".narrow(1, 0, total)";
   }
-  const std::string queries = group == 1
-                                  ? query
-                                  : fmt::format("{}.reshape([{}, {} * new_tokens, {}])", query,
-                                                shape.kv_heads, group, shape.head_dim);
-  line("scores = torch.baddbmm({}, {}, {}, beta=1, alpha={:.17g})", mask, queries, keys,
-       shape.scale);
-  line("context = torch.bmm(torch.softmax(scores, -1), {})", values);
-  const std::string by_head =
-      group == 1 ? "context"
-                 : fmt::format("context.view([{}, new_tokens, {}])", shape.heads, shape.head_dim);
-  line("context = {}.transpose(0, 1).reshape([new_tokens, {}])", by_head,
-       shape.heads * shape.head_dim);
+  line("context = lingua.attention({}, {}, {}, {}, {:#.17g}, {})", query, keys, values, slopes,
+       shape.scale, shape.window);
 }
 
 void ScriptWriter::keep_needed_positions(const std::optional<std::int64_t>& padding) {
@@ -167,11 +140,8 @@ void ScriptWriter::keep_needed_positions(const std::optional<std::int64_t>& padd
 
 void ScriptWriter::finish(double softcap) {
   if (is_bfloat16()) line("logits = logits.to(dtype={})", kFloat32);
-  if (softcap > 0) line("logits = torch.tanh(logits / {:.9g}) * {:.9g}", softcap, softcap);
-  if (takes_targets()) {
-    line("chosen = torch.gather(logits, 1, targets.unsqueeze(1))");
-    line("logits = (chosen - torch.logsumexp(logits, [1], True)).squeeze(1)");
-  }
+  if (softcap > 0) line("logits = lingua.soft_cap(logits, {:#.9g})", softcap);
+  if (takes_targets()) line("logits = lingua.log_likelihood(logits, targets)");
   line("return logits");
 }
 

@@ -4,14 +4,16 @@
 // A family writes its forward from top to bottom; what it uses on the way (weights, states) is
 // collected. The text is unrolled, without control flow, with sizes as constants. Statements leave
 // their result in a variable of the text; functions that return text give expressions.
-// Shapes: activations [n, h]. A layer's keys are [kv_heads, head_dim, capacity] and its values
-// [kv_heads, capacity, head_dim] (so that neither matrix product transposes a state: twice as fast
-// in bfloat16 at 512 positions); forward writes positions p .. p + n of them and reads 0 .. p + n.
-// Masks, positions and rotary tables depend on new_tokens, cached_tokens and constants alone and
-// stand at the start: nothing else but the hidden state crosses from block to block.
-// Precision: matrix products, norms and soft-max accumulate in fp32 and round to the model's dtype.
+// Shapes: activations [n, h]. A layer's keys and values are [kv_heads, capacity, head_dim]; forward writes
+// positions p .. p + n of them and reads 0 .. p + n.
+// Positions and rotary tables depend on new_tokens, cached_tokens and constants alone and stand at the
+// start: nothing else but the hidden state crosses from block to block.
+// Precision: matrix products, attention and norms are computed in fp32 and rounded to the model's dtype.
 // Logits are fp32 (widened where the model is bf16), so that a greedy choice compares the numbers
 // that were computed; ties go to the lowest token.
+// Determinism: a position's numbers have the same bits alone or beside others, in one step or in many,
+// whatever the processor: the operations are ours (decoder_ops.h, linear_ops.h, int8_ops.h) or move, add
+// and multiply single numbers. Except with dynamic NTK (Rotary::stretch), whose tables depend on the step.
 // Every product with a matrix of weights is written by linear() or embedding(), which take int8
 // weights where the options say so.
 
@@ -48,10 +50,10 @@ struct LinearShape {
 
 struct AttentionShape {
   std::int64_t layer = 0;
-  std::int64_t heads = 0;
-  std::int64_t kv_heads = 0;  // heads / kv_heads queries share one key and value
+  std::int64_t kv_heads = 0;  // the queries' heads are a multiple
   std::int64_t head_dim = 0;
-  double scale = 1;  // of query times key
+  double scale = 1;         // of query times key
+  std::int64_t window = 0;  // positions that one looks back at, its own included; 0: to the start
 };
 
 // Root mean square norm: x / sqrt(mean(x^2) + epsilon) * weight.
@@ -96,11 +98,6 @@ class ScriptWriter {
 
   // Declares `total`, the number of positions with this step's. Comes first.
   void positions();
-  // `name` [n, total]: 0 where a position may look, far below any score elsewhere. window 0: back to
-  // the beginning; else at the last `window` positions, its own included. In fp32.
-  void causal_mask(const std::string& name, std::int64_t window);
-  // `name` in the model's dtype and with a row for every query of a group, as attention() wants it.
-  void finish_mask(const std::string& name, std::int64_t group);
   // The tables of a set of frequencies: {name}_cos and {name}_sin [n, head_dim / 2], in fp32.
   void rotary_tables(const Rotary& rotary);
 
@@ -117,10 +114,10 @@ class ScriptWriter {
   // Turns a tensor [heads, n, head_dim] by its positions, in place of the variable.
   void rotate(const std::string& name, const std::string& tables);
   // context [n, heads * head_dim] from a query [heads, n, head_dim], keys and values [kv_heads, n,
-  // head_dim] and a mask from finish_mask() (or [heads, n, total] where each head has its own). The
-  // layer's states are written and read when there is a cache.
+  // head_dim] and ALiBi's slopes [heads] in fp32, or "None". The layer's states are written and read when
+  // there is a cache.
   void attention(const AttentionShape& shape, const std::string& query, const std::string& key,
-                 const std::string& value, const std::string& mask);
+                 const std::string& value, const std::string& slopes);
 
   // Before the last norm: keeps the positions in `x` that the head needs; of a classifier the last
   // whose token is not `padding`, or the first where all are.

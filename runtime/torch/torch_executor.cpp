@@ -23,9 +23,9 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/units.h"
-#include "runtime/torch/decode_linear.h"
 #include "runtime/torch/decoder_ops.h"
 #include "runtime/torch/int8_ops.h"
+#include "runtime/torch/linear_ops.h"
 #include "runtime/torch/operation_shapes.h"
 #include "runtime/torch/program_bytes.h"
 #include "runtime/torch/program_check.h"
@@ -261,7 +261,7 @@ std::unique_ptr<Executor> make_torch_executor() {
   bound_kernel_caches();
   register_decoder_ops();
   register_int8_ops();
-  register_decode_linear();
+  register_linear_ops();
   return std::make_unique<TorchExecutor>();
 }
 

@@ -13,8 +13,10 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/checkpoint/safetensors.h"
+#include "runtime/torch/decoder_ops.h"
 #include "runtime/torch/random_model.h"
 #include "runtime/torch/script_model.h"
+#include "runtime/torch/script_resolver.h"
 
 namespace lingua {
 namespace {
@@ -170,11 +172,13 @@ class Scripted {
     for (const ModelWeight& weight : writer.weights()) {
       module_.register_parameter(weight.attribute, weights.at(weight.spec.name), false);
     }
-    module_.define(writer.source());
+    register_decoder_ops();
+    module_.define(writer.source(), std::make_shared<ScriptResolver>());
     for (std::int64_t layer = 0; options.kv_cache && layer < config.layers; ++layer) {
       const auto type = type_of(options.dtype);
-      states_.emplace_back(at::zeros({config.heads, config.head_dim(), capacity}, type));
-      states_.emplace_back(at::zeros({config.heads, capacity, config.head_dim()}, type));
+      for (int i = 0; i < 2; ++i) {  // keys and values
+        states_.emplace_back(at::zeros({config.heads, capacity, config.head_dim()}, type));
+      }
     }
   }
 

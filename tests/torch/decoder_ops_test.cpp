@@ -35,6 +35,30 @@ at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& 
   return op.call(x, cos, sin);
 }
 
+at::Tensor attention(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
+                     const c10::optional<at::Tensor>& slopes, double scale, std::int64_t window) {
+  static const auto op =
+      operation<at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&,
+                           const c10::optional<at::Tensor>&, double, std::int64_t)>(
+          "lingua::attention");
+  return op.call(query, keys, values, slopes, scale, window);
+}
+
+template <class... Operands>
+at::Tensor call(const char* name, const Operands&... operands) {
+  return operation<at::Tensor(const Operands&...)>(name).call(operands...);
+}
+
+at::Tensor with_factor(const char* name, const at::Tensor& x, double factor) {
+  return operation<at::Tensor(const at::Tensor&, double)>(name).call(x, factor);
+}
+
+at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  return operation<at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&, double)>(
+             "lingua::layer_norm")
+      .call(x, weight, bias, 1e-5);
+}
+
 std::string refusal(const std::function<void()>& run) {
   try {
     run();
@@ -140,6 +164,90 @@ TEST(Rotate, RefusesTablesThatDoNotFit) {
                 rotate(at::randn({2, 3, 8}), narrow, narrow);
               }),
               HasSubstr("float32 tables"));
+}
+
+TEST(LayerNorm, IsTheFormulaInDoublePrecisionRoundedOnce) {
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const at::Tensor x = (at::randn({2, 3, 37}) * 3 + 1).to(type);
+    const at::Tensor weight = at::randn({37}).to(type), bias = at::randn({37}).to(type);
+    const at::Tensor exact =
+        at::layer_norm(x.to(at::kDouble), {37}, weight.to(at::kDouble), bias.to(at::kDouble), 1e-5);
+    const at::Tensor result = layer_norm(x, weight, bias);
+    ASSERT_EQ(result.scalar_type(), type);
+    // Two terms that may cancel.
+    const at::Tensor error = (result.to(at::kDouble) - exact).abs();
+    const double unit = type == at::kFloat ? 0 : kRoundingBFloat16;
+    EXPECT_LE((error - unit * exact.abs()).max().item<double>(), 4e-6);
+    EXPECT_TRUE(at::equal(layer_norm(x[1][2], weight, bias), result[1][2]));
+  }
+  EXPECT_THAT(refusal([] {
+                layer_norm(at::randn({2, 9}), at::randn({9}), at::randn({8}));
+              }),
+              HasSubstr("does not fit"));
+}
+
+TEST(DecoderOps, AreTheFunctionsOfLibTorchInDoublePrecision) {
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const at::Tensor x = (at::randn({3, 1401}) * 4).to(type);
+    const double unit = type == at::kFloat ? 2e-6 : kRoundingBFloat16;
+    EXPECT_LE(difference(call("lingua::silu", x), at::silu(x.to(at::kDouble)), unit), 1.02);
+    EXPECT_LE(difference(call("lingua::gelu", x), at::gelu(x.to(at::kDouble), "tanh"), unit), 1.02);
+  }
+  const at::Tensor x = at::randn({3, 1401}) * 50;
+  const at::Tensor wide = x.to(at::kDouble);
+  EXPECT_LE(difference(with_factor("lingua::cos", x, 1.5), wide.cos() * 1.5, 1e-6), 1);
+  EXPECT_LE(difference(with_factor("lingua::sin", x, 1), wide.sin(), 1e-6), 1);
+  EXPECT_LE(
+      (with_factor("lingua::soft_cap", x, 30) - (wide / 30).tanh() * 30).abs().max().item<double>(),
+      3e-5);
+  const at::Tensor tokens = at::tensor({0, 700, 1400}, at::kLong);
+  const at::Tensor exact = at::log_softmax(wide, -1).gather(1, tokens.unsqueeze(1)).squeeze(1);
+  EXPECT_LE((call("lingua::log_likelihood", x, tokens) - exact).abs().max().item<double>(), 1e-4);
+  EXPECT_THAT(refusal([&] { call("lingua::log_likelihood", x, tokens + 1); }),
+              HasSubstr("token 1401 is not one of 1401"));
+  EXPECT_THAT(refusal([&] { call("lingua::silu", wide); }), HasSubstr("float32 or bfloat16"));
+  EXPECT_THAT(refusal([&] { with_factor("lingua::cos", wide, 1); }), HasSubstr("float32"));
+}
+
+TEST(Attention, IsThatOfDoublePrecisionForEveryHeadThatSharesKeys) {
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    for (const std::int64_t window : {0, 5}) {
+      const at::Tensor query = at::randn({23, 4, 32}).to(type).transpose(0, 1);
+      const at::Tensor keys = at::randn({2, 50, 32}).to(type).narrow(1, 0, 40);
+      const at::Tensor values = at::randn({2, 50, 32}).to(type).narrow(1, 0, 40);
+      const at::Tensor slopes = at::rand({4});
+      const auto shared = [](const at::Tensor& x) {
+        return x.repeat_interleave(2, 0).to(at::kDouble);
+      };
+      at::Tensor scores = at::matmul(query.to(at::kDouble), shared(keys).transpose(1, 2)) * 0.2;
+      scores = scores + slopes.to(at::kDouble).view({4, 1, 1}) * at::arange(40);
+      const at::Tensor apart = at::arange(17, 40).unsqueeze(1) - at::arange(40);
+      at::Tensor hidden = apart < 0;
+      if (window > 0) hidden = hidden.logical_or(apart >= window);
+      const at::Tensor weights = at::softmax(scores.masked_fill(hidden, -1e300), -1);
+      const at::Tensor exact =
+          at::matmul(weights, shared(values)).transpose(0, 1).reshape({23, 128});
+      const at::Tensor result = attention(query, keys, values, slopes, 0.2, window);
+      ASSERT_EQ(result.scalar_type(), type);
+      const double unit = type == at::kFloat ? 1e-5 : kRoundingBFloat16;
+      EXPECT_LE(((result.to(at::kDouble) - exact).abs() - unit * exact.abs()).max().item<double>(),
+                1e-5);
+    }
+  }
+}
+
+TEST(Attention, RefusesOperandsThatDoNotFit) {
+  const at::Tensor query = at::randn({4, 3, 8}), keys = at::randn({2, 5, 8});
+  const auto refused = [&](const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const c10::optional<at::Tensor>& slopes, std::int64_t window) {
+    return refusal([&] { attention(q, k, v, slopes, 1, window); });
+  };
+  EXPECT_THAT(refused(at::randn({3, 3, 8}), keys, keys, {}, 0), HasSubstr("does not fit"));
+  EXPECT_THAT(refused(at::randn({4, 6, 8}), keys, keys, {}, 0), HasSubstr("does not fit"));
+  EXPECT_THAT(refused(query, keys, at::randn({2, 4, 8}), {}, 0), HasSubstr("does not fit"));
+  EXPECT_THAT(refused(query, keys.to(at::kBFloat16), keys, {}, 0), HasSubstr("must be Float"));
+  EXPECT_THAT(refused(query, keys, keys, at::rand({2}), 0), HasSubstr("slopes"));
+  EXPECT_THAT(refused(query, keys, keys, {}, -1), HasSubstr("window"));
 }
 
 TEST(DecoderOps, HaveShapesOnTheMetaDevice) {

@@ -122,7 +122,7 @@ TEST(Import, WhatDependsOnTheStepAloneIsStepOnly) {
   EXPECT_TRUE(node_of(graph, "aten::triu").step_only);
   EXPECT_TRUE(node_of(graph, "aten::full").step_only);
   EXPECT_FALSE(node_of(graph, "aten::embedding").step_only);
-  EXPECT_FALSE(node_of(graph, "aten::softmax").step_only);
+  EXPECT_FALSE(node_of(graph, "lingua::attention").step_only);
   EXPECT_FALSE(node_of(graph, "aten::copy_").step_only);
 }
 
@@ -137,7 +137,7 @@ TEST(Import, ViewsOfAStateCannotBeSent) {
     }
   }
   EXPECT_EQ(views, 8);
-  EXPECT_TRUE(graph.values[node_of(graph, "aten::softmax").outputs[0]].can_be_sent);
+  EXPECT_TRUE(graph.values[node_of(graph, "lingua::attention").outputs[0]].can_be_sent);
 }
 
 TEST(Import, CostsOfATransformerStep) {
@@ -301,8 +301,8 @@ TEST(Import, RefusesAForwardThatChangesItsModule) {
 TEST(Import, ScopesFollowTheWeights) {
   const Graph graph = import_model("bloom-560m", {}).graph;
   EXPECT_EQ(node_of(graph, "aten::embedding").scope, "word_embeddings");
-  EXPECT_EQ(node_of(graph, "aten::softmax").scope, "h.0.self_attention");
-  EXPECT_EQ(node_of(graph, "aten::gelu").scope, "h.0.mlp");
+  EXPECT_EQ(node_of(graph, "lingua::attention").scope, "h.0.self_attention");
+  EXPECT_EQ(node_of(graph, "lingua::gelu").scope, "h.0.mlp");
 }
 
 }  // namespace

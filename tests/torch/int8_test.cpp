@@ -17,6 +17,7 @@
 #include "runtime/partition/partition.h"
 #include "runtime/torch/import.h"
 #include "runtime/torch/int8_ops.h"
+#include "runtime/torch/kernels/rows.h"
 #include "runtime/torch/quantise.h"
 #include "runtime/torch/random_model.h"
 #include "runtime/torch/script_model.h"

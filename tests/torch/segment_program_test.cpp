@@ -5,7 +5,7 @@
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
 #include "runtime/partition/partition.h"
-#include "runtime/torch/decode_linear.h"
+#include "runtime/torch/linear_ops.h"
 #include "tests/torch/script_support.h"
 
 namespace lingua {
@@ -26,7 +26,7 @@ std::vector<at::Tensor> run_whole(const ScriptModel& model,
                                   const std::vector<std::pair<Step, at::Tensor>>& steps) {
   const c10::InferenceMode no_autograd;
   const torch::jit::GraphOptimizerEnabledGuard as_written(false);  // no operations fused
-  register_decode_linear();                                        // as executors do
+  register_linear_ops();                                           // as executors do
   torch::jit::Module module = model.module;
   std::vector<c10::IValue> states;
   for (int i = 0; i < 4; ++i) states.emplace_back(at::zeros({16, 8}));

@@ -31,9 +31,8 @@ void write_attention(ScriptWriter& w, const BloomConfig& c, std::int64_t layer) 
   w.line("qkv = {}.view([new_tokens, {}, 3, {}]).permute([2, 1, 0, 3])",
          w.linear("norm", module + "query_key_value", {c.hidden, 3 * c.hidden, true}), c.heads,
          c.head_dim());
-  w.attention(
-      {layer, c.heads, c.heads, c.head_dim(), 1.0 / std::sqrt(static_cast<double>(c.head_dim()))},
-      "qkv[0]", "qkv[1]", "qkv[2]", "bias");
+  w.attention({layer, c.heads, c.head_dim(), 1.0 / std::sqrt(static_cast<double>(c.head_dim()))},
+              "qkv[0]", "qkv[1]", "qkv[2]", "slopes");
 }
 
 void write_block(ScriptWriter& w, const BloomConfig& c, std::int64_t layer) {
@@ -44,7 +43,7 @@ void write_block(ScriptWriter& w, const BloomConfig& c, std::int64_t layer) {
   w.line("x = {} + {}", w.linear("context", h + "self_attention.dense", {c.hidden, c.hidden, true}),
          residual);
   w.line("norm = {}", w.layer_norm("x", h + "post_attention_layernorm", c.hidden, c.epsilon));
-  w.line("inner = torch.gelu({}, approximate=\"tanh\")",
+  w.line("inner = lingua.gelu({})",
          w.linear("norm", h + "mlp.dense_h_to_4h", {c.hidden, 4 * c.hidden, true}));
   w.line("x = {} + {}", w.linear("inner", h + "mlp.dense_4h_to_h", {4 * c.hidden, c.hidden, true}),
          residual);
@@ -52,12 +51,7 @@ void write_block(ScriptWriter& w, const BloomConfig& c, std::int64_t layer) {
 
 void write_bloom(ScriptWriter& w, const BloomConfig& c) {
   w.positions();
-  w.line("slopes = torch.tensor([{:#.9g}]).view([{}, 1, 1])",
-         fmt::join(bloom_alibi_slopes(c.heads), ", "), c.heads);
-  w.line("alibi = slopes * torch.arange(total)");
-  w.causal_mask("mask", 0);
-  w.line("bias = alibi + mask");
-  w.finish_mask("bias", 1);
+  w.line("slopes = torch.tensor([{:#.9g}])", fmt::join(bloom_alibi_slopes(c.heads), ", "));
   w.line("x = {}", w.embedding("tokens", "word_embeddings", c.vocabulary, c.hidden));
   w.line("x = {}", w.layer_norm("x", "word_embeddings_layernorm", c.hidden, c.epsilon));
   for (std::int64_t layer = 0; layer < c.layers; ++layer) write_block(w, c, layer);

@@ -1,7 +1,6 @@
 #pragma once
 // BLOOM: ALiBi positions, a fused query, key and value, biases everywhere, a tied head.
 //
-// The ALiBi bias with the causal mask, [heads, n, p + n], is computed once, at the start.
 // FLOPs: without cache and with Head::kAll a pass of T tokens does L (24 h^2 T + 4 h T^2) + 2 h V T
 // in matrix products.
 // Source: Le Scao et al., arXiv 2211.05100; Press et al., ALiBi, arXiv 2108.12409; the layout of

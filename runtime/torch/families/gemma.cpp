@@ -38,7 +38,7 @@ FamilyModel read_text(const ConfigFields& given, const ConfigFields& whole) {
   FamilyModel model;
   RotaryDecoder decoder = read_rotary_decoder(fields, {.head_dim = 256, .tied = true}, &model);
   expect_activation(fields, "hidden_activation", "gelu_pytorch_tanh");
-  decoder.activation = "torch.gelu({}, approximate=\"tanh\")";
+  decoder.activation = "lingua.gelu({})";
   fields.expect("attn_logit_softcapping", nullptr, "null is");
   fields.expect("use_bidirectional_attention", false, "false is");
   decoder.query_bias = decoder.output_bias = fields.boolean("attention_bias", false);

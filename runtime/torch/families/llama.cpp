@@ -16,7 +16,7 @@ constexpr double kTheta = 1e4;
 RotaryDecoder read_decoder(const ConfigFields& fields, FamilyModel* model) {
   RotaryDecoder decoder = read_rotary_decoder(fields, {}, model);
   expect_activation(fields, "hidden_act", "silu");
-  decoder.activation = "torch.silu({})";
+  decoder.activation = "lingua.silu({})";
   decoder.rotaries = {read_rotary(fields, kTheta, decoder.head_dim, model)};
   return decoder;
 }

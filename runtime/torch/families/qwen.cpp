@@ -37,7 +37,7 @@ RotaryDecoder read_decoder(const ConfigFields& fields, const DecoderDefaults& de
                            FamilyModel* model) {
   RotaryDecoder decoder = read_rotary_decoder(fields, defaults, model);
   expect_activation(fields, "hidden_act", "silu");
-  decoder.activation = "torch.silu({})";
+  decoder.activation = "lingua.silu({})";
   decoder.rotaries = {read_rotary(fields, kTheta, decoder.head_dim, model)};
   read_windows(fields, &decoder);
   return decoder;

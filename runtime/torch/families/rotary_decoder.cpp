@@ -39,19 +39,8 @@ class DecoderWriter {
   }
 
  private:
-  static std::string mask_name(std::int64_t window) {
-    return window == 0 ? "mask" : fmt::format("mask_{}", window);
-  }
-
   void prologue() {
     w_.positions();
-    std::vector<std::int64_t> windows;
-    for (const RotaryDecoder::Layer& layer : d_.each_layer) {
-      if (std::count(windows.begin(), windows.end(), layer.window) != 0) continue;
-      windows.push_back(layer.window);
-      w_.causal_mask(mask_name(layer.window), layer.window);
-      w_.finish_mask(mask_name(layer.window), d_.heads / d_.kv_heads);
-    }
     for (const Rotary& rotary : d_.rotaries) w_.rotary_tables(rotary);
     w_.line("x = {}", w_.embedding("tokens", "embed_tokens", d_.vocabulary, d_.hidden));
     if (d_.embedding_scale != 1) {
@@ -91,8 +80,7 @@ class DecoderWriter {
       if (d_.query_key_norms) norm(what, what, module + what + "_norm", d_.head_dim);
       w_.rotate(what, tables);
     }
-    w_.attention({layer, d_.heads, d_.kv_heads, d_.head_dim, d_.scale}, "q", "k", "v",
-                 mask_name(kind.window));
+    w_.attention({layer, d_.kv_heads, d_.head_dim, d_.scale, kind.window}, "q", "k", "v", "None");
     w_.line("out = {}", w_.linear("context", module + "o_proj",
                                   {d_.heads * d_.head_dim, d_.hidden, d_.output_bias}));
   }

@@ -35,7 +35,7 @@ struct RotaryDecoder {
   bool query_key_norms = false;
   bool gemma_norms = false;  // factors of 1 + weight, and norms after attention and MLP as well
   bool tied = false;
-  std::string activation;  // of the gate, with {} for its operand: "torch.silu({})"
+  std::string activation;  // of the gate, with {} for its operand: "lingua.silu({})"
   std::vector<Rotary> rotaries;
   struct Layer {
     std::int64_t window = 0;  // how far it looks back, its own position included; 0: to the start

@@ -1,4 +1,4 @@
-#include "runtime/torch/decode_linear.h"
+#include "runtime/torch/linear_ops.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -24,48 +24,9 @@ at::Tensor random_matrix(at::ScalarType type, std::int64_t rows, std::int64_t wi
                            : at::randn({rows, width}).to(type);
 }
 
-TEST(RowProducts, AreThoseOfDoublePrecisionForEveryTypeAndSize) {
-  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kChar}) {
-    for (const std::int64_t width : {1, 2, 7, 15, 16, 31, 33, 64, 100, 127, 160}) {
-      for (const std::int64_t rows : {1, 3, 4, 9}) {
-        for (const std::int64_t count : {1, 2, 3}) {
-          // One more column, so that rows are not aligned.
-          const at::Tensor matrix = random_matrix(type, rows, width + 1);
-          const at::Tensor x = at::randn({count, width});
-          const at::Tensor result = at::empty({count, rows});
-          row_products(matrix_of(matrix, width), 0, rows, x.data_ptr<float>(), count,
-                       result.data_ptr<float>());
-          const at::Tensor w = matrix.narrow(1, 0, width).to(at::kDouble);
-          const at::Tensor error = (result - at::matmul(x.to(at::kDouble), w.t())).abs();
-          const at::Tensor size = at::matmul(x.abs().to(at::kDouble), w.abs().t());
-          ASSERT_LE((error - 1e-6 * size).max().item<double>(), 0)
-              << c10::toString(type) << " " << rows << " x " << width << " by " << count;
-        }
-      }
-    }
-  }
-}
-
-TEST(RowProducts, DoNotDependOnTheRangeOfRowsOrOnOtherVectors) {
-  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kChar}) {
-    const at::Tensor matrix = random_matrix(type, 11, 75);
-    const at::Tensor x = at::randn({5, 75});
-    const RowMatrix rows = matrix_of(matrix, 75);
-    std::vector<float> all(5 * 11);
-    row_products(rows, 0, 11, x.data_ptr<float>(), 5, all.data());
-    for (int begin = 0; begin < 11; ++begin) {
-      for (int v = 0; v < 5; ++v) {
-        float one = 0;
-        row_products(rows, begin, begin + 1, x.data_ptr<float>() + v * 75, 1, &one);
-        EXPECT_EQ(one, all[v * 11 + begin]) << c10::toString(type) << begin << " " << v;
-      }
-    }
-  }
-}
-
-class DecodeLinear : public ::testing::Test {
+class LinearOps : public ::testing::Test {
  protected:
-  DecodeLinear() { register_decode_linear(); }
+  LinearOps() { register_linear_ops(); }
 
   static double difference(const at::Tensor& a, const at::Tensor& b) {
     EXPECT_EQ(a.sizes(), b.sizes());
@@ -74,7 +35,7 @@ class DecodeLinear : public ::testing::Test {
   }
 };
 
-TEST_F(DecodeLinear, IsLibTorchsLinearWithinRounding) {
+TEST_F(LinearOps, IsLibTorchsLinearWithinRounding) {
   for (const auto& [type, tolerance] : {std::pair{at::kFloat, 1e-5}, {at::kBFloat16, 0.016}}) {
     for (const std::int64_t n : {1, 2, 4, 5, 32, 33}) {
       const at::Tensor weight = (at::randn({300, 65}) / 8).to(type);
@@ -87,8 +48,7 @@ TEST_F(DecodeLinear, IsLibTorchsLinearWithinRounding) {
   }
 }
 
-// Few rows of x are multiplied row by row, many by blocks of the matrix, which is wider than one block here.
-TEST_F(DecodeLinear, IsThatOfDoublePrecisionForManyRows) {
+TEST_F(LinearOps, IsThatOfDoublePrecisionForManyRows) {
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
     for (const at::ScalarType stored : {type, at::kChar}) {
       for (const std::int64_t n : {16, 17, 40}) {
@@ -119,7 +79,7 @@ TEST_F(DecodeLinear, IsThatOfDoublePrecisionForManyRows) {
   }
 }
 
-TEST_F(DecodeLinear, BatchedProductsAreThoseOfDoublePrecision) {
+TEST_F(LinearOps, BatchedProductsAreThoseOfDoublePrecision) {
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
     const at::Tensor a = at::randn({3, 33, 70}).to(type);
     const at::Tensor b = at::randn({3, 50, 70}).to(type).transpose(1, 2);
@@ -145,22 +105,27 @@ TEST_F(DecodeLinear, BatchedProductsAreThoseOfDoublePrecision) {
   }
 }
 
-TEST_F(DecodeLinear, GivesTheSameBitsOnAnyNumberOfThreads) {
+TEST_F(LinearOps, GivesARowTheSameBitsBesideOthersAndOnAnyNumberOfThreads) {
   const int threads = at::get_num_threads();
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
-    const at::Tensor weight = at::randn({3001, 130}).to(type);
-    const at::Tensor x = at::randn({2, 130}).to(type);
+    const at::Tensor weight = at::randn({1201, 130}).to(type);
+    const at::Tensor bias = at::randn({1201}).to(type);
+    const at::Tensor x = at::randn({512, 130}).to(type);
     at::set_num_threads(1);
-    const at::Tensor alone = at::linear(x, weight);
-    for (const int more : {2, 3}) {
+    const at::Tensor all = at::linear(x, weight, bias);
+    for (const int more : {1, 2, 3}) {
       at::set_num_threads(more);
-      EXPECT_TRUE(at::equal(at::linear(x, weight), alone)) << more;
+      for (const std::int64_t n : {1, 2, 8, 9, 33, 512}) {
+        EXPECT_TRUE(
+            at::equal(at::linear(x.narrow(0, 512 - n, n), weight, bias), all.narrow(0, 512 - n, n)))
+            << c10::toString(type) << " " << n << " rows on " << more << " threads";
+      }
     }
   }
   at::set_num_threads(threads);
 }
 
-TEST_F(DecodeLinear, TakesStridesAndMoreDimensions) {
+TEST_F(LinearOps, TakesStridesAndMoreDimensions) {
   const at::Tensor wide = at::randn({40, 64});
   const at::Tensor weight = wide.narrow(1, 3, 20);                // rows further apart than long
   const at::Tensor x = at::randn({20, 2, 1}).permute({1, 2, 0});  // columns apart
@@ -170,7 +135,7 @@ TEST_F(DecodeLinear, TakesStridesAndMoreDimensions) {
   EXPECT_EQ(at::linear(at::randn({20}), weight).sizes(), at::IntArrayRef({40}));
 }
 
-TEST_F(DecodeLinear, LeavesEverythingElseToLibTorch) {
+TEST_F(LinearOps, LeavesEverythingElseToLibTorch) {
   const at::Tensor weight = at::randn({3, 4}, at::kDouble);
   const at::Tensor x = at::randn({1, 4}, at::kDouble);
   EXPECT_TRUE(at::equal(at::linear(x, weight), at::native::linear(x, weight)));
