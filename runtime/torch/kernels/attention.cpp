@@ -3,6 +3,7 @@
 #include <hwy/aligned_allocator.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "runtime/torch/kernels/row_products.h"
 #include "runtime/torch/kernels/targets.h"
@@ -19,7 +20,9 @@ HWY_BEFORE_NAMESPACE();
 namespace lingua::HWY_NAMESPACE {
 namespace {
 
-constexpr int kChains = 8;  // groups of 16 columns of the values that are added up at once
+// Queries and groups of 16 columns of the values that are added up at once, as many as registers hold.
+constexpr int kTileQueries = kParts == 1 ? 4 : 2;
+constexpr int kTileGroups = kParts == 1 ? 4 : 2;
 
 // Scores to weights, in place; returns their sum.
 float to_weights(float* scores, std::int64_t count, std::int64_t first_position, float scale,
@@ -56,47 +59,95 @@ float to_weights(float* scores, std::int64_t count, std::int64_t first_position,
   return sum_of(sums);
 }
 
-// kGroups groups of 16 columns of the values, of which the last has `last` columns.
-template <class Element, int kGroups>
-HWY_INLINE void add_values(const RowMatrix& values, std::int64_t first, std::int64_t column,
-                           std::int64_t last, const float* weights, std::int64_t count, float sum,
-                           Element* out) {
+// Weights of a query, the first of which is that of position `start`, and the sums of its values.
+struct Query {
+  const float* weights;
+  std::int64_t start;
+  float* sums;  // values.width of them, filled up to whole groups
+};
+
+// Adds positions first .. last - 1 to the sums of kQueries queries, in kGroups groups of columns, of which
+// the last has `columns` columns.
+template <class Element, int kQueries, int kGroups>
+HWY_INLINE void add_tile(const RowMatrix& values, const Query* queries, std::int64_t first,
+                         std::int64_t last, std::int64_t column, std::int64_t columns) {
   const Floats d;
-  Sixteen sums[kGroups];
-  unrolled<kGroups>([&](auto g) LINGUA_INLINE_LAMBDA { sums[g] = all_of(0); });
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto* row = reinterpret_cast<const Element*>(values.row(first + i)) + column;
-    const Vector weight = hn::Set(d, weights[i]);
+  Sixteen sums[kQueries * kGroups];
+  unrolled<kQueries * kGroups>([&](auto i) LINGUA_INLINE_LAMBDA {
+    sums[i] = load(queries[i / kGroups].sums + column + i % kGroups * kLanes, kLanes);
+  });
+  for (std::int64_t position = first; position < last; ++position) {
+    const auto* row = reinterpret_cast<const Element*>(values.row(position)) + column;
+    Sixteen value[kGroups];
     unrolled<kGroups>([&](auto g) LINGUA_INLINE_LAMBDA {
-      const std::int64_t some = g + 1 == kGroups ? last : kLanes;
-      sums[g] = map([&](auto value, auto before)
-                        LINGUA_INLINE_LAMBDA { return fused<false>(value, weight, before); },
-                    load(row + g * kLanes, some), sums[g]);
+      value[g] = load(row + g * kLanes, g + 1 == kGroups ? columns : kLanes);
+    });
+    unrolled<kQueries>([&](auto q) LINGUA_INLINE_LAMBDA {
+      const Vector weight = hn::Set(d, queries[q].weights[position - queries[q].start]);
+      unrolled<kGroups>([&](auto g) LINGUA_INLINE_LAMBDA {
+        Sixteen& sum = sums[q * kGroups + g];
+        sum = map([&](auto v, auto before)
+                      LINGUA_INLINE_LAMBDA { return fused<false>(v, weight, before); },
+                  value[g], sum);
+      });
     });
   }
-  unrolled<kGroups>([&](auto g) LINGUA_INLINE_LAMBDA {
-    const Sixteen result =
-        map([&](auto s) LINGUA_INLINE_LAMBDA { return hn::Div(s, hn::Set(d, sum)); }, sums[g]);
-    store(result, out + column + g * kLanes, g + 1 == kGroups ? last : kLanes);
+  unrolled<kQueries * kGroups>([&](auto i) LINGUA_INLINE_LAMBDA {
+    store(sums[i], queries[i / kGroups].sums + column + i % kGroups * kLanes, kLanes);
   });
 }
 
-template <class Element>
-void weighted_values(const RowMatrix& values, std::int64_t first, const float* weights,
-                     std::int64_t count, float sum, Element* out) {
-  constexpr std::int64_t kAtOnce = kChains * kLanes;
+template <class Element, int kQueries>
+void add_values(const RowMatrix& values, const Query* queries, std::int64_t first,
+                std::int64_t last) {
+  if (first >= last) return;
   std::int64_t column = 0;
-  for (; column + kAtOnce <= values.width; column += kAtOnce) {
-    add_values<Element, kChains>(values, first, column, kLanes, weights, count, sum, out);
+  if constexpr (kQueries == 1) {
+    constexpr int kGroups = 2 * kTileGroups;
+    for (; column + kGroups * kLanes <= values.width; column += kGroups * kLanes) {
+      add_tile<Element, 1, kGroups>(values, queries, first, last, column, kLanes);
+    }
   }
-  if (column + kAtOnce / 2 <= values.width) {
-    add_values<Element, kChains / 2>(values, first, column, kLanes, weights, count, sum, out);
-    column += kAtOnce / 2;
+  for (; column + kTileGroups * kLanes <= values.width; column += kTileGroups * kLanes) {
+    add_tile<Element, kQueries, kTileGroups>(values, queries, first, last, column, kLanes);
   }
   for (; column < values.width; column += kLanes) {
-    const std::int64_t last = std::min(kLanes, values.width - column);
-    add_values<Element, 1>(values, first, column, last, weights, count, sum, out);
+    add_tile<Element, kQueries, 1>(values, queries, first, last, column,
+                                   std::min(kLanes, values.width - column));
   }
+}
+
+// Queries in order: each looks from its start to the position before its end.
+template <class Element>
+void add_in_tiles(const RowMatrix& values, const Query* queries, std::int64_t count,
+                  std::int64_t first_end) {
+  std::int64_t q = 0;
+  for (; q + kTileQueries <= count; q += kTileQueries) {
+    // What all of them look at is read once; each adds what is before and behind it in its turn.
+    const std::int64_t begin = queries[q + kTileQueries - 1].start;
+    const std::int64_t end = std::max(begin, first_end + q);
+    for (int i = 0; i < kTileQueries; ++i) {
+      add_values<Element, 1>(values, queries + q + i, queries[q + i].start,
+                             std::min(begin, first_end + q + i));
+    }
+    add_values<Element, kTileQueries>(values, queries + q, begin, end);
+    for (int i = 0; i < kTileQueries; ++i) {
+      add_values<Element, 1>(values, queries + q + i, end, first_end + q + i);
+    }
+  }
+  for (; q < count; ++q) {
+    add_values<Element, 1>(values, queries + q, queries[q].start, first_end + q);
+  }
+}
+
+template <class Element>
+void divide(const float* sums, std::int64_t size, float by, Element* out) {
+  by_lanes(size, [&](std::int64_t at, std::int64_t count) LINGUA_INLINE_LAMBDA {
+    const Sixteen result =
+        map([&](auto s) LINGUA_INLINE_LAMBDA { return hn::Div(s, hn::Set(Floats(), by)); },
+            load(sums + at, count));
+    store(result, out + at, count);
+  });
 }
 
 void attend(const AttentionHead& head, std::int64_t first, std::int64_t last, std::byte* out,
@@ -112,15 +163,28 @@ void attend(const AttentionHead& head, std::int64_t first, std::int64_t last, st
   queries.widen(head.queries.row(first), head.queries.stride_bytes, 0, last - first);
   const auto scores = hwy::AllocateAligned<float>(static_cast<std::size_t>((last - first) * size));
   row_products(head.keys, begin, begin + size, queries, 0, last - first, scores.get());
-  for (std::int64_t query = first; query < last; ++query, out += stride_bytes) {
+  const std::int64_t width = (head.values.width + kLanes - 1) / kLanes * kLanes;
+  const auto memory = hwy::AllocateAligned<float>(static_cast<std::size_t>((last - first) * width));
+  std::fill_n(memory.get(), (last - first) * width, 0.0F);
+  std::vector<Query> all;
+  std::vector<float> totals;
+  for (std::int64_t query = first; query < last; ++query) {
     const std::int64_t start = start_of(query);
-    const std::int64_t count = past + query + 1 - start;
     float* own = scores.get() + (query - first) * size + start - begin;
-    const float sum = to_weights(own, count, start, head.scale, head.slope);
+    totals.push_back(to_weights(own, past + query + 1 - start, start, head.scale, head.slope));
+    all.push_back({own, start, memory.get() + (query - first) * width});
+  }
+  const std::int64_t first_end = past + first + 1;
+  if (type == RowType::kFloat32) {
+    add_in_tiles<float>(head.values, all.data(), last - first, first_end);
+  } else {
+    add_in_tiles<std::uint16_t>(head.values, all.data(), last - first, first_end);
+  }
+  for (std::int64_t i = 0; i < last - first; ++i, out += stride_bytes) {
     if (type == RowType::kFloat32) {
-      weighted_values(head.values, start, own, count, sum, reinterpret_cast<float*>(out));
+      divide(all[i].sums, head.values.width, totals[i], reinterpret_cast<float*>(out));
     } else {
-      weighted_values(head.values, start, own, count, sum, reinterpret_cast<std::uint16_t*>(out));
+      divide(all[i].sums, head.values.width, totals[i], reinterpret_cast<std::uint16_t*>(out));
     }
   }
 }

@@ -28,8 +28,8 @@ struct AttentionHead {
   float slope = 0;          // times a key's position, added to its score
 };
 
-// Queries that share what they read.
-inline constexpr std::int64_t kGoodQueries = 16;
+// Queries that share what they read; attend() holds a score for each of them and each position.
+inline constexpr std::int64_t kGoodQueries = 48;
 
 // The results of queries first .. last - 1: the first to `out`, the next `stride_bytes` further.
 // REQUIRES: all operands are float32 or all bfloat16, and of one width.

@@ -224,28 +224,25 @@ void widen(const Element* from, std::int64_t columns, float* to) {
   step(rest, to + at);
 }
 
-// Memory for a block of columns of `count` rows, kept for the next time.
-float* widened_rows(std::int64_t count) {
-  thread_local hwy::AlignedFreeUniquePtr<float[]> memory;
-  thread_local std::int64_t held = 0;
-  if (held < count) {
-    memory = hwy::AllocateAligned<float>(static_cast<std::size_t>(count * kBlockColumns));
-    held = count;
-  }
+// Memory for a block of columns of kGoodRows rows.
+float* widened_rows() {
+  thread_local const auto memory =
+      hwy::AllocateAligned<float>(static_cast<std::size_t>(kGoodRows * kBlockColumns));
   return memory.get();
 }
 
 // Many vectors: blocks of rows, widened once, and of vectors that fit the second cache together.
 template <RowType type, bool kExact>
-void many(const Job& job) {
+void many(const Job& job, std::int64_t begin, std::int64_t end) {
   constexpr std::int64_t kVectorsAtOnce = 96;
   using Element = typename Weights<type>::Element;
-  const std::int64_t count = job.end - job.begin;
-  float* const wide = widened_rows(count);
+  const std::int64_t count = end - begin;
+  float* const wide = widened_rows();
   for (std::int64_t b = 0; b < job.vectors.blocks(); ++b) {
     Block block = job.block(b);
+    block.products += begin - job.begin;
     for (std::int64_t r = 0; r < count; ++r) {
-      const auto* row = reinterpret_cast<const Element*>(job.matrix.row(job.begin + r));
+      const auto* row = reinterpret_cast<const Element*>(job.matrix.row(begin + r));
       widen<true>(row + b * kBlockColumns, block.columns, wide + r * block.apart);
     }
     block.columns = block.apart;
@@ -265,7 +262,10 @@ void many(const Job& job) {
 
 template <RowType type, bool kExact>
 void all_products(const Job& job) {
-  job.last - job.first <= kFewVectors ? few<type, kExact>(job) : many<type, kExact>(job);
+  if (job.last - job.first <= kFewVectors) return few<type, kExact>(job);
+  for (std::int64_t row = job.begin; row < job.end; row += kGoodRows) {
+    many<type, kExact>(job, row, std::min(row + kGoodRows, job.end));
+  }
 }
 
 void row_products(const RowMatrix& matrix, std::int64_t begin, std::int64_t end,
