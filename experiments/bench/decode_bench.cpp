@@ -1,8 +1,9 @@
 // How long one token takes in the executor, without seam, sampling and network, and on what.
-//   decode_bench MODEL [THREADS] [TOKENS] [fp32|bf16|int8-fp32|int8-bf16]
-// MODEL: a folder or GGUF file. The whole model is one segment; after a prompt of 16 tokens, TOKENS
+//   decode_bench MODEL [THREADS] [TOKENS] [fp32|bf16|int8-fp32|int8-bf16|all] [PROMPT]
+// MODEL: a folder or GGUF file. The whole model is one segment; after a prompt of PROMPT tokens (16), TOKENS
 // steps of one token (default 48) are timed: the median, the bytes of weights that a step reads per
-// second, and the time by operation in steps that are timed apart, since timing costs time.
+// second, and the time by operation in steps that are timed apart, since timing costs time; then that of
+// another PROMPT tokens in one step.
 #include <ATen/Parallel.h>
 #include <ATen/record_function.h>
 #include <fmt/format.h>
@@ -23,8 +24,6 @@ namespace lingua {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-constexpr std::int64_t kPrompt = 16;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -96,11 +95,11 @@ double median(std::vector<double> values) {
 }
 
 // Time by operation, nested ones left out where the outer one is ours.
-void print_operations(Decoder& decoder, int steps) {
+void print_operations(Decoder& decoder, int steps, std::int64_t new_tokens) {
   const auto handle =
       at::addGlobalCallback(at::RecordFunctionCallback(begin_operation, end_operation)
                                 .scopes({at::RecordScope::FUNCTION}));
-  for (int i = 0; i < steps; ++i) decoder.run(1);
+  for (int i = 0; i < steps; ++i) decoder.run(new_tokens);
   at::removeCallback(handle);
   std::vector<std::pair<double, std::string>> sorted;
   for (const auto& [name, entry] : spent()) {
@@ -115,13 +114,14 @@ void print_operations(Decoder& decoder, int steps) {
   spent().clear();
 }
 
-void measure(const std::string& name, const std::string& kind, std::int64_t tokens) {
+void measure(const std::string& name, const std::string& kind, std::int64_t tokens,
+             std::int64_t prompt) {
   constexpr int kProfiled = 8;
   ImportOptions options;
   options.int8 = kind.starts_with("int8-");
   options.dtype = kind.ends_with("bf16") ? DType::kBFloat16 : DType::kFloat32;
-  Decoder decoder(name, options, kPrompt + tokens + kProfiled);
-  const double prefill_s = decoder.run(kPrompt);
+  Decoder decoder(name, options, 2 * prompt + tokens + kProfiled);
+  const double prefill_s = decoder.run(prompt);
   std::vector<double> steps;
   for (std::int64_t i = 0; i < tokens; ++i) steps.push_back(decoder.run(1));
   const double step_s = median(steps);
@@ -130,7 +130,11 @@ void measure(const std::string& name, const std::string& kind, std::int64_t toke
       "({:.1f} tokens/s, {:.1f} GB/s)\n",
       kind, decoder.operations(), decoder.weights_bytes() / 1e6, 1e3 * prefill_s, 1e3 * step_s,
       1 / step_s, decoder.weights_bytes() / step_s / 1e9);
-  print_operations(decoder, kProfiled);
+  print_operations(decoder, kProfiled, 1);
+  if (prompt > 1) {
+    fmt::print("  and in another {} tokens at once:\n", prompt);
+    print_operations(decoder, 1, prompt);
+  }
   std::fflush(stdout);
 }
 
@@ -139,16 +143,19 @@ void measure(const std::string& name, const std::string& kind, std::int64_t toke
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fputs("usage: decode_bench MODEL [THREADS] [TOKENS] [fp32|bf16|int8-fp32|int8-bf16]\n",
-               stderr);
+    std::fputs(
+        "usage: decode_bench MODEL [THREADS] [TOKENS] [fp32|bf16|int8-fp32|int8-bf16|all] "
+        "[PROMPT]\n",
+        stderr);
     return 2;
   }
   try {
     at::set_num_threads(argc > 2 ? std::stoi(argv[2]) : 2);
     const std::int64_t tokens = argc > 3 ? std::stoi(argv[3]) : 48;
     std::vector<std::string> kinds = {"fp32", "bf16", "int8-fp32", "int8-bf16"};
-    if (argc > 4) kinds = {argv[4]};
-    for (const std::string& kind : kinds) lingua::measure(argv[1], kind, tokens);
+    if (argc > 4 && std::string(argv[4]) != "all") kinds = {argv[4]};
+    const std::int64_t prompt = argc > 5 ? std::stoi(argv[5]) : 16;
+    for (const std::string& kind : kinds) lingua::measure(argv[1], kind, tokens, prompt);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "decode_bench: %s\n", error.what());
     return 1;
