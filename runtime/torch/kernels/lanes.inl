@@ -49,9 +49,9 @@ HWY_INLINE void unrolled(const Visit& visit) {
   (std::make_integer_sequence<int, kCount>());
 }
 
-// Keeps the compiler from reading memory again for each use of a vector.
+// Keeps GCC from reading memory again for each use of a vector.
 HWY_INLINE Vector in_register(Vector v) {
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+#if HWY_COMPILER_GCC_ACTUAL && HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
   asm("" : "+v"(v.raw));
 #endif
   return v;
