@@ -14,7 +14,7 @@ namespace {
 using ::testing::HasSubstr;
 
 // What the coordinator is told next of a loss.
-std::optional<Message> next_loss(Device& device, Seconds within) {
+std::optional<Message> next_loss(Mailbox& device, Seconds within) {
   const Seconds deadline = device.now() + within;
   while (auto message = device.receive(deadline)) {
     if (std::holds_alternative<PeerLost>(message->body)) return message;
@@ -143,9 +143,9 @@ class PeerThatHangs : public ::testing::Test {
 };
 
 TEST_F(PeerThatHangs, MissesHeartbeatsAndIsLost) {
-  EXPECT_FALSE(next_loss(coordinator_->device(), Seconds(1.5)).has_value());
+  EXPECT_FALSE(next_loss(coordinator_->mailbox(), Seconds(1.5)).has_value());
   kill(victim_, SIGSTOP);
-  EXPECT_TRUE(next_loss(coordinator_->device(), Seconds(2)).has_value());
+  EXPECT_TRUE(next_loss(coordinator_->mailbox(), Seconds(2)).has_value());
   kill(victim_, SIGCONT);
 }
 
@@ -155,8 +155,8 @@ TEST_F(PeerThatHangs, InALargeMessageIsLost) {
   Activations large;
   large.values = {0};
   large.tensors = {{DType::kUInt8, {64 << 20}, allocate_bytes(64 << 20)}};
-  coordinator_->device().send("phone1", large);
-  EXPECT_TRUE(next_loss(coordinator_->device(), Seconds(3)).has_value());
+  coordinator_->mailbox().send("phone1", large);
+  EXPECT_TRUE(next_loss(coordinator_->mailbox(), Seconds(3)).has_value());
   kill(victim_, SIGCONT);
 }
 

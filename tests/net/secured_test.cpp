@@ -191,7 +191,7 @@ TEST_F(Secured, NobodyElseAnswersInAWorkersPlace) {
     forge({coordinator, half, introduce});
     forge({coordinator_->address(), introduce});
   };
-  Device& device = coordinator_->device();
+  Mailbox& device = coordinator_->mailbox();
   forge_all();
   answer.body = TokenMade{7, 7, 7};
   raw_.connections.at(kCoordinator)->send(encode(answer));
