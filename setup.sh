@@ -58,8 +58,10 @@ die() {
   exit 1
 }
 
+# For this machine's architecture; a package may be there for others besides.
 installed() {
-  [[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
+  dpkg-query -W -f '${db:Status-Status} ${Architecture}\n' "$1" 2>/dev/null |
+    grep -qxE "installed ($(dpkg --print-architecture)|all)"
 }
 
 # Prints the lines of packages() whose package is not there.
