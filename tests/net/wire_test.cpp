@@ -51,9 +51,17 @@ std::string refusal(const MessageBody& body) {
   return "accepted";
 }
 
+// What clients and the coordinator, who are in one process, say to each other besides.
+const std::vector<MessageBody> kLocal = {Attach{}, Serving{}, Detach{}};
+
 TEST(Wire, EveryKindOfMessageHasASample) {
   std::vector<bool> seen(std::variant_size_v<MessageBody>, false);
   for (const MessageBody& body : sample_bodies()) seen[body.index()] = true;
+  for (const MessageBody& body : kLocal) {
+    EXPECT_FALSE(seen[body.index()]);
+    EXPECT_THROW(encode(message_of(body)), BugError) << describe(body);
+    seen[body.index()] = true;
+  }
   EXPECT_EQ(std::count(seen.begin(), seen.end(), false), 0);
 }
 
