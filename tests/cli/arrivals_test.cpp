@@ -19,9 +19,9 @@ class Arrivals : public LinguaTest {
 
   std::vector<std::string> job(const std::vector<std::string>& more) const {
     return std::vector<std::string>{
-               "--model",     tiny_model(), "--trace",      folder_.file("trace.csv"),
-               "--in-flight", "2",          "--threads",    "1",
-               "--planner",   "even",       "--ignore-eos", "--json"} +
+               "--model",      tiny_model(), "--trace",   folder_.file("trace.csv"),
+               "--in-flight",  "2",          "--threads", "1",
+               "--ignore-eos", "--json"} +
            more;
   }
   nlohmann::json done(const std::vector<std::string>& verb,
@@ -43,13 +43,14 @@ TEST_F(Arrivals, GiveTheSameTokensInEveryWorld) {
   EXPECT_EQ(reference[0].size(), 3U);
   EXPECT_EQ(reference[1].size(), 6U);
   EXPECT_EQ(reference[2].size(), 1U);
-  EXPECT_EQ(tokens(done({"emulate", "--cluster", kThreePhones})), reference);
-  EXPECT_EQ(tokens(done({"run", "--local", "--workers", "2"})), reference);
+  EXPECT_EQ(tokens(done({"emulate", "--cluster", kThreePhones, "--planner", "even"})), reference);
+  EXPECT_EQ(tokens(done({"run", "--local", "--workers", "2", "--planner", "even"})), reference);
 }
 
 TEST_F(Arrivals, KeepTheirTimes) {
   const std::string log = folder_.file("log.csv");
-  const auto run = done({"simulate", "--cluster", kThreePhones}, {"--log", log});
+  const auto run =
+      done({"simulate", "--cluster", kThreePhones, "--planner", "even"}, {"--log", log});
   EXPECT_GT(run["makespan_s"].get<double>(), 0.5);
   std::vector<double> at;
   std::istringstream rows(read_file(log));
@@ -65,7 +66,8 @@ TEST_F(Arrivals, KeepTheirTimes) {
   EXPECT_NEAR(at[2] - at[0], 0.02, 1e-9);
   EXPECT_NEAR(at[3] - at[0], 0.5, 1e-9);
   EXPECT_GT(run["percentiles"]["p99"]["queueing_s"].get<double>(), 0) << "two may be in flight";
-  const auto fast = done({"simulate", "--cluster", kThreePhones}, {"--trace-rate", "10"});
+  const auto fast =
+      done({"simulate", "--cluster", kThreePhones, "--planner", "even"}, {"--trace-rate", "10"});
   EXPECT_LT(fast["makespan_s"].get<double>(), run["makespan_s"].get<double>() - 0.3);
 }
 
@@ -86,17 +88,18 @@ TEST_F(Arrivals, MayBeDrawnForAnyPrompts) {
 }
 
 TEST_F(Arrivals, ThatMeanNothingAreRefusedInOneLine) {
-  const auto refused = [&](const std::vector<std::string>& more, int code, const std::string& why) {
+  const auto refused = [&](const std::vector<std::string>& more, int code, const std::string& why,
+                           const std::string& model = tiny_model()) {
     const Outcome outcome = lingua(
-        std::vector<std::string>{"simulate", "--cluster", kThreePhones, "--model", tiny_model()} +
-        more);
+        std::vector<std::string>{"simulate", "--cluster", kThreePhones, "--model", model} + more);
     EXPECT_EQ(outcome.exit_code, code) << outcome.err;
     EXPECT_THAT(outcome.err, HasSubstr(why));
   };
   write("long.csv", "arrival_s,prompt_tokens,output_tokens\n0,5,3\n1,900000,6\n");
   write("back.csv", "arrival_s,prompt_tokens,output_tokens\n1,5,3\n0.5,9,6\n");
   const std::string trace = folder_.file("trace.csv");
-  refused({"--trace", folder_.file("long.csv")}, 3, "long.csv: request 2: has 900000 tokens");
+  refused({"--trace", folder_.file("long.csv")}, 3, "long.csv: request 2: has 900000 tokens",
+          "qwen2.5-0.5b");
   refused({"--trace", folder_.file("back.csv")}, 3, "back.csv");
   refused({"--trace", folder_.file("none.csv")}, 3, "none.csv");
   refused({"--trace", "poisson:-1"}, 2, "poisson");

@@ -222,7 +222,8 @@ TEST(DeviceThatSendsNonsense, IsNamedByTheLineThatEndsTheRun) {
     expect(kCoordinator, frames,
            "w2 was lost while it held segments 2 to 3 (answers nonsense: message:");
   }
-  expect("w1", whole, "w1 failed: w2 sent");
+  expect("w1", frames_of(Stop{}),
+         "w1 failed: w2 answers nonsense: only the coordinator may send Stop");
   for (auto& [said, end] : ends) EXPECT_THAT(said.get(), HasSubstr(end));
 }
 
