@@ -29,4 +29,19 @@ double predicted_request_s(const PlanCosts& costs, const std::vector<Run>& chain
   return std::max(request_s, costs.bottleneck(chain));
 }
 
+void PredictionRecord::add(double played_s, double predicted_s) {
+  constexpr double kLeastWeight = 0.02;
+  const double weight = std::max(kLeastWeight, 1 / ++plays_);
+  const double off = std::log(played_s / predicted_s) - mean_;
+  mean_ += weight * off;
+  variance_ = (1 - weight) * (variance_ + weight * off * off);
+}
+
+bool PredictionRecord::excludes(double predicted_s, double most_s) const {
+  constexpr double kEnough = 20;
+  constexpr double kDeviations = 2;
+  return plays_ >= kEnough &&
+         std::log(predicted_s / most_s) + mean_ > kDeviations * std::sqrt(variance_);
+}
+
 }  // namespace lingua

@@ -74,5 +74,20 @@ TEST(Prediction, IsNearWhatIsPlayed) {
   EXPECT_LT(sum, 0.6 * sum_of_bounds);
 }
 
+TEST(PredictionRecord, ExcludesWhatWouldTakeLongerByItsPlays) {
+  PredictionRecord record;
+  for (int play = 0; play < 19; ++play) {
+    record.add(play % 2 == 0 ? 1.29 : 1.31, 1);
+    EXPECT_FALSE(record.excludes(2, 1));
+  }
+  record.add(1.3, 1);
+  EXPECT_TRUE(record.excludes(1, 1.25));
+  EXPECT_FALSE(record.excludes(1, 1.29));
+  EXPECT_FALSE(record.excludes(0.9, 1.25));
+  for (int play = 0; play < 400; ++play) record.add(1, 1);  // other chains now
+  EXPECT_FALSE(record.excludes(1, 1.05));
+  EXPECT_TRUE(record.excludes(1, 0.95));
+}
+
 }  // namespace
 }  // namespace lingua
