@@ -264,7 +264,8 @@ class Worker {
     if (!stage.begin(step.request, step.step_index)) return;
     while (stage.next_call(call_)) {
       const Seconds start = device_.now();
-      stage.take_outputs(compute(), start, device_.now(), effects_);
+      auto outputs = compute();
+      stage.take_outputs(std::move(outputs), start, device_.now(), effects_);
     }
     auto output = stage.finish(device_.now(), effects_);
     if (!output) return;

@@ -93,6 +93,10 @@ TEST(Pipeline, TheLogHasEveryStepOfEverySegmentAndEveryTransfer) {
   for (const EventRow& row : result.log.rows()) {
     EXPECT_LE(row.start, row.end);
     computes += row.what == event::kCompute;
+    if (row.what == event::kCompute) {
+      // The toy's segments: 1e6 FLOPs for each new token at 1e9 FLOP/s.
+      EXPECT_NEAR((row.end - row.start).count(), row.step == 0 ? 0.003 : 0.001, 1e-6);
+    }
     transfers += row.what == event::kTransfer;
     loads += row.what == event::kLoad;
   }
