@@ -51,7 +51,8 @@ class Chooser {
     const auto& stops = submit.stop_tokens;
     const bool ends = std::find(stops.begin(), stops.end(), token) != stops.end();
     const bool goes_on = !streams_ || streams_->take({submit.request, 0, token});
-    return {token, ends || !goes_on};
+    const auto made = static_cast<std::int64_t>(known.size()) - submit.inputs[0].elements();
+    return {token, ends || !goes_on || made == submit.max_tokens};
   }
 
  private:
@@ -101,13 +102,14 @@ void print_answers(const OutputOptions& output, const nlohmann::json& json) {
 
 void generate(const Options& options, const Study& study, const std::vector<Submit>& submits) {
   std::vector<std::vector<std::int64_t>> prompts;
+  std::int64_t longest = 0;
   for (const Submit& submit : submits) {
+    longest = std::max(longest, submit.max_tokens);
     const auto* ids = reinterpret_cast<const std::int64_t*>(submit.inputs[0].data.get());
     prompts.emplace_back(ids, ids + submit.inputs[0].elements());
   }
-  const auto results =
-      generate_reference(options.model.model, study.import, prompts, study.workload.max_tokens,
-                         options.threads, false, Chooser(study, submits, prompts));
+  const auto results = generate_reference(options.model.model, study.import, prompts, longest,
+                                          options.threads, false, Chooser(study, submits, prompts));
   nlohmann::json requests = nlohmann::json::array();
   double prefill_s = 0;
   double decode_s = 0;
