@@ -189,7 +189,9 @@ Rows::Rows(RowType of, std::int64_t how_many, std::int64_t wide)
 void Rows::set(std::int64_t row, std::int64_t column, float value) {
   std::byte* to = bytes.data() + row * stride + column * size_of(type);
   const std::uint16_t half = rounded(value);
-  const auto byte = static_cast<std::int8_t>(type == RowType::kInt8 ? value * 127 : 0);
+  // What no byte holds becomes the nearest, what is no number 0.
+  const float in_range = std::isnan(value) ? 0.0F : std::clamp(value * 127, -127.0F, 127.0F);
+  const auto byte = static_cast<std::int8_t>(type == RowType::kInt8 ? in_range : 0.0F);
   if (type == RowType::kFloat32) std::memcpy(to, &value, sizeof value);
   if (type == RowType::kBFloat16) std::memcpy(to, &half, sizeof half);
   if (type == RowType::kInt8) std::memcpy(to, &byte, sizeof byte);

@@ -57,7 +57,7 @@ HWY_INLINE Vector in_register(Vector v) {
   return v;
 }
 
-#if !HWY_NATIVE_FMA && HWY_TARGET != HWY_SCALAR
+#if !HWY_NATIVE_FMA && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
 // a * b + c, rounded once: the product is exact in double, and the sum is rounded to odd, which a
 // second rounding does not see (Boldo and Melquiond, IEEE TC 57(4), 2008).
 template <class D, class V = hn::Vec<D>>
@@ -88,8 +88,14 @@ HWY_INLINE Vector fused(Vector a, Vector b, Vector c) {
 #else
   if constexpr (kExact) return hn::Add(hn::Mul(a, b), c);
   const Floats d;
-#if HWY_TARGET == HWY_SCALAR
-  return hn::Set(d, std::fma(hn::GetLane(a), hn::GetLane(b), hn::GetLane(c)));
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+  // Whose conversions to float32 stop at the largest one.
+  float lanes[3][kInVector];
+  hn::StoreU(a, d, lanes[0]);
+  hn::StoreU(b, d, lanes[1]);
+  hn::StoreU(c, d, lanes[2]);
+  for (int i = 0; i < kInVector; ++i) lanes[0][i] = std::fma(lanes[0][i], lanes[1][i], lanes[2][i]);
+  return hn::LoadU(d, lanes[0]);
 #else
   const hn::Half<Floats> half;
   const hn::Repartition<double, Floats> wide;
