@@ -202,7 +202,11 @@ class Worker {
   void retire(Epoch epoch) {
     deployed_.erase(epoch);
     std::erase_if(queue_, [&](const ReadyStep& step) { return step.epoch == epoch; });
-    std::erase_if(waiting_, [&](const Message& m) { return epoch_of(m.body) == epoch; });
+    std::erase_if(waiting_, [&](const Message& message) {
+      if (epoch_of(message.body) != epoch) return false;
+      waiting_bytes_ -= message.wire_bytes;
+      return true;
+    });
     for (SegmentId id : loader_.retire(epoch)) device_.executor().unload(id);
   }
 
