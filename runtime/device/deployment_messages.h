@@ -35,8 +35,9 @@ struct Prepare {
   std::vector<Segment> segments;  // to store, in model order
   // To run, ascending: one; two on a header that keeps the last segments too; none: it only stores.
   std::vector<SegmentRun> runs;
-  bool has_data = false;      // programs and tensors have contents; false in simulations
-  std::vector<Route> routes;  // of every value that this device sends
+  bool has_data = false;            // programs and tensors have contents; false in simulations
+  std::vector<Route> routes;        // of every value that this device sends
+  std::vector<DeviceName> senders;  // who sends it tensors; what others send is nonsense
   std::vector<TensorSpec> model_inputs;
   std::vector<ValueId> model_outputs;
   DeviceName header;

@@ -153,6 +153,8 @@ struct EventRow {
 };
 struct Events {
   std::vector<EventRow> rows;
+  bool early =
+      false;  // sent unasked, since they have become many; those that are left are asked for
 };
 
 // device -> coordinator, on joining: what it is. (The transport adds where it listens.)

@@ -11,8 +11,9 @@
 namespace lingua {
 namespace {
 
-constexpr Seconds kClockError{600};  // of a device's clock against the coordinator's
-constexpr double kMostBytes = 1e18;  // of one row
+constexpr Seconds kClockError{600};   // of a device's clock against the coordinator's
+constexpr double kMostBytes = 1e18;   // of one row
+constexpr double kOtherRows = 10000;  // of deployments
 
 }  // namespace
 
@@ -65,6 +66,9 @@ void AnswerChecks::submitted(const Submit& submit) {
   request.step = first_step(submit, segmentation_.model_inputs);
   request.max_tokens = submit.max_tokens;
   request.stop_tokens = submit.stop_tokens;
+  // A prompt may be computed token by token.
+  steps_ += 1 + static_cast<double>(request.step.new_tokens) +
+            static_cast<double>(std::max<std::int64_t>(request.max_tokens, 0));
   requests_.insert_or_assign(submit.request, std::move(request));
   latest_ = std::max(latest_, submit.request);
 }
@@ -143,6 +147,12 @@ std::string AnswerChecks::wrong_outputs(const Request& request,
     if (!wrong.empty()) return fmt::format("output {} ('{}') of {}", i, spec->name, wrong);
   }
   return "";
+}
+
+double AnswerChecks::most_rows() const {
+  const auto segments = static_cast<double>(segmentation_.segments.size());
+  const auto devices = static_cast<double>(devices_.size());
+  return kOtherRows + steps_ * (2 * segments + devices + 8);
 }
 
 bool AnswerChecks::plausible(const EventRow& row, const DeviceName& from, Seconds now) const {

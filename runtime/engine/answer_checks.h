@@ -32,6 +32,8 @@ class AnswerChecks {
 
   // A row of the event log that `from` may have written by `now`.
   bool plausible(const EventRow& row, const DeviceName& from, Seconds now) const;
+  // As many as one device may have written so far, with much to spare.
+  double most_rows() const;
 
  private:
   struct Request {
@@ -52,6 +54,7 @@ class AnswerChecks {
   std::int64_t vocabulary_ = 0;            // 0: not known
   std::map<RequestId, Request> requests_;  // under way
   RequestId latest_ = -1;
+  double steps_ = 0;  // that were asked for, at the most
 };
 
 // Whether a tensor is what its spec says for a step, with contents where `with_data`. Empty when it

@@ -62,7 +62,7 @@ bool Coordinator::take_from_client(Message& message, Seconds now, Effects& effec
   } else if (auto* submit = std::get_if<Submit>(&message.body)) {
     const RequestId number = table_.total();
     table_.submit(message.from, std::move(*submit), now, effects);
-    if (job_.log_arrivals && table_.total() > number) {
+    if (job_.keep_log && job_.log_arrivals && table_.total() > number) {
       result_.log.add(
           {message.from, event::kArrival, -1, number, -1, message.sent, message.sent, 0});
     }
@@ -122,8 +122,12 @@ void Coordinator::take_from_worker(Message& message, Seconds now, Effects& effec
     }
     if (!gathering_) throw WorldError(fmt::format("{}; {}", trouble, progress()));
   }
+  if (auto* events = std::get_if<Events>(&message.body); events != nullptr && events->early) {
+    take_rows(std::move(events->rows), message.from, now);
+    return;
+  }
   if (gathering_) {
-    take_rows(message, now);
+    take_last_rows(message, now);
     return;
   }
   if (coming_ && coming_->take(message, now, effects)) {
@@ -184,13 +188,8 @@ void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
     end_request(request, now, effects);
   } else if (const auto* refused = std::get_if<Refused>(&message.body)) {
     const RequestTable::Entry* entry = table_.find(refused->request);
-    if (entry == nullptr && refused->request >= 0 && refused->request < table_.total())
-      return;  // another device has refused it before
-    if (entry == nullptr || !entry->running) {
-      throw WorldError(
-          fmt::format("{} answers nonsense: it refuses request {}, which it has not got",
-                      message.from, refused->request));
-    }
+    // Another device has refused it before, or one has made it up to have this one refuse it.
+    if (entry == nullptr || !entry->running) return;
     checks_.refused(refused->request);
     effects.send(entry->client, Refused{entry->own, fmt::format("{}: {}", message.from,
                                                                 one_line(refused->reason))});
@@ -226,7 +225,7 @@ void Coordinator::gather_when_all_is_answered(Seconds now, Effects& effects) {
   stall_.moved(now);
 }
 
-void Coordinator::take_rows(Message& message, Seconds now) {
+void Coordinator::take_last_rows(Message& message, Seconds now) {
   if (!gathered_.insert(message.from).second) return;
   auto* events = std::get_if<Events>(&message.body);
   if (events == nullptr) {
@@ -236,14 +235,17 @@ void Coordinator::take_rows(Message& message, Seconds now) {
                     trouble.empty() ? "it sent " + describe(message.body) + " instead" : trouble));
     return;
   }
-  const std::size_t nonsense = std::erase_if(events->rows, [&](const EventRow& row) {
-    return !checks_.plausible(row, message.from, now);
+  take_rows(std::move(events->rows), message.from, now);
+}
+
+void Coordinator::take_rows(std::vector<EventRow> rows, const DeviceName& from, Seconds now) {
+  if (!job_.keep_log) return;
+  double& count = rows_[from];
+  const std::size_t wrong = std::erase_if(rows, [&](const EventRow& row) {
+    return !checks_.plausible(row, from, now) || ++count > checks_.most_rows();
   });
-  if (nonsense > 0) {
-    result_.notes.push_back(fmt::format(
-        "the event log lacks {} rows of {} that it cannot have written", nonsense, message.from));
-  }
-  result_.log.add(std::move(events->rows));
+  if (wrong > 0) wrong_rows_[from] += wrong;
+  result_.log.add(std::move(rows));
 }
 
 // ---- what can go wrong ----
@@ -316,6 +318,10 @@ void Coordinator::stop_all(Effects& effects) const {
 }
 
 CoordinatorResult Coordinator::result() && {
+  for (const auto& [device, count] : wrong_rows_) {
+    result_.notes.push_back(fmt::format(
+        "the event log lacks {} rows of {} that it cannot have written", count, device));
+  }
   result_.log.sort();
   return std::move(result_);
 }

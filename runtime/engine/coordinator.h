@@ -10,6 +10,7 @@
 // ends, every device and every client is told to stop.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -35,6 +36,7 @@ struct CoordinatorJob {
   Seconds stall_timeout = kNever;
   // How long the loss of a link between two devices waits for that of a device to explain it.
   Seconds settle{1};
+  bool keep_log = true;       // else the result has no rows
   bool log_arrivals = false;  // rows of when requests came from clients
   // Called as things happen; may be empty.
   std::function<void(double bytes, double total)> on_weights;
@@ -77,7 +79,8 @@ class Coordinator {
   void admit(Seconds now, Effects& effects);
   void end_request(RequestId request, Seconds now, Effects& effects);
   void gather_when_all_is_answered(Seconds now, Effects& effects);
-  void take_rows(Message& message, Seconds now);
+  void take_last_rows(Message& message, Seconds now);
+  void take_rows(std::vector<EventRow> rows, const DeviceName& from, Seconds now);
   void note_link(const DeviceName& from, const LinkLost& link, Seconds now);
   std::string trouble_of(const Message& message) const;
   std::string segments_of(const DeviceName& worker) const;
@@ -109,6 +112,8 @@ class Coordinator {
   Seconds begun_{0};
   bool gathering_ = false;
   std::set<DeviceName> gathered_;
+  std::map<DeviceName, double> rows_;             // of the event log, by device
+  std::map<DeviceName, std::size_t> wrong_rows_;  // that it cannot have written
   CoordinatorResult result_;
 };
 

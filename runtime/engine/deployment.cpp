@@ -28,7 +28,9 @@ Prepare Deployment::prepare_for(const DeviceName& device) const {
   prepare.segmentation = plan.segmentation.digest;
   prepare.has_data = source->has_data();
   for (SegmentId id : stored_by(device)) prepare.segments.push_back(segment(id));
+  std::set<DeviceName> senders;
   for (const Transfer& transfer : plan.transfers) {
+    if (transfer.to == device) senders.insert(transfer.from);
     if (transfer.from != device) continue;
     const auto route = std::find_if(prepare.routes.begin(), prepare.routes.end(),
                                     [&](const Route& r) { return r.value == transfer.value; });
@@ -38,6 +40,7 @@ Prepare Deployment::prepare_for(const DeviceName& device) const {
       route->to.push_back(transfer.to);
     }
   }
+  prepare.senders.assign(senders.begin(), senders.end());
   return prepare;
 }
 

@@ -23,6 +23,7 @@ class Header {
   // What the tailer made of a step. Sends TokenMade, and Done at the end of the request.
   const RequestState* take(StepResult result, Seconds now, Effects& effects);
   void cancel(RequestId request);
+  bool holds(RequestId request) const { return requests_.contains(request); }
   // Forgets a request, wherever it stands.
   void drop(RequestId request) { requests_.erase(request); }
 

@@ -32,7 +32,8 @@ StageRunner::StageRunner(const Prepare& prepare, const DeviceName& self, MemoryL
       epoch_(prepare.epoch),
       has_data_(prepare.has_data),
       ledger_(ledger),
-      wiring_(prepare, self) {
+      wiring_(prepare, self),
+      senders_(prepare.senders.begin(), prepare.senders.end()) {
   ledger_.open(epoch_, running_segments(prepare));
 }
 
@@ -78,6 +79,10 @@ void StageRunner::mark_ready_when_complete(StepKey key, PendingStep& pending, Se
 
 void StageRunner::take(const Activations& message, const Message& envelope, Seconds now,
                        Effects& effects) {
+  if (!senders_.contains(envelope.from)) {
+    throw WorldError(fmt::format("{} answers nonsense: {} is not for it to send to {}",
+                                 envelope.from, describe(message), self_));
+  }
   const StepKey key{message.request, message.step_index};
   if (wiring_.is_header() && !pending_.contains(key)) {
     throw WorldError(fmt::format("{} answers nonsense: {} is not under way here", envelope.from,

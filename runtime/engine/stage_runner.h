@@ -9,6 +9,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "runtime/device/device.h"
@@ -94,6 +95,7 @@ class StageRunner {
   const bool has_data_;
   MemoryLedger& ledger_;
   StageWiring wiring_;
+  std::set<DeviceName> senders_;
   std::map<StepKey, PendingStep> pending_;
   StepKey running_key_;
   PendingStep* running_ = nullptr;  // in pending_

@@ -42,6 +42,8 @@ bool is_between_devices(const MessageBody& body) {
          std::holds_alternative<Probe>(body);
 }
 
+constexpr std::size_t kManyRows = 4096;  // of the event log, which are not kept until the end
+
 class Worker {
  public:
   Worker(Device& device, const WorkerOptions& options)
@@ -81,7 +83,10 @@ class Worker {
   }
 
   void refuse(RequestId request, const std::string& why) {
-    ended_.add(request);
+    const bool is_mine = std::any_of(deployed_.begin(), deployed_.end(), [&](const auto& item) {
+      return item.second->header.holds(request);
+    });
+    if (is_mine) ended_.add(request);  // any other may be made up, and is kept nowhere
     drop(request);
     effects_.send(kCoordinator, Refused{request, why});
   }
@@ -102,6 +107,8 @@ class Worker {
     events_.insert(events_.end(), std::make_move_iterator(effects_.rows.begin()),
                    std::make_move_iterator(effects_.rows.end()));
     effects_.rows.clear();
+    if (events_.size() >= kManyRows)
+      device_.send(kCoordinator, Events{std::exchange(events_, {}), true});
     queue_.insert(queue_.end(), effects_.ready.begin(), effects_.ready.end());
     effects_.ready.clear();
   }

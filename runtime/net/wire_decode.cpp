@@ -238,6 +238,7 @@ class BodyDecoder {
     m.threads = static_cast<int>(in_range("threads", in.threads(), 0, 1024));
     if (in.segmentation().size() > kMaxDigest) refuse("segmentation", "it is no digest");
     m.segmentation = one_line(in.segmentation());
+    m.senders.assign(in.senders().begin(), in.senders().end());
     const int segments = frames_left("segments", in.segments());
     for (int i = 0; i < segments; ++i) {
       wire::SegmentSpec spec;
@@ -366,6 +367,7 @@ class BodyDecoder {
 
   Events events(const wire::Events& in) {
     Events m;
+    m.early = in.early();
     const int pages = frames_left("pages", in.pages());
     for (int i = 0; i < pages; ++i) {
       wire::EventPage page;

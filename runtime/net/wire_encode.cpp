@@ -79,6 +79,7 @@ class BodyEncoder {
     out->set_tailer(m.tailer);
     out->set_threads(m.threads);
     out->set_segmentation(m.segmentation);
+    for (const DeviceName& name : m.senders) out->add_senders(name);
     for (const Segment& segment : m.segments) {
       wire::SegmentSpec spec;
       fill_segment(segment, &spec);
@@ -232,6 +233,7 @@ class BodyEncoder {
   void operator()(const Events& m) {
     const std::size_t pages = (m.rows.size() + kEventsPerPage - 1) / kEventsPerPage;
     envelope_->mutable_events()->set_pages(static_cast<int>(pages));
+    envelope_->mutable_events()->set_early(m.early);
     for (std::size_t page = 0; page < pages; ++page) {
       wire::EventPage out;
       const std::size_t first = page * kEventsPerPage;

@@ -172,6 +172,17 @@ TEST_F(CoordinatorTest, ARequestThatNeverFitsIsForTheDevicesToRefuse) {
   EXPECT_EQ(sent_to<Release>("a").size(), 1U);
 }
 
+// A device that lies to another can have it refuse whatever it likes.
+TEST_F(CoordinatorTest, ARefusalOfWhatDoesNotRunIsNobodysBusiness) {
+  serve();
+  for (RequestId id = 0; id < 3; ++id) hear(kClient, request(id));
+  forget();
+  for (RequestId invented : {-1, 2, 3, 1000000}) hear("b", Refused{invented, "no room"});
+  EXPECT_THAT(said(), IsEmpty()) << "request 2 waits";
+  answer(0);
+  EXPECT_EQ(sent_to<Submit>("a").back().request, 2);
+}
+
 TEST_F(CoordinatorTest, ASecondRequestOfOneNumberIsRefusedAlone) {
   serve();
   hear(kClient, request(3));

@@ -155,6 +155,72 @@ TEST(Pipeline, ARequestThatFailsInTheMiddleIsRefusedAloneAndLeavesNothingBehind)
   EXPECT_THAT(result.refusals[0].reason, HasSubstr("b: no such row in the table"));
 }
 
+// Work that a device makes up is its own doing, not that of who gets it.
+TEST(Pipeline, ADeviceThatInventsWorkForAnotherIsNamed) {
+  ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .requests = 50};
+  run.spares = {"c"};
+  run.impostors["c"] = [](Device& device) {
+    device.receive(Seconds(0.3));
+    Activations invented;
+    invented.epoch = Deployment().epoch;
+    invented.request = 1000;
+    invented.capacity = 1 << 20;
+    device.send("b", invented);
+  };
+  EXPECT_THAT([&] { run(); }, ThrowsMessage<WorldError>(
+                                  HasSubstr("c answers nonsense: Activations of request 1000")));
+}
+
+TEST(Pipeline, RefusalsOfRequestsThatNobodyGaveDisturbNobody) {
+  ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .in_flight = 2};
+  run.memory_bytes = 1e6;
+  run.impostors["a"] = [](Device& device) {
+    // Beside its work, work that there is none of.
+    class Inventive : public Device {
+     public:
+      explicit Inventive(Device& device) : device_(device) {}
+      Seconds now() override { return device_.now(); }
+      void send(const DeviceName& to, MessageBody body) override {
+        if (auto* work = std::get_if<Activations>(&body)) {
+          Activations invented = *work;
+          invented.request += 1000;
+          invented.capacity = 1 << 20;
+          device_.send(to, std::move(invented));
+        }
+        device_.send(to, std::move(body));
+      }
+      std::optional<Message> receive(Seconds deadline) override {
+        return device_.receive(deadline);
+      }
+      Executor& executor() override { return device_.executor(); }
+      const DeviceSpec& spec() const override { return device_.spec(); }
+      Telemetry telemetry() override { return device_.telemetry(); }
+
+     private:
+      Device& device_;
+    } inventive(device);
+    run_worker(inventive, {});
+  };
+  EXPECT_EQ(run.tokens(), tokens_of_a_plain_loop());
+}
+
+// More rows than a device keeps until it is asked.
+TEST(Pipeline, RowsOfALongRunAreAllThere) {
+  ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .requests = 4, .max_tokens = 600};
+  int early = 0;
+  run.wire_bytes = [&](const MessageBody& body) {
+    const auto* events = std::get_if<Events>(&body);
+    early += events != nullptr && events->early ? 1 : 0;
+    return 1000.0;
+  };
+  const RunResult result = run();
+  EXPECT_GE(early, 2);
+  EXPECT_EQ(std::count_if(result.log.rows().begin(), result.log.rows().end(),
+                          [](const EventRow& row) { return row.what == event::kCompute; }),
+            4 * 600 * kToySegments);
+  EXPECT_THAT(result.notes, ::testing::IsEmpty());
+}
+
 TEST(Pipeline, RequestsWaitWhereMemoryIsShortAndAllAreAnswered) {
   ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .in_flight = 3};
   const double weights = 3 * 40 + 24;

@@ -182,12 +182,6 @@ TEST(NonsenseToTheCoordinator, AnEndForAnotherReasonIsRefused) {
               ::testing::ThrowsMessage<WorldError>(::testing::HasSubstr("not why it ended")));
 }
 
-TEST(NonsenseToTheCoordinator, ARefusalOfARequestThatTheDeviceHasNotGotIsRefused) {
-  const auto run = run_ending_with(Refused{1, "no"});
-  EXPECT_THAT([&] { run(); },
-              ::testing::ThrowsMessage<WorldError>(::testing::HasSubstr("has not got")));
-}
-
 TEST(NonsenseToTheCoordinator, AReasonIsOneBoundedPrintableLine) {
   const auto run = run_ending_with(Failed{1, "\x1b[2J\n" + std::string(1'000'000, 'x')});
   try {

@@ -49,6 +49,7 @@ inline Prepare sample_prepare() {
   m.tailer = "phone2";
   m.threads = 2;
   m.segmentation = "0123456789abcdef";
+  m.senders = {"phone0", "phone1"};
   return m;
 }
 
@@ -92,6 +93,7 @@ inline std::vector<MessageBody> sample_bodies() {
           Release{8},
           AskEvents{},
           Events{std::vector<EventRow>(5000, row)},
+          Events{{row}, true},
           Hello{spec},
           AskTelemetry{},
           TelemetryReport{{4e9, 38.5, 0.75, 0.5}},

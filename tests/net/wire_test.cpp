@@ -148,6 +148,7 @@ TEST(Wire, PrepareKeepsSegmentsAndRoutes) {
   EXPECT_EQ(out.routes[0].to, in.routes[0].to);
   EXPECT_EQ(out.model_outputs, in.model_outputs);
   EXPECT_EQ(out.tailer, "phone2");
+  EXPECT_EQ(out.senders, in.senders);
 }
 
 TEST(Wire, WhatADeviceLacksAndGetsSurvives) {
@@ -226,10 +227,12 @@ TEST(Wire, SendingDoesNotCopyTensorsAndReceivingSharesLargeOnes) {
 
 TEST(Wire, EventsBeyondOnePageArriveInOrder) {
   Events events;
+  events.early = true;
   for (int i = 0; i < 10000; ++i) {
     events.rows.push_back({"a", "compute", i, i, i, Seconds(i), Seconds(i + 1), 0});
   }
   const Events out = round_trip(events);
+  EXPECT_TRUE(out.early);
   ASSERT_EQ(out.rows.size(), events.rows.size());
   for (int i = 0; i < 10000; ++i) ASSERT_EQ(out.rows[i].segment, i);
 }
