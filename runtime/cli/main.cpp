@@ -17,11 +17,17 @@ namespace {
 
 constexpr const char* kFooter =
     "Exit codes: 0 done, 1 a bug of ours (of log diff: the logs part), 2 the command line,\n"
-    "3 a file or a field in it, 4 no plan fits, 5 a device, process, port or link failed.\n"
+    "3 a file or a field in it, 4 no plan fits, 5 a device, process, port or link failed,\n"
+    "130 and 143 told to end by Ctrl-C and SIGTERM.\n"
     "`lingua VERB --help` tells a verb's options.";
 
 int fail(lingua::ExitCode code, const std::string& message) {
   constexpr std::size_t kLongest = 4000;
+  if (const int signal = lingua::ending_signal(); signal != 0) {  // which is why
+    lingua::tell("lingua: ended by SIG{}: {}\n", sigabbrev_np(signal),
+                 lingua::one_line(message, kLongest));
+    lingua::end_by(signal);
+  }
   lingua::tell("lingua: {}\n", lingua::one_line(message, kLongest));
   return static_cast<int>(code);
 }
@@ -83,6 +89,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::RuntimeError& answer) {  // a verb whose exit code is its answer
+    if (lingua::ending_signal() != 0) lingua::end_by(lingua::ending_signal());
     return answer.get_exit_code();
   } catch (const CLI::ParseError& error) {
     return fail(lingua::ExitCode::kUsage, fmt::format("{} (see lingua --help)", error.what()));

@@ -10,6 +10,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/plain_text.h"
+#include "runtime/base/signals.h"
 #include "runtime/base/units.h"
 #include "runtime/cli/machine.h"
 #include "runtime/cli/report.h"
@@ -109,7 +110,11 @@ RunResult RealWorld::run(const ClientJob& client) {
       tell("waiting for {} workers at {}\n", names.size(), coordinator.address());
     }
   }
-  coordinator.wait_for(names, [&] { processes_.check(); });
+  const OrderlyEnd on_signal([&] { coordinator.tell_to_end(); });
+  coordinator.wait_for(names, [&] {
+    if (ending_signal() != 0) throw WorldError("the run was told to end before it began");
+    processes_.check();
+  });
   RunJob job{{}, client};
   job.coordinator.in_flight = study_.workload.in_flight;
   job.coordinator.log_arrivals = study_.trace.has_value();
@@ -155,19 +160,13 @@ void RealWorld::start_workers(const std::string& address) {
   for (const DeviceSpec& device : study_.cluster.devices) {
     LocalProcess worker;
     worker.name = device.name;
-    worker.argv = {this_program(),
-                   "worker",
-                   "--coordinator",
-                   address,
-                   "--name",
-                   device.name,
-                   "--listen",
-                   "tcp://127.0.0.1:*",
-                   "--insecure",
-                   "--memory-report",
-                   folder_->file(device.name),
-                   "--loss-timeout",
-                   fmt::format("{}", options_.loss_timeout_s)};
+    worker.argv = {this_program(),    "worker",
+                   "--coordinator",   address,
+                   "--name",          device.name,
+                   "--listen",        "tcp://127.0.0.1:*",
+                   "--insecure",      "--once",
+                   "--memory-report", folder_->file(device.name),
+                   "--loss-timeout",  fmt::format("{}", options_.loss_timeout_s)};
     processes_.start(worker);
   }
 }

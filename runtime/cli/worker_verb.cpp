@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -10,10 +12,12 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/output_file.h"
 #include "runtime/base/plain_text.h"
+#include "runtime/base/signals.h"
 #include "runtime/base/units.h"
 #include "runtime/cli/link_options.h"
 #include "runtime/cli/machine.h"
 #include "runtime/cli/output_paths.h"
+#include "runtime/cli/run_after_run.h"
 #include "runtime/cli/sampling_worker.h"
 #include "runtime/cli/time_limit.h"
 #include "runtime/cli/verbs.h"
@@ -34,6 +38,7 @@ struct Options {
   std::string memory_report;
   double join_timeout_s = 30;
   double loss_timeout_s = 10;
+  bool once = false;
 };
 
 // All that it needs is open from the beginning: a confined process opens nothing. Threads: any.
@@ -44,23 +49,20 @@ class MemoryReport {
   }
   void write() {
     if (!file_) return;
-    std::call_once(once_, [&] {
+    std::call_once(written_, [&] {
       file_->write(fmt::format("{}\n", static_cast<std::int64_t>(peak_.bytes())));
     });
   }
 
  private:
-  std::once_flag once_;
+  std::once_flag written_;
   std::optional<HeldOutputFile> file_;
   PeakMemory peak_;
 };
 
-// The run is over, and what is being computed is for nobody.
-[[noreturn]] void leave(MemoryReport& report, const std::string& reason) {
-  report.write();
-  if (reason.empty()) _exit(0);
-  fmt::print(stderr, "lingua: the coordinator was lost: {}\n", reason);
-  _exit(static_cast<int>(ExitCode::kWorld));
+RunEnd end_of_run(const std::string& coordinator_lost) {
+  if (coordinator_lost.empty()) return {};
+  return {false, ExitCode::kWorld, CoordinatorLost(coordinator_lost).what()};
 }
 
 // What comes over the network is run from here on.
@@ -70,7 +72,7 @@ void confine() {
   tell("lingua worker: what it runs is not confined as it should be: {}\n", missing);
 }
 
-void run(const Options& options) {
+NetWorkerOptions net_options(const Options& options) {
   NetWorkerOptions worker;
   worker.coordinator = options.coordinator;
   worker.spec.name = options.name;
@@ -91,8 +93,19 @@ void run(const Options& options) {
   fill_links(options.links, options.join_line, &worker);
   worker.net.join_timeout = Seconds(options.join_timeout_s);
   worker.net.loss_timeout = Seconds(options.loss_timeout_s);
+  return worker;
+}
+
+// Joins and serves until the run is over, in this process. `leave` ends it where the run does while it
+// computes: what that gives is for nobody.
+void serve_run(const Options& options, NetWorkerOptions worker,
+               const std::function<void(const RunEnd&)>& leave) {
   MemoryReport report(options.memory_report);
-  worker.on_unheard_end = [&](const std::string& reason) { leave(report, reason); };
+  worker.on_unheard_end = [&](const std::string& reason) {
+    report.write();
+    if (ending_signal() != 0) end_by(ending_signal());
+    leave(end_of_run(reason));
+  };
   auto executor = make_torch_executor();
   if (has_slow_blas()) {
     fmt::print(stderr,
@@ -100,17 +113,54 @@ void run(const Options& options) {
                "libopenblas0-pthread\n");
   }
   const auto device = join_as_worker(worker, std::move(executor));
+  const OrderlyEnd on_signal([&] { device->tell_to_end(); });
   remember_coordinator(options.links, worker);
   confine();
   run_worker(*device, sampling_worker());
   report.write();
 }
 
+// Serves one run, and says in place of an error how that went.
+RunEnd run_end_of(const std::function<void()>& serve) {
+  try {
+    serve();
+    return {};
+  } catch (const NoRunYet& error) {
+    return {false, error.exit_code(), error.what()};
+  } catch (const CoordinatorLost& error) {
+    return {false, error.exit_code(), error.what()};
+  } catch (const Error& error) {
+    return {true, error.exit_code(), error.what()};
+  } catch (const std::exception& error) {
+    return {true, ExitCode::kBug, fmt::format("unexpected error: {}", error.what())};
+  }
+}
+
+void run(const Options& options) {
+  NetWorkerOptions worker = net_options(options);
+  if (options.once) {
+    serve_run(options, std::move(worker), [](const RunEnd& end) {
+      if (!end.reason.empty()) tell("lingua: {}\n", end.reason);
+      _exit(static_cast<int>(end.code));
+    });
+    return;
+  }
+  RunAfterRun runs(worker.spec.name);
+  const RunEnd end = runs.run([&] {
+    return run_end_of([&] {
+      serve_run(options, net_options(options), [&](const RunEnd& early) { runs.leave(early); });
+    });
+  });
+  if (ending_signal() != 0) throw CLI::RuntimeError(static_cast<int>(ExitCode::kWorld));
+  tell("lingua: {}\n", end.reason);
+  throw CLI::RuntimeError(static_cast<int>(end.code));
+}
+
 }  // namespace
 
 void add_worker(CLI::App& app) {
   auto* verb = app.add_subcommand(
-      "worker", "join a coordinator as one device, run what it assigns, end when it says so");
+      "worker", "join a coordinator as one device, run what it assigns, one run after another");
   auto options = std::make_shared<Options>();
   auto* line = verb->add_option("--join", options->join_line,
                                 "the line that the coordinator prints, the first time");
@@ -135,6 +185,7 @@ void add_worker(CLI::App& app) {
       ->capture_default_str()
       ->check(time_limit_check());
   add_loss_option(*verb, options->loss_timeout_s);
+  verb->add_flag("--once", options->once, "end with the first run, or when there is none in time");
   verb->add_option("--memory-report", options->memory_report,
                    "at the end, write the peak memory in bytes to this file")
       ->type_name(kOutputFile);

@@ -33,6 +33,8 @@ void Coordinator::deploy(Deployment deployment, Effects& effects) {
 }
 
 void Coordinator::take(Message message, Seconds now, Effects& effects) {
+  if (message.from == kCoordinator && std::holds_alternative<Stop>(message.body))
+    throw WorldError(fmt::format("the run was told to end; {}", progress()));
   if (take_from_client(message, now, effects)) return;
   if (std::find(workers_.begin(), workers_.end(), message.from) == workers_.end())
     return;  // a device that the plan leaves out

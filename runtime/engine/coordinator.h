@@ -6,7 +6,7 @@
 // Threads: run_coordinator() runs in the caller's thread. Determinism: as its mailbox's.
 // Errors: WorldError when a device that holds a part of the plan is lost, fails or answers nonsense, when
 // two devices cannot reach each other, or when nothing moves any more: one line with who, which segments,
-// why, and how far the run had come. A request that is wrong is refused alone, to its client. However it
+// why, and how far the run had come; and when Stop comes from the coordinator itself, which ends it early. A request that is wrong is refused alone, to its client. However it
 // ends, every device and every client is told to stop.
 
 #include <functional>

@@ -115,9 +115,7 @@ class Worker {
 
   void handle(Message message) {
     if (const auto* lost = std::get_if<PeerLost>(&message.body)) {
-      if (message.from == kCoordinator) {
-        throw WorldError(fmt::format("the coordinator was lost: {}", lost->reason));
-      }
+      if (message.from == kCoordinator) throw CoordinatorLost(lost->reason);
       // The coordinator may well reach it: who decides must know.
       device_.send(kCoordinator, LinkLost{newest(), message.from, lost->reason});
       return;

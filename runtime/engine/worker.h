@@ -9,13 +9,20 @@
 // Threads: runs in the caller's thread until it is told to stop.
 // Before weights come it tries the way to each device that it will send to (Probe).
 // Errors: what goes wrong here, and the loss of another device, is reported to the coordinator
-// (Failed, LinkLost), which decides; the loop then waits to be stopped. WorldError when the
-// coordinator itself is lost.
+// (Failed, LinkLost), which decides; the loop then waits to be stopped. CoordinatorLost when it
+// is lost itself.
 
+#include "runtime/base/errors.h"
 #include "runtime/device/device.h"
 #include "runtime/engine/sampler.h"
 
 namespace lingua {
+
+class CoordinatorLost : public WorldError {
+ public:
+  explicit CoordinatorLost(const std::string& reason)
+      : WorldError("the coordinator was lost: " + reason) {}
+};
 
 struct WorkerOptions {
   // Without one, tokens are chosen greedily and a request that asks for anything else is refused.

@@ -94,7 +94,7 @@ void Connection::read_monitor() {
       if (state_ == State::kUp) go_down("the connection broke");
       if (accepted_) ended_early_.push_back(Clock::now());
     } else if (event->kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) {
-      refused_ = true;
+      refused_ = refused_for_now_ = true;
       go_down(
           "whoever listens there turned this device's key away; a run that has begun takes nobody "
           "in");
@@ -119,6 +119,7 @@ void Connection::read_answers() {
     }
     if (answer.has_refused()) {
       refused_ = true;
+      refused_for_now_ = answer.refused().for_now();
       go_down(one_line(answer.refused().reason()));
     } else if (!answer.has_welcome()) {
       answers_.push_back(std::move(answer));

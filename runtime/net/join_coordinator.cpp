@@ -123,12 +123,14 @@ class Gathering {
                          "same version on both",
                          name, in.protocol(), kWireProtocol));
     } else if (std::find(names_.begin(), names_.end(), in.spec().name()) == names_.end()) {
-      refuse(identity, fmt::format("this run has no device '{}': it waits for {}", name,
-                                   fmt::join(names_, ", ")));
+      refuse(identity,
+             fmt::format("this run has no device '{}': it waits for {}", name,
+                         fmt::join(names_, ", ")),
+             Until::kLater);
     } else if (joined_.contains(name)) {
       refuse(identity, name_in_use(name));
     } else if (candidates_.size() >= kMostCandidates + names_.size()) {
-      refuse(identity, "too many ask to join at once; try again");
+      refuse(identity, "too many ask to join at once; try again", Until::kLater);
     } else if (const std::string why = refusal(incoming, in); !why.empty()) {
       refuse(identity, why);
     } else {
@@ -163,21 +165,18 @@ class Gathering {
     }
   }
 
-  static std::string name_in_use(const DeviceName& name) {
-    return fmt::format(
-        "the name '{}' is in use: another worker joined with it; start one worker of each name",
-        name);
-  }
+  enum class Until { kLater, kEver };
 
-  void refuse(const std::string& identity, const std::string& reason) {
-    send_refusal(identity, reason);
+  void refuse(const std::string& identity, const std::string& reason, Until until = Until::kEver) {
+    send_refusal(identity, reason, until);
     refusals_.tell("lingua: coordinator: refused: " + reason);
   }
 
-  void send_refusal(const std::string& identity, const std::string& reason) {
+  void send_refusal(const std::string& identity, const std::string& reason, Until until) {
     wire::Envelope refusal;
     refusal.mutable_refused()->set_reason(reason);
     refusal.mutable_refused()->set_protocol(kWireProtocol);
+    refusal.mutable_refused()->set_for_now(until == Until::kLater);
     membership_.inbox->reply(identity, refusal);
   }
 
@@ -289,7 +288,8 @@ class Gathering {
   // Sends those home that have come.
   void dismiss(const std::string& reason) {
     for (const auto& [name, joined] : joined_) {
-      send_refusal(joined.identity, fmt::format("the run does not begin: {}", reason));
+      send_refusal(joined.identity, fmt::format("the run does not begin: {}", reason),
+                   Until::kLater);
     }
   }
 

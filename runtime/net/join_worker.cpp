@@ -143,7 +143,7 @@ class Joining {
       if (envelope.has_introduce()) {
         take_introduction(membership_, incoming, envelope.introduce(), true);
       } else if (envelope.has_join()) {
-        send_away(membership_, incoming.identity);
+        send_away(membership_, incoming.identity, false, "");
       }
     } catch (const InputError&) {  // a stranger's
     }
@@ -167,20 +167,22 @@ class Joining {
   }
 
   [[noreturn]] void fail() {
-    if (connection_->refused()) {
-      throw WorldError(fmt::format("the coordinator at {} refuses this worker: {}",
-                                   coordinator_.text(), connection_->reason()));
-    }
-    throw WorldError(fmt::format("the coordinator at {} was lost before all devices had joined: {}",
+    if (!connection_->refused()) {
+      throw NoRunYet(fmt::format("the coordinator at {} was lost before all devices had joined: {}",
                                  coordinator_.text(), connection_->reason()));
+    }
+    const std::string what = fmt::format("the coordinator at {} refuses this worker: {}",
+                                         coordinator_.text(), connection_->reason());
+    if (connection_->refused_for_now()) throw NoRunYet(what);
+    throw WorldError(what);
   }
 
   [[noreturn]] void give_up() {
     if (connection_->state() == Connection::State::kUp) {
-      throw WorldError(fmt::format(
-          "the coordinator at {} did not tell that all devices have joined", coordinator_.text()));
+      throw NoRunYet(fmt::format("the coordinator at {} did not tell that all devices have joined",
+                                 coordinator_.text()));
     }
-    throw WorldError(fmt::format(
+    throw NoRunYet(fmt::format(
         "no coordinator was found at {} within {}: {}; start it first and check the address",
         coordinator_.text(), format_quantity(options_.net.join_timeout.count(), Unit::kSeconds),
         listener_there().words));
@@ -248,13 +250,22 @@ std::string take_introduction(Membership& membership, const Incoming& incoming,
   return reason;
 }
 
-void send_away(Membership& membership, const std::string& identity) {
+std::string name_in_use(const DeviceName& name) {
+  return fmt::format(
+      "the name '{}' is in use: another worker joined with it; start one worker of each name",
+      one_line(name));
+}
+
+void send_away(Membership& membership, const std::string& identity, bool name_is_there,
+               const DeviceName& name) {
+  const bool is_coordinator = membership.self == kCoordinator;
   wire::Envelope refusal;
   refusal.mutable_refused()->set_reason(
-      membership.self == kCoordinator
-          ? "the run has begun without it"
-          : fmt::format("this is the worker '{}' and no coordinator", membership.self));
+      !is_coordinator ? fmt::format("this is the worker '{}' and no coordinator", membership.self)
+      : name_is_there ? name_in_use(name)
+                      : "the run has begun without it");
   refusal.mutable_refused()->set_protocol(kWireProtocol);
+  refusal.mutable_refused()->set_for_now(is_coordinator && !name_is_there);
   membership.inbox->reply(identity, refusal);
 }
 

@@ -27,8 +27,10 @@ Membership join(const NetWorkerOptions& options);
 std::string take_introduction(Membership& membership, const Incoming& incoming,
                               const wire::Introduce& introduction, bool expected);
 
-// Refuses somebody who asks to join where that cannot be.
-void send_away(Membership& membership, const std::string& identity);
+// Refuses somebody who asks to join where that cannot be: for good where a device of that name is there.
+void send_away(Membership& membership, const std::string& identity, bool name_is_there,
+               const DeviceName& name);
+std::string name_in_use(const DeviceName& name);
 
 // A connection to a peer's inbox.
 std::unique_ptr<Connection> connect_to(const Membership& membership, const PeerAddress& peer);

@@ -209,7 +209,9 @@ void Mailroom::handle_transport(const Incoming& incoming, const DeviceName& from
                                 const wire::Envelope& envelope) {
   const std::string& identity = incoming.identity;
   if (envelope.has_join()) {
-    send_away(membership_, identity);
+    const DeviceName& name = envelope.join().spec().name();
+    const bool is_there = peers_.contains(name) && !lost_.contains(name);
+    send_away(membership_, identity, is_there && !suspicions_.contains(name), name);
     return;
   }
   if (envelope.has_introduce()) {

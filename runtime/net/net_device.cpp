@@ -73,7 +73,7 @@ class EndWatch {
   std::thread thread_;
 };
 
-class NetWorkerDevice : public Device {
+class NetWorkerDevice : public NetWorker {
  public:
   NetWorkerDevice(const NetWorkerOptions& options, Membership membership,
                   std::unique_ptr<Executor> executor)
@@ -90,6 +90,7 @@ class NetWorkerDevice : public Device {
   Executor& executor() override { return *executor_; }
   const DeviceSpec& spec() const override { return spec_; }
   Telemetry telemetry() override { return telemetry_.read(); }
+  void tell_to_end() override { mailroom_.put(kCoordinator, Stop{}); }
 
  private:
   DeviceSpec spec_;
@@ -152,7 +153,10 @@ class CoordinatorMailbox : public Mailbox {
   explicit CoordinatorMailbox(internal::RunClock clock) : clock_(clock) {}
 
   void begin(Membership membership) {
-    mailroom_ = std::make_unique<Mailroom>(std::move(membership));
+    auto room = std::make_unique<Mailroom>(std::move(membership));
+    const std::lock_guard lock(mutex_);
+    mailroom_ = std::move(room);
+    if (told_to_end_) mailroom_->put(kCoordinator, Stop{});
   }
   bool begun() const { return mailroom_ != nullptr; }
 
@@ -164,6 +168,12 @@ class CoordinatorMailbox : public Mailbox {
       clients_[name] = letterbox;
     }
     return std::make_unique<LocalClient>(name, room(), std::move(letterbox));
+  }
+
+  void tell_to_end() {
+    const std::lock_guard lock(mutex_);
+    told_to_end_ = true;
+    if (begun()) mailroom_->put(kCoordinator, Stop{});
   }
 
   const DeviceName& name() const override { return kCoordinator; }
@@ -188,6 +198,7 @@ class CoordinatorMailbox : public Mailbox {
   const internal::RunClock clock_;
   std::unique_ptr<Mailroom> mailroom_;
   std::mutex mutex_;
+  bool told_to_end_ = false;                                  // guarded by mutex_
   std::map<DeviceName, std::shared_ptr<Letterbox>> clients_;  // guarded by mutex_
 };
 
@@ -257,14 +268,16 @@ std::vector<DeviceSpec> NetCoordinator::wait_for(const std::vector<DeviceName>& 
   }
 }
 
+void NetCoordinator::tell_to_end() { impl_->mailbox.tell_to_end(); }
+
 Mailbox& NetCoordinator::mailbox() { return impl_->mailbox; }
 
 std::unique_ptr<Mailbox> NetCoordinator::open_client(const DeviceName& name) {
   return impl_->mailbox.open_client(name);
 }
 
-std::unique_ptr<Device> join_as_worker(const NetWorkerOptions& options,
-                                       std::unique_ptr<Executor> executor) {
+std::unique_ptr<NetWorker> join_as_worker(const NetWorkerOptions& options,
+                                          std::unique_ptr<Executor> executor) {
   try {
     return std::make_unique<NetWorkerDevice>(options, internal::join(options), std::move(executor));
   } catch (const zmq::error_t& error) {

@@ -24,6 +24,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/errors.h"
 #include "runtime/device/device.h"
 #include "runtime/trust/admission.h"
 
@@ -82,6 +83,9 @@ class NetCoordinator {
 
   Mailbox& mailbox();
 
+  // Lets the loop on mailbox() end: it receives Stop from the coordinator itself. Threads: any.
+  void tell_to_end();
+
   // The mailbox of a client in this process (is_client), for a thread of its own. It reaches the
   // coordinator only, and may be used until the coordinator is destroyed. REQUIRES: wait_for() has returned.
   std::unique_ptr<Mailbox> open_client(const DeviceName& name);
@@ -108,10 +112,23 @@ struct NetWorkerOptions {
   std::string token = {};
 };
 
+// There is no run for this worker, and there may be one later: no coordinator listens, or it has begun
+// without this one, or ended before all had joined.
+class NoRunYet : public WorldError {
+ public:
+  using WorldError::WorldError;
+};
+
+class NetWorker : public Device {
+ public:
+  // Lets the worker's loop end: it receives Stop from the coordinator. Threads: any.
+  virtual void tell_to_end() = 0;
+};
+
 // A worker's side: connects, says Hello, and returns once the coordinator has answered with the
-// directory of all peers. Errors: WorldError when it is not taken in within join_timeout, or the
-// coordinator sends it away.
-std::unique_ptr<Device> join_as_worker(const NetWorkerOptions& options,
-                                       std::unique_ptr<Executor> executor);
+// directory of all peers. Errors: NoRunYet when it is not taken in within join_timeout and whenever asking
+// again may help; WorldError when the coordinator sends it away for good.
+std::unique_ptr<NetWorker> join_as_worker(const NetWorkerOptions& options,
+                                          std::unique_ptr<Executor> executor);
 
 }  // namespace lingua

@@ -143,8 +143,9 @@ class Connection {
   State update(bool patient = false);
   // When update() has to be called at the latest.
   Clock::time_point next_update() const { return next_look_; }
-  const std::string& reason() const { return reason_; }  // when kDown
-  bool refused() const { return refused_; }              // why it is kDown
+  const std::string& reason() const { return reason_; }      // when kDown
+  bool refused() const { return refused_; }                  // why it is kDown
+  bool refused_for_now() const { return refused_for_now_; }  // and may ask again later
   // Somebody accepted connections and did not greet as this end expects, for two seconds or at all.
   bool is_odd() const;
   // Several connections one after the other ended before they were greeted or secured.
@@ -180,6 +181,7 @@ class Connection {
   Seconds wait_{0};
   std::string reason_;
   bool refused_ = false;
+  bool refused_for_now_ = false;
   bool odd_ = false;
   std::optional<Clock::time_point> accepted_;   // and not greeted yet
   std::vector<Clock::time_point> ended_early_;  // connections, before they were greeted or secured

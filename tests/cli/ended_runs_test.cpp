@@ -96,11 +96,11 @@ TEST_F(LinguaTest, NamesTheWorkersThatDoNotCome) {
   expect_refused(lingua({"run", "--cluster", kThreePhones, "--listen", "tcp://127.0.0.1:*",
                          "--join-timeout", "1", "--insecure", "--model", tiny_model()}),
                  5, {"xiaomi-14", "oneplus-9", "at tcp://127.0.0.1:"});
-  expect_refused(lingua({"worker", "--coordinator", "tcp://127.0.0.1:1", "--name", "x",
+  expect_refused(lingua({"worker", "--once", "--coordinator", "tcp://127.0.0.1:1", "--name", "x",
                          "--join-timeout", "1", "--insecure"}),
                  5, {"127.0.0.1:1", "nothing listens there", "start it first"});
-  expect_refused(lingua({"worker", "--coordinator", "tcp://no.such.host.invalid:5555", "--name",
-                         "x", "--join-timeout", "1", "--insecure"}),
+  expect_refused(lingua({"worker", "--once", "--coordinator", "tcp://no.such.host.invalid:5555",
+                         "--name", "x", "--join-timeout", "1", "--insecure"}),
                  5, {"'no.such.host.invalid' does not resolve"});
 }
 

@@ -26,7 +26,7 @@ main() {
   expected=$("$lingua" reference "${job[@]}" --json | jq -c '.requests[0] | [.tokens, .text]')
   start_run "${job[@]}" --cluster "$root/platforms/three-phones.yaml" --planner even
   for i in 0 1 2; do
-    start_lingua "w$((i + 1))" worker --join "$(join_line "${devices[i]}")"
+    start_lingua "w$((i + 1))" worker --once --join "$(join_line "${devices[i]}")"
     pids+=($!)
   done
   for i in "$coordinator" "${pids[@]}"; do

@@ -68,7 +68,7 @@ TEST_F(Outputs, ThatCannotBeWrittenAreRefusedBeforeTheWork) {
   write("file", "");
   expect_refused(lingua({"model", "random", "bloom-560m", "-o", folder_.file("file/model")}), 3,
                  {"file", "is no folder"});
-  expect_refused(lingua({"worker", "--coordinator", "tcp://127.0.0.1:9", "--name", "a",
+  expect_refused(lingua({"worker", "--once", "--coordinator", "tcp://127.0.0.1:9", "--name", "a",
                          "--memory-report", "/nonexistent/file"}),
                  3, {"--memory-report"});
 }

@@ -49,7 +49,7 @@ begin() {
 
 # worker NUMBER ARGUMENT...
 worker() {
-  start_lingua "${workers[$1]}" worker --memory "$memory B" "${@:2}"
+  start_lingua "${workers[$1]}" worker --once --memory "$memory B" "${@:2}"
   running+=($!)
 }
 
@@ -87,7 +87,7 @@ search() {
 # refused MACHINE PATTERN ARGUMENT...: a worker there ends with code 5 and one line.
 refused() {
   local code said
-  start_lingua "$1" worker "${@:3}"
+  start_lingua "$1" worker --once "${@:3}"
   wait $!
   code=$?
   said=$(<"$folder/$1.err")
