@@ -39,6 +39,7 @@ cppzmq-dev             ZeroMQ's C++ interface
 libsodium-dev          keys of devices
 libseccomp-dev         workers that open no files once they run
 libqrencode-dev        join lines as pictures
+libcpp-httplib-dev     HTTP: lingua serve, and its clients
 libprotobuf-dev        the wire format
 protobuf-compiler      the wire format
 libgtest-dev           tests

@@ -12,25 +12,17 @@
 #include "runtime/base/errors.h"
 #include "runtime/cli/answer_text.h"
 #include "runtime/cli/line_input.h"
-#include "runtime/cli/real_world.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/requests.h"
+#include "runtime/cli/talk.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/events/metrics.h"
 #include "runtime/events/report.h"
 #include "runtime/text/chat.h"
-#include "runtime/text/sampling.h"
 
 namespace lingua {
 namespace {
 
-struct Options {
-  StudyOptions study;
-  RealOptions real;
-  std::int64_t context = 0;  // 0: 2048, or what the model was trained on if that is less
-};
-
-constexpr std::int64_t kUsualContext = 2048;
 constexpr const char* kHelp =
     "one line is one message; /new begins a new conversation, /exit or end of input ends the "
     "chat\n";
@@ -38,7 +30,7 @@ constexpr const char* kHelp =
 // A conversation: reads what the user says, prints what the model answers.
 class Conversation {
  public:
-  Conversation(const Options& options, const Study& study, ChatForm form, std::int64_t context)
+  Conversation(const TalkOptions& options, const Study& study, ChatForm form, std::int64_t context)
       : options_(options),
         study_(study),
         form_(std::move(form)),
@@ -141,7 +133,7 @@ class Conversation {
     return true;
   }
 
-  const Options& options_;
+  const TalkOptions& options_;
   const Study& study_;
   ChatForm form_;
   std::int64_t context_;
@@ -152,34 +144,7 @@ class Conversation {
   LineInput input_;
 };
 
-std::int64_t context_of(const Options& options, const Study& study) {
-  const std::int64_t most = study.model.max_positions;
-  std::int64_t context = options.context;
-  if (context == 0) context = most > 0 ? std::min(most, kUsualContext) : kUsualContext;
-  if (most > 0 && context > most) {
-    throw UsageError(fmt::format("--context {}: {} was trained on at most {} positions", context,
-                                 options.study.model.model, most));
-  }
-  if (options.study.workload.max_tokens >= context) {
-    throw UsageError(fmt::format("--max-tokens {} leaves no room for a prompt in --context {}",
-                                 options.study.workload.max_tokens, context));
-  }
-  return context;
-}
-
-Study open_study(const Options& options) {
-  const std::string& model = options.study.model.model;
-  Study study = open_model(options.study.model, Head::kLast);
-  require_weights(study.model, model);
-  if (!study.model.is_language_model) {
-    throw InputError(fmt::format("{}: is no language model; it cannot chat", model));
-  }
-  check_sampling(options.study.text.sampling);
-  open_tokenizer(model, study);
-  return study;
-}
-
-void show_result(const Options& options, const Study& study, const Conversation& conversation,
+void show_result(const TalkOptions& options, const Study& study, const Conversation& conversation,
                  const RunResult& result) {
   const Metrics metrics = compute_metrics(result.log, study.cluster);
   if (options.study.output.json) {
@@ -196,23 +161,10 @@ void show_result(const Options& options, const Study& study, const Conversation&
   }
 }
 
-void run(const Options& options) {
-  const ClusterSpec cluster = real_cluster(options.real, options.study.plan.cluster);
-  check_plan_options(options.study, cluster);
-  Study study = open_study(options);
-  const std::optional<ChatForm> form =
-      open_chat_form(options.study.text, options.study.model.model);
-  study.stop_tokens = stop_tokens_of(options.study.model.model, study);
-  add_stops(options.study.text, form, study);
-  const std::int64_t context = context_of(options, study);
-  study.cluster = cluster;
-  study.workload.max_tokens = options.study.workload.max_tokens;
-  study.workload.prompt_tokens = context - study.workload.max_tokens;
-  study.workload.kv_cache = study.model.kv_cache;
-  plan_study(options.study, study);
-  fmt::print(stderr, "{}", plan_text(study));
-
-  Conversation conversation(options, study, *form, context);
+void run(const TalkOptions& options) {
+  const Talk talk = open_talk(options);
+  const Study& study = talk.study;
+  Conversation conversation(options, study, *talk.form, talk.context);
   ClientJob job;
   bool greeted = false;
   job.next_request = [&](const std::function<bool()>& over) {
@@ -232,28 +184,13 @@ void run(const Options& options) {
 
 void add_chat(CLI::App& app) {
   auto* verb = app.add_subcommand("chat", "talk with a model that is spread over workers");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TalkOptions>();
   StudyOptions& study = options->study;
-  study.workload.max_tokens = 256;
+  add_talk_options(*verb, *options);
   study.text.chat_template = "auto";
-  add_model_options(*verb, study.model);
-  add_int8_option(*verb, study.model);
-  add_partition_flags(*verb, study.partition);
-  add_chat_options(*verb, study.text);
-  add_sampling_options(*verb, study.text);
   verb->add_option("--max-tokens", study.workload.max_tokens, "the longest answer")
       ->capture_default_str()
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
-  verb->add_option("--context", options->context,
-                   "tokens of conversation that the model sees, its answer included (default: "
-                   "2048, or what it was trained on if that is less)")
-      ->check(CLI::Range(2, 1 << 20));
-  verb->add_option("--seed", study.workload.seed, "of the draws")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  add_plan_options(*verb, study.plan, false);
-  add_real_options(*verb, options->real);
-  add_threads_option(*verb, study.threads);
   verb->add_flag("--json", study.output.json, "print the conversation as JSON at its end");
   verb->callback([options] { run(*options); });
 }

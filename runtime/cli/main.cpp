@@ -71,6 +71,7 @@ int main(int argc, char** argv) {
 #endif
   lingua::add_run(app);
   lingua::add_chat(app);
+  lingua::add_serve(app);
   lingua::add_classify(app);
   lingua::add_score(app);
   lingua::add_tokenize(app);

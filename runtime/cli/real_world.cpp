@@ -84,7 +84,7 @@ ClusterSpec real_cluster(const RealOptions& options, const std::string& cluster_
 RealWorld::RealWorld(RealOptions options, int threads, const Study& study)
     : options_(std::move(options)), threads_(threads), study_(study) {}
 
-RunResult RealWorld::run(const ClientJob& client) {
+NetOptions RealWorld::net_options() const {
   NetOptions net;
   net.listen = listen_address();
   if (is_secured()) {
@@ -97,39 +97,75 @@ RunResult RealWorld::run(const ClientJob& client) {
     net.secret = random_secret();
     setenv(kRunSecret, net.secret.c_str(), 1);  // for the workers, which are started from here
   }
-  NetCoordinator coordinator(net);
+  return net;
+}
+
+std::vector<DeviceName> RealWorld::names() const {
   std::vector<DeviceName> names;
   for (const DeviceSpec& device : study_.cluster.devices) names.push_back(device.name);
+  return names;
+}
+
+void RealWorld::gather(NetCoordinator& coordinator, const NetOptions& net) {
   if (options_.local) {
     start_workers(coordinator.address());
+  } else if (net.admission) {
+    tell_how_to_join(*net.admission, names(), coordinator.address(), net.join_timeout);
   } else {
-    if (net.admission) {
-      tell_how_to_join(*net.admission, names, coordinator.address(), net.join_timeout);
-    } else {
-      tell_insecure();
-      tell("waiting for {} workers at {}\n", names.size(), coordinator.address());
-    }
+    tell_insecure();
+    tell("waiting for {} workers at {}\n", names().size(), coordinator.address());
   }
-  const OrderlyEnd on_signal([&] { coordinator.tell_to_end(); });
-  coordinator.wait_for(names, [&] {
+  coordinator.wait_for(names(), [&] {
     if (ending_signal() != 0) throw WorldError("the run was told to end before it began");
     processes_.check();
   });
-  RunJob job{{}, client};
-  job.coordinator.in_flight = study_.workload.in_flight;
-  job.coordinator.log_arrivals = study_.trace.has_value();
-  job.coordinator.deployment.plan = study_.plan;
-  job.coordinator.deployment.segmentation = &study_.segmentation;
-  job.coordinator.deployment.source = study_.source();
-  job.coordinator.deployment.threads = threads();
-  job.coordinator.stall_timeout = Seconds(options_.stall_timeout_s);
-  job.coordinator.settle = net.loss_timeout / 2;
+}
+
+CoordinatorJob RealWorld::coordinator_job() const {
+  CoordinatorJob job;
+  job.in_flight = study_.workload.in_flight;
+  job.log_arrivals = study_.trace.has_value();
+  job.deployment.plan = study_.plan;
+  job.deployment.segmentation = &study_.segmentation;
+  job.deployment.source = study_.source();
+  job.deployment.threads = threads();
+  job.stall_timeout = Seconds(options_.stall_timeout_s);
+  job.settle = Seconds(options_.loss_timeout_s) / 2;
+  return job;
+}
+
+RunResult RealWorld::run(const ClientJob& client) {
+  const NetOptions net = net_options();
+  NetCoordinator coordinator(net);
+  const OrderlyEnd on_signal([&] { coordinator.tell_to_end(); });
+  gather(coordinator, net);
+  RunJob job{coordinator_job(), client};
   const auto mailbox = coordinator.open_client(kOnlyClient);
-  RunResult result = coordinate(coordinator.mailbox(), *mailbox, std::move(job));
-  for (const DeviceName& name : names) coordinator.mailbox().send(name, Stop{});
+  RunResult result;
+  watch(job.coordinator, [&] { result = run_job(coordinator.mailbox(), *mailbox, job); });
+  for (const std::string& note : result.notes) tell("lingua: {}\n", note);
+  for (const DeviceName& name : names()) coordinator.mailbox().send(name, Stop{});
   if (options_.local) collect_memory();
   peak_memory_[kCoordinator] = peak_memory_bytes();
   return result;
+}
+
+void RealWorld::serve(const std::function<void(NetCoordinator&)>& begin,
+                      const std::function<void(NetCoordinator&)>& end) {
+  const NetOptions net = net_options();
+  NetCoordinator coordinator(net);
+  const OrderlyEnd on_signal([&] { coordinator.tell_to_end(); });
+  gather(coordinator, net);
+  CoordinatorJob job = coordinator_job();
+  job.clients = 0;
+  job.keep_log = false;
+  job.on_serving = [&] { begin(coordinator); };
+  try {
+    watch(job, [&] { run_coordinator(coordinator.mailbox(), job); });
+  } catch (const Error&) {
+    end(coordinator);
+    throw;
+  }
 }
 
 // Local workers are reached over loopback only, and nobody else listens there for them.
@@ -171,16 +207,15 @@ void RealWorld::start_workers(const std::string& address) {
   }
 }
 
-RunResult RealWorld::coordinate(Mailbox& coordinator, Mailbox& client, RunJob job) {
+void RealWorld::watch(CoordinatorJob& job, const std::function<void()>& work) {
   auto progress = std::make_unique<Progress>("sending weights");
-  job.coordinator.on_weights = [&](double bytes, double total) {
+  job.on_weights = [&](double bytes, double total) {
+    if (!progress) return;
     progress->update(bytes, total, format_quantity(bytes, Unit::kBytes));
     if (bytes == total) progress.reset();
   };
   try {
-    RunResult result = run_job(coordinator, client, job);
-    for (const std::string& note : result.notes) tell("lingua: {}\n", note);
-    return result;
+    work();
   } catch (const WorldError& error) {
     // The transport saw a connection break; a local process may have left a better reason.
     std::this_thread::sleep_for(std::chrono::milliseconds(100));

@@ -3,6 +3,7 @@
 //
 // Errors: WorldError when a worker does not come, is lost or fails; no local process is left.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -44,14 +45,24 @@ class RealWorld {
   // Starts or awaits the workers, deploys the study's plan and serves one client.
   RunResult run(const ClientJob& client);
 
+  // The same for whoever comes, until a signal or a loss ends it (WorldError). Both calls are on the
+  // caller's thread: when clients may be opened, and before they must be gone.
+  void serve(const std::function<void(NetCoordinator&)>& begin,
+             const std::function<void(NetCoordinator&)>& end);
+
   // "peak_memory_bytes" of each process.
   nlohmann::json extra() const;
 
  private:
+  NetOptions net_options() const;
+  void gather(NetCoordinator& coordinator, const NetOptions& net);
+  std::vector<DeviceName> names() const;
+  CoordinatorJob coordinator_job() const;
   bool is_secured() const;
   std::string listen_address() const;
   void start_workers(const std::string& address);
-  RunResult coordinate(Mailbox& coordinator, Mailbox& client, RunJob job);
+  // Does it, with progress; of what goes wrong, the better reason.
+  void watch(CoordinatorJob& job, const std::function<void()>& work);
   int threads() const;
   void collect_memory();
 

@@ -9,6 +9,7 @@ class App;
 namespace lingua {
 
 void add_chat(CLI::App& app);
+void add_serve(CLI::App& app);
 void add_classify(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_keys(CLI::App& app);

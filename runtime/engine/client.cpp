@@ -1,6 +1,6 @@
 #include "runtime/engine/client.h"
 
-#include <deque>
+#include <algorithm>
 
 #include "runtime/base/errors.h"
 
@@ -76,31 +76,58 @@ ClientResult Client::result() && {
   return std::move(result_);
 }
 
-ClientResult run_client(Mailbox& mailbox, const ClientJob& job) {
-  Client client(job);
-  Effects effects;
-  std::deque<Message> early;  // that came while a person typed
-  const auto over = [&] {
-    bool stopped = false;
-    while (auto message = mailbox.receive(mailbox.now())) {
-      stopped = stopped || std::holds_alternative<Stop>(message->body);
-      early.push_back(std::move(*message));
-    }
-    return stopped;
-  };
-  client.begin(effects);
-  while (true) {
-    for (Letter& letter : effects.letters) mailbox.send(letter.to, std::move(letter.body));
-    effects.letters.clear();
-    if (client.finished()) return std::move(client).result();
-    if (!early.empty()) {
-      client.take(early.front(), mailbox.now(), effects);
-      early.pop_front();
-    } else if (const auto message = mailbox.receive(client.deadline())) {
-      client.take(*message, mailbox.now(), effects);
-    }
-    if (early.empty()) client.submit_due(mailbox.now(), over, effects);
+void Client::hang_up(Effects& effects) {
+  next_ = job_.requests.size();
+  may_ask_ = false;
+  for (const auto& [request, place] : under_way_) effects.send(kCoordinator, Cancel{request});
+  if (!finished()) leave_when_done(effects);
+}
+
+ClientLoop::ClientLoop(Mailbox& mailbox, const ClientJob& job) : mailbox_(mailbox), client_(job) {
+  client_.begin(effects_);
+  send();
+}
+
+void ClientLoop::send() {
+  for (Letter& letter : effects_.letters) mailbox_.send(letter.to, std::move(letter.body));
+  effects_.letters.clear();
+}
+
+// Asked while a person types.
+bool ClientLoop::over() {
+  bool stopped = false;
+  while (auto message = mailbox_.receive(mailbox_.now())) {
+    stopped = stopped || std::holds_alternative<Stop>(message->body);
+    early_.push_back(std::move(*message));
   }
+  return stopped;
+}
+
+bool ClientLoop::turn(Seconds deadline) {
+  if (client_.finished()) return false;
+  if (!early_.empty()) {
+    client_.take(early_.front(), mailbox_.now(), effects_);
+    early_.pop_front();
+  } else if (const auto message = mailbox_.receive(std::min(deadline, client_.deadline()))) {
+    client_.take(*message, mailbox_.now(), effects_);
+  }
+  if (early_.empty())
+    client_.submit_due(
+        mailbox_.now(), [this] { return over(); }, effects_);
+  send();
+  return !client_.finished();
+}
+
+void ClientLoop::hang_up() {
+  client_.hang_up(effects_);
+  send();
+}
+
+ClientResult run_client(Mailbox& mailbox, const ClientJob& job) {
+  ClientLoop loop(mailbox, job);
+  while (loop.turn()) {
+  }
+  return std::move(loop).result();
 }
 
 }  // namespace lingua

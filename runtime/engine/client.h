@@ -7,10 +7,12 @@
 // Threads: run_client() runs in the caller's thread, callbacks too, until all its requests have ended or
 // the coordinator has (Stop).
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/device/mailbox.h"
@@ -50,6 +52,8 @@ class Client {
   Seconds deadline() const;
   // Submits what is due, and asks for more (see ClientJob).
   void submit_due(Seconds now, const std::function<bool()>& over, Effects& effects);
+  // Nobody waits for its answers any more: what is under way shall end, nothing else comes.
+  void hang_up(Effects& effects);
   // All that it submitted has ended, or the coordinator has. Then it has said so.
   bool finished() const { return result_.stopped || gone_; }
   ClientResult result() &&;
@@ -70,6 +74,27 @@ class Client {
   std::map<RequestId, std::size_t> under_way_;  // and their places among those
   std::map<std::size_t, Done> answers_;         // by place
   ClientResult result_;
+};
+
+// The loop of a client, a turn at a time, for who has something else to look at between.
+class ClientLoop {
+ public:
+  // REQUIRES: mailbox and job outlive it.
+  ClientLoop(Mailbox& mailbox, const ClientJob& job);
+
+  // Waits for one message, at most until `deadline`, and takes it. False when the client has finished.
+  bool turn(Seconds deadline = kNever);
+  void hang_up();
+  ClientResult result() && { return std::move(client_).result(); }
+
+ private:
+  bool over();
+  void send();
+
+  Mailbox& mailbox_;
+  Client client_;
+  Effects effects_;
+  std::deque<Message> early_;  // that came while a person typed
 };
 
 ClientResult run_client(Mailbox& mailbox, const ClientJob& job);

@@ -144,6 +144,7 @@ void Coordinator::take_from_worker(Message& message, Seconds now, Effects& effec
 void Coordinator::become_current(Seconds now, Effects& effects) {
   if (services_.empty()) {
     result_.deployment = now - begun_;
+    if (job_.on_serving) job_.on_serving();
     for (const DeviceName& client : clients_) effects.send(client, Serving{});
   }
   StateRoom room(coming_->deployment(), coming_->free_bytes());
@@ -219,7 +220,8 @@ void Coordinator::end_request(RequestId request, Seconds now, Effects& effects) 
 
 // What goes wrong from then on costs rows of the log and no more.
 void Coordinator::gather_when_all_is_answered(Seconds now, Effects& effects) {
-  const bool is_served = !services_.empty() && !coming_ && clients_gone_ >= job_.clients;
+  const bool all_came = job_.clients > 0 && clients_gone_ >= job_.clients;
+  const bool is_served = !services_.empty() && !coming_ && all_came;
   if (gathering_ || !is_served || table_.running() + table_.waiting() > 0) return;
   gathering_ = true;
   settled_ = kNever;

@@ -29,7 +29,8 @@ namespace lingua {
 
 struct CoordinatorJob {
   Deployment deployment;
-  int clients = 1;  // so many will come; when the last has gone, the run is over
+  // So many will come; when the last has gone, the run is over. 0: it goes on until it is told to end.
+  int clients = 1;
   int in_flight = 1;
   // For how long a device may give no sign of what it does while nothing else comes: then the run
   // ends. See stall_watch.h; kNever where the world itself sees a standstill.
@@ -40,6 +41,7 @@ struct CoordinatorJob {
   bool log_arrivals = false;  // rows of when requests came from clients
   // Called as things happen; may be empty.
   std::function<void(double bytes, double total)> on_weights;
+  std::function<void()> on_serving;  // the devices are ready
   // Asked when a request has ended, with how many have: a deployment of a later epoch, for the requests
   // that are admitted once it is ready. Those that run end where they run. Empty: nothing changes.
   std::function<std::optional<Deployment>(int ended)> redeploy;

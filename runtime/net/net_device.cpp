@@ -128,8 +128,13 @@ class Letterbox {
 // A client beside the coordinator.
 class LocalClient : public Mailbox {
  public:
-  LocalClient(DeviceName name, Mailroom& mailroom, std::shared_ptr<Letterbox> letterbox)
-      : name_(std::move(name)), mailroom_(mailroom), letterbox_(std::move(letterbox)) {}
+  LocalClient(DeviceName name, Mailroom& mailroom, std::shared_ptr<Letterbox> letterbox,
+              std::function<void()> on_end)
+      : name_(std::move(name)),
+        mailroom_(mailroom),
+        letterbox_(std::move(letterbox)),
+        on_end_(std::move(on_end)) {}
+  ~LocalClient() override { on_end_(); }
 
   const DeviceName& name() const override { return name_; }
   Seconds now() override { return mailroom_.now(); }
@@ -145,6 +150,7 @@ class LocalClient : public Mailbox {
   const DeviceName name_;
   Mailroom& mailroom_;
   const std::shared_ptr<Letterbox> letterbox_;
+  const std::function<void()> on_end_;
 };
 
 // Until all have joined it has no peers.
@@ -167,7 +173,15 @@ class CoordinatorMailbox : public Mailbox {
       const std::lock_guard lock(mutex_);
       clients_[name] = letterbox;
     }
-    return std::make_unique<LocalClient>(name, room(), std::move(letterbox));
+    return std::make_unique<LocalClient>(name, room(), std::move(letterbox), [this, name] {
+      const std::lock_guard lock(mutex_);
+      clients_.erase(name);
+    });
+  }
+  void stop_clients() {
+    const Seconds time = now();
+    const std::lock_guard lock(mutex_);
+    for (auto& [name, letterbox] : clients_) letterbox->put({kCoordinator, Stop{}, time, time, 0});
   }
 
   void tell_to_end() {
@@ -185,7 +199,9 @@ class CoordinatorMailbox : public Mailbox {
     }
     const Seconds time = now();
     const std::lock_guard lock(mutex_);
-    clients_.at(to)->put({kCoordinator, std::move(body), time, time, 0});
+    const auto client = clients_.find(to);  // else it has gone, with all that was for it
+    if (client != clients_.end())
+      client->second->put({kCoordinator, std::move(body), time, time, 0});
   }
   std::optional<Message> receive(Seconds deadline) override { return room().receive(deadline); }
 
@@ -267,6 +283,8 @@ std::vector<DeviceSpec> NetCoordinator::wait_for(const std::vector<DeviceName>& 
     throw network_failed(error);
   }
 }
+
+void NetCoordinator::stop_clients() { impl_->mailbox.stop_clients(); }
 
 void NetCoordinator::tell_to_end() { impl_->mailbox.tell_to_end(); }
 

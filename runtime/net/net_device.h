@@ -87,8 +87,11 @@ class NetCoordinator {
   void tell_to_end();
 
   // The mailbox of a client in this process (is_client), for a thread of its own. It reaches the
-  // coordinator only, and may be used until the coordinator is destroyed. REQUIRES: wait_for() has returned.
+  // coordinator only, and may be used until the coordinator is destroyed; its name is free again when it is.
+  // REQUIRES: wait_for() has returned. Threads: any.
   std::unique_ptr<Mailbox> open_client(const DeviceName& name);
+  // Stop for each that is open, whether or not the coordinator has heard of it. Threads: any.
+  void stop_clients();
 
  private:
   class Impl;
