@@ -11,6 +11,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/cli/answer_text.h"
+#include "runtime/cli/connect.h"
 #include "runtime/cli/line_input.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/requests.h"
@@ -185,6 +186,7 @@ void run(const TalkOptions& options) {
 void add_chat(CLI::App& app) {
   auto* verb = app.add_subcommand("chat", "talk with a model that is spread over workers");
   auto options = std::make_shared<TalkOptions>();
+  auto connect = std::make_shared<ConnectOptions>();
   StudyOptions& study = options->study;
   add_talk_options(*verb, *options);
   study.text.chat_template = "auto";
@@ -192,7 +194,18 @@ void add_chat(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
   verb->add_flag("--json", study.output.json, "print the conversation as JSON at its end");
-  verb->callback([options] { run(*options); });
+  add_connect_options(*verb, *connect);
+  verb->callback([options, connect, verb] {
+    check_connect_options(*verb, *connect,
+                          {"--system", "--max-tokens", "--seed", "--temperature", "--top-k",
+                           "--top-p", "--repetition-penalty", "--stop", "--json"});
+    if (connect->url.empty()) {
+      run(*options);
+    } else {
+      chat_connected(*connect, options->study.workload, options->study.text,
+                     options->study.output.json);
+    }
+  });
 }
 
 }  // namespace lingua

@@ -6,6 +6,7 @@
 
 #include "runtime/base/plain_text.h"
 #include "runtime/cli/answer_text.h"
+#include "runtime/cli/connect.h"
 #include "runtime/cli/real_world.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/requests.h"
@@ -17,6 +18,7 @@ namespace {
 struct Options {
   StudyOptions study;
   RealOptions real;
+  ConnectOptions connect;
 };
 
 // Shows answers as text on standard output: as it is made where one request runs at a time, whole
@@ -56,6 +58,11 @@ void print_progress(const Study& study, double all, Progress& progress, ClientJo
 }
 
 void run(const Options& options) {
+  if (!options.connect.url.empty()) {
+    run_connected(options.connect, options.study.workload, options.study.text,
+                  options.study.output.json);
+    return;
+  }
   Study study =
       prepare_study(options.study, real_cluster(options.real, options.study.plan.cluster));
   require_weights(study.model, options.study.model.model);
@@ -89,7 +96,14 @@ void add_run(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_study_options(*verb, options->study, false);
   add_real_options(*verb, options->real);
-  verb->callback([options] { run(*options); });
+  add_connect_options(*verb, options->connect);
+  verb->callback([options, verb] {
+    check_connect_options(
+        *verb, options->connect,
+        {"--prompt", "--prompt-file", "--prompt-tokens", "--max-tokens", "--seed", "--temperature",
+         "--top-k", "--top-p", "--repetition-penalty", "--stop", "--json"});
+    run(*options);
+  });
 }
 
 }  // namespace lingua

@@ -9,6 +9,7 @@
 #include "runtime/base/files.h"
 #include "runtime/base/plain_text.h"
 #include "runtime/base/signals.h"
+#include "runtime/cli/output_paths.h"
 #include "runtime/cli/requests.h"
 #include "runtime/cli/talk.h"
 #include "runtime/cli/verbs.h"
@@ -125,7 +126,8 @@ void add_serve(CLI::App& app) {
   verb->add_option("--http", options->http, "where it listens: HOST:PORT (* for any)")
       ->capture_default_str();
   verb->add_option("--api-key-file", options->api_key_file,
-                   "file whose first line clients have to give as their API key");
+                   "file whose first line clients have to give as their API key")
+      ->type_name(kInputPath);
   verb->add_option("--served-name", options->name,
                    "the model's name in the API (default: that of its file)");
   verb->callback([options] { run(*options); });

@@ -102,6 +102,36 @@ TEST_F(Serve, SaysWhatRunSaysWholeAndInAStream) {
   expect_ends(SIGTERM);
 }
 
+TEST_F(Serve, HasRunAndChatForClients) {
+  serve({"--chat-template", "plain"});
+  const std::string url = "http://127.0.0.1:" + std::to_string(port_);
+  const Json expected = complete(kPrompt);
+  const Arguments ask = {"run", "--connect", url, "--max-tokens", "6"};
+  const Outcome text = lingua(ask + Arguments{"--prompt", "Hello there"});
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_EQ(text.out, std::string(expected["choices"][0]["text"]) + "\n");
+  const Json two =
+      json_of(ask + Arguments{"--prompt", "Hello there", "--prompt", "Other", "--json"});
+  EXPECT_EQ(two["requests"].size(), 2U);
+  EXPECT_EQ(two["requests"][0]["text"], expected["choices"][0]["text"]);
+  const Outcome chat = run_program({"sh", "-c",
+                                    "printf 'Hello there\\nAnd you?\\n' | '" LINGUA_PROGRAM
+                                    "' chat --max-tokens 4 --json --connect " +
+                                        url + "/v1"});
+  ASSERT_EQ(chat.exit_code, 0) << chat.err;
+  EXPECT_EQ(chat.json()["turns"].size(), 2U);
+  expect_refused(lingua(ask + Arguments{"--prompt-tokens", "5000000"}), 5, {url, "token id"});
+  expect_refused(lingua(ask + Arguments{"--prompt", "x", "--workers", "3"}), 2,
+                 {"--workers means nothing with --connect"});
+  expect_refused(lingua(ask), 2, {"--prompt"});
+  expect_ends(SIGTERM);
+  expect_refused(lingua(ask + Arguments{"--prompt", "x"}), 5, {url, "nobody listens there"});
+  for (const char* nonsense : {"127.0.0.1:80", "https://a", "http://", "http://a:b", "http://a/b"})
+    expect_refused(lingua({"run", "--connect", nonsense, "--prompt", "x"}), 2,
+                   {"--connect", "http://HOST:PORT"});
+  expect_refused(lingua({"run", "--local"}), 2, {"--model is required"});
+}
+
 TEST_F(Serve, TellsWhoAskedWhatIsWrongAndGoesOn) {
   serve();
   for (const auto& [body, status, words] : std::vector<std::tuple<std::string, int, std::string>>{
