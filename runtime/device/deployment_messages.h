@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/device/scheduling.h"
 #include "runtime/device/spec.h"
 #include "runtime/device/tensor.h"
 #include "runtime/model/segment.h"
@@ -46,6 +47,8 @@ struct Prepare {
   // digest_of the segmentation that these segments are of; empty: not known. A device has a part of
   // it only, so this is for people who compare what devices say.
   std::string segmentation;
+  Scheduling scheduling;
+  int stages = 1;  // of the plan
 };
 
 // device -> coordinator, the answer: what it does not hold of that, and nothing else is sent to it.

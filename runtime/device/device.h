@@ -9,8 +9,10 @@
 // Contract: tests/contract/ runs one suite on every implementation.
 
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "runtime/base/errors.h"
 #include "runtime/device/mailbox.h"
 #include "runtime/device/spec.h"
 
@@ -23,11 +25,23 @@ struct StepContext {
   std::int64_t capacity = 0;  // tokens that the states of this request must hold
 };
 
+// A step at a segment, with the segment's inputs in order.
+struct SegmentStep {
+  StepContext context;
+  std::vector<Tensor> inputs;
+};
+
+// What came of it: the segment's outputs in order, or why there are none, in one line.
+struct SegmentResult {
+  std::vector<Tensor> outputs;
+  std::string error;
+};
+
 // Runs segments. Holds their programs and, for each request, their states.
 //
 // Errors: WorldError for a program or weight that cannot be used, or memory that is not there;
-// the loaded segments stay as they were. REQUIRES on run(): the segment is loaded, and inputs match
-// its specs in number, order and dtype.
+// the loaded segments stay as they were. REQUIRES on run(): the segment is loaded, inputs match its
+// specs in number, order and dtype, and no request has two steps in a batch.
 class Executor {
  public:
   virtual ~Executor() = default;
@@ -40,10 +54,19 @@ class Executor {
   // Forgets a segment, its weights and its states. Unknown ids are ignored.
   virtual void unload(SegmentId segment) = 0;
 
-  // Runs a segment once; blocks for as long as the work takes. The states of context.request are
-  // made on first use, zeroed, for context.capacity tokens. Returns the segment's outputs in order.
-  virtual std::vector<Tensor> run(SegmentId segment, const StepContext& context,
-                                  const std::vector<Tensor>& inputs) = 0;
+  // Runs a segment for the steps of a batch as one; blocks for as long as the work takes. The states of
+  // a request are made on first use, zeroed, for context.capacity tokens. Each step gives what it would
+  // give alone, in the batch's order; one that fails has an error and leaves the others as they are.
+  virtual std::vector<SegmentResult> run(SegmentId segment,
+                                         const std::vector<SegmentStep>& batch) = 0;
+
+  // For one step alone. Errors: WorldError with the step's error.
+  std::vector<Tensor> run(SegmentId segment, const StepContext& context,
+                          const std::vector<Tensor>& inputs) {
+    std::vector<SegmentResult> results = run(segment, {{context, inputs}});
+    if (!results.front().error.empty()) throw WorldError(results.front().error);
+    return std::move(results.front().outputs);
+  }
 
   // Frees the states of a request in all segments. Unknown ids are ignored.
   virtual void release(RequestId request) = 0;

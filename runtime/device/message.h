@@ -55,7 +55,7 @@ struct Submit {
 struct Activations {
   Epoch epoch = 0;
   RequestId request = 0;
-  std::int64_t step_index = 0;  // 0 is the prefill
+  std::int64_t step_index = 0;  // counts the pieces of the prompt, then the tokens after the first
   Step step;
   std::int64_t capacity = 0;
   std::vector<ValueId> values;
@@ -64,6 +64,7 @@ struct Activations {
   // `recent`: the last tokens of the prompt, in step 0 and with a repetition penalty only.
   Sampling sampling;
   std::vector<TokenId> recent;  // what follows, the tailer remembers until Release
+  bool prompt_goes_on = false;  // in the next step: no token is chosen after this one
 };
 
 // tailer -> header: what the step gave: a token, or the outputs of a single pass.

@@ -4,10 +4,24 @@
 
 namespace lingua {
 
-Seconds compute_time(const Segment& segment, const DeviceSpec& device, const Step& step) {
-  return Seconds(std::max(segment.flops.at(step) / device.flops_per_s,
-                          segment.bytes_moved.at(step) / device.memory_bytes_per_s)) +
+Work work_of(const Segment& segment, const std::vector<Step>& batch) {
+  Work work;
+  for (const Step& step : batch) {
+    const bool first = &step == &batch.front();
+    work.flops += segment.flops.at(step);
+    work.bytes += segment.bytes_moved.at(step) - (first ? 0 : segment.weights_read);
+  }
+  return work;
+}
+
+Seconds compute_time(const Work& work, const DeviceSpec& device) {
+  return Seconds(
+             std::max(work.flops / device.flops_per_s, work.bytes / device.memory_bytes_per_s)) +
          device.overhead;
+}
+
+Seconds compute_time(const Segment& segment, const DeviceSpec& device, const Step& step) {
+  return compute_time({segment.flops.at(step), segment.bytes_moved.at(step)}, device);
 }
 
 Seconds transfer_time(const LinkSpec& link, double bytes) {

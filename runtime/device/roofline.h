@@ -5,13 +5,24 @@
 // how work overlaps and contends.
 // Units: seconds, joules. Source: roofline, Williams, Waterman, Patterson, CACM 52(4), 2009.
 
+#include <vector>
+
 #include "runtime/device/spec.h"
 #include "runtime/model/segment.h"
 
 namespace lingua {
 
-// The time of one step of a segment on a device:
-// max(FLOPs / flops_per_s, bytes_moved / memory_bytes_per_s) + overhead.
+// What steps that run as one make of a segment. Its weights are read once; FLOPs, states and activations
+// are those of each step.
+struct Work {
+  double flops = 0;
+  double bytes = 0;
+};
+Work work_of(const Segment& segment, const std::vector<Step>& batch);
+
+// max(FLOPs / flops_per_s, bytes / memory_bytes_per_s) + overhead.
+Seconds compute_time(const Work& work, const DeviceSpec& device);
+// Of one step alone.
 Seconds compute_time(const Segment& segment, const DeviceSpec& device, const Step& step);
 
 // The time of moving bytes over a link: latency + bytes / bandwidth.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "runtime/schedule/schedule.h"
+
 namespace lingua {
 std::vector<SegmentId> Deployment::stored_by(const DeviceName& device) const {
   std::set<SegmentId> ids;
@@ -25,6 +27,8 @@ Prepare Deployment::prepare_for(const DeviceName& device) const {
   prepare.header = plan.header();
   prepare.tailer = plan.tailer();
   prepare.threads = threads;
+  prepare.scheduling = allowed_by(segmentation->freedom, scheduling);
+  prepare.stages = static_cast<int>(plan.stages.size());
   prepare.segmentation = plan.segmentation.digest;
   prepare.has_data = source->has_data();
   for (SegmentId id : stored_by(device)) prepare.segments.push_back(segment(id));

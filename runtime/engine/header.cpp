@@ -17,13 +17,21 @@ const RequestState* Header::submit(const Submit& submit, Seconds arrived) {
                            fmt::format("input {} has no contents", inputs_[i].name));
     }
   }
-  return &requests_.try_emplace(submit.request, RequestState(submit, inputs_, arrived))
-              .first->second;
+  RequestState request(submit, inputs_, arrived, scheduling_, stages_);
+  return &requests_.try_emplace(submit.request, std::move(request)).first->second;
+}
+
+const RequestState* Header::next_piece(RequestId id) {
+  const auto place = requests_.find(id);
+  if (place == requests_.end() || !place->second.prompt_goes_on()) return nullptr;
+  place->second.next_piece();
+  return &place->second;
 }
 
 const RequestState* Header::take(StepResult result, Seconds now, Effects& effects) {
   const auto place = requests_.find(result.request);
-  if (place == requests_.end() || place->second.step_index() != result.step_index) {
+  if (place == requests_.end() || place->second.step_index() != result.step_index ||
+      place->second.prompt_goes_on()) {
     throw WorldError(fmt::format("a result for step {} of request {} came, which is not under way",
                                  result.step_index, result.request));
   }

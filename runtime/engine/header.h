@@ -17,9 +17,15 @@ namespace lingua {
 class Header {
  public:
   explicit Header(const Prepare& prepare)
-      : self_(prepare.header), inputs_(prepare.model_inputs), has_data_(prepare.has_data) {}
+      : self_(prepare.header),
+        inputs_(prepare.model_inputs),
+        has_data_(prepare.has_data),
+        scheduling_(prepare.scheduling),
+        stages_(prepare.stages) {}
 
   const RequestState* submit(const Submit& submit, Seconds arrived);
+  // The first segments have run for its current step: the next piece of its prompt follows at once.
+  const RequestState* next_piece(RequestId request);
   // What the tailer made of a step. Sends TokenMade, and Done at the end of the request.
   const RequestState* take(StepResult result, Seconds now, Effects& effects);
   void cancel(RequestId request);
@@ -34,6 +40,8 @@ class Header {
   DeviceName self_;
   std::vector<TensorSpec> inputs_;
   bool has_data_;
+  Scheduling scheduling_;
+  int stages_;
   std::map<RequestId, RequestState> requests_;
 };
 

@@ -49,7 +49,8 @@ void MemoryLedger::release(RequestId request) {
   requests_.erase(held);
 }
 
-void MemoryLedger::admit(Epoch epoch, RequestId request, const Step& step, std::int64_t capacity) {
+double MemoryLedger::admit(Epoch epoch, RequestId request, const Step& step,
+                           std::int64_t capacity) {
   const Stage& stage = stages_.at(epoch);
   if (step.new_tokens < 1) throw RequestRefused(request, "a step of no tokens is none");
   const bool is_new = !requests_.contains(request);
@@ -59,7 +60,7 @@ void MemoryLedger::admit(Epoch epoch, RequestId request, const Step& step, std::
     wanted = std::max(wanted, segment.activation_bytes(step));
   }
   const double left = free_bytes();
-  if (wanted >= 0 && wanted <= left) return;
+  if (wanted >= 0 && wanted <= left) return wanted;
   if (is_new) release(request);
   const auto [needed, free] = format_apart(wanted, std::max(0.0, left), Unit::kBytes);
   throw RequestRefused(

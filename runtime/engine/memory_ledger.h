@@ -1,6 +1,6 @@
 #pragma once
 // What of a device's memory is given away: weights, the states (KV caches) of requests, and the
-// activations of the step that takes most. Everything is asked for before it is taken.
+// activations of the steps that run. Everything is asked for before it is taken.
 //
 // Who names a capacity or a step is a peer: nothing is allocated on its word that the device does not
 // have. A plan counts the same (plan/run_memory.h); all worlds count here, and refuse with these words.
@@ -28,8 +28,9 @@ class MemoryLedger {
 
   // A step of a request. The first one takes the memory of its states; every one must find room for its
   // activations beside weights and all states. Also refused: a step of no tokens, a capacity that
-  // changes, or that the step goes beyond. Capacity 0, of a single pass, has no states.
-  void admit(Epoch epoch, RequestId request, const Step& step, std::int64_t capacity);
+  // changes, or that the step goes beyond. Capacity 0, of a single pass, has no states. Returns the bytes
+  // of its activations: steps that run as one must find room for the sum (schedule/).
+  double admit(Epoch epoch, RequestId request, const Step& step, std::int64_t capacity);
   void release(RequestId request);
 
   double states_bytes() const { return states_bytes_; }

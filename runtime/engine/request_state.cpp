@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "runtime/engine/refusal.h"
+#include "runtime/schedule/schedule.h"
 
 namespace lingua {
 namespace {
@@ -81,26 +82,31 @@ void check_submit(const Submit& submit, const std::vector<TensorSpec>& model_inp
 }
 
 RequestState::RequestState(Submit submit, const std::vector<TensorSpec>& model_inputs,
-                           Seconds start)
+                           Seconds start, const Scheduling& scheduling, int stages)
     : submit_(std::move(submit)),
       first_tokens_(new_tokens_of(submit_.inputs, model_inputs)),
       start_(start),
       step_start_(start) {
   if (generates()) prompt_ = as_int64(submit_.inputs[0]);
+  if (generates() && submit_.kv_cache) pieces_ = prompt_pieces(first_tokens_, scheduling, stages);
   if (submit_.sampling.is_greedy()) submit_.sampling = {};  // which no message has to carry
 }
 
 Step RequestState::step() const {
-  if (step_index_ == 0) return {first_tokens_, 0};
+  if (step_index_ < pieces_) return prompt_piece(first_tokens_, pieces_, step_index_);
   const auto known = static_cast<std::int64_t>(prompt_.size() + tokens_.size());
   if (submit_.kv_cache) return {1, known - 1};
   return {known, 0};
 }
 
 std::vector<Tensor> RequestState::step_inputs() const {
-  if (!generates() || step_index_ == 0) return submit_.inputs;
+  if (!generates() || (step_index_ == 0 && pieces_ == 1)) return submit_.inputs;
   std::vector<std::int64_t> ids;
-  if (submit_.kv_cache) {
+  if (step_index_ < pieces_) {
+    const Step piece = step();
+    const auto from = prompt_.begin() + piece.cached_tokens;
+    ids.assign(from, from + piece.new_tokens);
+  } else if (submit_.kv_cache) {
     ids = {tokens_.back()};
   } else {
     ids = prompt_;

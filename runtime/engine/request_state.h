@@ -12,13 +12,19 @@ namespace lingua {
 class RequestState {
  public:
   // REQUIRES: check_submit accepts it.
-  RequestState(Submit submit, const std::vector<TensorSpec>& model_inputs, Seconds start);
+  // A prompt is cut as `scheduling` says for a plan of so many stages, where there is a KV cache.
+  RequestState(Submit submit, const std::vector<TensorSpec>& model_inputs, Seconds start,
+               const Scheduling& scheduling = {}, int stages = 1);
 
   RequestId id() const { return submit_.request; }
   bool generates() const { return submit_.max_tokens > 0; }
   std::int64_t capacity() const { return generates() ? submit_.capacity : 0; }
   std::int64_t step_index() const { return step_index_; }
   Step step() const;
+  // The next step takes the prompt further and waits for no result of this one.
+  bool prompt_goes_on() const { return step_index_ + 1 < pieces_; }
+  // Goes on to it. REQUIRES: prompt_goes_on().
+  void next_piece() { ++step_index_; }
   // One tensor per model input for the current step.
   std::vector<Tensor> step_inputs() const;
   const Sampling& sampling() const { return submit_.sampling; }
@@ -41,7 +47,8 @@ class RequestState {
 
  private:
   Submit submit_;
-  std::int64_t first_tokens_ = 1;     // n of the first step
+  std::int64_t first_tokens_ = 1;     // n of the whole prompt
+  std::int64_t pieces_ = 1;           // steps that the prompt takes
   std::vector<std::int64_t> prompt_;  // of a generating request
   std::vector<TokenId> tokens_;       // generated
   std::int64_t step_index_ = 0;

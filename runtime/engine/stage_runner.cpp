@@ -44,6 +44,7 @@ void StageRunner::start(const RequestState& request, Seconds now, Effects& effec
   PendingStep& pending = pending_step(key, request.step(), request.capacity());
   pending.sampling = request.sampling();
   pending.recent = request.recent();
+  pending.prompt_goes_on = request.prompt_goes_on();
   const auto inputs = request.step_inputs();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const auto slot = static_cast<std::size_t>(wiring_.model_inputs()[i]);
@@ -55,17 +56,16 @@ void StageRunner::start(const RequestState& request, Seconds now, Effects& effec
 
 StageRunner::PendingStep& StageRunner::pending_step(StepKey key, const Step& step,
                                                     std::int64_t capacity) {
-  if (!pending_.contains(key)) ledger_.admit(epoch_, key.first, step, capacity);
-  const auto [place, is_new] = pending_.try_emplace(key);
-  PendingStep& pending = place->second;
-  if (is_new) {
-    pending.step = step;
-    pending.capacity = capacity;
-    pending.slots.resize(static_cast<std::size_t>(wiring_.slots()));
-    pending.filled.resize(pending.slots.size(), 0);
-    for (const StageWiring::Part& part : wiring_.parts())
-      pending.missing.push_back(part.external_inputs);
-  }
+  if (const auto known = pending_.find(key); known != pending_.end()) return known->second;
+  const double activation_bytes = ledger_.admit(epoch_, key.first, step, capacity);
+  PendingStep& pending = pending_[key];
+  pending.step = step;
+  pending.capacity = capacity;
+  pending.activation_bytes = activation_bytes;
+  pending.slots.resize(static_cast<std::size_t>(wiring_.slots()));
+  pending.filled.resize(pending.slots.size(), 0);
+  for (const StageWiring::Part& part : wiring_.parts())
+    pending.missing.push_back(part.external_inputs);
   return pending;
 }
 
@@ -74,7 +74,8 @@ void StageRunner::mark_ready_when_complete(StepKey key, PendingStep& pending, Se
   if (pending.queued || pending.part == pending.missing.size()) return;
   if (pending.missing[pending.part] > 0) return;
   pending.queued = true;
-  effects.ready.push_back({epoch_, key.first, key.second, now});
+  effects.ready.push_back({epoch_, key.first, key.second, now, pending.part, pending.step,
+                           pending.capacity, pending.activation_bytes});
 }
 
 void StageRunner::take(const Activations& message, const Message& envelope, Seconds now,
@@ -92,9 +93,14 @@ void StageRunner::take(const Activations& message, const Message& envelope, Seco
   if (pending.step != message.step || pending.capacity != message.capacity) {
     throw WorldError(fmt::format("{} answers nonsense: two shapes for one step", envelope.from));
   }
+  if (message.prompt_goes_on && message.capacity == 0) {
+    throw WorldError(
+        fmt::format("{} answers nonsense: a single pass in several steps", envelope.from));
+  }
   if (!wiring_.is_header()) {  // which knows them
     pending.sampling = message.sampling;
     pending.recent = message.recent;
+    pending.prompt_goes_on = message.prompt_goes_on;
   }
   for (std::size_t i = 0; i < message.values.size(); ++i) {
     const int slot = wiring_.incoming_slot(message.values[i]);
@@ -132,85 +138,100 @@ void StageRunner::check_tensor(const Tensor& tensor, const TensorSpec& spec, con
                                spec.name, wrong));
 }
 
-bool StageRunner::begin(RequestId request, std::int64_t step_index) {
-  const auto place = pending_.find({request, step_index});
-  if (place == pending_.end()) return false;
-  running_key_ = place->first;
-  running_ = &place->second;
+void StageRunner::begin(const std::vector<ReadyStep>& batch) {
+  running_.clear();
+  running_part_ = batch.front().part;
   next_segment_ = 0;
-  return true;
+  for (const ReadyStep& step : batch) {
+    const auto place = pending_.find({step.request, step.step_index});
+    if (place != pending_.end()) running_.push_back({place->first, &place->second});
+  }
 }
 
 bool StageRunner::next_call(Call& call) {
   const auto& segments = running_part().segments;
-  if (next_segment_ == segments.size()) return false;
+  if (running_.empty() || next_segment_ == segments.size()) return false;
   const StageWiring::SegmentSlots& segment = segments[next_segment_];
   call.segment = segment.id;
-  call.context = {running_key_.first, running_->step, running_->capacity};
-  call.inputs.clear();
-  for (const auto& use : segment.inputs) call.inputs.push_back(read(running_->slots, use));
+  call.batch.resize(running_.size());
+  for (std::size_t i = 0; i < running_.size(); ++i) {
+    PendingStep& pending = *running_[i].pending;
+    SegmentStep& step = call.batch[i];
+    step.context = {running_[i].key.first, pending.step, pending.capacity};
+    step.inputs.clear();
+    for (const auto& use : segment.inputs) step.inputs.push_back(read(pending.slots, use));
+  }
   return true;
 }
 
-void StageRunner::take_outputs(std::vector<Tensor> outputs, Seconds start, Seconds end,
+void StageRunner::take_results(std::vector<SegmentResult> results, Seconds start, Seconds end,
                                Effects& effects) {
   const StageWiring::SegmentSlots& segment = running_part().segments[next_segment_++];
-  LINGUA_CHECK(outputs.size() == segment.outputs.size());
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    running_->slots[static_cast<std::size_t>(segment.outputs[i])] = std::move(outputs[i]);
+  LINGUA_CHECK(results.size() == running_.size());
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (!results[i].error.empty()) continue;
+    std::vector<Tensor>& outputs = results[i].outputs;
+    LINGUA_CHECK(outputs.size() == segment.outputs.size());
+    const auto& [key, pending] = running_[i];
+    for (std::size_t o = 0; o < outputs.size(); ++o) {
+      pending->slots[static_cast<std::size_t>(segment.outputs[o])] = std::move(outputs[o]);
+    }
+    effects.rows.push_back({self_, event::kCompute, segment.id, key.first, key.second, start, end,
+                            segment.output_bytes.at(pending->step)});
   }
-  effects.rows.push_back({self_, event::kCompute, segment.id, running_key_.first,
-                          running_key_.second, start, end,
-                          segment.output_bytes.at(running_->step)});
 }
 
-std::optional<StageRunner::StepOutput> StageRunner::finish(Seconds now, Effects& effects) {
-  send_activations(effects);
-  PendingStep& pending = *running_;
-  running_ = nullptr;
-  pending.queued = false;
-  if (++pending.part < wiring_.parts().size()) {
-    mark_ready_when_complete(running_key_, pending, now, effects);
-    return std::nullopt;
+std::vector<StageRunner::StepOutput> StageRunner::finish(Seconds now, Effects& effects) {
+  std::vector<StepOutput> outputs;
+  for (const RunningStep& step : running_) {
+    send_activations(step, effects);
+    PendingStep& pending = *step.pending;
+    pending.queued = false;
+    if (++pending.part < wiring_.parts().size()) {
+      mark_ready_when_complete(step.key, pending, now, effects);
+      continue;
+    }
+    if (wiring_.is_tailer()) outputs.push_back(output_of(step.key, pending));
+    pending_.erase(step.key);
   }
-  const auto node = pending_.extract(running_key_);
-  if (!wiring_.is_tailer()) return std::nullopt;
-  StepOutput result{running_key_.first,
-                    running_key_.second,
+  running_.clear();
+  return outputs;
+}
+
+StageRunner::StepOutput StageRunner::output_of(const StepKey& key, PendingStep& pending) const {
+  StepOutput result{key.first,
+                    key.second,
                     pending.step,
                     pending.capacity > 0,
                     pending.sampling,
                     std::move(pending.recent),
+                    pending.prompt_goes_on,
                     {}};
   for (int slot : wiring_.model_outputs())
     result.outputs.push_back(pending.slots[static_cast<std::size_t>(slot)]);
   return result;
 }
 
-void StageRunner::send_activations(Effects& effects) {
+void StageRunner::send_activations(const RunningStep& step, Effects& effects) {
   const bool chooses_token = wiring_.is_header() && wiring_.is_tailer();
+  PendingStep& pending = *step.pending;
   for (const StageWiring::Outgoing& out : running_part().outgoing) {
-    Activations message{epoch_,
-                        running_key_.first,
-                        running_key_.second,
-                        running_->step,
-                        running_->capacity,
-                        out.values,
-                        {},
-                        {},
-                        {}};
+    Activations message{
+        epoch_, step.key.first, step.key.second, pending.step, pending.capacity, out.values, {}, {},
+        {},     false};
     if (!chooses_token) {  // else they are nobody else's business
-      message.sampling = running_->sampling;
-      message.recent = running_->recent;
+      message.sampling = pending.sampling;
+      message.recent = pending.recent;
+      message.prompt_goes_on = pending.prompt_goes_on;
     }
     message.tensors.reserve(out.slots.size());
-    for (const auto& use : out.slots) message.tensors.push_back(read(running_->slots, use));
+    for (const auto& use : out.slots) message.tensors.push_back(read(pending.slots, use));
     effects.send(out.to, std::move(message));
   }
 }
 
 void StageRunner::drop(RequestId request) {
-  if (running_key_.first == request) running_ = nullptr;
+  std::erase_if(running_, [&](const RunningStep& step) { return step.key.first == request; });
   std::erase_if(pending_, [&](const auto& item) { return item.first.first == request; });
 }
 

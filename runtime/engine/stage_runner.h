@@ -2,8 +2,8 @@
 // The part of a device that runs its segments under one epoch: steps that wait for tensors, and what is
 // sent when they have run.
 //
-// A role without I/O: the loop picks a step that is ready (schedule/), runs its segments one by one, and
-// gives back what they put out.
+// A role without I/O: the loop picks ready steps that run as one (schedule/), runs their segments one by
+// one, and gives back what they put out.
 // Errors: WorldError for messages that contradict the deployment; RequestRefused for a step that the
 // device has no memory for, of which nothing is kept then.
 
@@ -36,11 +36,10 @@ class StageRunner {
   // Tensors that another device has made.
   void take(const Activations& message, const Message& envelope, Seconds now, Effects& effects);
 
-  // One segment of the step that runs.
+  // One segment of the steps that run.
   struct Call {
     SegmentId segment = 0;
-    StepContext context;
-    std::vector<Tensor> inputs;
+    std::vector<SegmentStep> batch;
   };
   // What the last segment gives where this device is the tailer.
   struct StepOutput {
@@ -50,18 +49,24 @@ class StageRunner {
     bool generates = false;
     Sampling sampling;
     std::vector<TokenId> recent;
+    bool prompt_goes_on = false;
     std::vector<Tensor> outputs;  // of the model
   };
 
-  // Begins to run a step that was said to be ready. False: its request is gone meanwhile.
-  bool begin(RequestId request, std::int64_t step_index);
-  // The next of its segments, false when all have run. REQUIRES: between begin() and finish().
+  // Begins to run steps that were said to be ready, as one; those whose request is gone meanwhile are left
+  // out. REQUIRES: they are ready for the same part, and of different requests.
+  void begin(const std::vector<ReadyStep>& batch);
+  // The next of its segments, false when all have run or no step is left. REQUIRES: between begin() and
+  // finish().
   bool next_call(Call& call);
-  void take_outputs(std::vector<Tensor> outputs, Seconds start, Seconds end, Effects& effects);
-  // Sends what others need of it.
-  std::optional<StepOutput> finish(Seconds now, Effects& effects);
+  // What came of the call. Steps that have an error are the caller's to drop().
+  void take_results(std::vector<SegmentResult> results, Seconds start, Seconds end,
+                    Effects& effects);
+  // Sends what others need of the steps. Returns one of each step that ends here at the tailer, in the
+  // batch's order.
+  std::vector<StepOutput> finish(Seconds now, Effects& effects);
 
-  // Forgets the steps of a request.
+  // Forgets the steps of a request, also in the middle of a run of it.
   void drop(RequestId request);
 
   // A step that waits for tensors, for people; empty when none does.
@@ -77,9 +82,15 @@ class StageRunner {
     std::vector<TokenId> recent;  // of step 0
     std::vector<Tensor> slots;
     std::vector<char> filled;
+    bool prompt_goes_on = false;
+    double activation_bytes = 0;
     std::size_t part = 0;      // that runs next
     bool queued = false;       // to run it
     std::vector<int> missing;  // by part
+  };
+  struct RunningStep {
+    StepKey key;
+    PendingStep* pending = nullptr;  // in pending_
   };
 
   PendingStep& pending_step(StepKey key, const Step& step, std::int64_t capacity);
@@ -87,8 +98,9 @@ class StageRunner {
   SegmentId first_segment_of(const PendingStep& pending) const;
   void check_tensor(const Tensor& tensor, const TensorSpec& spec, const Step& step,
                     const DeviceName& from) const;
-  void send_activations(Effects& effects);
-  const StageWiring::Part& running_part() const { return wiring_.parts()[running_->part]; }
+  void send_activations(const RunningStep& step, Effects& effects);
+  StepOutput output_of(const StepKey& key, PendingStep& pending) const;
+  const StageWiring::Part& running_part() const { return wiring_.parts()[running_part_]; }
 
   const DeviceName self_;
   const Epoch epoch_;
@@ -97,9 +109,9 @@ class StageRunner {
   StageWiring wiring_;
   std::set<DeviceName> senders_;
   std::map<StepKey, PendingStep> pending_;
-  StepKey running_key_;
-  PendingStep* running_ = nullptr;  // in pending_
-  std::size_t next_segment_ = 0;    // of its part
+  std::vector<RunningStep> running_;
+  std::size_t running_part_ = 0;
+  std::size_t next_segment_ = 0;  // of the part
 };
 
 }  // namespace lingua

@@ -3,11 +3,14 @@
 #include <algorithm>
 
 #include "runtime/engine/request_state.h"
+#include "runtime/schedule/schedule.h"
 
 namespace lingua {
 
 StateRoom::StateRoom(const Deployment& deployment, const std::map<DeviceName, double>& free_bytes)
-    : model_inputs_(&deployment.segmentation->model_inputs) {
+    : model_inputs_(&deployment.segmentation->model_inputs),
+      scheduling_(allowed_by(deployment.segmentation->freedom, deployment.scheduling)),
+      stages_(static_cast<int>(deployment.plan.stages.size())) {
   for (const Stage& stage : deployment.plan.stages) {
     Share& share = shares_[stage.device];
     share.free_bytes = free_bytes.at(stage.device);
@@ -23,16 +26,25 @@ double StateRoom::states(const Share& share, const Submit& submit) const {
   return bytes;
 }
 
+std::vector<Step> StateRoom::largest_steps(const Submit& submit) const {
+  const Step whole = first_step(submit, *model_inputs_);
+  if (!submit.kv_cache) {
+    return {whole, {whole.new_tokens + std::max<std::int64_t>(submit.max_tokens - 1, 0), 0}};
+  }
+  if (submit.max_tokens == 0) return {whole};
+  const std::int64_t pieces = prompt_pieces(whole.new_tokens, scheduling_, stages_);
+  return {prompt_piece(whole.new_tokens, pieces, 0),
+          prompt_piece(whole.new_tokens, pieces, pieces - 1)};
+}
+
 bool StateRoom::fits(const Submit& submit) const {
-  const Step first = first_step(submit, *model_inputs_);
-  Step longest = first;
-  if (!submit.kv_cache) longest.new_tokens += std::max<std::int64_t>(submit.max_tokens - 1, 0);
+  const std::vector<Step> steps = largest_steps(submit);
   return std::all_of(shares_.begin(), shares_.end(), [&](const auto& item) {
     const Share& share = item.second;
     double activations = 0;
     for (const Segment* segment : share.segments) {
-      activations = std::max(
-          {activations, segment->activation_bytes(first), segment->activation_bytes(longest)});
+      for (const Step& step : steps)
+        activations = std::max(activations, segment->activation_bytes(step));
     }
     return states(share, submit) + activations <= share.free_bytes;
   });

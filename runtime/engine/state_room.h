@@ -29,7 +29,12 @@ class StateRoom {
   };
   double states(const Share& share, const Submit& submit) const;
 
+  // The steps of a request that take most of a device while they run.
+  std::vector<Step> largest_steps(const Submit& submit) const;
+
   const std::vector<TensorSpec>* model_inputs_;
+  Scheduling scheduling_;
+  int stages_ = 1;
   std::map<DeviceName, Share> shares_;
 };
 

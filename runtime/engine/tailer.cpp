@@ -5,7 +5,10 @@
 
 namespace lingua {
 
-StepResult Tailer::result_of(StageRunner::StepOutput output, Epoch epoch) {
+std::optional<StepResult> Tailer::result_of(StageRunner::StepOutput output, Epoch epoch) {
+  const bool penalises = output.sampling.repetition_penalty != 1;
+  if (penalises && output.step_index == 0) recent_[output.request] = output.recent;
+  if (output.prompt_goes_on) return std::nullopt;
   StepResult result{epoch, output.request, output.step_index, kNoToken, {}};
   if (output.generates) {
     LINGUA_CHECK(!output.outputs.empty());
@@ -25,7 +28,6 @@ TokenId Tailer::choose(const Tensor& logits, const StageRunner::StepOutput& step
   if (!sampler_) return greedy_token(logits);
   const std::int64_t position = step.step.new_tokens + step.step.cached_tokens;
   if (sampling.repetition_penalty == 1) return sampler_(logits, {sampling, position, {}});
-  if (step.step_index == 0) recent_[step.request] = step.recent;
   const auto found = recent_.find(step.request);
   if (found == recent_.end()) {
     throw RequestRefused(

@@ -4,6 +4,7 @@
 // A role without I/O. Errors: RequestRefused where a request asks for what it cannot do.
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "runtime/engine/sampler.h"
@@ -16,8 +17,9 @@ class Tailer {
   // Without a sampler tokens are chosen greedily, and a request that asks for anything else is refused.
   explicit Tailer(Sampler sampler) : sampler_(std::move(sampler)) {}
 
-  // What the header gets of a step: a token, or the outputs of a single pass.
-  StepResult result_of(StageRunner::StepOutput output, Epoch epoch);
+  // What the header gets of a step: a token, or the outputs of a single pass; nothing while the prompt goes
+  // on.
+  std::optional<StepResult> result_of(StageRunner::StepOutput output, Epoch epoch);
   void release(RequestId request) { recent_.erase(request); }
 
  private:

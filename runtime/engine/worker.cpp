@@ -170,6 +170,7 @@ class Worker {
     loader_.prepare(prepare, device_.now(), effects_);
     auto deployed = std::make_unique<Deployed>(prepare, device_.name(), ledger_);
     if (prepare.threads > 0) device_.executor().set_threads(prepare.threads);
+    scheduling_ = prepare.scheduling;
     for (const DeviceName& peer : deployed->stage.wiring().receivers(prepare.header))
       effects_.send(peer, Probe{prepare.epoch});
     deployed_.emplace(prepare.epoch, std::move(deployed));
@@ -262,36 +263,57 @@ class Worker {
   }
 
   void run_next() {
-    const std::size_t index = next_step(queue_);
-    const ReadyStep step = queue_[index];
-    queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(index));
-    guarded(step.epoch, [&] { run(*deployed_.at(step.epoch), step); });
+    std::vector<std::size_t> places = next_batch(queue_, scheduling_, ledger_.free_bytes());
+    std::vector<ReadyStep> batch;
+    for (const std::size_t place : places) batch.push_back(queue_[place]);
+    std::sort(places.begin(), places.end());
+    for (auto place = places.rbegin(); place != places.rend(); ++place)
+      queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(*place));
+    guarded(batch.front().epoch, [&] { run(*deployed_.at(batch.front().epoch), batch); });
   }
 
-  void run(Deployed& deployed, const ReadyStep& step) {
+  void run(Deployed& deployed, const std::vector<ReadyStep>& batch) {
     StageRunner& stage = deployed.stage;
-    if (!stage.begin(step.request, step.step_index)) return;
+    stage.begin(batch);
     while (stage.next_call(call_)) {
       const Seconds start = device_.now();
-      auto outputs = compute();
-      stage.take_outputs(std::move(outputs), start, device_.now(), effects_);
+      std::vector<SegmentResult> results = device_.executor().run(call_.segment, call_.batch);
+      std::vector<RequestRefused> refused;
+      for (std::size_t i = 0; i < results.size(); ++i) {
+        if (!results[i].error.empty())
+          refused.emplace_back(call_.batch[i].context.request, results[i].error);
+      }
+      stage.take_results(std::move(results), start, device_.now(), effects_);
+      for (const RequestRefused& request : refused) refuse(request.request(), request.what());
     }
-    auto output = stage.finish(device_.now(), effects_);
-    if (!output) return;
-    StepResult result = tailer_.result_of(std::move(*output), step.epoch);
-    if (deployed.stage.wiring().is_header()) {
-      start(deployed, deployed.header.take(std::move(result), device_.now(), effects_));
-    } else {
-      effects_.send(deployed.header_name, std::move(result));
-    }
+    for (StageRunner::StepOutput& output : stage.finish(device_.now(), effects_))
+      pass_on(deployed, std::move(output));
+    if (!stage.wiring().is_header() || batch.front().part > 0) return;
+    for (const ReadyStep& step : batch)
+      for_request(step.request, [&] { start(deployed, deployed.header.next_piece(step.request)); });
   }
 
-  // The executor does not take what this request asks it to compute.
-  std::vector<Tensor> compute() {
+  // What came of a step, to the header.
+  void pass_on(Deployed& deployed, StageRunner::StepOutput output) {
+    const RequestId request = output.request;
+    for_request(request, [&] {
+      auto result = tailer_.result_of(std::move(output), deployed.stage.epoch());
+      if (!result) return;
+      if (deployed.stage.wiring().is_header()) {
+        start(deployed, deployed.header.take(std::move(*result), device_.now(), effects_));
+      } else {
+        effects_.send(deployed.header_name, std::move(*result));
+      }
+    });
+  }
+
+  // Refuses one request of several, and the work goes on with the others.
+  template <class Work>
+  void for_request(RequestId request, Work work) {
     try {
-      return device_.executor().run(call_.segment, call_.context, call_.inputs);
-    } catch (const WorldError& error) {
-      throw RequestRefused(call_.context.request, error.what());
+      work();
+    } catch (const RequestRefused& refused) {
+      refuse(request, refused.what());
     }
   }
 
@@ -344,6 +366,7 @@ class Worker {
   std::deque<Message> waiting_;  // for an epoch that is coming
   double waiting_bytes_ = 0;
   std::vector<ReadyStep> queue_;
+  Scheduling scheduling_;  // of the newest deployment
   EndedRequests ended_;
   StageRunner::Call call_;
   Effects effects_;

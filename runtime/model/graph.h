@@ -82,12 +82,21 @@ struct Node {
   bool step_only = false;
 };
 
+// How the steps of a model may be arranged without a change in any number of what comes out: a promise of
+// whoever made it.
+struct StepFreedom {
+  bool batches = false;  // steps of several requests run as one
+  bool chunks = false;   // a prompt in several steps
+  bool operator==(const StepFreedom&) const = default;
+};
+
 struct Graph {
   std::string model;  // name for people
   std::vector<Value> values;
   std::vector<Node> nodes;
   std::vector<ValueId> inputs;   // kInput and kStep values, in the order of forward's arguments
   std::vector<ValueId> outputs;  // what forward returns
+  StepFreedom freedom;
 
   StepFunction flops() const;
   double weights_bytes() const;  // each weight once

@@ -57,6 +57,7 @@ struct Segment {
   std::vector<TensorSpec> outputs;  // used by later segments, or returned by the model
   StepFunction flops;
   StepFunction bytes_moved;
+  double weights_read = 0;  // of bytes_moved: once for all steps that run as one
   // Of values that live and die inside it, alive together: the largest of these counts at a step.
   std::vector<StepFunction> inner_bytes;
 
@@ -75,6 +76,7 @@ struct Segmentation {
   std::vector<Segment> segments;
   std::vector<TensorSpec> model_inputs;  // kInput values: given to the header
   std::vector<ValueId> model_outputs;    // values the last device must hold in the end
+  StepFreedom freedom;
 };
 
 // The segment that makes a value, or -1 for a model input.

@@ -100,6 +100,7 @@ Segment decode_segment(const wire::SegmentSpec& in) {
   for (const auto& spec : in.outputs()) segment.outputs.push_back(decode_tensor_spec(spec));
   segment.flops = decode_function(in.flops());
   segment.bytes_moved = decode_function(in.bytes_moved());
+  segment.weights_read = not_negative("weights_read", in.weights_read());
   for (const auto& bytes : in.inner_bytes()) segment.inner_bytes.push_back(decode_function(bytes));
   return segment;
 }
@@ -239,6 +240,8 @@ class BodyDecoder {
     if (in.segmentation().size() > kMaxDigest) refuse("segmentation", "it is no digest");
     m.segmentation = one_line(in.segmentation());
     m.senders.assign(in.senders().begin(), in.senders().end());
+    if (in.has_scheduling()) m.scheduling = scheduling(in.scheduling());
+    m.stages = static_cast<int>(in_range("stages", in.stages(), 1, INT32_MAX));
     const int segments = frames_left("segments", in.segments());
     for (int i = 0; i < segments; ++i) {
       wire::SegmentSpec spec;
@@ -247,6 +250,13 @@ class BodyDecoder {
     }
     m.has_data = in.has_data();
     return m;
+  }
+
+  static Scheduling scheduling(const wire::Scheduling& in) {
+    return {static_cast<Policy>(
+                in_range("policy", in.policy(), 0, static_cast<int>(Policy::kShortestFirst))),
+            static_cast<int>(in_range("max_batch", in.max_batch(), 1, INT32_MAX)),
+            in_range("chunk", in.chunk(), kAutoChunk, kMaxDim)};
   }
 
   static Lacks lacks(const wire::Lacks& in) {
@@ -325,6 +335,7 @@ class BodyDecoder {
     m.tensors = tensors(in.tensors());
     if (in.has_sampling()) m.sampling = sampling(in.sampling());
     m.recent.assign(in.recent().begin(), in.recent().end());
+    m.prompt_goes_on = in.prompt_goes_on();
     return m;
   }
 

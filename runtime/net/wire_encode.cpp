@@ -46,6 +46,7 @@ void fill_segment(const Segment& segment, wire::SegmentSpec* out) {
   for (const TensorSpec& spec : segment.outputs) fill_tensor_spec(spec, out->add_outputs());
   fill_function(segment.flops, out->mutable_flops());
   fill_function(segment.bytes_moved, out->mutable_bytes_moved());
+  out->set_weights_read(segment.weights_read);
   for (const StepFunction& bytes : segment.inner_bytes)
     fill_function(bytes, out->add_inner_bytes());
 }
@@ -80,6 +81,12 @@ class BodyEncoder {
     out->set_threads(m.threads);
     out->set_segmentation(m.segmentation);
     for (const DeviceName& name : m.senders) out->add_senders(name);
+    if (m.scheduling != Scheduling{}) {
+      out->mutable_scheduling()->set_policy(static_cast<int>(m.scheduling.policy));
+      out->mutable_scheduling()->set_max_batch(m.scheduling.max_batch);
+      out->mutable_scheduling()->set_chunk(m.scheduling.chunk);
+    }
+    out->set_stages(m.stages);
     for (const Segment& segment : m.segments) {
       wire::SegmentSpec spec;
       fill_segment(segment, &spec);
@@ -175,6 +182,7 @@ class BodyEncoder {
     for (const Tensor& tensor : m.tensors) add_tensor(tensor, out->add_tensors());
     if (m.sampling != Sampling{}) add_sampling(m.sampling, out->mutable_sampling());
     for (TokenId token : m.recent) out->add_recent(token);
+    out->set_prompt_goes_on(m.prompt_goes_on);
   }
 
   void operator()(const StepResult& m) {

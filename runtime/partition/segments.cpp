@@ -22,6 +22,17 @@ WeightSpec weight_spec(const Value& value) {
   return spec;
 }
 
+// What a node reads of weights however many rows there are: all of them, or nothing of a table that it
+// looks up.
+double weights_read(const Graph& graph, const Node& node) {
+  double weights = 0;
+  for (ValueId id : node.inputs) {
+    const Value& value = graph.values[id];
+    if (value.kind == ValueKind::kWeight) weights += value.bytes().at({});
+  }
+  return std::min(weights, std::max(0.0, node.bytes_moved.coefficients()[0]));
+}
+
 Segment make_segment(const Graph& graph, const Liveness& live, NodeId first, NodeId last) {
   Segment segment;
   segment.first_node = first;
@@ -30,6 +41,7 @@ Segment make_segment(const Graph& graph, const Liveness& live, NodeId first, Nod
   const auto add_cost = [&](NodeId n) {
     segment.flops += graph.nodes[n].flops;
     segment.bytes_moved += graph.nodes[n].bytes_moved;
+    segment.weights_read += weights_read(graph, graph.nodes[n]);
   };
   for (NodeId n = first; n <= last; ++n) {
     range.add(n);
@@ -125,6 +137,7 @@ Segmentation make_segments(const Graph& graph, const Liveness& live,
     }
   }
   result.model_outputs = graph.outputs;
+  result.freedom = graph.freedom;
   name_segments(graph, result.segments);
   return result;
 }

@@ -22,7 +22,11 @@ std::vector<std::pair<double, std::int64_t>> capacities_of(const Workload& workl
 
 RunMemory::RunMemory(const Workload& workload) : capacities_(capacities_of(workload)) {
   // Sizes grow with n and p, so the largest step is the first or the last.
-  largest_steps_.push_back({workload.prompt_tokens, 0});
+  const std::int64_t chunk = workload.scheduling.chunk;
+  const bool cut =
+      chunk > 0 && chunk < workload.prompt_tokens && workload.max_tokens > 0 && workload.kv_cache;
+  largest_steps_.push_back(cut ? Step{chunk, workload.prompt_tokens - chunk}
+                               : Step{workload.prompt_tokens, 0});
   if (workload.max_tokens > 1) {
     const std::int64_t last = workload.prompt_tokens + workload.max_tokens - 1;
     largest_steps_.push_back(workload.kv_cache ? Step{1, last - 1} : Step{last, 0});

@@ -3,7 +3,8 @@
 //
 // Units: bytes. Each weight counts once, whatever number of segments use it; states count for the
 // requests in flight, the longest that there are, at full capacity; activations are
-// Segment::activation_bytes of the largest segment at the largest step.
+// Segment::activation_bytes of the largest segment at the largest step, which chunks of a stated size bound.
+// Steps that run as one must find room for more, or fewer of them do.
 // Ownership: refers to the segments that it was given; they must outlive it.
 
 #include <string>

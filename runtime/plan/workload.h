@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "runtime/device/scheduling.h"
 #include "runtime/model/step.h"
 #include "runtime/plan/message_sizes.h"
 
@@ -20,6 +21,7 @@ struct Workload {
   int requests = 1;   // to answer in all; fewer than in_flight: as many
   // Of the prompts in turn, where they differ: request r has number r modulo their count.
   std::vector<std::int64_t> prompt_lengths = {};
+  Scheduling scheduling = {};  // as far as the model allows it
   // As the encoding at hand has them; none: contents alone travel.
   MessageSizes messages = {};
 

@@ -225,9 +225,12 @@ Plan make_plan(const std::string& planner, const PlanRequest& asked) {
   plan.planner = entry.name;
   plan.objective = request.objective;
   plan.stages = std::move(result.stages);
-  // What is proven is proven of the cluster as it stands.
-  plan.optimality = request.variants == nullptr ? result.optimality : Optimality::kHeuristic;
-  plan.gap = request.variants == nullptr ? result.gap : 0;
+  // What is proven is proven of the cluster as it stands, of steps that run alone and prompts that stay whole.
+  const Scheduling& scheduling = request.workload.scheduling;
+  const bool proven =
+      request.variants == nullptr && scheduling.max_batch == 1 && scheduling.chunk == kWholePrompts;
+  plan.optimality = proven ? result.optimality : Optimality::kHeuristic;
+  plan.gap = proven ? result.gap : 0;
   plan.transfers = transfers_of(*request.segmentation, plan.stages);
   plan.estimate =
       estimate_with_error(plan, *request.segmentation, *request.cluster, request.workload);

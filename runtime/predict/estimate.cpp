@@ -9,113 +9,12 @@
 #include "runtime/base/random.h"
 #include "runtime/device/roofline.h"
 #include "runtime/plan/run_memory.h"
-#include "runtime/predict/pipeline_model.h"
-#include "runtime/predict/request_steps.h"
-#include "runtime/predict/step_sum.h"
+#include "runtime/predict/plan_pipeline.h"
 
 namespace lingua {
 namespace {
 
 constexpr double kNoTime = std::numeric_limits<double>::infinity();
-
-// What one stage sends another device in each step.
-struct StageMessage {
-  int from = 0;
-  int to = 0;
-  StepFunction bytes;
-  LinkSpec link;
-};
-
-struct Pipeline {
-  const Plan& plan;
-  const Segmentation& segmentation;
-  const ClusterSpec& cluster;
-  std::vector<const DeviceSpec*> devices;  // of the stages
-  bool returns = false;                    // the first and the last are of one device
-  std::vector<StageMessage> messages;      // by receiving stage
-  StageMessage answer;                     // tailer to header
-};
-
-Pipeline make_pipeline(const Plan& plan, const Segmentation& segmentation,
-                       const ClusterSpec& cluster, const Workload& workload) {
-  Pipeline pipeline{plan, segmentation, cluster, {}, header_keeps_last(plan.stages) > 0, {}, {}};
-  // A device that has two stages sends from the first and receives in the last.
-  std::map<DeviceName, int> sender;
-  std::map<DeviceName, int> receiver;
-  for (const Stage& stage : plan.stages) {
-    const int s = static_cast<int>(pipeline.devices.size());
-    sender.try_emplace(stage.device, s);
-    receiver[stage.device] = s;
-    pipeline.devices.push_back(&cluster.device(stage.device));
-  }
-  std::map<std::pair<int, int>, StepFunction> bytes;  // by (to, from)
-  for (const Transfer& transfer : plan.transfers) {
-    bytes[{receiver.at(transfer.to), sender.at(transfer.from)}] +=
-        transfer.bytes + StepFunction(workload.messages.tensor);
-  }
-  for (const auto& [ends, sum] : bytes) {
-    const auto [to, from] = ends;
-    LINGUA_CHECK(from < to, "a transfer goes backwards");
-    pipeline.messages.push_back(
-        {from, to, sum + StepFunction(workload.messages.activations),
-         link_alone(cluster, plan.stages[from].device, plan.stages[to].device)});
-  }
-  pipeline.answer = {static_cast<int>(plan.stages.size()) - 1, 0,
-                     return_bytes(segmentation, workload),
-                     link_alone(cluster, plan.tailer(), plan.header())};
-  return pipeline;
-}
-
-double compute_at(const Pipeline& pipeline, std::size_t stage, const Step& step) {
-  const Stage& run = pipeline.plan.stages[stage];
-  double sum = 0;
-  for (SegmentId id = run.first_segment; id <= run.last_segment; ++id) {
-    sum += compute_time(pipeline.segmentation.segments[id], *pipeline.devices[stage], step).count();
-  }
-  return sum;
-}
-
-double message_time_at(const StageMessage& message, const Step& step) {
-  return transfer_time(message.link, message.bytes.at(step)).count();
-}
-
-// From the header's start to the answer at the header.
-double step_time(const Pipeline& pipeline, const Step& step) {
-  std::vector<double> finish(pipeline.devices.size(), 0);
-  auto message = pipeline.messages.begin();
-  for (std::size_t s = 0; s < finish.size(); ++s) {
-    double start = pipeline.returns && s + 1 == finish.size() ? finish.front() : 0;
-    for (; message != pipeline.messages.end() && message->to == static_cast<int>(s); ++message) {
-      start = std::max(start, finish[message->from] + message_time_at(*message, step));
-    }
-    finish[s] = start + compute_at(pipeline, s, step);
-  }
-  return finish.back() + (pipeline.returns ? 0 : message_time_at(pipeline.answer, step));
-}
-
-// Which steps are played for a request, each standing for `stretch` of them: all where that is not
-// too much work.
-struct PlayedStep {
-  Step step;
-  double stretch = 1;
-};
-
-std::vector<PlayedStep> played_steps(const std::vector<Step>& steps, double most) {
-  const auto group =
-      static_cast<std::size_t>(std::ceil(static_cast<double>(steps.size()) / std::max(most, 4.0)));
-  std::vector<PlayedStep> played = {{steps.front(), 1}};
-  for (std::size_t first = 1; first < steps.size(); first += group) {
-    const std::size_t count = std::min(group, steps.size() - first);
-    played.push_back({steps[first + count / 2], static_cast<double>(count)});
-  }
-  return played;
-}
-
-// How many of the requests are played, and how many steps each is played as, the first aside.
-struct Excerpt {
-  int requests = 1;
-  double steps = 0;
-};
 
 // Rather fewer requests than fewer steps: a step that stands for several is as long as a prefill, and
 // others do not wait for it as they would. Whole rounds of those in flight are left out.
@@ -136,79 +35,40 @@ Excerpt excerpt_of(const Workload& workload, double stages, double steps,
   return {requests, std::max(kFewestSteps, limits.stage_steps / (stages * requests))};
 }
 
-PipelineWork::Kind kind_work(const Pipeline& pipeline, const std::vector<PlayedStep>& played,
-                             double submit_bytes) {
-  PipelineWork::Kind kind;
-  for (const auto& [step, stretch] : played) {
-    kind.answer_bytes.push_back(stretch * pipeline.answer.bytes.at(step));
-    std::vector<double>& compute_s = kind.compute_s.emplace_back();
-    for (std::size_t s = 0; s < pipeline.devices.size(); ++s) {
-      compute_s.push_back(stretch * compute_at(pipeline, s, step));
-    }
-    std::vector<double>& message_bytes = kind.message_bytes.emplace_back();
-    for (const StageMessage& message : pipeline.messages) {
-      message_bytes.push_back(stretch * message.bytes.at(step));
-    }
-  }
-  for (const TensorSpec& input : pipeline.segmentation.model_inputs) {
-    kind.submit_bytes += input.bytes.at(played.front().step);
-  }
-  kind.submit_bytes += submit_bytes;
-  return kind;
-}
-
-// The numbers of all requests, or of so many that the rest would go on like them.
-PipelineWork pipeline_work(const Pipeline& pipeline, const RequestSteps& steps,
-                           const Workload& workload, const Excerpt& excerpt) {
-  PipelineWork work;
-  work.in_flight = workload.in_flight;
-  work.sizes = workload.messages;
-  work.requests = excerpt.requests;
-  work.turn = steps.turn();
-  work.returns = pipeline.returns;
-  for (const Stage& stage : pipeline.plan.stages) work.devices.push_back(stage.device);
-  for (const StageMessage& message : pipeline.messages) {
-    work.messages.push_back({message.from, message.to});
-  }
-  for (const RequestKind& kind : steps.kinds()) {
-    const auto played = played_steps(kind.steps, excerpt.steps);
-    work.kinds.push_back(kind_work(pipeline, played, workload.messages.submit));
-    work.stretch.clear();
-    for (const PlayedStep& step : played) work.stretch.push_back(step.stretch);
-  }
-  return work;
-}
-
 // One request that has the pipeline for itself.
 struct AloneTimes {
   double ttft_s = 0;
   double latency_s = 0;
 };
 
-AloneTimes alone_times(const Pipeline& pipeline, const std::vector<Step>& steps,
+AloneTimes alone_times(const PlanPipeline& pipeline, const RequestKind& kind,
                        const Workload& workload, const PlayLimits& limits) {
   const auto time = [&](const Step& step) { return step_time(pipeline, step); };
-  AloneTimes times{time(steps.front()), sum_over_steps(steps, time)};
+  const bool whole_prompt = kind.pieces == 1;
   const bool residual = pipeline.messages.size() >= pipeline.devices.size();
-  if (!residual) return times;
+  AloneTimes times{0, sum_over_request(kind, time)};
+  for (std::size_t piece = 0; piece < kind.pieces; ++piece) times.ttft_s += time(kind.steps[piece]);
+  if (whole_prompt && !residual) return times;
   Workload alone = workload;
-  alone.prompt_tokens = steps.front().new_tokens;
+  alone.prompt_tokens = kind.prompt_tokens();
   alone.prompt_lengths.clear();
   alone.in_flight = 1;
   alone.requests = 1;
   const Excerpt whole = excerpt_of(alone, static_cast<double>(pipeline.devices.size()),
-                                   static_cast<double>(steps.size()), limits);
-  const Replay played =
-      replay(pipeline_work(pipeline, RequestSteps(alone), alone, whole), pipeline.cluster);
+                                   static_cast<double>(kind.steps.size()), limits);
+  const RequestSteps steps(alone, pipeline.scheduling, static_cast<int>(pipeline.devices.size()));
+  const Replay played = replay(pipeline_work(pipeline, steps, alone, whole), pipeline.cluster);
   if (!played.complete) return times;
+  if (!whole_prompt) return {played.first_step_s, played.makespan_s};  // stages overlap
   return {std::max(times.ttft_s, played.first_step_s),
           std::max(times.latency_s, played.makespan_s)};
 }
 
-void add_latency(const Pipeline& pipeline, const RequestSteps& steps, const Workload& workload,
-                 const PlayLimits& limits, Estimate* estimate) {
+void add_latency(const PlanPipeline& pipeline, const Workload& workload, const PlayLimits& limits,
+                 Estimate* estimate) {
+  const RequestSteps& steps = pipeline.steps;
   for (const RequestKind& kind : steps.kinds()) {
-    const AloneTimes times = alone_times(pipeline, kind.steps, workload, limits);
+    const AloneTimes times = alone_times(pipeline, kind, workload, limits);
     estimate->ttft_s += kind.share * times.ttft_s;
     estimate->latency_s += kind.share * times.latency_s;
   }
@@ -274,10 +134,12 @@ bool is_played(const Workload& workload) {
 }
 
 // Where it is beyond its limits, all that is known is that it takes longer.
-PlayedTime play_workload(const Pipeline& pipeline, const RequestSteps& steps,
-                         const Workload& workload, const PlayLimits& limits) {
-  const Excerpt excerpt = excerpt_of(workload, static_cast<double>(pipeline.devices.size()),
-                                     static_cast<double>(steps.count()), limits);
+PlayedTime play_workload(const PlanPipeline& pipeline, const Workload& workload,
+                         const PlayLimits& limits) {
+  const RequestSteps& steps = pipeline.steps;
+  const auto most_steps = static_cast<double>(steps.most_steps());
+  const Excerpt excerpt =
+      excerpt_of(workload, static_cast<double>(pipeline.devices.size()), most_steps, limits);
   const auto work_of = [&](double played_steps) {
     return pipeline_work(pipeline, steps, workload, {excerpt.requests, played_steps});
   };
@@ -292,7 +154,7 @@ PlayedTime play_workload(const Pipeline& pipeline, const RequestSteps& steps,
   if (limits.race != nullptr) {
     limits.race->last = {work.requests, work.stretch.size(), time.per_request_s, played.marks_s};
   }
-  if (limits.most_s == kNoTime && excerpt.steps < static_cast<double>(steps.count())) {
+  if (limits.most_s == kNoTime && excerpt.steps < most_steps) {
     const PlayedTime coarser =
         continued(replay(work_of(excerpt.steps / 2), pipeline.cluster), workload);
     time.error += std::abs(coarser.per_request_s / time.per_request_s - 1);
@@ -317,14 +179,13 @@ PipelineWork nudged(PipelineWork work, Rng& rng) {
 }
 
 // How far from the play of a workload those are in which every message is a little larger or smaller.
-double framing_error(const Pipeline& pipeline, const RequestSteps& steps, const Workload& workload,
-                     double as_is_s) {
+double framing_error(const PlanPipeline& pipeline, const Workload& workload, double as_is_s) {
   constexpr double kStageSteps = 100'000;  // that are spent on it
   constexpr double kFewest = 2;
   constexpr double kMost = 6;
   const Excerpt excerpt = excerpt_of(workload, static_cast<double>(pipeline.devices.size()),
-                                     static_cast<double>(steps.count()), {});
-  const PipelineWork work = pipeline_work(pipeline, steps, workload, excerpt);
+                                     static_cast<double>(pipeline.steps.most_steps()), {});
+  const PipelineWork work = pipeline_work(pipeline, pipeline.steps, workload, excerpt);
   const double stage_steps =
       static_cast<double>(pipeline.devices.size() * work.stretch.size()) * work.requests;
   const double plays = std::clamp(kStageSteps / stage_steps, kFewest, kMost);
@@ -339,14 +200,16 @@ double framing_error(const Pipeline& pipeline, const RequestSteps& steps, const 
 }
 
 // Never below what the bottleneck and the latency allow.
-PlayedTime played_time(const Pipeline& pipeline, const RequestSteps& steps,
-                       const Workload& workload, const Estimate& alone, const PlayLimits& limits) {
+// Requests whose steps run as one take less than that.
+PlayedTime played_time(const PlanPipeline& pipeline, const Workload& workload,
+                       const Estimate& alone, const PlayLimits& limits) {
   const double bound = std::max(alone.bottleneck_s, alone.latency_s / workload.overlap());
   if (!is_played(workload)) return {bound, 0};
-  if (bound > limits.most_s) return {kNoTime, 0};
-  PlayedTime time = play_workload(pipeline, steps, workload, limits);
+  const bool is_bound = pipeline.scheduling.max_batch == 1;
+  if (is_bound && bound > limits.most_s) return {kNoTime, 0};
+  PlayedTime time = play_workload(pipeline, workload, limits);
   if (time.per_request_s == kNoTime) return {limits.most_s < kNoTime ? kNoTime : bound, 0};
-  time.per_request_s = std::max(bound, time.per_request_s);
+  if (is_bound) time.per_request_s = std::max(bound, time.per_request_s);
   return time;
 }
 
@@ -366,7 +229,8 @@ void offer(Estimate* estimate, double busy_s, const std::string& resource) {
   estimate->bottleneck = resource;
 }
 
-void add_transfers(const Pipeline& pipeline, const RequestSteps& steps, Estimate* estimate) {
+void add_transfers(const PlanPipeline& pipeline, Estimate* estimate) {
+  const RequestSteps& steps = pipeline.steps;
   double shared_bytes = 0;
   const auto add = [&](const StageMessage& message) {
     const DeviceName& from = pipeline.plan.stages[message.from].device;
@@ -414,8 +278,8 @@ StepFunction return_bytes(const Segmentation& segmentation, const Workload& work
 
 Estimate estimate(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,
                   const Workload& workload, const PlayLimits& limits) {
-  const Pipeline pipeline = make_pipeline(plan, segmentation, cluster, workload);
-  const RequestSteps steps(workload);
+  const PlanPipeline pipeline = make_pipeline(plan, segmentation, cluster, workload);
+  const RequestSteps& steps = pipeline.steps;
   Estimate result;
   result.stages = stages_memory(plan, segmentation, workload);
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
@@ -426,13 +290,13 @@ Estimate estimate(const Plan& plan, const Segmentation& segmentation, const Clus
   }
   for (const DeviceName& device : plan.devices())
     offer(&result, compute_of(result, device), device + " computing");
-  add_transfers(pipeline, steps, &result);
-  add_latency(pipeline, steps, workload, limits, &result);
+  add_transfers(pipeline, &result);
+  add_latency(pipeline, workload, limits, &result);
   const auto count = static_cast<double>(steps.count());
   for (const StageEstimate& stage : result.stages) {
     result.energy_per_token_j += stage.energy_j / count;
   }
-  const PlayedTime time = played_time(pipeline, steps, workload, result, limits);
+  const PlayedTime time = played_time(pipeline, workload, result, limits);
   result.tokens_per_s = count / time.per_request_s;
   result.tokens_per_s_error = time.error;
   return result;
@@ -442,10 +306,9 @@ Estimate estimate_with_error(const Plan& plan, const Segmentation& segmentation,
                              const ClusterSpec& cluster, const Workload& workload) {
   Estimate result = estimate(plan, segmentation, cluster, workload);
   if (is_played(workload)) {
-    const Pipeline pipeline = make_pipeline(plan, segmentation, cluster, workload);
-    const RequestSteps steps(workload);
-    const double as_is_s = static_cast<double>(steps.count()) / result.tokens_per_s;
-    const double error = framing_error(pipeline, steps, workload, as_is_s);
+    const PlanPipeline pipeline = make_pipeline(plan, segmentation, cluster, workload);
+    const double as_is_s = static_cast<double>(pipeline.steps.count()) / result.tokens_per_s;
+    const double error = framing_error(pipeline, workload, as_is_s);
     result.tokens_per_s_error = std::max(result.tokens_per_s_error, error);
   }
   return result;
@@ -454,13 +317,12 @@ Estimate estimate_with_error(const Plan& plan, const Segmentation& segmentation,
 double played_request_s(const Plan& plan, const Segmentation& segmentation,
                         const ClusterSpec& cluster, const Workload& workload,
                         const PlayLimits& limits) {
-  const RequestSteps steps(workload);
   if (!is_played(workload)) {
-    return static_cast<double>(steps.count()) /
+    return static_cast<double>(RequestSteps(workload).count()) /
            estimate(plan, segmentation, cluster, workload, limits).tokens_per_s;
   }
-  const Pipeline pipeline = make_pipeline(plan, segmentation, cluster, workload);
-  return play_workload(pipeline, steps, workload, limits).per_request_s;
+  const PlanPipeline pipeline = make_pipeline(plan, segmentation, cluster, workload);
+  return play_workload(pipeline, workload, limits).per_request_s;
 }
 
 double objective_value(const Estimate& estimate, const Objective& objective) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
+#include <utility>
 
 #include "runtime/predict/flow_network.h"
 #include "runtime/schedule/schedule.h"
@@ -9,13 +11,14 @@
 namespace lingua {
 namespace {
 
-enum class Kind { kSubmit, kActivations, kAnswer, kDone, kOther };
+enum class Kind { kSubmit, kActivations, kAnswer, kDone, kRelease, kOther };
 
 struct Packet {
   Kind kind = Kind::kOther;
   int request = 0;
   double bytes = 0;
   int stage = 0;  // that activations are for
+  int step = 0;   // and which
 };
 
 // Messages from one device to another: a stream whose latencies overlap.
@@ -70,19 +73,19 @@ class Agenda {
 
 struct StageState {
   int incoming = 0;
-  std::vector<int> missing;                           // by request
+  std::vector<int> missing;                           // by request and step under way
   std::vector<std::pair<int, std::size_t>> outgoing;  // channel and message
 };
 
 // A device: where its stage runs, or its two stages.
 struct Place {
   bool computing = false;
-  double left_s = 0;              // to compute until all requests are answered
-  int request = 0;                // that it computes
-  int stage = 0;                  // for which
-  std::vector<Packet> inbox;      // arrived while it computes
-  std::vector<ReadyStep> ready;   // few
-  std::vector<int> ready_stages;  // of those
+  double left_s = 0;             // to compute until all requests are answered
+  std::vector<ReadyStep> batch;  // that it computes
+  std::vector<Packet> inbox;     // arrived while it computes
+  std::vector<ReadyStep> ready;  // few; their parts are stages
+  double free_bytes = std::numeric_limits<double>::infinity();
+  std::set<int> holds;  // requests whose states are in its memory, where that counts
 };
 
 class Player {
@@ -105,11 +108,17 @@ class Player {
     }
     if (work.returns) ++stages_.back().incoming;  // from the first stage, at the place
     if (place_of(last_stage()) != 0) answer_ = add_channel(place_of(last_stage()), 0);
-    for (StageState& stage : stages_) stage.missing.assign(work.requests, stage.incoming);
-    step_.assign(work.requests, 0);
+    for (const PipelineWork::Kind& kind : work.kinds)
+      under_way_ = std::max(under_way_, static_cast<int>(kind.pieces));
+    for (StageState& stage : stages_)
+      stage.missing.assign(static_cast<std::size_t>(work.requests * under_way_), stage.incoming);
     for (int r = 0; r < work.requests; ++r) {
       kinds_.push_back(&work.kinds[work.turn[static_cast<std::size_t>(r) % work.turn.size()]]);
+      step_.push_back(static_cast<int>(kinds_.back()->pieces) - 1);
     }
+    for (std::size_t p = 0; p < places_.size() && !work.free_bytes.empty(); ++p)
+      places_[p].free_bytes = work.free_bytes[p];
+    if (work.scheduling.max_batch > 1) return;  // what runs with others takes less
     for (std::size_t k = 0; k < work.kinds.size(); ++k) {
       const auto requests = std::count(kinds_.begin(), kinds_.end(), &work.kinds[k]);
       for (const std::vector<double>& step : work.kinds[k].compute_s) {
@@ -194,13 +203,13 @@ class Player {
     ++channel.version;
     note(network_.end(channel.way, now_));
     if (channel.to == coordinator()) {
-      if (packet.kind == Kind::kDone) release();
+      if (packet.kind == Kind::kDone) release(packet.request);
     } else if (places_[channel.to].computing) {
       if (packet.kind == Kind::kSubmit) note_start();
       places_[channel.to].inbox.push_back(packet);
     } else {
       if (packet.kind == Kind::kSubmit) note_start();
-      take(packet);
+      take(packet, channel.to);
       run_next(channel.to);
     }
     flow(index);
@@ -210,28 +219,47 @@ class Player {
     if (first_start_ < 0) first_start_ = now_;
   }
 
-  void take(const Packet& packet) {
+  void take(const Packet& packet, int place) {
     switch (packet.kind) {
-      case Kind::kSubmit: make_ready(0, packet.request); break;
-      case Kind::kActivations: take_input(packet.stage, packet.request); break;
+      case Kind::kSubmit: make_ready(0, packet.request, 0); break;
+      case Kind::kActivations: take_input(packet.stage, packet.request, packet.step); break;
       case Kind::kAnswer: take_answer(packet.request); break;
+      case Kind::kRelease: let_go(places_[place], packet.request); break;
       case Kind::kDone:
       case Kind::kOther: break;
     }
   }
 
-  void take_input(int index, int request) {
+  void take_input(int index, int request, int step) {
     StageState& stage = stages_[index];
-    if (--stage.missing[request] > 0) return;
-    stage.missing[request] = stage.incoming;
-    make_ready(index, request);
+    hold(places_[place_of(index)], request);
+    int& missing = stage.missing[request * under_way_ + step % under_way_];
+    if (--missing > 0) return;
+    missing = stage.incoming;
+    make_ready(index, request, step);
   }
 
-  void make_ready(int stage, int request) {
-    Place& place = places_[place_of(stage)];
-    place.ready.push_back(
-        {.request = request, .step_index = step_[request], .ready_since = Seconds(now_)});
-    place.ready_stages.push_back(stage);
+  void hold(Place& place, int request) {
+    if (work_.free_bytes.empty() || !place.holds.insert(request).second) return;
+    place.free_bytes -= kinds_[request]->state_bytes[&place - places_.data()];
+  }
+
+  void let_go(Place& place, int request) {
+    if (place.holds.erase(request) > 0)
+      place.free_bytes += kinds_[request]->state_bytes[&place - places_.data()];
+  }
+
+  void make_ready(int stage, int request, int step) {
+    hold(places_[place_of(stage)], request);
+    ReadyStep ready{.request = request,
+                    .step_index = step,
+                    .ready_since = Seconds(now_),
+                    .part = static_cast<std::size_t>(stage)};
+    const PipelineWork::Kind& kind = *kinds_[request];
+    ready.capacity = kind.capacity;
+    if (!kind.steps.empty()) ready.step = kind.steps[step];
+    if (!kind.activation_bytes.empty()) ready.activation_bytes = kind.activation_bytes[step][stage];
+    places_[place_of(stage)].ready.push_back(ready);
   }
 
   void take_answer(int request) {
@@ -239,8 +267,9 @@ class Player {
     ++answers_;
     pass_marks();
     send(header_to_coordinator_, {Kind::kOther, request, work_.sizes.token_made});
-    if (++step_[request] < static_cast<int>(work_.stretch.size())) {
-      make_ready(0, request);
+    const std::size_t pieces = kinds_[request]->pieces;
+    if (static_cast<std::size_t>(++step_[request]) < pieces - 1 + work_.stretch.size()) {
+      make_ready(0, request, step_[request]);
       return;
     }
     last_end_ = now_;
@@ -266,46 +295,75 @@ class Player {
   void run_next(int index) {
     Place& place = places_[index];
     if (place.ready.empty()) return;
-    const auto next = static_cast<std::ptrdiff_t>(next_step(place.ready));
-    place.request = static_cast<int>(place.ready[next].request);
-    place.stage = place.ready_stages[next];
-    place.ready.erase(place.ready.begin() + next);
-    place.ready_stages.erase(place.ready_stages.begin() + next);
+    std::vector<std::size_t> next = next_batch(place.ready, work_.scheduling, place.free_bytes);
+    place.batch.clear();
+    for (const std::size_t at : next) place.batch.push_back(place.ready[at]);
+    std::sort(next.begin(), next.end());
+    for (auto at = next.rbegin(); at != next.rend(); ++at)
+      place.ready.erase(place.ready.begin() + static_cast<std::ptrdiff_t>(*at));
     place.computing = true;
-    at(now_ + kinds_[place.request]->compute_s[step_[place.request]][place.stage], What::kComputed,
-       index);
+    at(now_ + compute_s(place.batch), What::kComputed, index);
+  }
+
+  double compute_s(const std::vector<ReadyStep>& batch) const {
+    const ReadyStep& first = batch.front();
+    if (batch.size() == 1) return kinds_[first.request]->compute_s[first.step_index][first.part];
+    std::vector<PipelineWork::Part> parts;
+    for (const ReadyStep& step : batch)
+      parts.push_back({kinds_[step.request], static_cast<std::size_t>(step.step_index)});
+    return work_.together_s(static_cast<int>(first.part), parts);
+  }
+
+  double stretch(const ReadyStep& step) const {
+    const auto pieces = static_cast<std::int64_t>(kinds_[step.request]->pieces);
+    return work_.stretch[std::max<std::int64_t>(0, step.step_index - pieces + 1)];
   }
 
   void computed(int index) {
     Place& place = places_[index];
     place.computing = false;
-    const int request = place.request;
-    const int stage = place.stage;
-    const int step = step_[request];
-    const PipelineWork::Kind& kind = *kinds_[request];
-    place.left_s -= kind.compute_s[step][stage];
-    ++stage_steps_;
+    const std::vector<ReadyStep> batch = std::exchange(place.batch, {});
+    const int stage = static_cast<int>(batch.front().part);
+    if (work_.scheduling.max_batch == 1) place.left_s -= compute_s(batch);
+    stage_steps_ += static_cast<double>(batch.size());
     too_long_ = too_long_ || now_ - first_start_ + place.left_s > most_s_;
-    for (const auto& [channel, message] : stages_[stage].outgoing) {
-      send(channel,
-           {Kind::kActivations, request, kind.message_bytes[step][message],
-            work_.messages[message].to},
-           work_.stretch[step]);
+    for (const ReadyStep& step : batch) send_on(stage, step);
+    if (stage == last_stage()) {
+      for (const ReadyStep& step : batch) answer(step);
     }
-    if (stage == last_stage() && answer_ >= 0) {
-      send(answer_, {Kind::kAnswer, request, kind.answer_bytes[step]}, work_.stretch[step]);
-    } else if (stage == last_stage()) {
-      take_answer(request);
-    } else if (stage == 0 && work_.returns) {
-      take_input(last_stage(), request);
+    for (const ReadyStep& step : batch) {
+      const bool goes_on = step.step_index + 1 < static_cast<int>(kinds_[step.request]->pieces);
+      if (stage == 0 && goes_on) make_ready(0, step.request, step.step_index + 1);
     }
-    for (const Packet& packet : place.inbox) take(packet);
+    for (const Packet& packet : place.inbox) take(packet, index);
     place.inbox.clear();
     run_next(index);
   }
 
-  void release() {
-    for (int channel : from_coordinator_) send(channel, {Kind::kOther, 0, work_.sizes.release});
+  void send_on(int stage, const ReadyStep& step) {
+    const auto request = static_cast<int>(step.request);
+    const auto number = static_cast<int>(step.step_index);
+    for (const auto& [channel, message] : stages_[stage].outgoing) {
+      send(channel,
+           {Kind::kActivations, request, kinds_[request]->message_bytes[number][message],
+            work_.messages[message].to, number},
+           stretch(step));
+    }
+    if (stage == 0 && work_.returns) take_input(last_stage(), request, number);
+  }
+
+  void answer(const ReadyStep& step) {
+    const PipelineWork::Kind& kind = *kinds_[step.request];
+    if (step.step_index + 1 < static_cast<int>(kind.pieces)) return;
+    if (answer_ < 0) return take_answer(static_cast<int>(step.request));
+    send(answer_,
+         {Kind::kAnswer, static_cast<int>(step.request), kind.answer_bytes[step.step_index]},
+         stretch(step));
+  }
+
+  void release(int request) {
+    for (int channel : from_coordinator_)
+      send(channel, {Kind::kRelease, request, work_.sizes.release});
     ++released_;
     submit_next();
   }
@@ -330,7 +388,8 @@ class Player {
   int header_to_coordinator_ = -1;
   int answer_ = -1;
   std::vector<const PipelineWork::Kind*> kinds_;  // by request
-  std::vector<int> step_;                         // that each request is at
+  std::vector<int> step_;                         // that each request has an answer to come of
+  int under_way_ = 1;                             // steps of a request, at most
   Agenda events_;
   int next_number_ = 0;
   int submitted_ = 0;

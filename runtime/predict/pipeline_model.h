@@ -2,18 +2,21 @@
 // A workload played through a pipeline, message by message: how long its requests take when several
 // are in flight.
 //
-// It follows the engine's loops and the simulated cluster's clock: a device runs one step of one request
-// at a time, chosen by schedule/ among those that it knows of when it comes to choose; it knows of what
-// arrives while it computes when it has done so; it sends when it has run its segments, and goes on while
-// the bytes are under way; the coordinator submits, as schedule/ admits, when it hears that a request has
-// ended. Waiting, the filling of the pipeline and shares of links are therefore exact; what differs from a
+// It follows the engine's loops and the simulated cluster's clock: a device runs at a time what schedule/
+// chooses among the steps that it knows of when it comes to choose; it knows of what arrives while it
+// computes when it has done so; it sends when it has run its segments, and goes on while the bytes are under
+// way; the first stage begins the next piece of a prompt when it has run the last; the coordinator submits,
+// as schedule/ admits, when it hears that a request has ended. Waiting, the filling of the pipeline and shares of links are therefore exact; what differs from a
 // simulation is some bytes of framing.
 // Cost: about 0.5 us for each step on each stage. Units: seconds, bytes. Determinism: no randomness.
 
+#include <functional>
 #include <limits>
 #include <vector>
 
+#include "runtime/device/scheduling.h"
 #include "runtime/device/spec.h"
+#include "runtime/model/step.h"
 #include "runtime/plan/message_sizes.h"
 
 namespace lingua {
@@ -24,22 +27,40 @@ struct PipelineWork {
     int from = 0;  // stage
     int to = 0;
   };
-  // Requests that are alike. Steps are those of one request, in order; all kinds have as many.
+  // Requests that are alike. Steps are those of one request, in order; all kinds have as many behind the
+  // pieces of their prompt.
   struct Kind {
     std::vector<std::vector<double>> compute_s;      // by step and stage
     std::vector<std::vector<double>> message_bytes;  // by step and message
     std::vector<double> answer_bytes;  // by step, from the last stage's device to the first
     double submit_bytes = 0;           // from the coordinator to the first stage
+    std::size_t pieces = 1;            // steps of the prompt: the last of them is answered
+    // What the scheduling looks at, where it is not the default.
+    std::vector<Step> steps = {};
+    std::int64_t capacity = 0;
+    std::vector<std::vector<double>> activation_bytes = {};  // by step and stage
+    std::vector<double> state_bytes = {};                    // by stage
+  };
+  // A step of a request that runs with others.
+  struct Part {
+    const Kind* kind = nullptr;
+    std::size_t step = 0;
   };
   std::vector<DeviceName> devices;  // of the stages; each once, but for `returns`
   bool returns = false;             // the first device runs the last stage too
   std::vector<Message> messages;    // what each stage sends once it has run a step
-  std::vector<double> stretch;      // by step: latencies count so many times
+  std::vector<double>
+      stretch;  // of the prompt's steps and each later one: latencies count so many times
   std::vector<Kind> kinds;
   std::vector<int> turn = {0};  // kinds of the requests, in turn
   int requests = 1;
   int in_flight = 1;
   MessageSizes sizes = {};  // of the messages that carry no activations
+  Scheduling scheduling = {};
+  // What a stage takes to compute several steps as one; not needed where max_batch is 1.
+  std::function<double(int stage, const std::vector<Part>& batch)> together_s = {};
+  // For states and the activations of a batch, by stage: all that its device has. None: no limit.
+  std::vector<double> free_bytes = {};
 };
 
 // Answers are counted off in so many equal parts; the last mark is the end.

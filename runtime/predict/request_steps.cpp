@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "runtime/predict/step_sum.h"
+#include "runtime/schedule/schedule.h"
 
 namespace lingua {
 namespace {
@@ -69,15 +70,45 @@ RequestSteps::RequestSteps(const Workload& workload) {
   for (std::size_t i = 0; i < turn; ++i) turn_.push_back(kind_of.at(workload.prompt_lengths[i]));
 }
 
+RequestSteps::RequestSteps(const Workload& workload, const Scheduling& scheduling, int stages)
+    : RequestSteps(workload) {
+  if (!workload.kv_cache || workload.max_tokens == 0) return;
+  for (RequestKind& kind : kinds_) {
+    const std::int64_t tokens = kind.steps.front().new_tokens;
+    const std::int64_t pieces = prompt_pieces(tokens, scheduling, stages);
+    std::vector<Step> steps;
+    for (std::int64_t i = 0; i < pieces; ++i) steps.push_back(prompt_piece(tokens, pieces, i));
+    steps.insert(steps.end(), kind.steps.begin() + 1, kind.steps.end());
+    kind.steps = std::move(steps);
+    kind.pieces = static_cast<std::size_t>(pieces);
+  }
+}
+
+std::size_t RequestSteps::most_steps() const {
+  std::size_t most = 0;
+  for (const RequestKind& kind : kinds_) most = std::max(most, kind.steps.size());
+  return most;
+}
+
+double sum_over_request(const RequestKind& kind, const std::function<double(const Step&)>& f) {
+  const auto last_piece = kind.steps.begin() + static_cast<std::ptrdiff_t>(kind.pieces) - 1;
+  const double before =
+      std::accumulate(kind.steps.begin(), last_piece, 0.0,
+                      [&](double sum, const Step& step) { return sum + f(step); });
+  return before + sum_over_steps({last_piece, kind.steps.end()}, f);
+}
+
 double RequestSteps::sum(const std::function<double(const Step&)>& f) const {
   double mean = 0;
-  for (const RequestKind& kind : kinds_) mean += kind.share * sum_over_steps(kind.steps, f);
+  for (const RequestKind& kind : kinds_) mean += kind.share * sum_over_request(kind, f);
   return mean;
 }
 
 double RequestSteps::first(const std::function<double(const Step&)>& f) const {
   double mean = 0;
-  for (const RequestKind& kind : kinds_) mean += kind.share * f(kind.steps.front());
+  for (const RequestKind& kind : kinds_) {
+    for (std::size_t i = 0; i < kind.pieces; ++i) mean += kind.share * f(kind.steps[i]);
+  }
   return mean;
 }
 

@@ -1,11 +1,12 @@
 #pragma once
-// Which request enters the pipeline next, and which ready step a device runs next.
+// Which request enters the pipeline next, which ready steps a device runs next as one, and how prompts are cut.
 //
-// Policies take values and return indices; they hold no device and no clock.
-// Order: first come, first served; among equals the older request. A request therefore never waits
-// for one that came later.
+// Functions of values: the engine's devices and the planner's pipeline model (predict/) both call them.
+// Order: a request's steps run in their order under every policy. Among equals the step that has been ready
+// for longer, then the older request goes first.
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "runtime/device/message.h"
@@ -17,10 +18,29 @@ struct ReadyStep {
   RequestId request = 0;
   std::int64_t step_index = 0;
   Seconds ready_since{0};
+  std::size_t part = 0;  // of the device's runs of segments, that it is ready for
+  Step step = {};
+  std::int64_t capacity = 0;    // of its request; 0: a single pass
+  double activation_bytes = 0;  // while it runs
 };
 
-// The place in `ready` of the step to run next. REQUIRES: ready is not empty.
-std::size_t next_step(const std::vector<ReadyStep>& ready);
+// The places in `ready` of the steps to run next as one. The first is the policy's choice; those behind it
+// in the policy's order join it while there are fewer than max_batch and their activations fit
+// `free_bytes` together. All are of one epoch and one part, of different requests, and with kDecodeFirst of
+// one kind. A step that finds no room waits for the next batch. REQUIRES: ready is not empty.
+std::vector<std::size_t> next_batch(const std::vector<ReadyStep>& ready,
+                                    const Scheduling& scheduling, double free_bytes);
+
+// What of it a model of that freedom can have: batches of 1 and whole prompts where it promises nothing.
+Scheduling allowed_by(const StepFreedom& freedom, Scheduling scheduling);
+
+// Into how many steps a prompt is cut on a plan of so many stages. kAutoChunk: two for each stage, so that
+// the pipeline fills, but none of fewer than kFewestAutoTokens; whole where there is one stage.
+inline constexpr std::int64_t kFewestAutoTokens = 32;
+std::int64_t prompt_pieces(std::int64_t prompt_tokens, const Scheduling& scheduling, int stages);
+// One of them, by its index; they are as long as each other, or a token longer.
+// REQUIRES: 0 <= piece < pieces <= prompt_tokens.
+Step prompt_piece(std::int64_t prompt_tokens, std::int64_t pieces, std::int64_t piece);
 
 // How many of the waiting requests to submit now, so that no more than `limit` are in flight.
 int admissions(int waiting, int in_flight, int limit);

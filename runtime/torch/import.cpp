@@ -416,6 +416,7 @@ ImportedModel import_script(ScriptModel model) {
   ImportedModel imported;
   GraphMapping mapping;
   GraphBuilder(model, forward, samples).build(&imported.graph, &mapping);
+  imported.graph.freedom = model.freedom;
   imported.family = model.family;
   imported.is_language_model = model.is_language_model;
   imported.labels = model.labels;

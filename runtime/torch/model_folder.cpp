@@ -227,6 +227,7 @@ ScriptModel build(const std::string& name, const ConfigFields& fields, Stored st
   model.max_positions = family.max_positions;
   model.stop_tokens = family.stop_tokens;
   model.kv_cache = options.kv_cache;
+  model.freedom = {true, options.kv_cache && writer.rows_know_their_place()};
   if (stored.weights == nullptr) return model;
   const std::string file = stored.weights->path();
   auto reader = std::make_unique<CheckpointReader>(std::move(stored), family.prefixes);

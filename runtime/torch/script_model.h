@@ -48,6 +48,7 @@ struct ScriptModel {
   std::int64_t max_positions = 0;  // 0: not known
   std::vector<std::int64_t> stop_tokens;
   bool kv_cache = false;
+  StepFreedom freedom;
 };
 
 // A model folder, a GGUF file or the name of a configuration; its family builds the module.

@@ -27,6 +27,7 @@ void ScriptWriter::rotary_tables(const Rotary& rotary) {
   if (!rotary.stretch) {
     line("frequencies = torch.tensor([{:#.9g}])", fmt::join(rotary.frequencies, ", "));
   } else {
+    stretches_ = true;
     const auto size = static_cast<double>(2 * rotary.frequencies.size());
     const auto& [theta, factor, trained] = *rotary.stretch;
     std::vector<double> exponents;

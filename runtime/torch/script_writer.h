@@ -131,6 +131,8 @@ class ScriptWriter {
   bool takes_targets() const {
     return options_.head == Head::kScore && task_ == Task::kLanguageModel;
   }
+  // A position's numbers do not depend on where a step ends: everywhere but with dynamic NTK.
+  bool rows_know_their_place() const { return !stretches_; }
   const std::vector<ModelWeight>& weights() const { return weights_; }
   const std::vector<ModelState>& states() const { return states_; }
 
@@ -143,6 +145,7 @@ class ScriptWriter {
 
   ImportOptions options_;
   Task task_;
+  bool stretches_ = false;
   std::string body_;
   std::vector<ModelWeight> weights_;
   std::vector<ModelState> states_;

@@ -25,6 +25,7 @@
 #include "runtime/base/units.h"
 #include "runtime/torch/decoder_ops.h"
 #include "runtime/torch/int8_ops.h"
+#include "runtime/torch/joint_run.h"
 #include "runtime/torch/linear_ops.h"
 #include "runtime/torch/operation_shapes.h"
 #include "runtime/torch/program_bytes.h"
@@ -47,6 +48,7 @@ struct LoadedSegment {
   Segment segment;
   torch::jit::mobile::Module module;
   torch::jit::mobile::Function* forward = nullptr;  // of module
+  bool runs_jointly = false;
   std::vector<at::Tensor> weights;
   std::map<RequestId, std::vector<at::Tensor>> states;
 };
@@ -56,8 +58,7 @@ class TorchExecutor : public Executor {
   void load(const Segment& segment, const std::string& program,
             const std::vector<Tensor>& weights) override;
   void unload(SegmentId segment) override { loaded_.erase(segment); }
-  std::vector<Tensor> run(SegmentId segment, const StepContext& context,
-                          const std::vector<Tensor>& inputs) override;
+  std::vector<SegmentResult> run(SegmentId segment, const std::vector<SegmentStep>& batch) override;
   void release(RequestId request) override {
     for (auto& [id, loaded] : loaded_) loaded.states.erase(request);
   }
@@ -67,6 +68,15 @@ class TorchExecutor : public Executor {
   }
 
  private:
+  // A step on its way through the program.
+  struct Operands {
+    torch::jit::mobile::Stack stack;
+    const std::vector<at::Tensor>* states = nullptr;
+  };
+  static Operands operands_of(LoadedSegment& loaded, const SegmentStep& step);
+  static SegmentResult run_alone(LoadedSegment& loaded, const SegmentStep& step);
+  static std::vector<SegmentResult> run_together(LoadedSegment& loaded,
+                                                 const std::vector<SegmentStep>& batch);
   static std::vector<at::Tensor>& states_of(LoadedSegment& loaded, const StepContext& context);
   static std::vector<Tensor> take_outputs(const LoadedSegment& loaded, const c10::IValue& result,
                                           const std::vector<at::Tensor>& states);
@@ -132,6 +142,7 @@ void TorchExecutor::load(const Segment& segment, const std::string& program,
     loaded.module = torch::jit::_load_for_mobile(in);
     const auto forward = loaded.module.find_method("forward");
     if (forward) loaded.forward = &forward->function();
+    loaded.runs_jointly = forward && can_run_jointly(*loaded.forward);
     if (!forward) why = "it has no forward";
     // One more operand than ours: the module itself.
     if (forward && loaded.forward->hasSchema() &&
@@ -185,41 +196,87 @@ std::vector<at::Tensor>& TorchExecutor::states_of(LoadedSegment& loaded,
   return states;
 }
 
-std::vector<Tensor> TorchExecutor::run(SegmentId segment, const StepContext& context,
-                                       const std::vector<Tensor>& inputs) {
-  const auto found = loaded_.find(segment);
-  LINGUA_CHECK(found != loaded_.end(), "segment {} is not loaded", segment);
-  LoadedSegment& loaded = found->second;
+TorchExecutor::Operands TorchExecutor::operands_of(LoadedSegment& loaded, const SegmentStep& step) {
   const Segment& spec = loaded.segment;
-  LINGUA_CHECK(inputs.size() == spec.inputs.size(), "segment {} takes {} inputs, given {}", segment,
-               spec.inputs.size(), inputs.size());
-  const c10::InferenceMode no_autograd;
-  std::vector<at::Tensor>& states = states_of(loaded, context);
+  LINGUA_CHECK(step.inputs.size() == spec.inputs.size(), "segment {} takes {} inputs, given {}",
+               spec.id, spec.inputs.size(), step.inputs.size());
+  Operands operands;
+  operands.states = &states_of(loaded, step.context);
+  operands.stack.reserve(operand_count(spec) + 1);
+  operands.stack.emplace_back(loaded.module._ivalue());
+  for (StepScalar scalar : spec.step_scalars) {
+    operands.stack.emplace_back(scalar == StepScalar::kNewTokens ? step.context.step.new_tokens
+                                                                 : step.context.step.cached_tokens);
+  }
+  for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+    at::Tensor input = to_torch(step.inputs[i]);
+    if (spec.inputs[i].is_tensor) {
+      operands.stack.emplace_back(std::move(input));
+    } else {
+      operands.stack.emplace_back(input.item());
+    }
+  }
+  for (const at::Tensor& state : *operands.states) operands.stack.emplace_back(state);
+  for (const at::Tensor& weight : loaded.weights) operands.stack.emplace_back(weight);
+  return operands;
+}
+
+// What a step of this segment gave LibTorch to complain of.
+std::string complaint(const Segment& segment, const std::string& why) {
+  return fmt::format("segment {} ({}): {}", segment.id, segment.name, why);
+}
+
+SegmentResult TorchExecutor::run_alone(LoadedSegment& loaded, const SegmentStep& step) {
   try {
-    torch::jit::mobile::Stack stack;
-    stack.reserve(operand_count(spec) + 1);
-    stack.emplace_back(loaded.module._ivalue());
-    for (StepScalar scalar : spec.step_scalars) {
-      stack.emplace_back(scalar == StepScalar::kNewTokens ? context.step.new_tokens
-                                                          : context.step.cached_tokens);
-    }
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      at::Tensor input = to_torch(inputs[i]);
-      if (spec.inputs[i].is_tensor) {
-        stack.emplace_back(std::move(input));
-      } else {
-        stack.emplace_back(input.item());
-      }
-    }
-    for (const at::Tensor& state : states) stack.emplace_back(state);
-    for (const at::Tensor& weight : loaded.weights) stack.emplace_back(weight);
-    loaded.forward->run(stack);
-    return take_outputs(loaded, stack.back(), states);
+    Operands operands = operands_of(loaded, step);
+    loaded.forward->run(operands.stack);
+    return {take_outputs(loaded, operands.stack.back(), *operands.states), ""};
+  } catch (const WorldError& error) {
+    return {{}, error.what()};
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw WorldError(fmt::format("segment {} ({}): {}", segment, spec.name, first_line(error)));
+    return {{}, complaint(loaded.segment, first_line(error))};
   }
+}
+
+std::vector<SegmentResult> TorchExecutor::run_together(LoadedSegment& loaded,
+                                                       const std::vector<SegmentStep>& batch) {
+  std::vector<SegmentResult> results(batch.size());
+  std::vector<JointStep> steps(batch.size());
+  std::vector<const std::vector<at::Tensor>*> states(batch.size());
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    try {
+      Operands operands = operands_of(loaded, batch[i]);
+      steps[i].stack = std::move(operands.stack);
+      states[i] = operands.states;
+    } catch (const WorldError& error) {
+      steps[i].error = results[i].error = error.what();
+    }
+  }
+  run_jointly(*loaded.forward, steps);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (!results[i].error.empty()) continue;
+    if (!steps[i].error.empty()) {
+      results[i].error = complaint(loaded.segment, steps[i].error);
+      continue;
+    }
+    results[i].outputs = take_outputs(loaded, steps[i].stack.back(), *states[i]);
+  }
+  return results;
+}
+
+std::vector<SegmentResult> TorchExecutor::run(SegmentId segment,
+                                              const std::vector<SegmentStep>& batch) {
+  const auto found = loaded_.find(segment);
+  LINGUA_CHECK(found != loaded_.end(), "segment {} is not loaded", segment);
+  LoadedSegment& loaded = found->second;
+  const c10::InferenceMode no_autograd;
+  if (batch.size() > 1 && loaded.runs_jointly) return run_together(loaded, batch);
+  std::vector<SegmentResult> results;
+  results.reserve(batch.size());
+  for (const SegmentStep& step : batch) results.push_back(run_alone(loaded, step));
+  return results;
 }
 
 std::vector<Tensor> TorchExecutor::take_outputs(const LoadedSegment& loaded,

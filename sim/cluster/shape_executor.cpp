@@ -16,21 +16,18 @@ class ShapeExecutor final : public Executor {
   void release(RequestId) override {}
   void set_threads(int) override {}
 
-  std::vector<Tensor> run(SegmentId id, const StepContext& context,
-                          const std::vector<Tensor>& inputs) override {
+  std::vector<SegmentResult> run(SegmentId id, const std::vector<SegmentStep>& batch) override {
     const auto found = segments_.find(id);
     LINGUA_CHECK(found != segments_.end(), "segment {} is not loaded", id);
     const Border& border = found->second;
-    LINGUA_CHECK(inputs.size() == border.inputs.size(), "segment {} takes {} inputs, not {}", id,
-                 border.inputs.size(), inputs.size());
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      LINGUA_CHECK(inputs[i].dtype == border.inputs[i].dtype, "segment {}: input {} is {}", id,
-                   border.inputs[i].name, dtype_name(inputs[i].dtype));
+    std::vector<SegmentResult> results(batch.size());
+    for (std::size_t s = 0; s < batch.size(); ++s) {
+      check_inputs(id, border, batch[s].inputs);
+      results[s].outputs.reserve(border.outputs.size());
+      for (const TensorSpec& spec : border.outputs)
+        results[s].outputs.push_back(shaped(spec, batch[s].context.step));
     }
-    std::vector<Tensor> outputs;
-    outputs.reserve(border.outputs.size());
-    for (const TensorSpec& spec : border.outputs) outputs.push_back(shaped(spec, context.step));
-    return outputs;
+    return results;
   }
 
  private:
@@ -38,6 +35,15 @@ class ShapeExecutor final : public Executor {
     std::vector<TensorSpec> inputs;
     std::vector<TensorSpec> outputs;
   };
+
+  static void check_inputs(SegmentId id, const Border& border, const std::vector<Tensor>& inputs) {
+    LINGUA_CHECK(inputs.size() == border.inputs.size(), "segment {} takes {} inputs, not {}", id,
+                 border.inputs.size(), inputs.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      LINGUA_CHECK(inputs[i].dtype == border.inputs[i].dtype, "segment {}: input {} is {}", id,
+                   border.inputs[i].name, dtype_name(inputs[i].dtype));
+    }
+  }
 
   static Tensor shaped(const TensorSpec& spec, const Step& step) {
     Tensor tensor;

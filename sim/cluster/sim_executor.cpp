@@ -24,13 +24,17 @@ void SimExecutor::unload(SegmentId id) {
   segments_.erase(id);
 }
 
-std::vector<Tensor> SimExecutor::run(SegmentId id, const StepContext& context,
-                                     const std::vector<Tensor>& inputs) {
+std::vector<SegmentResult> SimExecutor::run(SegmentId id, const std::vector<SegmentStep>& batch) {
   const auto found = segments_.find(id);
   LINGUA_CHECK(found != segments_.end(), "segment {} is not loaded", id);
-  std::vector<Tensor> outputs = inner_->run(id, context, inputs);
-  device_.compute(compute_time(found->second, device_.spec(), context.step));
-  return outputs;
+  std::vector<SegmentResult> results = inner_->run(id, batch);
+  steps_.clear();
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (results[i].error.empty()) steps_.push_back(batch[i].context.step);
+  }
+  if (!steps_.empty())
+    device_.compute(compute_time(work_of(found->second, steps_), device_.spec()));
+  return results;
 }
 
 }  // namespace lingua

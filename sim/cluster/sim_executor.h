@@ -21,8 +21,7 @@ class SimExecutor final : public Executor {
   void load(const Segment& segment, const std::string& program,
             const std::vector<Tensor>& weights) override;
   void unload(SegmentId segment) override;
-  std::vector<Tensor> run(SegmentId segment, const StepContext& context,
-                          const std::vector<Tensor>& inputs) override;
+  std::vector<SegmentResult> run(SegmentId segment, const std::vector<SegmentStep>& batch) override;
   void release(RequestId request) override { inner_->release(request); }
   void set_threads(int threads) override { inner_->set_threads(threads); }
 
@@ -30,6 +29,7 @@ class SimExecutor final : public Executor {
   SimDevice& device_;
   std::unique_ptr<Executor> inner_;
   std::unordered_map<SegmentId, Segment> segments_;
+  std::vector<Step> steps_;  // that are charged for
 };
 
 }  // namespace lingua

@@ -17,6 +17,7 @@
 #include <array>
 #include <cstring>
 #include <functional>
+#include <numeric>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -124,6 +125,32 @@ TEST_P(ExecutorContract, GivesOutputsOfTheShapeThatTheStepAsksFor) {
     step(executor, 0, 1, {5, 0}, sums);
     step(executor, 0, 1, {1, 5}, sums);
     step(executor, 0, 1, {2, 6}, sums);  // fills the capacity
+  });
+}
+
+TEST_P(ExecutorContract, RunsStepsOfSeveralRequestsAsOneWithTheResultsOfEachAlone) {
+  GetParam()->run([](Executor& executor) {
+    load(executor, 0);
+    using Round = std::vector<Step>;
+    for (const Round& round : {Round{{2, 0}, {1, 0}, {4, 0}}, {{1, 2}, {3, 1}, {1, 4}}}) {
+      std::vector<SegmentStep> batch;
+      for (const Step& step : round) {
+        const auto request = static_cast<RequestId>(batch.size());
+        std::vector<float> values(static_cast<std::size_t>(step.new_tokens * kWidth));
+        std::iota(values.begin(), values.end(), static_cast<float>(100 * request));
+        batch.push_back({{request, step, kRows}, {floats(values, {step.new_tokens, kWidth})}});
+      }
+      const std::vector<SegmentResult> together = executor.run(0, batch);
+      for (std::size_t r = 0; r < round.size(); ++r) {
+        const StepContext other{100 + batch[r].context.request, round[r], kRows};
+        const Tensor alone = executor.run(0, other, batch[r].inputs).at(0);
+        const Tensor joint = together.at(r).outputs.at(0);
+        ASSERT_TRUE(joint.shape == alone.shape && joint.has_data() == alone.has_data());
+        if (!alone.has_data()) continue;
+        const auto bytes = static_cast<std::size_t>(alone.bytes());
+        EXPECT_EQ(std::memcmp(joint.data.get(), alone.data.get(), bytes), 0) << "request " << r;
+      }
+    }
   });
 }
 

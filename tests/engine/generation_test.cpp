@@ -196,9 +196,9 @@ TEST(Cancel, FreesTheStatesOfTheRequest) {
   static std::size_t most = 0;
   class Counting : public testing::ToyExecutor {
    public:
-    std::vector<Tensor> run(SegmentId id, const StepContext& context,
-                            const std::vector<Tensor>& inputs) override {
-      auto outputs = ToyExecutor::run(id, context, inputs);
+    std::vector<Tensor> outputs_of(SegmentId id, const StepContext& context,
+                                   const std::vector<Tensor>& inputs) override {
+      auto outputs = ToyExecutor::outputs_of(id, context, inputs);
       most = std::max(most, states());
       return outputs;
     }

@@ -136,11 +136,11 @@ TEST(Pipeline, ARequestThatTheModelDoesNotTakeIsRefusedAlone) {
 // What the executor of the last device cannot compute for one request.
 class Picky : public testing::ToyExecutor {
  public:
-  std::vector<Tensor> run(SegmentId id, const StepContext& context,
-                          const std::vector<Tensor>& inputs) override {
+  std::vector<Tensor> outputs_of(SegmentId id, const StepContext& context,
+                                 const std::vector<Tensor>& inputs) override {
     if (id == 5 && context.request == 1 && context.step.cached_tokens > 3)
       throw WorldError("no such row in the table");
-    return ToyExecutor::run(id, context, inputs);
+    return ToyExecutor::outputs_of(id, context, inputs);
   }
 };
 

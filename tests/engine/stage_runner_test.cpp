@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "runtime/engine/deployment.h"
 #include "runtime/engine/header.h"
 #include "runtime/engine/refusal.h"
@@ -56,16 +58,29 @@ class StageTest : public ::testing::Test {
   // Runs a step as a loop would; the segments in order.
   std::vector<SegmentId> run(StageRunner& stage, RequestId id, std::int64_t step) {
     std::vector<SegmentId> ran;
+    stage.begin({ready(id, step)});
     StageRunner::Call call;
-    EXPECT_TRUE(stage.begin(id, step));
     while (stage.next_call(call)) {
       ran.push_back(call.segment);
-      std::vector<Tensor> outputs;
-      for (const TensorSpec& spec : model_.segments[static_cast<std::size_t>(call.segment)].outputs)
-        outputs.push_back({spec.dtype, {3}, allocate_bytes(24)});
-      stage.take_outputs(std::move(outputs), Seconds(5), Seconds(6), effects_);
+      stage.take_results(results_of(call), Seconds(5), Seconds(6), effects_);
     }
     return ran;
+  }
+
+  static ReadyStep ready(RequestId id, std::int64_t step) {
+    ReadyStep ready;
+    ready.request = id;
+    ready.step_index = step;
+    return ready;
+  }
+
+  std::vector<SegmentResult> results_of(const StageRunner::Call& call) const {
+    std::vector<SegmentResult> results(call.batch.size());
+    for (SegmentResult& result : results) {
+      for (const TensorSpec& spec : model_.segments[static_cast<std::size_t>(call.segment)].outputs)
+        result.outputs.push_back({spec.dtype, {3}, allocate_bytes(24)});
+    }
+    return results;
   }
 
   const Segmentation model_ = testing::toy_segmentation(4, true);
@@ -82,7 +97,7 @@ TEST_F(StageTest, AStepOfTheHeaderIsReadyAtOnceAndGoesOnToTheNextDevice) {
   EXPECT_EQ(effects_.ready[0].request, 7);
   EXPECT_EQ(effects_.ready[0].ready_since, Seconds(4));
   EXPECT_THAT(run(stage, 7, 0), ElementsAre(0, 1));
-  EXPECT_FALSE(stage.finish(Seconds(6), effects_).has_value()) << "b is the tailer";
+  EXPECT_THAT(stage.finish(Seconds(6), effects_), IsEmpty()) << "b is the tailer";
   ASSERT_EQ(effects_.letters.size(), 1U);
   EXPECT_EQ(effects_.letters[0].to, "b");
   const auto& sent = std::get<Activations>(effects_.letters[0].body);
@@ -102,10 +117,10 @@ TEST_F(StageTest, AStepWaitsForAllItsTensors) {
   stage.take(activations(7), from("a"), Seconds(3), effects_);
   ASSERT_EQ(effects_.ready.size(), 1U);
   EXPECT_THAT(run(stage, 7, 0), ElementsAre(2, 3));
-  const auto output = stage.finish(Seconds(6), effects_);
-  ASSERT_TRUE(output.has_value());
-  EXPECT_TRUE(output->generates);
-  EXPECT_EQ(output->outputs.size(), 1U);
+  const auto outputs = stage.finish(Seconds(6), effects_);
+  ASSERT_EQ(outputs.size(), 1U);
+  EXPECT_TRUE(outputs[0].generates);
+  EXPECT_EQ(outputs[0].outputs.size(), 1U);
   EXPECT_EQ(stage.waits_for(), "");
 }
 
@@ -114,10 +129,79 @@ TEST_F(StageTest, ARequestThatIsDroppedRunsNoMore) {
   stage.take(activations(7), from("a"), Seconds(2), effects_);
   stage.take(activations(8), from("a"), Seconds(2), effects_);
   stage.drop(7);
-  EXPECT_FALSE(stage.begin(7, 0));
+  EXPECT_THAT(run(stage, 7, 0), IsEmpty());
   EXPECT_THAT(run(stage, 8, 0), ElementsAre(2, 3));
   stage.drop(8);  // in the middle of its run
-  EXPECT_FALSE(stage.begin(8, 0));
+  EXPECT_THAT(run(stage, 8, 0), IsEmpty());
+}
+
+TEST_F(StageTest, StepsThatRunAsOneGoOnWithoutTheOneThatFails) {
+  StageRunner stage(prepare_for("b"), "b", ledger_);
+  for (const RequestId id : {7, 8, 9}) stage.take(activations(id), from("a"), Seconds(2), effects_);
+  const auto before = static_cast<std::ptrdiff_t>(effects_.rows.size());
+  stage.begin({ready(8, 0), ready(9, 0), ready(7, 0)});
+  StageRunner::Call call;
+  ASSERT_TRUE(stage.next_call(call));
+  ASSERT_EQ(call.batch.size(), 3U);
+  EXPECT_EQ(call.batch[0].context.request, 8);
+  auto results = results_of(call);
+  results[1] = {{}, "no"};
+  stage.take_results(std::move(results), Seconds(5), Seconds(6), effects_);
+  stage.drop(9);
+  ASSERT_TRUE(stage.next_call(call));
+  ASSERT_EQ(call.batch.size(), 2U);
+  EXPECT_EQ(call.batch[1].context.request, 7);
+  stage.take_results(results_of(call), Seconds(6), Seconds(7), effects_);
+  EXPECT_FALSE(stage.next_call(call));
+  const auto outputs = stage.finish(Seconds(7), effects_);
+  ASSERT_EQ(outputs.size(), 2U);
+  EXPECT_EQ(outputs[0].request, 8);
+  EXPECT_EQ(outputs[1].request, 7);
+  std::vector<RequestId> computed;
+  std::for_each(effects_.rows.begin() + before, effects_.rows.end(),
+                [&](const EventRow& row) { computed.push_back(row.request); });
+  EXPECT_THAT(computed, ElementsAre(8, 7, 8, 7)) << "a row for each step that has run";
+}
+
+TEST_F(StageTest, APromptInPiecesIsSentOnWithoutWaitingAndGivesOneToken) {
+  Prepare prepare = prepare_for("a");
+  prepare.scheduling.chunk = 2;
+  StageRunner stage(prepare, "a", ledger_);
+  Header header(prepare);
+  const RequestState* request = header.submit(StageTest::request(7), Seconds(1));
+  ASSERT_NE(request, nullptr);
+  EXPECT_EQ(request->step(), (Step{2, 0}));
+  stage.start(*request, Seconds(1), effects_);
+  run(stage, 7, 0);
+  stage.finish(Seconds(6), effects_);
+  EXPECT_TRUE(std::get<Activations>(effects_.letters[0].body).prompt_goes_on);
+  EXPECT_THROW(header.take({1, 7, 0, 5, {}}, Seconds(2), effects_), WorldError)
+      << "nobody asked for a token of the first piece";
+  request = header.next_piece(7);
+  ASSERT_NE(request, nullptr);
+  EXPECT_EQ(request->step(), (Step{1, 2}));
+  EXPECT_EQ(request->step_inputs()[0].shape, (std::vector<std::int64_t>{1}));
+  stage.start(*request, Seconds(6), effects_);
+  run(stage, 7, 1);
+  stage.finish(Seconds(8), effects_);
+  EXPECT_FALSE(std::get<Activations>(effects_.letters[1].body).prompt_goes_on);
+  EXPECT_EQ(header.next_piece(7), nullptr);
+  const RequestState* next = header.take({1, 7, 1, 5, {}}, Seconds(9), effects_);
+  ASSERT_NE(next, nullptr);
+  EXPECT_EQ(next->step(), (Step{1, 3}));
+  EXPECT_EQ(std::get<TokenMade>(effects_.letters[2].body).index, 0);
+}
+
+TEST_F(StageTest, WithoutAKvCacheAPromptStaysWhole) {
+  Prepare prepare = prepare_for("a");
+  prepare.scheduling.chunk = 2;
+  Header header(prepare);
+  Submit submit = request(7);
+  submit.kv_cache = false;
+  EXPECT_EQ(header.submit(submit, Seconds(1))->step(), (Step{3, 0}));
+  Submit pass = request(8);
+  pass.max_tokens = pass.capacity = 0;
+  EXPECT_EQ(header.submit(pass, Seconds(1))->step(), (Step{3, 0}));
 }
 
 TEST_F(StageTest, TensorsThatContradictTheDeploymentAreNonsense) {
@@ -138,6 +222,10 @@ TEST_F(StageTest, TensorsThatContradictTheDeploymentAreNonsense) {
   wrong = activations(10);
   wrong.capacity = 6;
   EXPECT_THAT(taken(wrong), ThrowsMessage<WorldError>(HasSubstr("two shapes for one step")));
+  wrong = activations(11);
+  wrong.capacity = 0;
+  wrong.prompt_goes_on = true;
+  EXPECT_THAT(taken(wrong), ThrowsMessage<WorldError>(HasSubstr("single pass in several steps")));
 }
 
 TEST_F(StageTest, AStepWithoutRoomIsRefusedAndLeavesNothing) {
@@ -206,8 +294,13 @@ TEST(Tailer, RemembersWhatThePenaltyLooksAtUntilTheRequestIsOver) {
   step.sampling.repetition_window = 3;
   step.recent = {1, 2};
   step.outputs = {Tensor{DType::kFloat32, {1, 2}, nullptr}};
-  EXPECT_EQ(tailer.result_of(step, 1).token, 4);
-  for (step.step_index = 1; step.step_index < 4; ++step.step_index) tailer.result_of(step, 1);
+  step.prompt_goes_on = true;
+  EXPECT_FALSE(tailer.result_of(step, 1).has_value());
+  step.prompt_goes_on = false;
+  step.step_index = 1;
+  step.recent.clear();
+  EXPECT_EQ(tailer.result_of(step, 1)->token, 4);
+  for (step.step_index = 2; step.step_index < 5; ++step.step_index) tailer.result_of(step, 1);
   EXPECT_THAT(remembered, ElementsAre(2, 3, 3, 3));
   tailer.release(0);
   EXPECT_THROW(tailer.result_of(step, 1), RequestRefused);

@@ -19,30 +19,30 @@ const std::vector<Stage> kTwoStages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}};
 // Forgets the states of a request after each step, as a device that joined in the middle would.
 class Forgetful : public ToyExecutor {
  public:
-  std::vector<Tensor> run(SegmentId id, const StepContext& context,
-                          const std::vector<Tensor>& inputs) override {
+  std::vector<Tensor> outputs_of(SegmentId id, const StepContext& context,
+                                 const std::vector<Tensor>& inputs) override {
     release(context.request);
-    return ToyExecutor::run(id, context, inputs);
+    return ToyExecutor::outputs_of(id, context, inputs);
   }
 };
 
 // Keeps one state for all requests.
 class Confused : public ToyExecutor {
  public:
-  std::vector<Tensor> run(SegmentId id, const StepContext& context,
-                          const std::vector<Tensor>& inputs) override {
+  std::vector<Tensor> outputs_of(SegmentId id, const StepContext& context,
+                                 const std::vector<Tensor>& inputs) override {
     StepContext same = context;
     same.request = 0;
-    return ToyExecutor::run(id, same, inputs);
+    return ToyExecutor::outputs_of(id, same, inputs);
   }
 };
 
 // Takes the inputs of a segment in the wrong order.
 class Swapped : public ToyExecutor {
  public:
-  std::vector<Tensor> run(SegmentId id, const StepContext& context,
-                          const std::vector<Tensor>& inputs) override {
-    return ToyExecutor::run(id, context, {inputs.rbegin(), inputs.rend()});
+  std::vector<Tensor> outputs_of(SegmentId id, const StepContext& context,
+                                 const std::vector<Tensor>& inputs) override {
+    return ToyExecutor::outputs_of(id, context, {inputs.rbegin(), inputs.rend()});
   }
 };
 

@@ -10,7 +10,7 @@ class NullExecutor : public Executor {
  public:
   void load(const Segment&, const std::string&, const std::vector<Tensor>&) override {}
   void unload(SegmentId) override {}
-  std::vector<Tensor> run(SegmentId, const StepContext&, const std::vector<Tensor>&) override {
+  std::vector<SegmentResult> run(SegmentId, const std::vector<SegmentStep>&) override {
     LINGUA_CHECK(false, "nothing runs in this test");
     return {};
   }

@@ -32,6 +32,7 @@ inline Segment sample_segment(SegmentId id) {
   segment.outputs = {{7, "hidden", DType::kFloat32, true, {1, tokens, 64}, tokens * 256}};
   segment.flops = StepFunction({1, 2, 3, 4, 5, 6.5});
   segment.bytes_moved = 1e6;
+  segment.weights_read = 4e5;
   segment.inner_bytes = {StepFunction({0, 4, 0, 0, 64, 0}), 300.0};
   return segment;
 }
@@ -50,6 +51,8 @@ inline Prepare sample_prepare() {
   m.threads = 2;
   m.segmentation = "0123456789abcdef";
   m.senders = {"phone0", "phone1"};
+  m.scheduling = {Policy::kShortestFirst, 8, kAutoChunk};
+  m.stages = 3;
   return m;
 }
 
@@ -84,7 +87,8 @@ inline std::vector<MessageBody> sample_bodies() {
                       {4, 5, 6},
                       {hidden, number, none},
                       {0.7, 40, 0.9, 1.1, 64, 99},
-                      {1, kNoToken}},
+                      {1, kNoToken},
+                      true},
           StepResult{3, 8, 1, 250879, {hidden}},
           TokenMade{8, 1, 17},
           Done{8, {17, kNoToken, 0}, {hidden, none}, Ending::kCancelled},

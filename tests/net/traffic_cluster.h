@@ -27,8 +27,8 @@ class WaryExecutor : public ToyExecutor {
     ToyExecutor::unload(id);
     loaded_.erase(id);
   }
-  std::vector<Tensor> run(SegmentId id, const StepContext& context,
-                          const std::vector<Tensor>& inputs) override {
+  std::vector<Tensor> outputs_of(SegmentId id, const StepContext& context,
+                                 const std::vector<Tensor>& inputs) override {
     const Segment& segment = loaded_.at(id);
     const std::int64_t tokens = context.step.new_tokens;
     LINGUA_CHECK(tokens > 0 && inputs.size() == segment.inputs.size());
@@ -49,7 +49,7 @@ class WaryExecutor : public ToyExecutor {
       const bool logits = output.dtype == DType::kFloat32 && width <= 10'000;
       if (!rows && !logits) throw WorldError("the toy makes no such tensor");
     }
-    return ToyExecutor::run(id, context, inputs);
+    return ToyExecutor::outputs_of(id, context, inputs);
   }
 
  private:

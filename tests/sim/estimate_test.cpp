@@ -10,6 +10,7 @@
 #include "runtime/engine/run.h"
 #include "runtime/engine/worker.h"
 #include "runtime/events/metrics.h"
+#include "runtime/plan/run_memory.h"
 #include "sim/cluster/sim_cluster.h"
 #include "tests/plan/hand_sizes.h"
 #include "tests/support/toy_model.h"
@@ -101,6 +102,7 @@ Metrics simulate(const Scene& scene) {
   job.coordinator.deployment.segmentation = &scene.segmentation;
   job.coordinator.deployment.source = &source;
   job.coordinator.deployment.plan = scene.plan;
+  job.coordinator.deployment.scheduling = scene.workload.scheduling;
   job.coordinator.in_flight = scene.workload.in_flight;
   for (int r = 0; r < scene.workload.requests; ++r) {
     Submit submit;
@@ -161,6 +163,45 @@ TEST_P(EstimateAgainstSimulation, AgreesOnTheMeanLatencyOfPromptsThatDiffer) {
   for (const RequestMetrics& request : simulate(scene).requests)
     latency_s += (request.end - request.start).count() / scene.workload.requests;
   EXPECT_NEAR(alone.latency_s / latency_s, 1, 1e-6);
+}
+
+// The same with steps that run as one, prompts in pieces and policies, in memory for a few activations.
+Scene scheduled_scene(std::uint64_t seed) {
+  Scene scene = seed % 3 == 0 ? mixed_scene(seed) : random_scene(seed);
+  Rng rng(seed + 1000);
+  constexpr std::int64_t kChunks[] = {kWholePrompts, kAutoChunk, 4, 16, 64};
+  scene.workload.scheduling = {static_cast<Policy>(rng.below(3)),
+                               1 + static_cast<int>(rng.below(8)),
+                               kChunks[rng.below(std::size(kChunks))]};
+  scene.workload.in_flight = 2 + static_cast<int>(rng.below(10));
+  scene.workload.requests = scene.workload.in_flight + static_cast<int>(rng.below(12));
+  for (Segment& segment : scene.segmentation.segments)
+    segment.weights_read = rng.uniform(0.5, 1) * segment.bytes_moved.coefficients()[0];
+  if (rng.below(3) > 0) return scene;
+  for (DeviceSpec& device : scene.cluster.devices) {
+    RunMemory memory(scene.workload);
+    for (const Stage& stage : scene.plan.stages) {
+      if (stage.device == device.name) memory.add(stage, scene.segmentation);
+    }
+    device.memory_bytes = memory.total_bytes() + 1.5 * memory.activation_bytes();
+  }
+  return scene;
+}
+
+TEST_P(EstimateAgainstSimulation, AgreesOnTheThroughputOfBatchesAndPromptsInPieces) {
+  const Scene scene = scheduled_scene(GetParam());
+  const Estimate expected = estimate(scene.plan, scene.segmentation, scene.cluster, scene.workload);
+  EXPECT_NEAR(expected.tokens_per_s / simulate(scene).tokens_per_s, 1, 1e-6);
+}
+
+TEST_P(EstimateAgainstSimulation, AgreesOnTheLatencyOfAPromptInPieces) {
+  Scene scene = random_scene(GetParam());
+  scene.workload.scheduling.chunk = 5;
+  scene.workload.requests = scene.workload.in_flight = 1;
+  const Estimate expected = estimate(scene.plan, scene.segmentation, scene.cluster, scene.workload);
+  const RequestMetrics simulated = simulate(scene).requests.at(0);
+  EXPECT_NEAR(expected.latency_s / (simulated.end - simulated.start).count(), 1, 1e-6);
+  EXPECT_NEAR(expected.ttft_s / simulated.ttft_s, 1, 1e-6);
 }
 
 TEST_P(EstimateAgainstSimulation, AgreesOnTheLatencyOfOneRequestAlone) {

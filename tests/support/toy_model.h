@@ -55,6 +55,7 @@ inline Segmentation toy_segmentation(int count, bool residual) {
     model.segments.push_back(segment);
   }
   model.model_outputs = {count};
+  model.freedom = {true, true};
   return model;
 }
 
@@ -91,8 +92,22 @@ class ToyExecutor : public Executor {
   void set_threads(int) override {}
   std::size_t states() const { return states_.size(); }
 
-  std::vector<Tensor> run(SegmentId id, const StepContext& context,
-                          const std::vector<Tensor>& inputs) override {
+  using Executor::run;
+  std::vector<SegmentResult> run(SegmentId id, const std::vector<SegmentStep>& batch) override {
+    std::vector<SegmentResult> results(batch.size());
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      try {
+        results[i].outputs = outputs_of(id, batch[i].context, batch[i].inputs);
+      } catch (const WorldError& error) {
+        results[i].error = error.what();
+      }
+    }
+    return results;
+  }
+
+  // One step's. Errors: WorldError with that of the step.
+  virtual std::vector<Tensor> outputs_of(SegmentId id, const StepContext& context,
+                                         const std::vector<Tensor>& inputs) {
     LINGUA_CHECK(segments_.contains(id));
     const auto& [segment, weights] = segments_.at(id);
     auto& seen = states_[{context.request, id}];

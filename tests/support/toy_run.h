@@ -19,6 +19,8 @@ inline constexpr int kToySegments = 6;
 
 using ToyTokens = std::vector<std::vector<TokenId>>;
 
+inline std::vector<std::int64_t> toy_prompt(std::int64_t request) { return {request + 1, 2, 3}; }
+
 struct ToyRun {
   std::vector<Stage> stages;
   int in_flight = 1;
@@ -27,6 +29,8 @@ struct ToyRun {
   bool kv_cache = true;
   double memory_bytes = 1e9;            // of each device
   std::vector<DeviceName> spares = {};  // devices that the plan leaves out
+  std::function<std::vector<std::int64_t>(std::int64_t)> prompt = toy_prompt;  // by request
+  LinkSpec link = {1e6, Seconds(0.002)};
   std::function<std::unique_ptr<Executor>()> make_executor = [] {
     return std::make_unique<ToyExecutor>();
   };
@@ -43,7 +47,7 @@ struct ToyRun {
   RunResult operator()() const {
     ClusterSpec cluster;
     cluster.name = "test";
-    cluster.default_link = {1e6, Seconds(0.002)};
+    cluster.default_link = link;
     Plan plan;
     plan.stages = stages;
     std::vector<DeviceName> devices = plan.devices();
@@ -96,16 +100,20 @@ struct ToyRun {
   Submit request(int r) const {
     Submit submit;
     submit.request = r;
-    submit.inputs = {make_int64_tensor({r + 1, 2, 3})};
+    const std::vector<std::int64_t> tokens = prompt(r);
+    submit.inputs = {make_int64_tensor(tokens)};
     submit.max_tokens = max_tokens;
-    submit.capacity = max_tokens > 0 ? 3 + max_tokens : 0;
+    submit.capacity = max_tokens > 0 ? static_cast<std::int64_t>(tokens.size()) + max_tokens : 0;
     submit.kv_cache = kv_cache;
     return submit;
   }
 };
 
 // Requests of five tokens: every segment in turn, in this process, no device and no message.
-inline ToyTokens tokens_of_a_plain_loop(std::int64_t requests = 3) {
+inline ToyTokens tokens_of_a_plain_loop(
+    std::int64_t requests = 3,
+    const std::function<std::vector<std::int64_t>(std::int64_t)>& prompt = toy_prompt,
+    std::size_t max_tokens = 5) {
   const Segmentation segmentation = toy_segmentation(kToySegments, true);
   ToySource source;
   ToyExecutor executor;
@@ -120,10 +128,10 @@ inline ToyTokens tokens_of_a_plain_loop(std::int64_t requests = 3) {
   }
   ToyTokens all;
   for (std::int64_t r = 0; r < requests; ++r) {
-    std::vector<std::int64_t> next = {r + 1, 2, 3};
+    std::vector<std::int64_t> next = prompt(r);
     std::vector<TokenId> tokens;
     std::int64_t cached = 0;
-    while (tokens.size() < 5) {
+    while (tokens.size() < max_tokens) {
       const StepContext context{r, {static_cast<std::int64_t>(next.size()), cached}, 8};
       std::map<ValueId, Tensor> values = {{0, make_int64_tensor(next)}};
       for (const Segment& segment : segmentation.segments) {

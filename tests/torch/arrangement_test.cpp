@@ -89,6 +89,48 @@ TEST_P(Arrangement, DoesNotChangeABitOfTheLogits) {
   }
 }
 
+// Requests of other lengths that are at other places, some with pieces of a prompt and some with one token.
+TEST_P(Arrangement, DoesNotChangeABitWhenRequestsRunAsOne) {
+  ImportOptions options;
+  options.dtype = GetParam().dtype;
+  options.int8 = GetParam().int8;
+  options.head = Head::kAll;
+  ImportedModel imported = import_model(folder_.string(), options);
+  EXPECT_TRUE(imported.graph.freedom.batches);
+  EXPECT_TRUE(imported.graph.freedom.chunks);
+  SplitModel model(imported, partition(imported.graph, {.max_segments = 3}));
+  const int threads = at::get_num_threads();
+  constexpr RequestId kRequests = 5;
+  const auto step_of = [](RequestId request, std::int64_t from, std::int64_t size) {
+    const at::Tensor tokens = (at::arange(from, from + size) * 37 + 5 + request).remainder(250);
+    return SplitModel::Step{{request, {size, from}, kTokens}, {tokens}};
+  };
+  std::vector<at::Tensor> alone;
+  for (RequestId r = 0; r < kRequests; ++r)
+    alone.push_back(model.run({step_of(r, 0, kTokens)})[0].at(0));
+  std::vector<std::int64_t> done(kRequests, 0);
+  for (int round = 0; round < 12; ++round) {
+    at::set_num_threads(1 + round % 3);
+    std::vector<SplitModel::Step> batch;
+    for (RequestId r = 0; r < kRequests; ++r) {
+      if ((round + r) % 4 == 3) continue;
+      const std::int64_t size = (round + 2 * r) % 3 == 0 ? 1 + r * 3 : 1;
+      batch.push_back(step_of(kRequests + r, done[static_cast<std::size_t>(r)], size));
+      batch.back().inputs[0] = step_of(r, done[static_cast<std::size_t>(r)], size).inputs[0];
+    }
+    const auto together = model.run(batch);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const RequestId r = batch[i].context.request - kRequests;
+      const Step& step = batch[i].context.step;
+      const at::Tensor expected =
+          alone[static_cast<std::size_t>(r)].narrow(0, step.cached_tokens, step.new_tokens);
+      EXPECT_TRUE(at::equal(together[i].at(0), expected)) << "round " << round << ", request " << r;
+      done[static_cast<std::size_t>(r)] += step.new_tokens;
+    }
+  }
+  at::set_num_threads(threads);
+}
+
 std::vector<Form> forms() {
   std::vector<Form> all;
   for (const char* family :

@@ -87,26 +87,51 @@ class SplitModel {
     }
   }
 
+  struct Step {
+    StepContext context;
+    std::vector<at::Tensor> inputs;
+  };
+
   std::vector<at::Tensor> run(const StepContext& context, const std::vector<at::Tensor>& inputs) {
-    std::map<ValueId, Tensor> values;
-    std::size_t next = 0;
-    for (ValueId id : graph_.inputs) {
-      if (graph_.values[id].kind == ValueKind::kInput) values[id] = from_torch(inputs.at(next++));
+    return run({{context, inputs}}).front();
+  }
+
+  // Of steps that run as one.
+  std::vector<std::vector<at::Tensor>> run(const std::vector<Step>& steps) {
+    std::vector<std::map<ValueId, Tensor>> values(steps.size());
+    for (std::size_t s = 0; s < steps.size(); ++s) {
+      std::size_t next = 0;
+      for (ValueId id : graph_.inputs) {
+        if (graph_.values[id].kind == ValueKind::kInput)
+          values[s][id] = from_torch(steps[s].inputs.at(next++));
+      }
     }
-    for (std::size_t i = 0; i < executors_.size(); ++i) {
-      const Segment& segment = segmentation_.segments[i];
-      std::vector<Tensor> operands;
-      for (const TensorSpec& spec : segment.inputs) operands.push_back(values.at(spec.value));
-      const auto results = executors_[i]->run(segment.id, context, operands);
-      for (std::size_t k = 0; k < results.size(); ++k)
-        values[segment.outputs[k].value] = results[k];
+    for (std::size_t i = 0; i < executors_.size(); ++i) run_segment(i, steps, values);
+    std::vector<std::vector<at::Tensor>> outputs(steps.size());
+    for (std::size_t s = 0; s < steps.size(); ++s) {
+      for (ValueId id : graph_.outputs) outputs[s].push_back(to_torch(values[s].at(id)).clone());
     }
-    std::vector<at::Tensor> outputs;
-    for (ValueId id : graph_.outputs) outputs.push_back(to_torch(values.at(id)).clone());
     return outputs;
   }
 
  private:
+  void run_segment(std::size_t i, const std::vector<Step>& steps,
+                   std::vector<std::map<ValueId, Tensor>>& values) {
+    const Segment& segment = segmentation_.segments[i];
+    std::vector<SegmentStep> batch;
+    for (std::size_t s = 0; s < steps.size(); ++s) {
+      batch.push_back({steps[s].context, {}});
+      for (const TensorSpec& spec : segment.inputs)
+        batch.back().inputs.push_back(values[s].at(spec.value));
+    }
+    const std::vector<SegmentResult> results = executors_[i]->run(segment.id, batch);
+    for (std::size_t s = 0; s < steps.size(); ++s) {
+      if (!results[s].error.empty()) throw WorldError(results[s].error);
+      for (std::size_t k = 0; k < segment.outputs.size(); ++k)
+        values[s][segment.outputs[k].value] = results[s].outputs[k];
+    }
+  }
+
   const Graph& graph_;
   const Segmentation segmentation_;
   std::vector<std::unique_ptr<Executor>> executors_;
