@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -21,7 +22,8 @@ constexpr double kShortest = 1e-12;
 
 struct Steps {
   std::int64_t count = 0;
-  std::optional<Seconds> first_end;  // of step 0
+  std::int64_t first = 0;  // the lowest: further ones may be of the prompt
+  std::optional<Seconds> first_end;
   Seconds last_end{0};
 };
 
@@ -37,7 +39,10 @@ void add_requests(const EventLog& log, Metrics& metrics) {
       Steps& mine = steps[row.request];
       mine.last_end = mine.count == 0 ? row.end : std::max(mine.last_end, row.end);
       ++mine.count;
-      if (row.step == 0) mine.first_end = row.end;
+      if (!mine.first_end || row.step < mine.first) {
+        mine.first = row.step;
+        mine.first_end = row.end;
+      }
     } else if (row.what == event::kRequest) {
       requests[row.request] = {row.request, row.start, row.end, 0, 0, 0, {}};
     }
@@ -136,6 +141,7 @@ struct Activity {
   std::vector<Interval> computing;
   std::vector<Interval> receiving;
   double count = 0;  // of computed segments
+  std::set<std::tuple<SegmentId, Seconds, Seconds>> batches;
 };
 
 std::vector<DeviceMetrics> device_metrics(const EventLog& log,
@@ -148,7 +154,10 @@ std::vector<DeviceMetrics> device_metrics(const EventLog& log,
     const auto ends = ends_of(row);
     const auto place = devices.find(ends ? ends->second : row.who);
     if (place == devices.end() || (!ends && row.what != event::kCompute)) continue;
-    if (!ends) place->second.count += 1;
+    if (!ends) {
+      place->second.count += 1;
+      place->second.batches.emplace(row.segment, row.start, row.end);
+    }
     const Seconds start = span ? std::max(row.start, span->first) : row.start;
     const Seconds end = span ? std::min(row.end, span->second) : row.end;
     if (start >= end) continue;
@@ -160,6 +169,8 @@ std::vector<DeviceMetrics> device_metrics(const EventLog& log,
     DeviceMetrics device;
     device.device = name;
     device.computed_segments = activity.count;
+    if (activity.count > 0)
+      device.mean_batch = activity.count / static_cast<double>(activity.batches.size());
     device.busy_s = union_s(activity.computing);
     if (time > kShortest) device.busy_share = device.busy_s / time;
     activity.receiving.insert(activity.receiving.end(), activity.computing.begin(),

@@ -130,6 +130,7 @@ nlohmann::json summary_json(const Metrics& metrics) {
         {{"name", device.device},
          {"busy_s", device.busy_s},
          {"busy_share", device.busy_share},
+         {"mean_batch", device.mean_batch},
          {"idle_s", {{"link", device.idle_link_s}, {"no_input", device.idle_no_input_s}}}});
     set(json["devices"].back(), "energy_j", device.energy_j);
   }
@@ -153,19 +154,25 @@ std::string summary_table(const Metrics& metrics) {
   std::string text =
       totals(metrics) + goodput_line(metrics) + energy_line(metrics) + percentile_table(metrics);
   const char* energy_head = metrics.energy_j ? "    energy" : "";
+  const bool batches = std::any_of(metrics.devices.begin(), metrics.devices.end(),
+                                   [](const DeviceMetrics& d) { return d.mean_batch > 1; });
+  const auto batch_cell = [&](const DeviceMetrics& device) {
+    return batches ? fmt::format("  {:>5.2f}", device.mean_batch) : "";
+  };
   const auto out = std::back_inserter(text);
   std::size_t width = 6;
   for (const DeviceMetrics& device : metrics.devices) width = std::max(width, device.device.size());
   if (!metrics.devices.empty()) {
-    fmt::format_to(out, "\n{:<{}}  {:<20}  {:>6}  {:>6}  {:>10}  {:>8}{}\n", "device", width,
-                   "# busy, ~ link", "busy", "link", "time", "segments", energy_head);
+    fmt::format_to(out, "\n{:<{}}  {:<20}  {:>6}  {:>6}  {:>10}  {:>8}{}{}\n", "device", width,
+                   "# busy, ~ link", "busy", "link", "time", "segments", batches ? "  batch" : "",
+                   energy_head);
   }
   for (const DeviceMetrics& device : metrics.devices) {
     const double link = metrics.makespan_s > 0 ? device.idle_link_s / metrics.makespan_s : 0.0;
-    fmt::format_to(out, "{:<{}}  {}  {:>5.1f}%  {:>5.1f}%  {:>10}  {:>8.0f}{}\n", device.device,
+    fmt::format_to(out, "{:<{}}  {}  {:>5.1f}%  {:>5.1f}%  {:>10}  {:>8.0f}{}{}\n", device.device,
                    width, bar(device.busy_share, link), 100 * device.busy_share, 100 * link,
                    format_quantity(device.busy_s, Unit::kSeconds), device.computed_segments,
-                   energy_cell(device.energy_j));
+                   batch_cell(device), energy_cell(device.energy_j));
   }
   std::size_t link_width = 4;
   for (const LinkMetrics& link : metrics.links) {
