@@ -52,6 +52,22 @@ std::vector<std::int64_t> parse_prompt_lengths(const std::string& text) {
   return lengths;
 }
 
+Policy parse_policy(const std::string& text) {
+  if (text == "fifo") return Policy::kFifo;
+  if (text == "decode-first") return Policy::kDecodeFirst;
+  if (text == "shortest-first") return Policy::kShortestFirst;
+  throw UsageError(fmt::format(
+      "--policy {} is not known; write fifo, decode-first or shortest-first", quoted(text)));
+}
+
+std::int64_t parse_chunk(const std::string& text) {
+  constexpr std::int64_t kMostTokens = std::int64_t{1} << 20;
+  if (text == "auto") return kAutoChunk;
+  if (const auto tokens = number_up_to(text, kMostTokens)) return *tokens;
+  throw UsageError(fmt::format("--chunk {} is not accepted; write auto or a number from 1 to {}",
+                               quoted(text), kMostTokens));
+}
+
 }  // namespace
 
 void add_model_options(CLI::App& app, ModelOptions& options, ModelArgument argument) {
@@ -128,6 +144,7 @@ void add_workload_options(CLI::App& app, WorkloadOptions& options) {
                  "many as --in-flight)")
       ->check(CLI::Range(1, 1000000));
   add_in_flight_option(app, options);
+  add_scheduling_options(app, options.scheduling);
   auto* trace =
       app.add_option("--trace", options.trace,
                      "when requests come: poisson:RATE, bursts:RATE,SIZE or closed:CLIENTS; "
@@ -150,6 +167,30 @@ void add_in_flight_option(CLI::App& app, WorkloadOptions& options) {
   app.add_option("--in-flight", options.in_flight, "requests inside the pipeline at once")
       ->capture_default_str()
       ->check(CLI::Range(1, 100000));
+}
+
+void add_scheduling_options(CLI::App& app, Scheduling& scheduling) {
+  app.add_option_function<std::string>(
+         "--policy",
+         [&scheduling](const std::string& text) { scheduling.policy = parse_policy(text); },
+         "which step a device runs next: fifo, decode-first (tokens before prompts) or "
+         "shortest-first (requests that have least left)")
+      ->default_str("fifo")
+      ->type_name("NAME");
+  app.add_option("--max-batch", scheduling.max_batch,
+                 "steps of different requests that a device runs as one, where they wait for it")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
+  add_chunk_option(app, scheduling);
+}
+
+void add_chunk_option(CLI::App& app, Scheduling& scheduling) {
+  app.add_option_function<std::string>(
+         "--chunk",
+         [&scheduling](const std::string& text) { scheduling.chunk = parse_chunk(text); },
+         "tokens at most that one step takes of a prompt, or auto: two steps for each stage of the "
+         "plan, of 32 tokens or more (default: whole prompts)")
+      ->type_name("TOKENS|auto");
 }
 
 void add_text_options(CLI::App& app, TextOptions& options) {

@@ -76,6 +76,15 @@ Metrics metrics_of(const StudyOptions& options, const Study& study, const RunRes
   return metrics;
 }
 
+nlohmann::json scheduling_json(const Scheduling& scheduling) {
+  constexpr const char* kNames[] = {"fifo", "decode-first", "shortest-first"};
+  nlohmann::json json = {{"policy", kNames[static_cast<std::size_t>(scheduling.policy)]},
+                         {"max_batch", scheduling.max_batch}};
+  if (scheduling.chunk == kAutoChunk) json["chunk"] = "auto";
+  if (scheduling.chunk > 0) json["chunk"] = scheduling.chunk;
+  return json;
+}
+
 nlohmann::json run_json(const RunReport& report, const StudyOptions& options, const Study& study,
                         const RunResult& result, const nlohmann::json& extra) {
   nlohmann::json json = summary_json(metrics_of(options, study, result));
@@ -92,6 +101,8 @@ nlohmann::json run_json(const RunReport& report, const StudyOptions& options, co
                       {"kv_cache", study.workload.kv_cache},
                       {"requests", result.answers.size()},
                       {"in_flight", study.workload.in_flight}};
+  if (const Scheduling& scheduling = study.workload.scheduling; scheduling != Scheduling{})
+    json["workload"].update(scheduling_json(scheduling));
   if (study.workload.is_mixed()) {
     json["workload"]["prompt_lengths"] = study.workload.prompt_lengths;
   }

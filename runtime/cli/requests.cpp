@@ -22,6 +22,7 @@
 #include "runtime/base/random.h"
 #include "runtime/checkpoint/json.h"
 #include "runtime/net/wire.h"
+#include "runtime/schedule/schedule.h"
 #include "runtime/text/chat.h"
 #include "runtime/text/sampling.h"
 #include "runtime/text/stop_tokens.h"
@@ -365,6 +366,7 @@ Workload workload_by(const WorkloadOptions& options, const Study& study) {
   workload.max_tokens = study.model.is_language_model ? max_tokens : 0;
   workload.kv_cache = study.model.kv_cache;
   workload.requests = request_count(options, study);
+  workload.scheduling = scheduling_by(options.scheduling, study);
   workload.in_flight = std::min(options.in_flight, workload.requests);
   if (workload.in_flight < options.in_flight) {
     fmt::print(stderr,
@@ -372,6 +374,22 @@ Workload workload_by(const WorkloadOptions& options, const Study& study) {
                options.in_flight, workload.requests, workload.in_flight);
   }
   return workload;
+}
+
+Scheduling scheduling_by(const Scheduling& asked, const Study& study) {
+  const Scheduling allowed = allowed_by(study.model.graph.freedom, asked);
+  if (allowed.max_batch != asked.max_batch) {
+    tell("note: --max-batch {}: {} is of no built-in family, so its steps run one by one\n",
+         asked.max_batch, study.model.graph.model);
+  }
+  if (allowed.chunk != asked.chunk) {
+    tell("note: --chunk: {} so prompts stay whole\n",
+         study.model.family.empty()
+             ? fmt::format("{} is of no built-in family,", study.model.graph.model)
+         : study.model.kv_cache ? "this model's rotary positions depend on the step's length,"
+                                : "there is no KV cache,");
+  }
+  return allowed;
 }
 
 int request_count(const WorkloadOptions& options, const Study& study) {

@@ -31,6 +31,9 @@ void add_stops(const TextOptions& text, const std::optional<ChatForm>& form, Stu
 // What --chat-template asks for, named on standard error; nothing when it was not given.
 std::optional<ChatForm> open_chat_form(const TextOptions& options, const std::string& model);
 
+// What of it the model can have; says on standard error what it cannot.
+Scheduling scheduling_by(const Scheduling& asked, const Study& study);
+
 Workload workload_by(const WorkloadOptions& options, const Study& study);
 
 // How many requests: --requests, or as many as there are prompts, or lengths of seeded ones, if that is

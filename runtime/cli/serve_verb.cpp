@@ -122,7 +122,9 @@ void add_serve(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
   study.workload.in_flight = 4;
+  study.workload.scheduling.max_batch = 8;
   add_in_flight_option(*verb, study.workload);
+  add_scheduling_options(*verb, study.workload.scheduling);
   verb->add_option("--http", options->http, "where it listens: HOST:PORT (* for any)")
       ->capture_default_str();
   verb->add_option("--api-key-file", options->api_key_file,
