@@ -60,16 +60,18 @@ std::vector<std::size_t> next_batch(const std::vector<ReadyStep>& ready,
                                      ready.begin())};
   }
   std::vector<std::size_t> batch;
+  bool has_prompt = false;  // more gain little, being bound by FLOPs, and hold back the next stage
   double left = free_bytes;
   for (const std::size_t place : candidates(ready, policy)) {
     const ReadyStep& step = ready[place];
     if (!batch.empty()) {
       const ReadyStep& first = ready[batch.front()];
-      const bool alike = step.epoch == first.epoch && step.part == first.part &&
-                         (policy != Policy::kDecodeFirst || is_decode(step) == is_decode(first));
-      if (!alike || step.activation_bytes > left) continue;
+      const bool alike = step.epoch == first.epoch && step.part == first.part;
+      const bool second_prompt = has_prompt && !is_decode(step);
+      if (!alike || second_prompt || step.activation_bytes > left) continue;
     }
     batch.push_back(place);
+    has_prompt = has_prompt || !is_decode(step);
     left -= step.activation_bytes;
     if (static_cast<int>(batch.size()) == scheduling.max_batch) break;
   }

@@ -24,10 +24,10 @@ struct ReadyStep {
   double activation_bytes = 0;  // while it runs
 };
 
-// The places in `ready` of the steps to run next as one. The first is the policy's choice; those behind it
-// in the policy's order join it while there are fewer than max_batch and their activations fit
-// `free_bytes` together. All are of one epoch and one part, of different requests, and with kDecodeFirst of
-// one kind. A step that finds no room waits for the next batch. REQUIRES: ready is not empty.
+// The places in `ready` of the steps to run next as one: the policy's choice, and behind it in its order
+// those of its epoch and part, of other requests, while there are fewer than max_batch and activations fit
+// `free_bytes` together; one at most is of a prompt. A step that finds no room waits for the next batch.
+// REQUIRES: ready is not empty. Source (a piece of a prompt beside tokens): Agrawal et al., arXiv 2403.02310.
 std::vector<std::size_t> next_batch(const std::vector<ReadyStep>& ready,
                                     const Scheduling& scheduling, double free_bytes);
 

@@ -60,17 +60,23 @@ TEST(NextBatch, LeavesOutWhatFindsNoRoomBesideTheOthers) {
   EXPECT_THAT(next_batch(all, four, 0), ElementsAre(0)) << "it was admitted alone";
 }
 
-TEST(NextBatch, DecodesFirstAndNotBesidePrompts) {
+TEST(NextBatch, DecodesFirstAndAPromptBehindThem) {
   const std::vector<ReadyStep> all = {ready(1, 1, {64, 0}), ready(2, 2), ready(3, 3, {64, 64}),
                                       ready(4, 4)};
   EXPECT_THAT(next_batch(all, {Policy::kDecodeFirst, 1}, kMuch), ElementsAre(1));
-  EXPECT_THAT(next_batch(all, {Policy::kDecodeFirst, 4}, kMuch), ElementsAre(1, 3));
-  EXPECT_THAT(next_batch({all[0], all[2]}, {Policy::kDecodeFirst, 4}, kMuch), ElementsAre(0, 1));
+  EXPECT_THAT(next_batch(all, {Policy::kDecodeFirst, 2}, kMuch), ElementsAre(1, 3));
+  EXPECT_THAT(next_batch(all, {Policy::kDecodeFirst, 4}, kMuch), ElementsAre(1, 3, 0));
+}
+
+TEST(NextBatch, HasOnePromptAtMost) {
+  const std::vector<ReadyStep> all = {ready(1, 1), ready(2, 2, {64, 0}), ready(3, 3, {64, 64}),
+                                      ready(4, 4)};
+  EXPECT_THAT(next_batch(all, {Policy::kFifo, 4}, kMuch), ElementsAre(0, 1, 3));
 }
 
 TEST(NextBatch, ShortestFirstIsByTheTokensThatAreLeft) {
   const std::vector<ReadyStep> all = {ready(1, 1, {64, 0}, 80), ready(2, 2, {1, 60}, 90),
-                                      ready(3, 3, {200, 0}, 0), ready(4, 4, {1, 10}, 100)};
+                                      ready(3, 3, {1, 60}, 400), ready(4, 4, {1, 10}, 100)};
   EXPECT_THAT(next_batch(all, {Policy::kShortestFirst, 4}, kMuch), ElementsAre(1, 0, 3, 2));
 }
 
