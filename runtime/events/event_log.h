@@ -4,7 +4,7 @@
 // Columns (CSV, one header line): who,what,segment,request,step,start,end,bytes
 //   who     a device, "coordinator", or "from->to" for a transfer
 //   what    one of the kinds below
-//   segment, request, step   -1 where it does not apply; step 0 is the prefill
+//   segment, request, step   -1 where it does not apply; step 0 is the prompt, or its first piece
 //   start, end               seconds since the run began
 //   bytes                    on the wire (transfer, result), of weights (load), of outputs (compute)
 // Order: by start, then end, who, what, segment, request, step.

@@ -55,6 +55,31 @@ EventLog two_requests() {
   return log;
 }
 
+TEST(Metrics, CountsTheStepsThatRanAsOne) {
+  EventLog log = two_requests();
+  EXPECT_EQ(compute_metrics(log).devices.at(0).mean_batch, 1);
+  EXPECT_EQ(compute_metrics(log).devices.at(2).mean_batch, 0) << "c computed nothing";
+  EXPECT_THAT(summary_table(compute_metrics(log)), ::testing::Not(HasSubstr("batch")));
+  for (const RequestId request : {2, 3}) add(log, "a", event::kCompute, request, 1, 2.5, 2.75);
+  const Metrics metrics = compute_metrics(log);
+  EXPECT_DOUBLE_EQ(metrics.devices.at(0).mean_batch, 5.0 / 3);
+  EXPECT_EQ(metrics.devices.at(0).busy_s, compute_metrics(two_requests()).devices.at(0).busy_s);
+  EXPECT_THAT(summary_table(metrics), HasSubstr("batch"));
+  EXPECT_DOUBLE_EQ(summary_json(metrics)["devices"][0]["mean_batch"], 5.0 / 3);
+}
+
+// A prompt in three steps: the first that gives a token is step 2.
+TEST(Metrics, TheFirstTokenIsThatOfTheFirstStepThatEnds) {
+  EventLog log;
+  add(log, "a", event::kRequest, 0, -1, 1, 9);
+  add(log, "a", event::kStep, 0, 3, 5, 9);
+  add(log, "a", event::kStep, 0, 2, 1, 5);
+  const RequestMetrics request = compute_metrics(log).requests.at(0);
+  EXPECT_EQ(request.tokens, 2);
+  EXPECT_EQ(request.ttft_s, 4);
+  EXPECT_EQ(request.tpot_s, 4);
+}
+
 TEST(Metrics, MeasuresRequestsFromTheHeadersRows) {
   const Metrics metrics = compute_metrics(two_requests());
   ASSERT_EQ(metrics.requests.size(), 2u);

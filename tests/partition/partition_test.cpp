@@ -36,6 +36,24 @@ double largest_share(const Segmentation& cut, const Graph& graph) {
   return most / graph.flops().at({1, 0});
 }
 
+// Of a table one row for each token is read, of a matrix all, whatever the number of rows.
+TEST(Segments, ReadTheirMatricesOnceAndTheirTablesByTheToken) {
+  GraphBuilder builder("table and matrix");
+  const ValueId tokens = builder.input("tokens", {kNew});
+  const ValueId table = builder.weight("table", {1000, 8});
+  const ValueId x = builder.node("aten::embedding", {table, tokens}, {kNew, 8.0});
+  builder.last_node().bytes_moved = kNew * (8 + 2 * 32);
+  const ValueId matrix = builder.weight("matrix", {16, 8});
+  const ValueId y = builder.node("aten::linear", {x, matrix}, {1.0, 16.0});
+  Graph graph = builder.finish({y});
+  graph.freedom = {true, false};
+  const Segmentation whole = partition(graph, {.max_segments = 1});
+  EXPECT_EQ(whole.freedom, graph.freedom);
+  ASSERT_EQ(whole.segments.size(), 1U);
+  EXPECT_EQ(whole.segments[0].weights_read, 16 * 8 * 4);
+  EXPECT_EQ(whole.segments[0].bytes_moved.at({1, 0}), 8 + 2 * 32 + 32 + 16 * 8 * 4 + 16 * 4);
+}
+
 TEST(LinguaLinkedRule, CutsBloomLikeTheOriginal) {
   EXPECT_EQ(partition(synthetic_bloom(k560m), {.rule = "lingualinked"}).segments.size(), 50u);
   EXPECT_EQ(partition(synthetic_bloom(k3b), {.rule = "lingualinked"}).segments.size(), 62u);

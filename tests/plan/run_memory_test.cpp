@@ -19,6 +19,22 @@ TEST(RunMemory, CountsATiedWeightOnceOnOneDevice) {
   EXPECT_EQ(whole, 4 * (6'000 + 5'000) + 3 * 4'800 + 30'160);
 }
 
+TEST(RunMemory, HasRoomForTheActivationsOfAPieceOfThePromptWhereThatIsStated) {
+  Workload workload = hand_workload();
+  workload.prompt_tokens = 100;
+  Segment segment = hand_model().segments[0];
+  const auto activations = [&](std::int64_t chunk) {
+    workload.scheduling.chunk = chunk;
+    RunMemory memory(workload);
+    memory.run(segment);
+    return memory.activation_bytes();
+  };
+  EXPECT_EQ(activations(kWholePrompts), segment.activation_bytes({100, 0}));
+  EXPECT_EQ(activations(8), segment.activation_bytes({8, 92}));
+  EXPECT_EQ(activations(kAutoChunk), activations(kWholePrompts)) << "the plan decides";
+  EXPECT_EQ(activations(500), activations(kWholePrompts));
+}
+
 // Four in flight of 30, 10, 10: of 12 requests four have 30; of 5 two have.
 TEST(RunMemory, HasRoomForTheLongestThatCanBeInFlightTogether) {
   Workload workload = hand_workload();

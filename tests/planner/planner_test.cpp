@@ -130,6 +130,17 @@ TEST_P(ProvingPlanner, SpreadsTheWorkForThroughput) {
   EXPECT_GT(plan.estimate.tokens_per_s, 0.9 / 2);
 }
 
+TEST_P(ProvingPlanner, ProvesNothingOfBatchesAndPromptsInPieces) {
+  Problem problem;
+  const auto optimality = [&](const Scheduling& scheduling) {
+    problem.workload.scheduling = scheduling;
+    return make_plan(GetParam(), problem.request()).optimality;
+  };
+  EXPECT_EQ(optimality({Policy::kDecodeFirst}), Optimality::kOptimal);
+  EXPECT_EQ(optimality({Policy::kFifo, 4}), Optimality::kHeuristic);
+  EXPECT_EQ(optimality({Policy::kFifo, 1, 2}), Optimality::kHeuristic);
+}
+
 TEST_P(ProvingPlanner, KeepsThePinnedHeader) {
   Problem problem;
   problem.cluster.header = "C";
