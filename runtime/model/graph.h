@@ -80,6 +80,9 @@ struct Node {
   // True when the result depends on nothing but the step's shape and constants (positions, masks):
   // a segment that needs it may compute it again instead of having it sent.
   bool step_only = false;
+  // It reads a piece of a matrix that was cut so that several devices can share it. The pieces of one stand
+  // in a row, and rules cut between them.
+  bool is_piece = false;
 };
 
 // How the steps of a model may be arranged without a change in any number of what comes out: a promise of

@@ -141,7 +141,7 @@ is_sparse is_sparse_csr is_xpu is_vulkan is_mps min max abs
 )";
 
 constexpr std::string_view kOwn = R"(
-attention cos embedding_int8 gelu layer_norm linear_int8 log_likelihood rms_norm rotate silu sin soft_cap
+attention cos embedding gelu layer_norm linear_int8 log_likelihood rms_norm rotate silu sin soft_cap
 )";
 
 std::set<std::string> words(std::string_view text) {

@@ -162,6 +162,7 @@ class GraphBuilder {
       Value& value = graph_.values[input];
       value.users.push_back(id);
       node.inputs.push_back(input);
+      node.is_piece = node.is_piece || model_.pieces.count(value.name) != 0;
       const bool from_step = value.kind == ValueKind::kStep ||
                              (value.producer >= 0 && graph_.nodes[value.producer].step_only);
       node.step_only = node.step_only && from_step && !aliases_.is_written(operand);
@@ -424,6 +425,7 @@ ImportedModel import_script(ScriptModel model) {
   imported.notes = model.notes;
   imported.max_positions = model.max_positions;
   imported.vocabulary = model.vocabulary;
+  imported.head_pieces = model.head_pieces;
   imported.stop_tokens = model.stop_tokens;
   imported.kv_cache = model.kv_cache;
   if (imported.family.empty()) recognise_language_model(&imported);

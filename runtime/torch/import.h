@@ -39,6 +39,15 @@ enum class ClassScore {
   kRaw,     // nothing: regression, rewards
 };
 
+// How the matrices with a row for each token, embedding and LM head, are cut by rows: each piece is a
+// weight and a node of its own, and a tied head has the pieces of its embedding. Logits are the same, bit
+// for bit.
+struct HeadPieces {
+  // The least number of pieces. 0: as few as leave no piece more than a sixteenth of the model's weights.
+  std::int64_t count = 1;
+  double most_bytes = 0;  // of a piece, so that there are more; 0: no bound
+};
+
 struct ImportOptions {
   DType dtype = DType::kFloat32;  // of weights and activations; for a folder or name
   bool kv_cache = true;           // of a language model's folder or name; else there is none
@@ -46,6 +55,7 @@ struct ImportOptions {
   // Every matrix of weights in int8, one scale per output channel: for a folder or name. The graph is
   // the same, node for node and value for value, as without (see quantise.h).
   bool int8 = false;
+  HeadPieces head_pieces;  // for a folder or name
   // For a TorchScript file, what the arguments of forward are: "NAME=DIMxDIMx...:DTYPE" for a
   // tensor, where a dimension is a number or n ("tokens=1xn:int64"), several of these with commas for
   // a list or tuple, and "NAME=VALUE" for a number. Empty: one int64 input of shape 1xn is tried.
@@ -66,6 +76,7 @@ struct ImportedModel {
   std::vector<std::string> labels;  // of a classifier (config.json's id2label); else empty
   ClassScore class_score = ClassScore::kShares;
   std::int64_t vocabulary = 0;
+  std::int64_t head_pieces = 1;           // that there are
   std::vector<std::int64_t> stop_tokens;  // end-of-sequence ids from config.json
   bool kv_cache = false;                  // the graph has states
   std::int64_t max_positions = 0;         // the longest sequence it was trained on; 0: not known

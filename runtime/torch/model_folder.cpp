@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "runtime/checkpoint/json.h"
 #include "runtime/checkpoint/safetensors.h"
 #include "runtime/torch/decoder_ops.h"
+#include "runtime/torch/embedding_ops.h"
 #include "runtime/torch/family.h"
 #include "runtime/torch/int8_ops.h"
 #include "runtime/torch/own_dtype.h"
@@ -57,12 +59,16 @@ class CheckpointReader : public WeightReader {
 
   // Errors: InputError when the checkpoint has no such weight, or not of this shape, which
   // `config` gave it.
-  void add(const WeightSpec& wanted, const std::string& config) {
-    const WeightSpec& stored = find(wanted.name);
-    if (stored.shape != wanted.shape) {
-      throw InputError(fmt::format(
-          "{}: tensor '{}' has shape [{}], but {} makes it [{}]", stored_.weights->path(),
-          stored.name, fmt::join(stored.shape, ", "), config, fmt::join(wanted.shape, ", ")));
+  void add(const WeightSpec& wanted, const std::optional<RowPiece>& piece,
+           const std::string& config) {
+    const std::string& name = piece ? piece->matrix : wanted.name;
+    std::vector<std::int64_t> shape = wanted.shape;
+    if (piece) shape[0] = piece->rows;
+    const WeightSpec& stored = find(name);
+    if (stored.shape != shape) {
+      throw InputError(fmt::format("{}: tensor '{}' has shape [{}], but {} makes it [{}]",
+                                   stored_.weights->path(), stored.name,
+                                   fmt::join(stored.shape, ", "), config, fmt::join(shape, ", ")));
     }
     constexpr std::array kFloating = {DType::kFloat32, DType::kFloat64, DType::kFloat16,
                                       DType::kBFloat16};
@@ -71,18 +77,19 @@ class CheckpointReader : public WeightReader {
           fmt::format("{}: tensor '{}' is {}; supported are float32, float64, float16 and bfloat16",
                       stored_.weights->path(), stored.name, dtype_name(stored.dtype)));
     }
-    weights_[wanted.name] = {&stored, wanted.dtype};
+    matrices_[name] = &stored;
+    weights_[wanted.name] = {&stored, wanted.dtype, piece ? piece->first * shape[1] : 0};
   }
 
   // What else the checkpoint holds (unused_tensors.h), after all that is read was added.
   std::optional<std::string> note_of_rest(const std::string& config, Task task) const {
     TensorsRead read;
     read.config = config;
-    for (const auto& [name, source] : weights_) read.names.insert(source.stored->name);
+    for (const auto& [name, stored] : matrices_) read.names.insert(stored->name);
     for (const char* embedding : {"embed_tokens.weight", "word_embeddings.weight"}) {
-      const auto found = weights_.find(embedding);
-      const bool tied = task == Task::kLanguageModel && weights_.count("lm_head.weight") == 0;
-      if (tied && found != weights_.end()) read.tied = found->second.stored->name;
+      const auto found = matrices_.find(embedding);
+      const bool tied = task == Task::kLanguageModel && matrices_.count("lm_head.weight") == 0;
+      if (tied && found != matrices_.end()) read.tied = found->second->name;
     }
     return note_of_unused(*stored_.weights, read);
   }
@@ -91,12 +98,13 @@ class CheckpointReader : public WeightReader {
             std::byte* out) override {
     const auto found = weights_.find(weight);
     LINGUA_CHECK(found != weights_.end(), "no weight {}", weight);
-    const auto& [stored, dtype] = found->second;
+    const auto& [stored, dtype, first] = found->second;
+    const std::int64_t size = dtype_bytes(dtype);
+    offset += first * size;
     if (stored->dtype == dtype) {
       stored_.weights->read(stored->name, offset, bytes, out);
       return;
     }
-    const std::int64_t size = dtype_bytes(dtype);
     const std::int64_t stored_size = dtype_bytes(stored->dtype);
     LINGUA_CHECK(offset % size == 0 && bytes % size == 0, "{} bytes at {}", bytes, offset);
     for (std::int64_t at = 0; at < bytes / size; at += kPieceElements) {
@@ -112,6 +120,7 @@ class CheckpointReader : public WeightReader {
   struct Source {
     const WeightSpec* stored = nullptr;
     DType dtype = DType::kFloat32;
+    std::int64_t first = 0;  // of its elements
   };
 
   const WeightSpec& find(const std::string& name) const {
@@ -127,6 +136,7 @@ class CheckpointReader : public WeightReader {
   Stored stored_;
   std::vector<std::string> prefixes_;
   std::map<std::string, Source> weights_;
+  std::map<std::string, const WeightSpec*> matrices_;  // as stored, by the names of whole weights
 };
 
 std::vector<ForwardArgument> arguments_of(const ScriptWriter& writer, DType dtype) {
@@ -157,6 +167,39 @@ ScriptWriter write_script(const FamilyModel& model, const ImportOptions& options
   ScriptWriter writer(options, model.task);
   model.write(writer);
   return writer;
+}
+
+// How many pieces of the vocabulary's rows the options ask for. Where not even a row is within the bound,
+// or the pieces would be too many, the bound is left to who cuts the graph, which says what is too large.
+std::int64_t count_pieces(const std::string& name, const FamilyModel& model,
+                          ImportOptions options) {
+  constexpr std::int64_t kMostPieces = 1024;
+  constexpr double kShare = 1.0 / 16;
+  auto [count, most_bytes] = options.head_pieces;
+  LINGUA_CHECK(count >= 0, "{} pieces of a head", count);
+  if (count > model.vocabulary) {
+    throw UsageError(
+        fmt::format("model '{}': its head cannot be cut into {} pieces; write at most as many as "
+                    "it has tokens, {}",
+                    name, count, model.vocabulary));
+  }
+  if (count == 1 && most_bytes <= 0) return count;
+  options.head_pieces = {};
+  WeightSpec row{"", options.dtype, {1, model.hidden}};
+  if (options.int8) row = int8_weight(row);
+  double all_bytes = 0;
+  const ScriptWriter whole = write_script(model, options);
+  for (const ModelWeight& weight : whole.weights())
+    all_bytes += static_cast<double>(weight.spec.bytes());
+  const auto within = [&](double bytes) {
+    const double fitting = std::floor(bytes / static_cast<double>(row.bytes()));
+    if (fitting < 1 || fitting >= static_cast<double>(model.vocabulary)) return std::int64_t{1};
+    const auto rows = static_cast<std::int64_t>(fitting);
+    const std::int64_t pieces = (model.vocabulary + rows - 1) / rows;
+    return pieces <= kMostPieces ? pieces : 1;
+  };
+  if (count == 0) count = within(kShare * all_bytes);
+  return most_bytes > 0 ? std::max(count, within(most_bytes)) : count;
 }
 
 // Quantised as its own format says: the matrices stand there under other names and in other shapes.
@@ -205,6 +248,7 @@ ScriptModel build(const std::string& name, const ConfigFields& fields, Stored st
   const FamilyModel family = read_family_model(fields);
   options.kv_cache =
       options.kv_cache && family.task == Task::kLanguageModel;  // else one pass is all
+  options.head_pieces.count = count_pieces(name, family, options);
   const ScriptWriter writer = write_script(family, options);
   ScriptModel model;
   model.name = name;
@@ -213,8 +257,10 @@ ScriptModel build(const std::string& name, const ConfigFields& fields, Stored st
     const auto meta = at::TensorOptions().dtype(scalar_type(weight.spec.dtype)).device(at::kMeta);
     model.module.register_parameter(weight.attribute, at::empty(weight.spec.shape, meta), false);
     model.weight_names[weight.attribute] = weight.spec.name;
+    if (weight.piece) model.pieces.insert(weight.spec.name);
   }
   register_decoder_ops();
+  register_embedding_ops();
   register_int8_ops();
   model.module.define(writer.source(), std::make_shared<ScriptResolver>());
   model.arguments = arguments_of(writer, options.dtype);
@@ -224,6 +270,7 @@ ScriptModel build(const std::string& name, const ConfigFields& fields, Stored st
   model.class_score = family.class_score;
   model.notes = family.notes;
   model.vocabulary = family.vocabulary;
+  model.head_pieces = options.head_pieces.count;
   model.max_positions = family.max_positions;
   model.stop_tokens = family.stop_tokens;
   model.kv_cache = options.kv_cache;
@@ -233,7 +280,7 @@ ScriptModel build(const std::string& name, const ConfigFields& fields, Stored st
   auto reader = std::make_unique<CheckpointReader>(std::move(stored), family.prefixes);
   std::vector<WeightSpec> held;
   for (const ModelWeight& weight : writer.weights()) {
-    reader->add(matrix_of_int8(weight.spec).value_or(weight.spec), fields.origin());
+    reader->add(matrix_of_int8(weight.spec).value_or(weight.spec), weight.piece, fields.origin());
     held.push_back(weight.spec);
   }
   if (const auto note = reader->note_of_rest(fields.origin(), family.task)) {

@@ -168,8 +168,9 @@ double bytes_of(const std::string& kind, Views views, const IValues& operands,
   const auto lookup = lookups().find(kind);
   for (std::size_t i = 0; i < operands.size(); ++i) {
     if (i == 0 && overwrites(kind)) continue;
-    if (kind == "lingua::embedding_int8" && i == 0) {
-      read += numel(operands[1]) * static_cast<double>(operands[0].toTensor().size(1));
+    if (kind == "lingua::embedding" && i == 1) {
+      const at::Tensor& rows = operands[1].toTensor();
+      read += numel(operands[2]) * static_cast<double>(rows.size(1) * rows.element_size());
       continue;
     }
     if (lookup != lookups().end() && lookup->second == i) {

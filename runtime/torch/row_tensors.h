@@ -25,6 +25,16 @@ inline std::byte* bytes_of(const at::Tensor& tensor) {
   return static_cast<std::byte*>(tensor.data_ptr());
 }
 
+inline constexpr std::int64_t kScaleBytes = sizeof(float);
+
+// That it is a matrix in int8 with a scale behind each row, as int8_ops.h says. Errors: c10::Error.
+inline void check_int8_rows(const char* operation, const at::Tensor& rows) {
+  TORCH_CHECK(rows.dim() == 2 && rows.scalar_type() == at::kChar && rows.is_contiguous() &&
+                  rows.size(1) > kScaleBytes,
+              operation, ": rows must be contiguous int8 [out, in + 4], not ", rows.scalar_type(),
+              " ", rows.sizes());
+}
+
 // Calls visit(i) for 0 .. count - 1 on LibTorch's threads; what one works on has `elements` numbers.
 template <class Visit>
 void for_each_row(std::int64_t count, std::int64_t elements, const Visit& visit) {

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,7 @@ struct ScriptModel {
   std::vector<ForwardArgument> arguments;
   std::map<std::string, c10::IValue> constants;  // parameters of forward that are always the same
   std::map<std::string, std::string> weight_names;  // attribute path in the module -> weight's name
+  std::set<std::string> pieces;                     // weights that are pieces of a matrix
   std::unique_ptr<WeightReader> reader;             // null: shapes only, or real parameters
   std::string family;                               // "gemma3"; empty for a TorchScript file
   bool is_language_model = false;
@@ -45,6 +47,7 @@ struct ScriptModel {
   ClassScore class_score = ClassScore::kShares;
   std::vector<std::string> notes;
   std::int64_t vocabulary = 0;
+  std::int64_t head_pieces = 1;
   std::int64_t max_positions = 0;  // 0: not known
   std::vector<std::int64_t> stop_tokens;
   bool kv_cache = false;

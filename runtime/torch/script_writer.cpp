@@ -52,16 +52,20 @@ std::string ScriptWriter::weight(const std::string& name, const std::vector<std:
 
 std::string ScriptWriter::weight(const std::string& name, const std::vector<std::int64_t>& shape,
                                  DType dtype) {
-  const WeightSpec spec{name, dtype, shape};
+  return declare({name, dtype, shape}, std::nullopt);
+}
+
+std::string ScriptWriter::declare(const WeightSpec& spec, const std::optional<RowPiece>& piece) {
   auto known = std::find_if(weights_.begin(), weights_.end(),
-                            [&](const ModelWeight& other) { return other.spec.name == name; });
+                            [&](const ModelWeight& other) { return other.spec.name == spec.name; });
   if (known == weights_.end()) {
-    std::string attribute = name;
-    std::replace(attribute.begin(), attribute.end(), '.', '_');
-    std::replace(attribute.begin(), attribute.end(), ':', '_');
-    known = weights_.insert(weights_.end(), {attribute, spec});
+    std::string attribute = spec.name;
+    for (const char mark : {'.', ':', '[', ']'})
+      std::replace(attribute.begin(), attribute.end(), mark, '_');
+    known = weights_.insert(weights_.end(), {attribute, spec, piece});
   }
-  LINGUA_CHECK(known->spec == spec, "weight {} is used in two shapes", name);
+  LINGUA_CHECK(known->spec == spec && known->piece == piece, "weight {} is used in two shapes",
+               spec.name);
   return "self." + known->attribute;
 }
 
@@ -71,20 +75,56 @@ std::string ScriptWriter::matrix(const std::string& name, std::int64_t rows, std
   return weight(held.name, held.shape, held.dtype);
 }
 
+std::vector<ScriptWriter::Piece> ScriptWriter::pieces(const std::string& name, std::int64_t rows,
+                                                      std::int64_t width) {
+  const std::int64_t count = options_.head_pieces.count;
+  if (count == 1) return {{matrix(name, rows, width), 0}};
+  std::vector<Piece> all;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t first = rows * i / count;
+    const std::int64_t end = rows * (i + 1) / count;
+    const WeightSpec plain{
+        fmt::format("{}[{}:{}]", name, first, end), options_.dtype, {end - first, width}};
+    all.push_back(
+        {declare(options_.int8 ? int8_weight(plain) : plain, RowPiece{name, first, rows}), first});
+  }
+  return all;
+}
+
 std::string ScriptWriter::embedding(const std::string& tokens, const std::string& module,
                                     std::int64_t rows, std::int64_t size) {
-  const std::string table = matrix(module + ".weight", rows, size);
-  if (!options_.int8) return fmt::format("torch.embedding({}, {})", table, tokens);
-  return fmt::format("lingua.embedding_int8({}, {}, {})", table, tokens,
-                     is_bfloat16() ? kBFloat16 : kFloat32);
+  const std::vector<Piece> all = pieces(module + ".weight", rows, size);
+  if (all.size() == 1 && !options_.int8)
+    return fmt::format("torch.embedding({}, {})", all[0].weight, tokens);
+  std::string found = "None";
+  for (const Piece& piece : all) {
+    const std::string next =
+        fmt::format("lingua.embedding({}, {}, {}, {}, {}, {})", found, piece.weight, tokens,
+                    piece.first, rows, is_bfloat16() ? kBFloat16 : kFloat32);
+    if (&piece == &all.back()) return next;
+    line("found = {}", next);
+    found = "found";
+  }
+  return found;
+}
+
+std::string ScriptWriter::head(const std::string& in, const std::string& module, std::int64_t size,
+                               std::int64_t rows) {
+  std::vector<std::string> parts;
+  const std::vector<Piece> all = pieces(module + ".weight", rows, size);
+  if (all.size() == 1) return fmt::format("{}({}, {})", product(), in, all[0].weight);
+  for (const Piece& piece : all) {
+    line("part_{} = {}({}, {})", parts.size(), product(), in, piece.weight);
+    parts.push_back(fmt::format("part_{}", parts.size()));
+  }
+  return fmt::format("torch.cat([{}], -1)", fmt::join(parts, ", "));
 }
 
 std::string ScriptWriter::linear(const std::string& in, const std::string& module,
                                  const LinearShape& shape) {
-  const char* operation = options_.int8 ? "lingua.linear_int8" : "torch.linear";
   const std::string factor = matrix(module + ".weight", shape.out, shape.in);
-  if (!shape.bias) return fmt::format("{}({}, {})", operation, in, factor);
-  return fmt::format("{}({}, {}, {})", operation, in, factor,
+  if (!shape.bias) return fmt::format("{}({}, {})", product(), in, factor);
+  return fmt::format("{}({}, {}, {})", product(), in, factor,
                      weight(module + ".bias", {shape.out}));
 }
 

@@ -14,8 +14,9 @@
 // Determinism: a position's numbers have the same bits alone or beside others, in one step or in many,
 // whatever the processor: the operations are ours (decoder_ops.h, linear_ops.h, int8_ops.h) or move, add
 // and multiply single numbers. Except with dynamic NTK (Rotary::stretch), whose tables depend on the step.
-// Every product with a matrix of weights is written by linear() or embedding(), which take int8
-// weights where the options say so.
+// Every product with a matrix of weights is written by linear(), head() or embedding(), which take int8
+// weights where the options say so. Of the matrices that have a row for each token, embedding() and head()
+// make so many pieces as ImportOptions::head_pieces says; a tied head has the pieces of its embedding.
 
 #include <fmt/format.h>
 
@@ -31,9 +32,18 @@
 
 namespace lingua {
 
+// Consecutive rows of a matrix, as a weight of their own: "lm_head.weight[0:4096]".
+struct RowPiece {
+  std::string matrix;      // "lm_head.weight"
+  std::int64_t first = 0;  // of its rows
+  std::int64_t rows = 0;   // that the whole matrix has
+  bool operator==(const RowPiece&) const = default;
+};
+
 struct ModelWeight {
   std::string attribute;  // of the TorchScript module: "h_0_input_layernorm_weight"
   WeightSpec spec;        // as the module holds it: "h.0.input_layernorm.weight"
+  std::optional<RowPiece> piece = std::nullopt;
 };
 
 struct ModelState {
@@ -84,7 +94,8 @@ enum class Task { kLanguageModel, kClassifier };
 
 class ScriptWriter {
  public:
-  // REQUIRES: options.dtype is float32 or bfloat16.
+  // REQUIRES: options.dtype is float32 or bfloat16, options.head_pieces.count at least 1 and at most the
+  // number of tokens.
   ScriptWriter(const ImportOptions& options, Task task);
 
   template <typename... Args>
@@ -107,6 +118,9 @@ class ScriptWriter {
   std::string embedding(const std::string& tokens, const std::string& module, std::int64_t rows,
                         std::int64_t size);
   std::string linear(const std::string& in, const std::string& module, const LinearShape& shape);
+  // The same without a bias, for a matrix that has a row for each token of the vocabulary.
+  std::string head(const std::string& in, const std::string& module, std::int64_t size,
+                   std::int64_t rows);
   std::string layer_norm(const std::string& in, const std::string& module, std::int64_t size,
                          double epsilon);
   void rms_norm(const std::string& out, const std::string& in, const std::string& module,
@@ -138,8 +152,16 @@ class ScriptWriter {
 
  private:
   std::string state(const std::string& name, const std::vector<std::int64_t>& shape);
+  std::string declare(const WeightSpec& spec, const std::optional<RowPiece>& piece);
   // A weight that is multiplied with: int8 where the options say so.
   std::string matrix(const std::string& name, std::int64_t rows, std::int64_t width);
+  // One of the pieces of a matrix.
+  struct Piece {
+    std::string weight;
+    std::int64_t first = 0;
+  };
+  std::vector<Piece> pieces(const std::string& name, std::int64_t rows, std::int64_t width);
+  const char* product() const { return options_.int8 ? "lingua.linear_int8" : "torch.linear"; }
 
   std::string past() const { return options_.kv_cache ? "cached_tokens" : "0"; }
 

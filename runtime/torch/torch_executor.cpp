@@ -24,6 +24,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/units.h"
 #include "runtime/torch/decoder_ops.h"
+#include "runtime/torch/embedding_ops.h"
 #include "runtime/torch/int8_ops.h"
 #include "runtime/torch/joint_run.h"
 #include "runtime/torch/linear_ops.h"
@@ -317,6 +318,7 @@ void bound_kernel_caches() {
 std::unique_ptr<Executor> make_torch_executor() {
   bound_kernel_caches();
   register_decoder_ops();
+  register_embedding_ops();
   register_int8_ops();
   register_linear_ops();
   return std::make_unique<TorchExecutor>();

@@ -64,15 +64,6 @@ at::Tensor linear_int8(const at::Tensor& x, const at::Tensor& rows,
   return operation.call(x, rows, bias);
 }
 
-at::Tensor embedding_int8(const at::Tensor& rows, const at::Tensor& tokens, at::ScalarType type) {
-  register_int8_ops();
-  static const auto operation =
-      c10::Dispatcher::singleton()
-          .findSchemaOrThrow("lingua::embedding_int8", "")
-          .typed<at::Tensor(const at::Tensor&, const at::Tensor&, std::int64_t)>();
-  return operation.call(rows, tokens, static_cast<std::int64_t>(type));
-}
-
 std::string refusal(const std::function<void()>& run) {
   try {
     run();
@@ -190,22 +181,6 @@ TEST(LinearInt8, HasShapesOnTheMetaDevice) {
   EXPECT_EQ(result.scalar_type(), at::kBFloat16);
 }
 
-TEST(EmbeddingInt8, FetchesTheRestoredRows) {
-  const at::Tensor rows = quantised(at::randn({9, 20}));
-  const at::Tensor tokens = at::tensor({3, 0, 8, 3}, at::kLong);
-  const at::Tensor expected = restored(rows).index_select(0, tokens);
-  EXPECT_TRUE(at::equal(embedding_int8(rows, tokens, at::kFloat), expected));
-  EXPECT_TRUE(at::equal(embedding_int8(rows, tokens, at::kBFloat16), expected.to(at::kBFloat16)));
-}
-
-TEST(EmbeddingInt8, RefusesTokensOutsideOfTheTable) {
-  const at::Tensor rows = quantised(at::randn({9, 20}));
-  for (const std::int64_t bad : {-1, 9}) {
-    EXPECT_THAT(refusal([&] { embedding_int8(rows, at::tensor({bad}, at::kLong), at::kFloat); }),
-                HasSubstr("is not one of 9"));
-  }
-}
-
 // A stored model of every family, as plain and as int8.
 class Int8Model : public ::testing::TestWithParam<const char*> {
  protected:
@@ -237,7 +212,7 @@ class Int8Model : public ::testing::TestWithParam<const char*> {
 
 std::string plain_kind(const std::string& kind) {
   if (kind == "lingua::linear_int8") return "aten::linear";
-  return kind == "lingua::embedding_int8" ? "aten::embedding" : kind;
+  return kind == "lingua::embedding" ? "aten::embedding" : kind;
 }
 
 TEST_P(Int8Model, HasTheGraphOfThePlainModelNodeForNodeAndValueForValue) {
@@ -289,7 +264,7 @@ TEST_P(Int8Model, CountsTheBytesOfTheInt8Matrix) {
       StepFunction all = result;
       for (std::size_t i = 0; i < node.inputs.size(); ++i) all += bytes(i);
       EXPECT_EQ(node.bytes_moved, all);
-    } else if (node.kind == "lingua::embedding_int8") {
+    } else if (node.kind == "lingua::embedding") {
       const double width = graph.values[node.inputs[0]].dims[1].at({});
       EXPECT_EQ(node.bytes_moved, result + bytes(1) + testing::kN * width);
       with_embedding = true;

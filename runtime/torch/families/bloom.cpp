@@ -57,9 +57,8 @@ void write_bloom(ScriptWriter& w, const BloomConfig& c) {
   for (std::int64_t layer = 0; layer < c.layers; ++layer) write_block(w, c, layer);
   w.keep_needed_positions(c.pad_token);
   w.line("x = {}", w.layer_norm("x", "ln_f", c.hidden, c.epsilon));
-  const bool classifies = c.labels > 0;
-  w.line("logits = {}", w.linear("x", classifies ? "score" : "word_embeddings",
-                                 {c.hidden, classifies ? c.labels : c.vocabulary, false}));
+  w.line("logits = {}", c.labels > 0 ? w.linear("x", "score", {c.hidden, c.labels, false})
+                                     : w.head("x", "word_embeddings", c.hidden, c.vocabulary));
   w.finish(0);
 }
 

@@ -32,9 +32,9 @@ class DecoderWriter {
     for (std::int64_t layer = 0; layer < d_.layers; ++layer) block(layer);
     w_.keep_needed_positions(d_.pad_token);
     norm("x", "x", "norm", d_.hidden);
-    const std::string head = d_.labels > 0 ? "score" : d_.tied ? "embed_tokens" : "lm_head";
-    const std::int64_t rows = d_.labels > 0 ? d_.labels : d_.vocabulary;
-    w_.line("logits = {}", w_.linear("x", head, {d_.hidden, rows, false}));
+    w_.line("logits = {}", d_.labels > 0 ? w_.linear("x", "score", {d_.hidden, d_.labels, false})
+                                         : w_.head("x", d_.tied ? "embed_tokens" : "lm_head",
+                                                   d_.hidden, d_.vocabulary));
     w_.finish(d_.softcap);
   }
 
