@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <tuple>
 
 #include "runtime/base/errors.h"
@@ -86,25 +87,22 @@ class BytesRule {
         last_node_(static_cast<NodeId>(graph.nodes.size()) - 1) {
     const Step step = compared_step(cuts, options.step);
     const Step prefill{step.new_tokens + step.cached_tokens, 0};
+    const std::vector<NodeId> between = cuts_between_pieces(graph);
     for (const Cut& cut : cuts) {
       if (!cut.allowed) continue;
       allowed_.push_back({cut.after, cut.live_bytes.at(step), cut.live_bytes.at(prefill)});
+      if (std::binary_search(between.begin(), between.end(), cut.after))
+        demanded_.push_back(allowed_.back());
     }
   }
 
   std::vector<NodeId> choose() {
     std::vector<Candidate> cuts = without_small_pieces(without_plateaus());
-    cuts = without_hills(cuts);
+    cuts = with_demanded(without_hills(cuts));
     if (options_.max_segment_bytes > 0) cuts = split_heavy(cuts, true);
     join_down(cuts);
-    if (too_many(cuts)) cuts = split_heavy({}, false);
-    if (too_many(cuts)) {
-      throw InfeasibleError(fmt::format(
-          "{} has weights of {} and cannot be cut into {} segments (max_segments) of at most {} "
-          "(max_segment_bytes); it takes {}",
-          graph_.model, text(graph_.weights_bytes()), options_.max_segments,
-          text(options_.max_segment_bytes), cuts.size() + 1));
-    }
+    if (too_many(cuts)) cuts = split_heavy(demanded_, false);
+    if (too_many(cuts)) throw too_few_segments(cuts.size() + 1);
     std::vector<NodeId> after;
     for (const Candidate& cut : cuts) after.push_back(cut.after);
     return after;
@@ -112,6 +110,19 @@ class BytesRule {
 
  private:
   static std::string text(double bytes) { return format_quantity(bytes, Unit::kBytes); }
+
+  InfeasibleError too_few_segments(std::size_t needed) const {
+    const std::string bound =
+        options_.max_segment_bytes > 0
+            ? fmt::format(" of at most {} (max_segment_bytes)", text(options_.max_segment_bytes))
+            : "";
+    const std::string pieces =
+        demanded_.empty() ? ""
+                          : fmt::format("; pieces of matrices are {} of them", demanded_.size());
+    return InfeasibleError(fmt::format(
+        "{} has weights of {} and cannot be cut into {} segments (max_segments){}; it takes {}{}",
+        graph_.model, text(graph_.weights_bytes()), options_.max_segments, bound, needed, pieces));
+  }
 
   bool too_many(const std::vector<Candidate>& cuts) const {
     return static_cast<int>(cuts.size()) >= options_.max_segments;
@@ -122,9 +133,7 @@ class BytesRule {
     std::sort(cuts.begin(), cuts.end());
     std::vector<Candidate> kept;  // by position
     for (const Candidate& cut : cuts) {
-      const auto right = std::lower_bound(
-          kept.begin(), kept.end(), cut,
-          [](const Candidate& a, const Candidate& b) { return a.after < b.after; });
+      const auto right = std::lower_bound(kept.begin(), kept.end(), cut, earlier);
       const bool clear_left =
           right == kept.begin() || work_.largest((right - 1)->after + 1, cut.after) >= share;
       const bool clear_right =
@@ -211,6 +220,15 @@ class BytesRule {
     }
     return kept;
   }
+
+  std::vector<Candidate> with_demanded(const std::vector<Candidate>& cuts) const {
+    std::vector<Candidate> all;
+    std::set_union(cuts.begin(), cuts.end(), demanded_.begin(), demanded_.end(),
+                   std::back_inserter(all), earlier);
+    return all;
+  }
+
+  static bool earlier(const Candidate& a, const Candidate& b) { return a.after < b.after; }
 
   double weights(NodeId first, NodeId last) const {
     return weights_bytes(graph_, live_, first, last);
@@ -317,6 +335,7 @@ class BytesRule {
   }
 
   bool fits_joined(const std::vector<Candidate>& cuts, std::size_t i) const {
+    if (std::binary_search(demanded_.begin(), demanded_.end(), cuts[i], earlier)) return false;
     return options_.max_segment_bytes <= 0 ||
            weights(begin_of(cuts, i), end_of(cuts, i)) <= options_.max_segment_bytes;
   }
@@ -327,6 +346,7 @@ class BytesRule {
   Work work_;
   NodeId last_node_;
   std::vector<Candidate> allowed_;
+  std::vector<Candidate> demanded_;  // of these
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 
 #include "runtime/base/errors.h"
 #include "runtime/partition/rules.h"
@@ -75,6 +76,14 @@ bool feeds_only_projections(const Graph& graph, const Liveness& live, ValueId id
   });
 }
 
+std::vector<NodeId> with_cuts_between_pieces(const Graph& graph, const std::vector<NodeId>& after) {
+  const std::vector<NodeId> between = cuts_between_pieces(graph);
+  std::vector<NodeId> all;
+  std::set_union(after.begin(), after.end(), between.begin(), between.end(),
+                 std::back_inserter(all));
+  return all;
+}
+
 void check_bounds(const Graph& graph, const Liveness& live, const std::vector<NodeId>& after,
                   const PartitionOptions& options) {
   if (static_cast<int>(after.size()) >= options.max_segments) {
@@ -123,6 +132,7 @@ std::vector<NodeId> cuts_by_halves(const Graph& graph, const Liveness& live,
                     "none; use rule bytes",
                     graph.model));
   }
+  after = with_cuts_between_pieces(graph, after);
   check_bounds(graph, live, after, options);
   return after;
 }

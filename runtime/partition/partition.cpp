@@ -36,6 +36,19 @@ std::vector<Cut> cuts_of(const Graph& graph, const internal::Liveness& live) {
 
 }  // namespace
 
+namespace internal {
+
+std::vector<NodeId> cuts_between_pieces(const Graph& graph) {
+  std::vector<NodeId> after;
+  for (std::size_t n = 1; n < graph.nodes.size(); ++n) {
+    if (graph.nodes[n - 1].is_piece && graph.nodes[n].is_piece)
+      after.push_back(static_cast<NodeId>(n) - 1);
+  }
+  return after;
+}
+
+}  // namespace internal
+
 std::vector<Cut> all_cuts(const Graph& graph, bool recompute_step_only) {
   return cuts_of(graph, internal::analyse(graph, recompute_step_only));
 }

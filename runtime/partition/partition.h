@@ -3,6 +3,7 @@
 //
 // A cut lies between two consecutive nodes. It is allowed when everything that lives across it can
 // be sent and no state is used on both sides. Weights used on both sides are stored on both.
+// Pieces of a matrix (Node::is_piece) are never joined: there is a cut between them whatever the rule.
 // Determinism: the same graph and options give the same segments.
 // Errors: UsageError for a rule that does not exist; InfeasibleError when the bounds cannot be met.
 // Source: LinguaLinked (arXiv 2312.00388) cuts before each attention half and each MLP half; the

@@ -1,5 +1,6 @@
 #pragma once
-// The rules that choose cuts: internal to partition/. Each gives nodes to cut after, ascending.
+// The rules that choose cuts: internal to partition/. Each gives nodes to cut after, ascending. Between two
+// pieces of a matrix (Node::is_piece) all of them cut.
 
 #include <vector>
 
@@ -7,6 +8,9 @@
 #include "runtime/partition/partition.h"
 
 namespace lingua::internal {
+
+// The nodes after which another piece of the same matrix follows, ascending.
+std::vector<NodeId> cuts_between_pieces(const Graph& graph);
 
 // "bytes". Among the allowed cuts:
 //   1. of neighbours that carry the same bytes, or with next to no work between them, the cheapest;

@@ -57,6 +57,13 @@ Label label_of_path(const std::vector<std::string>& path) {
   return label;
 }
 
+// "0:4096" of the weight "lm_head.weight[0:4096]"; empty for one that is no piece.
+std::string rows_of(const std::string& weight) {
+  const auto open = weight.rfind('[');
+  const auto close = weight.find(']', std::min(open, weight.size()));
+  return close == std::string::npos ? "" : weight.substr(open + 1, close - open - 1);
+}
+
 // The scope says where a node is; the names of its weights may say it more exactly.
 Label label_of(const Graph& graph, const Node& node) {
   Label label = label_of_path(split_path(node.scope));
@@ -67,6 +74,7 @@ Label label_of(const Graph& graph, const Node& node) {
     const Label from_weight = label_of_path(path);
     const bool same = label.block == from_weight.block;
     if (label.block.empty() || (same && label.part.empty())) label = from_weight;
+    if (node.is_piece) label.part = rows_of(graph.values[id].name);
   }
   return label;
 }
@@ -140,10 +148,17 @@ void name_segments(const Graph& graph, std::vector<Segment>& segments) {
     } else {
       segment.name = text(blocks.front()) + " - " + text(blocks.back());
     }
-    // A piece of a half, or a head that is tied to the embedding.
+    // A piece of a half, or of a head that is tied to the embedding.
     const int time = ++times[segment.name];
-    const bool last = &segment == &segments.back();
-    if (time > 1) segment.name = last ? "head" : fmt::format("{} ({})", segment.name, time);
+    if (time == 1) continue;
+    const std::vector<std::string>& parts = blocks.front().second;
+    if (parts.size() == 1 && contains(parts.front(), ":")) {
+      segment.name = "head " + parts.front();
+    } else if (&segment == &segments.back()) {
+      segment.name = "head";
+    } else {
+      segment.name = fmt::format("{} ({})", segment.name, time);
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "runtime/base/errors.h"
@@ -208,6 +209,55 @@ TEST(BytesRule, GivesNoNameTwice) {
 TEST(BytesRule, NamesWholeBlocksWhenHalvesAreJoined) {
   const auto cut = partition(synthetic_bloom(k560m), {.max_segments = 8});
   EXPECT_EQ(cut.segments[1].name, "h.0 - h.3");
+}
+
+// A head in four pieces: nobody would cut there for the bytes that cross.
+constexpr SyntheticBloom kInPieces{.vocabulary = 25600, .pieces = 4};
+
+TEST(Pieces, OfAMatrixAreSegmentsByEveryRuleAndLeaveTheOtherCutsAsTheyAre) {
+  SyntheticBloom whole = kInPieces;
+  whole.pieces = 1;
+  for (const char* rule : {"bytes", "lingualinked"}) {
+    const auto uncut = partition(synthetic_bloom(whole), {.rule = rule});
+    const auto cut = partition(synthetic_bloom(kInPieces), {.rule = rule});
+    ASSERT_EQ(cut.segments.size(), uncut.segments.size() + 6) << rule;
+    std::map<std::string, int> holders;
+    for (const Segment& segment : cut.segments) {
+      int pieces = 0;
+      for (const WeightSpec& weight : segment.weights) {
+        if (!weight.name.starts_with("word_embeddings.weight[")) continue;
+        ++holders[weight.name];
+        ++pieces;
+      }
+      EXPECT_LE(pieces, 1) << segment.name;
+    }
+    EXPECT_EQ(holders.size(), 4U);
+    for (const auto& [name, count] : holders) EXPECT_EQ(count, 2) << name;
+    const auto piece = cut.segments.end()[-2];
+    EXPECT_LE(piece.weights_bytes(), uncut.segments.back().weights_bytes() / 4);
+  }
+}
+
+TEST(Pieces, HaveTheirRowsForANameAndTheHeadsAreTold) {
+  std::vector<std::string> names;
+  for (const Segment& segment : partition(synthetic_bloom(kInPieces), {}).segments)
+    names.push_back(segment.name);
+  EXPECT_THAT(names,
+              ::testing::IsSupersetOf({"word_embeddings 0:6400", "word_embeddings 19200:25600",
+                                       "h.0 attention", "lm_head 0:6400", "lm_head 19200:25600"}));
+}
+
+TEST(Pieces, AreNotJoinedDownToMaxSegments) {
+  const Graph graph = synthetic_bloom(kInPieces);
+  for (const int most : {7, 8, 12}) {
+    const auto cut = partition(graph, {.max_segments = most});
+    EXPECT_EQ(cut.segments.size(), static_cast<std::size_t>(most));
+    EXPECT_EQ(cut.segments.end()[-2].weights.size(), 1U);
+  }
+  EXPECT_THROW(partition(graph, {.max_segments = 6}), InfeasibleError);
+  EXPECT_THAT(message_of(graph, {.max_segments = 6}),
+              ::testing::AllOf(HasSubstr("6 segments (max_segments); it takes 7"),
+                               HasSubstr("pieces of matrices")));
 }
 
 TEST(BytesRule, KeepsToMaxSegmentsAndBalancesWork) {

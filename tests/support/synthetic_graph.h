@@ -22,6 +22,7 @@ struct SyntheticBloom {
   std::int64_t heads = 4;
   std::int64_t vocabulary = 256;
   bool kv_cache = true;
+  std::int64_t pieces = 1;  // of embedding and head
 };
 
 namespace internal {
@@ -41,10 +42,7 @@ class BloomBuilder {
       v_states.push_back(g_.state(fmt::format("v.{}", layer), {kCapacity, shape_.hidden}));
     }
     step_values();
-    const ValueId table = g_.weight("word_embeddings.weight", {shape_.vocabulary, shape_.hidden});
-    NodeOptions lookup{.scope = "transformer.word_embeddings"};
-    ValueId x = g_.node("aten::embedding", {table, tokens}, {kNew, h_}, lookup);
-    g_.last_node().bytes_moved = kNew * (8 * h_);
+    ValueId x = embedding(tokens);
     x = layer_norm(x, "transformer.word_embeddings_layernorm");
     for (int layer = 0; layer < shape_.layers; ++layer) {
       const std::string scope = fmt::format("transformer.h.{}", layer);
@@ -54,13 +52,41 @@ class BloomBuilder {
     }
     x = layer_norm(x, "transformer.ln_f");
     x = g_.node("aten::slice", {x}, {1.0, h_}, {.scope = "transformer", .view = true});
-    const auto vocabulary = static_cast<double>(shape_.vocabulary);
-    const ValueId logits = g_.node("aten::linear", {x, table}, {1.0, vocabulary},
-                                   {.scope = "lm_head", .flops = 2 * h_ * vocabulary});
-    return g_.finish({logits});
+    return g_.finish({head(x)});
   }
 
  private:
+  // Of all rows, or in pieces that each take what those before it have found.
+  ValueId embedding(ValueId tokens) {
+    const std::int64_t rows = shape_.vocabulary / shape_.pieces;
+    ValueId x = -1;
+    for (std::int64_t i = 0; i < shape_.pieces; ++i) {
+      const std::string name = "word_embeddings.weight";
+      const std::string piece = fmt::format("[{}:{}]", i * rows, (i + 1) * rows);
+      tables_.push_back(g_.weight(shape_.pieces > 1 ? name + piece : name, {rows, shape_.hidden}));
+      std::vector<ValueId> operands = {tables_.back(), tokens};
+      if (i > 0) operands.insert(operands.begin(), x);
+      x = g_.node("aten::embedding", operands, {kNew, h_},
+                  {.scope = "transformer.word_embeddings"});
+      g_.last_node().bytes_moved = kNew * (8 * h_);
+      g_.last_node().is_piece = shape_.pieces > 1;
+    }
+    return x;
+  }
+
+  ValueId head(ValueId x) {
+    const auto rows = static_cast<double>(shape_.vocabulary / shape_.pieces);
+    std::vector<ValueId> parts;
+    for (const ValueId table : tables_) {
+      parts.push_back(g_.node("aten::linear", {x, table}, {1.0, rows},
+                              {.scope = "lm_head", .flops = 2 * h_ * rows}));
+      g_.last_node().is_piece = shape_.pieces > 1;
+    }
+    if (parts.size() == 1) return parts.front();
+    return g_.node("aten::cat", parts, {1.0, rows * static_cast<double>(parts.size())},
+                   {.scope = "lm_head"});
+  }
+
   void step_values() {
     const auto heads = static_cast<double>(shape_.heads);
     const ValueId slopes = g_.weight("alibi_slopes", {shape_.heads});
@@ -133,6 +159,7 @@ class BloomBuilder {
   SyntheticBloom shape_;
   double h_;
   GraphBuilder g_;
+  std::vector<ValueId> tables_;  // the pieces of the embedding
   ValueId new_tokens_ = -1, cached_tokens_ = -1, total_ = -1, alibi_ = -1, mask_ = -1;
 };
 
