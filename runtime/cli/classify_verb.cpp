@@ -36,7 +36,7 @@ struct Options {
 
 Study open_study(const Options& options) {
   const std::string& model = options.study.model.model;
-  Study study = open_model(options.study.model, Head::kLast);
+  Study study = open_model(options.study.model, Head::kLast, options.study.partition);
   require_weights(study.model, model);
   if (study.model.labels.empty()) {
     throw InputError(

@@ -169,7 +169,7 @@ void add_inspect(CLI::App& app) {
                  "also print the positions where no cut is possible, and why");
   verb->add_flag("--json", options->json, "print the results as JSON on standard output");
   verb->callback([options] {
-    Study study = open_model(options->model, Head::kAll);
+    Study study = open_model(options->model, Head::kAll, options->partition);
     const Step step{options->tokens, options->cached};
     study.workload.prompt_tokens = step.new_tokens;
     study.workload.max_tokens = 0;

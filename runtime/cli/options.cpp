@@ -44,7 +44,7 @@ std::vector<std::int64_t> parse_prompt_lengths(const std::string& text) {
           "--prompt-lengths {}: {} is not accepted; write lengths from 1 to {} with commas between "
           "them, each with x and a count behind it where it stands for several requests, up to {} "
           "in all",
-          lingua::quoted(text), lingua::quoted(std::string(item)), kMostTokens, kMostRequests));
+          quoted(text), lingua::quoted(std::string(item)), kMostTokens, kMostRequests));
     }
     lengths.insert(lengths.end(), static_cast<std::size_t>(*count), *length);
     from = comma + 1;
@@ -68,6 +68,15 @@ std::int64_t parse_chunk(const std::string& text) {
                                quoted(text), kMostTokens));
 }
 
+std::int64_t parse_head_pieces(const std::string& text) {
+  constexpr std::int64_t kMost = 1024;
+  if (text == "auto") return 0;
+  if (const auto count = number_up_to(text, kMost)) return *count;
+  throw UsageError(
+      fmt::format("--head-pieces {}: is not accepted; write auto or a number from 1 to {}",
+                  quoted(text), kMost));
+}
+
 }  // namespace
 
 void add_model_options(CLI::App& app, ModelOptions& options, ModelArgument argument) {
@@ -87,6 +96,14 @@ void add_model_options(CLI::App& app, ModelOptions& options, ModelArgument argum
          "positions that the LM head answers: last or all (default: last with a KV cache; all "
          "without one and in inspect, as the published FLOP counts)")
       ->check(CLI::IsMember({"last", "all"}));
+  app.add_option_function<std::string>(
+         "--head-pieces",
+         [&options](const std::string& text) { options.head_pieces = parse_head_pieces(text); },
+         "cut the LM head, and the embedding that it may be tied to, by rows into so many "
+         "segments, or "
+         "auto: none above a sixteenth of the weights (default: 1, or what --max-segment-size asks "
+         "for)")
+      ->type_name("COUNT|auto");
   app.add_option("--input", options.inputs,
                  "an input of a TorchScript file: NAME=DIMxDIM:DTYPE, where a DIM is a number or n "
                  "(a list or tuple: several, with commas; a number, bool or string: NAME=VALUE; "
@@ -114,8 +131,10 @@ void add_partition_flags(CLI::App& app, PartitionFlags& options) {
   app.add_option("--max-segments", options.max_segments, "at most so many segments")
       ->capture_default_str()
       ->check(CLI::Range(1, 100000));
-  app.add_option("--max-segment-size", options.max_segment_size,
-                 "at most so many weights in one segment (64 MB)");
+  app.add_option(
+      "--max-segment-size", options.max_segment_size,
+      "at most so many weights in one segment (64 MB); a larger LM head or embedding is cut "
+      "into pieces");
 }
 
 void add_workload_options(CLI::App& app, WorkloadOptions& options) {

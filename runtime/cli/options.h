@@ -21,8 +21,9 @@ struct ModelOptions {
   std::string model;
   std::string dtype = "auto";  // the checkpoint's own
   bool no_kv_cache = false;
-  std::string head;           // "last", "all"; empty: the verb's default
-  std::string int8 = "none";  // see int8_choice.h
+  std::string head;              // "last", "all"; empty: the verb's default
+  std::int64_t head_pieces = 1;  // 0: auto
+  std::string int8 = "none";     // see int8_choice.h
   std::vector<std::string> inputs;
   std::vector<std::string> input_files;  // see tensor_files.h
 };

@@ -56,7 +56,7 @@ std::optional<TokenId> beginning(const Tokenizer& tokenizer) {
 }
 
 Study open_study(const Options& options, const std::string& model) {
-  Study study = open_model(options.study.model, Head::kScore);
+  Study study = open_model(options.study.model, Head::kScore, options.study.partition);
   require_weights(study.model, model);
   if (!study.model.is_language_model || study.model.family.empty()) {
     throw InputError(

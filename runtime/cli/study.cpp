@@ -104,6 +104,16 @@ double parse_share(const char* option, const std::string& text) {
   }
 }
 
+// 0 without --max-segment-size.
+double max_segment_bytes(const PartitionFlags& flags) {
+  if (flags.max_segment_size.empty()) return 0;
+  try {
+    return parse_quantity(flags.max_segment_size, Unit::kBytes);
+  } catch (const InputError& error) {
+    throw UsageError(fmt::format("--max-segment-size: {}", error.what()));
+  }
+}
+
 // Nothing without --overlap.
 std::optional<SecondaryOptions> secondary_options(const PlanOptions& options,
                                                   const ClusterSpec& cluster) {
@@ -193,6 +203,7 @@ ImportOptions import_options(const ModelOptions& options, Head default_head) {
                 : options.head == "all" ? Head::kAll
                                         : Head::kLast;
   import.int8 = int8_kind(options.int8) == Int8Kind::kAll;
+  import.head_pieces.count = options.head_pieces;
   import.inputs = options.inputs;
   return import;
 }
@@ -202,24 +213,25 @@ Segmentation partition_by(const Graph& graph, const PartitionFlags& flags,
   PartitionOptions options;
   options.rule = flags.rule;
   options.max_segments = flags.max_segments;
-  if (!flags.max_segment_size.empty()) {
-    try {
-      options.max_segment_bytes = parse_quantity(flags.max_segment_size, Unit::kBytes);
-    } catch (const InputError& error) {
-      throw UsageError(fmt::format("--max-segment-size: {}", error.what()));
-    }
-  }
+  options.max_segment_bytes = max_segment_bytes(flags);
   options.step = steps_of(workload).back();
   return partition(graph, options);
 }
 
-Study open_model(const ModelOptions& options, Head default_head) {
+Study open_model(const ModelOptions& options, Head default_head, const PartitionFlags& flags) {
   Study study;
   study.inputs = read_input_files(options.input_files);
   study.import = import_options(options, default_head);
   study.import.inputs = described_inputs(options, study.inputs);
+  study.import.head_pieces.most_bytes = max_segment_bytes(flags);
   ImportOptions import = study.import;
   study.model = import_model(options.model, import);
+  if (study.model.family.empty() && options.head_pieces != 1) {
+    throw UsageError(fmt::format(
+        "--head-pieces: {} is a TorchScript file; only the heads of model folders, GGUF "
+        "files and published names can be cut",
+        options.model));
+  }
   for (const std::string& note : study.model.notes) tell("note: {}\n", note);
   bind_inputs(options.model, study);
   const Int8Kind kind = int8_kind(options.int8);
@@ -232,6 +244,7 @@ Study open_model(const ModelOptions& options, Head default_head) {
   }
   if (kind == Int8Kind::kAll) return study;
   import.int8 = true;
+  import.head_pieces = {study.model.head_pieces, 0};
   study.int8_model = import_model(options.model, import);
   return study;
 }
@@ -330,7 +343,8 @@ PlanRequest plan_request(const StudyOptions& options, const Study& study) {
 Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster) {
   check_plan_options(options, cluster);
   check_prompt_tokens(options.workload, options.model.model);
-  Study study = open_model(options.model, options.model.no_kv_cache ? Head::kAll : Head::kLast);
+  Study study = open_model(options.model, options.model.no_kv_cache ? Head::kAll : Head::kLast,
+                           options.partition);
   study.cluster = cluster;
   read_prompts(options.text, options.workload, options.model.model, study);
   if (!options.output.output_file.empty()) {

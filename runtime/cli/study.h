@@ -73,8 +73,9 @@ ImportOptions import_options(const ModelOptions& options, Head default_head);
 Segmentation partition_by(const Graph& graph, const PartitionFlags& flags,
                           const Workload& workload);
 
-// What a study begins with: the model, in both forms when --int8 takes some segments.
-Study open_model(const ModelOptions& options, Head default_head);
+// What a study begins with: the model, in both forms when --int8 takes some segments, its head in as many
+// pieces as it and the largest segment ask for.
+Study open_model(const ModelOptions& options, Head default_head, const PartitionFlags& flags = {});
 // Makes a study of one pass of it, whose outputs are written to the file. Errors: UsageError for a
 // model that generates, or a file that cannot take them.
 void make_single_pass(const std::string& output_file, int requests, Study& study);

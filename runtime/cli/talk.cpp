@@ -33,7 +33,7 @@ std::int64_t context_of(const TalkOptions& options, const Study& study) {
 
 Study open_study(const TalkOptions& options) {
   const std::string& model = options.study.model.model;
-  Study study = open_model(options.study.model, Head::kLast);
+  Study study = open_model(options.study.model, Head::kLast, options.study.partition);
   require_weights(study.model, model);
   if (!study.model.is_language_model)
     throw InputError(fmt::format("{}: is no language model; it answers nobody", model));
