@@ -20,8 +20,8 @@ PlannerResult planner_result(const PlanCosts& costs, const ChainOptimum& optimum
                     "that there is none; allow more time",
                     costs.segments(), costs.devices(), costs.request().time_limit_s));
   }
-  if (!costs.chained()) return {costs.stages(optimum.runs), Optimality::kHeuristic, 0};
   const ChainOptimum refined = refine_chain(costs, optimum, simple_plans);
+  if (!costs.chained()) return {costs.stages(refined.runs), Optimality::kHeuristic, 0};
   const double value = estimated_value(costs, refined.runs);
   double gap = std::max(0.0, (value - refined.bound) / value);
   if (gap <= 10 * kSameValue) gap = 0;

@@ -149,7 +149,7 @@ ChainOptimum refine_chain(const PlanCosts& costs, ChainOptimum optimum, const Ch
   const double value = estimated_value(costs, optimum.runs);
   const bool proven =
       costs.request().variants == nullptr && value * (1 - kSameValue) <= optimum.bound;
-  if (!costs.chained() || proven) return optimum;
+  if (costs.chained() && proven) return optimum;
   if (costs.out_of_time()) return optimum;
   if (costs.busy_price() > 0 && !Refinement(costs, optimum.runs).can_finish()) {
     optimum.runs = improve_chain(costs, optimum.runs, starts);
