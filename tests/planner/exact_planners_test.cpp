@@ -101,6 +101,35 @@ TEST_P(ExactPlanner, FindsTheOptimumThatKeepsTheRules) {
   EXPECT_GT(tally.several_stages, 30);
 }
 
+// Then the cost of a chain is no bound, and nothing is called proven.
+TEST_P(ExactPlanner, ComesNearTheOptimumWhereSegmentsAreNoChain) {
+  const auto& [planner, objective] = GetParam();
+  int planned = 0;
+  double sum = 0;
+  double worst = 1;
+  for (int seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(fmt::format("{}, seed {}", planner, seed));
+    Instance instance = random_instance(seed, Paths::kChain);
+    if (instance.segmentation.segments.size() < 5) continue;
+    instance.segmentation = testing::with_pieces(std::move(instance.segmentation), 3);
+    if (objective.tpot > 0) instance.workload.max_tokens += 2;
+    const PlanRequest request = instance.request(objective);
+    const std::optional<Plan> truth = plan_or_nothing("bruteforce", request);
+    const std::optional<Plan> plan = plan_or_nothing(planner, request);
+    ASSERT_EQ(truth.has_value(), plan.has_value());
+    if (!truth) continue;
+    ++planned;
+    EXPECT_EQ(plan->optimality, Optimality::kHeuristic);
+    const double ratio =
+        objective_value(plan->estimate, objective) / objective_value(truth->estimate, objective);
+    sum += ratio;
+    worst = std::max(worst, ratio);
+  }
+  EXPECT_GT(planned, 20);
+  EXPECT_LT(sum / planned, 1.002);
+  EXPECT_LT(worst, 1.03);
+}
+
 // Planning again after the speeds have changed: from any plan, to the same optimum.
 TEST_P(ExactPlanner, FindsTheOptimumFromAnyPlanThatRuns) {
   const auto& [planner, objective] = GetParam();

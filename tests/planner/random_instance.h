@@ -93,6 +93,17 @@ inline Segmentation random_segmentation(int segments, Paths paths, Rng& rng) {
   return model;
 }
 
+// The same with the last segments side by side, as the pieces of an LM head: each takes what the segment before
+// them gives, and the last one joins what they make. REQUIRES: 1 < pieces < segments.
+inline Segmentation with_pieces(Segmentation model, int pieces) {
+  const std::size_t first = model.segments.size() - static_cast<std::size_t>(pieces);
+  const TensorSpec given = model.segments[first - 1].outputs[0];
+  for (std::size_t i = first; i < model.segments.size(); ++i) model.segments[i].inputs = {given};
+  for (std::size_t i = first; i + 1 < model.segments.size(); ++i)
+    model.segments.back().inputs.push_back(model.segments[i].outputs[0]);
+  return model;
+}
+
 // `tightness`: the memory of all devices as a multiple of what the model needs is near 1 / tightness.
 inline ClusterSpec random_cluster(int devices, double need_bytes, double tightness, Rng& rng) {
   ClusterSpec cluster;
