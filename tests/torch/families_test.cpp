@@ -199,6 +199,25 @@ TEST_P(Classifiers, GiveTheLabelsAndLogitsOfTransformers) {
   EXPECT_GE(std::unique(seen.begin(), seen.end()) - seen.begin(), 2);
 }
 
+// They have an embedding to cut and no head of that size.
+TEST_P(Classifiers, AreTheSameWithTheirEmbeddingInPieces) {
+  ImportOptions pieces;
+  pieces.head_pieces.count = 4;
+  ImportedModel whole = import_model(folder_, {});
+  ImportedModel cut = import_model(folder_, pieces);
+  EXPECT_EQ(cut.head_pieces, 4);
+  EXPECT_EQ(cut.graph.nodes.size(), whole.graph.nodes.size() + 3);
+  SplitModel split(cut, cut_everywhere(cut.graph));
+  SplitModel unsplit(whole, uncut(whole.graph));
+  RequestId request = 0;
+  for (const GoldenPrompt& prompt : golden_.prompts) {
+    const auto count = static_cast<std::int64_t>(prompt.tokens.size());
+    const StepContext step{++request, {count, 0}, count};
+    const std::vector<at::Tensor> inputs = {at::tensor(prompt.tokens)};
+    EXPECT_TRUE(at::equal(split.run(step, inputs)[0], unsplit.run(step, inputs)[0]));
+  }
+}
+
 TEST_P(Classifiers, DoNotGenerate) {
   EXPECT_THROW(generate_reference(folder_, {}, {{1}}, 1, 1, false), InputError);
 }
