@@ -24,11 +24,12 @@ using ::testing::ThrowsMessage;
 // Device a runs segments 0 and 1 of the toy, b the others.
 class StageTest : public ::testing::Test {
  protected:
-  Prepare prepare_for(const DeviceName& name) {
+  Prepare prepare_for(const DeviceName& name,
+                      std::vector<Stage> stages = {{"a", 0, 1, {}}, {"b", 2, 3, {}}}) {
     Deployment deployment;
     deployment.segmentation = &model_;
     deployment.source = &source_;
-    deployment.plan.stages = {{"a", 0, 1, {}}, {"b", 2, 3, {}}};
+    deployment.plan.stages = std::move(stages);
     deployment.plan.transfers = transfers_of(model_, deployment.plan.stages);
     return deployment.prepare_for(name);
   }
@@ -226,6 +227,25 @@ TEST_F(StageTest, TensorsThatContradictTheDeploymentAreNonsense) {
   wrong.capacity = 0;
   wrong.prompt_goes_on = true;
   EXPECT_THAT(taken(wrong), ThrowsMessage<WorldError>(HasSubstr("single pass in several steps")));
+}
+
+TEST_F(StageTest, TakesTensorsFromThoseThatSendItSomeOnly) {
+  MemoryLedger ledger(1e6);
+  StageRunner stage(prepare_for("b"), "b", ledger);
+  for (const char* stranger : {"b", "c", "coordinator"}) {
+    EXPECT_THAT([&] { stage.take(activations(7), from(stranger), Seconds(2), effects_); },
+                ThrowsMessage<WorldError>(HasSubstr(std::string(stranger) + " answers nonsense")));
+  }
+  stage.take(activations(7), from("a"), Seconds(2), effects_);
+  EXPECT_EQ(effects_.ready.size(), 1U);
+}
+
+TEST_F(StageTest, AHeaderTakesTensorsOfStepsThatItHasStartedOnly) {
+  MemoryLedger ledger(1e6);
+  StageRunner header(prepare_for("a", {{"a", 0, 0, {}}, {"b", 1, 2, {}}, {"a", 3, 3, {}}}), "a",
+                     ledger);
+  EXPECT_THAT([&] { header.take(activations(4711), from("b"), Seconds(2), effects_); },
+              ThrowsMessage<WorldError>(HasSubstr("not under way here")));
 }
 
 TEST_F(StageTest, AStepWithoutRoomIsRefusedAndLeavesNothing) {

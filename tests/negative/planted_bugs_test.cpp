@@ -132,8 +132,8 @@ TEST(Nonsense, AValueThatIsNotUsedIsRefused) {
                  "answers nonsense");
 }
 
-TEST(Nonsense, ActivationsOfAStepThatTheHeaderDidNotStartAreRefused) {
-  expect_refusal(Activations{1, 4711, 0, {3, 0}, 8, {}, {}, {}, {}}, "not under way here");
+TEST(Nonsense, ActivationsForADeviceThatGetsNoneAreRefused) {
+  expect_refusal(Activations{1, 4711, 0, {3, 0}, 8, {}, {}, {}, {}}, "not for it to send to a");
 }
 
 TEST(Nonsense, AMessageForSomebodyElseIsRefused) {
