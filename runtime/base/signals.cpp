@@ -77,8 +77,8 @@ void end_by(int signal) {
 }
 
 pid_t fork_with_signals() {
-  const std::lock_guard lock(
-      begin_mutex);  // nobody else's in the child, where it would stay locked
+  // Held by nobody else in the child, where it would stay locked.
+  const std::lock_guard lock(begin_mutex);
   const pid_t child = ::fork();
   if (child == 0) {
     begin_end = nullptr;

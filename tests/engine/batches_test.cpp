@@ -65,16 +65,7 @@ ToyRun random_run(std::uint64_t seed) {
   if (moves) run.spares.assign(spares.begin(), spares.end());
   run.change_deployment = [=](Deployment& deployment) { deployment.scheduling = scheduling; };
   run.change_job = [=](RunJob& job) {
-    if (!moves) return;
-    const Deployment before = job.coordinator.deployment;
-    job.coordinator.redeploy = [=](int ended) -> std::optional<Deployment> {
-      if (ended != 1) return std::nullopt;
-      Deployment next = before;
-      next.epoch = 2;
-      next.plan.stages = later;
-      next.plan.transfers = transfers_of(*before.segmentation, later);
-      return next;
-    };
+    if (moves) testing::move_after_one(job, later);
   };
   return run;
 }

@@ -25,17 +25,7 @@ struct Sent {
 // Runs under `first` until a request has ended, then under `second`.
 ToyRun moving(const std::vector<Stage>& first, const std::vector<Stage>& second, Sent& sent) {
   ToyRun run{.stages = first};
-  run.change_job = [second](RunJob& job) {
-    const Deployment before = job.coordinator.deployment;
-    job.coordinator.redeploy = [=](int ended) -> std::optional<Deployment> {
-      if (ended != 1) return std::nullopt;
-      Deployment next = before;
-      next.epoch = 2;
-      next.plan.stages = second;
-      next.plan.transfers = transfers_of(*before.segmentation, second);
-      return next;
-    };
-  };
+  run.change_job = [second](RunJob& job) { testing::move_after_one(job, second); };
   run.wire_bytes = [&sent](const MessageBody& body) {
     if (const auto* chunk = std::get_if<WeightChunk>(&body)) {
       if (chunk->offset == 0) sent.weights.insert(chunk->weight);

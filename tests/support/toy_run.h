@@ -109,6 +109,19 @@ struct ToyRun {
   }
 };
 
+// The same model on other stages, for the requests that begin once one has ended.
+inline void move_after_one(RunJob& job, const std::vector<Stage>& stages) {
+  const Deployment before = job.coordinator.deployment;
+  job.coordinator.redeploy = [=](int ended) -> std::optional<Deployment> {
+    if (ended != 1) return std::nullopt;
+    Deployment next = before;
+    next.epoch = 2;
+    next.plan.stages = stages;
+    next.plan.transfers = transfers_of(*before.segmentation, stages);
+    return next;
+  };
+}
+
 // Requests of five tokens: every segment in turn, in this process, no device and no message.
 inline ToyTokens tokens_of_a_plain_loop(
     std::int64_t requests = 3,

@@ -11,6 +11,8 @@
 #include <functional>
 #include <string>
 
+#include "tests/torch/refusal.h"
+
 namespace lingua {
 namespace {
 
@@ -57,15 +59,6 @@ at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::T
   return operation<at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&, double)>(
              "lingua::layer_norm")
       .call(x, weight, bias, 1e-5);
-}
-
-std::string refusal(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const c10::Error& error) {
-    return error.what_without_backtrace();
-  }
-  return "";
 }
 
 // Largest difference in units of `unit` of the expected magnitude.

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "runtime/torch/kernels/rows.h"
+#include "tests/torch/refusal.h"
 
 namespace lingua {
 namespace {
@@ -52,15 +53,6 @@ at::Tensor in_int8(const at::Tensor& matrix) {
 bool same_bits(const at::Tensor& a, const at::Tensor& b) {
   return a.sizes() == b.sizes() && a.scalar_type() == b.scalar_type() &&
          std::memcmp(a.data_ptr(), b.data_ptr(), a.nbytes()) == 0;
-}
-
-std::string refusal(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const c10::Error& error) {
-    return error.what_without_backtrace();
-  }
-  return "";
 }
 
 TEST(Embedding, OfInt8RowsIsTheScaleTimesTheirValues) {

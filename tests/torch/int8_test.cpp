@@ -21,6 +21,7 @@
 #include "runtime/torch/quantise.h"
 #include "runtime/torch/random_model.h"
 #include "runtime/torch/script_model.h"
+#include "tests/torch/refusal.h"
 #include "tests/torch/script_support.h"
 
 namespace lingua {
@@ -62,15 +63,6 @@ at::Tensor linear_int8(const at::Tensor& x, const at::Tensor& rows,
                                     .typed<at::Tensor(const at::Tensor&, const at::Tensor&,
                                                       const c10::optional<at::Tensor>&)>();
   return operation.call(x, rows, bias);
-}
-
-std::string refusal(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const c10::Error& error) {
-    return error.what_without_backtrace();
-  }
-  return "";
 }
 
 TEST(Quantise, KeepsRowsOfMultiplesOfAScaleExactly) {
