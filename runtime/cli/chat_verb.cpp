@@ -194,6 +194,7 @@ void add_chat(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
   add_chunk_option(*verb, study.workload.scheduling);
+  add_communication_options(*verb, study.workload.communication);
   verb->add_flag("--json", study.output.json, "print the conversation as JSON at its end");
   add_connect_options(*verb, *connect);
   verb->callback([options, connect, verb] {

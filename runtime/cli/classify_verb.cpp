@@ -278,6 +278,7 @@ void add_classify(CLI::App& app) {
   add_int8_option(*verb, study.model);
   add_partition_flags(*verb, study.partition);
   add_in_flight_option(*verb, study.workload);
+  add_communication_options(*verb, study.workload.communication);
   add_plan_options(*verb, study.plan, false);
   add_real_options(*verb, options->real);
   add_output_options(*verb, study.output);

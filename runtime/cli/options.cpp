@@ -60,6 +60,24 @@ Policy parse_policy(const std::string& text) {
       "--policy {} is not known; write fifo, decode-first or shortest-first", quoted(text)));
 }
 
+WireType parse_wire(const std::string& text) {
+  if (text == "fp32") return WireType::kAsComputed;
+  if (text == "bf16") return WireType::kBFloat16;
+  if (text == "int8") return WireType::kInt8;
+  throw UsageError(fmt::format("--wire {} is not known; write fp32, bf16 or int8", quoted(text)));
+}
+
+ResidualPath parse_residuals(const std::string& text) {
+  if (text == "direct") return ResidualPath::kDirect;
+  if (text == "relay") return ResidualPath::kRelay;
+  throw UsageError(fmt::format("--residuals {} is not known; write direct or relay", quoted(text)));
+}
+
+bool parse_switch(const char* option, const std::string& text) {
+  if (text == "on" || text == "off") return text == "on";
+  throw UsageError(fmt::format("{} {} is not accepted; write on or off", option, quoted(text)));
+}
+
 std::int64_t parse_chunk(const std::string& text) {
   constexpr std::int64_t kMostTokens = std::int64_t{1} << 20;
   if (text == "auto") return kAutoChunk;
@@ -164,6 +182,7 @@ void add_workload_options(CLI::App& app, WorkloadOptions& options) {
       ->check(CLI::Range(1, 1000000));
   add_in_flight_option(app, options);
   add_scheduling_options(app, options.scheduling);
+  add_communication_options(app, options.communication);
   auto* trace =
       app.add_option("--trace", options.trace,
                      "when requests come: poisson:RATE, bursts:RATE,SIZE or closed:CLIENTS; "
@@ -210,6 +229,32 @@ void add_chunk_option(CLI::App& app, Scheduling& scheduling) {
          "tokens at most that one step takes of a prompt, or auto: two steps for each stage of the "
          "plan, of 32 tokens or more (default: whole prompts)")
       ->type_name("TOKENS|auto");
+}
+
+void add_communication_options(CLI::App& app, Communication& communication) {
+  app.add_option_function<std::string>(
+         "--wire",
+         [&communication](const std::string& text) { communication.wire = parse_wire(text); },
+         "what activations travel as: fp32 (as they are computed), bf16, or int8 with a scale for "
+         "each row; the last two change tokens")
+      ->default_str("fp32")
+      ->type_name("TYPE");
+  app.add_option_function<std::string>(
+         "--residuals",
+         [&communication](const std::string& text) {
+           communication.residuals = parse_residuals(text);
+         },
+         "how a value reaches a stage that is not the next: direct, or relay through those between")
+      ->default_str("direct")
+      ->type_name("PATH");
+  app.add_option_function<std::string>(
+         "--share-frames",
+         [&communication](const std::string& text) {
+           communication.share_frames = parse_switch("--share-frames", text);
+         },
+         "small messages of steps that ran as one go to a device as one: on or off")
+      ->default_str("on")
+      ->type_name("on|off");
 }
 
 void add_text_options(CLI::App& app, TextOptions& options) {

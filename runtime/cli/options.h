@@ -42,6 +42,7 @@ struct WorkloadOptions {
   int requests = 0;  // 0: one per prompt, or as many as are in flight
   int in_flight = 1;
   Scheduling scheduling;
+  Communication communication;
   std::string trace;      // a file of arrivals and lengths, or poisson:..., bursts:..., closed:...
   double trace_rate = 1;  // how many times as fast a file's requests come
   std::uint64_t seed = 1;
@@ -100,6 +101,7 @@ void add_sampling_options(CLI::App& app, TextOptions& options);
 void add_in_flight_option(CLI::App& app, WorkloadOptions& options);
 void add_scheduling_options(CLI::App& app, Scheduling& scheduling);
 void add_chunk_option(CLI::App& app, Scheduling& scheduling);
+void add_communication_options(CLI::App& app, Communication& communication);
 void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required);
 void add_output_options(CLI::App& app, OutputOptions& options);
 void add_output_file_option(CLI::App& app, OutputOptions& options);

@@ -129,6 +129,7 @@ CoordinatorJob RealWorld::coordinator_job() const {
   job.deployment.segmentation = &study_.segmentation;
   job.deployment.source = study_.source();
   job.deployment.scheduling = study_.workload.scheduling;
+  job.deployment.communication = study_.workload.communication;
   job.deployment.threads = threads();
   job.stall_timeout = Seconds(options_.stall_timeout_s);
   job.settle = Seconds(options_.loss_timeout_s) / 2;

@@ -85,6 +85,14 @@ nlohmann::json scheduling_json(const Scheduling& scheduling) {
   return json;
 }
 
+nlohmann::json communication_json(const Communication& communication) {
+  constexpr const char* kWires[] = {"fp32", "bf16", "int8"};
+  const bool is_direct = communication.residuals == ResidualPath::kDirect;
+  return {{"wire", kWires[static_cast<std::size_t>(communication.wire)]},
+          {"residuals", is_direct ? "direct" : "relay"},
+          {"share_frames", communication.share_frames}};
+}
+
 nlohmann::json run_json(const RunReport& report, const StudyOptions& options, const Study& study,
                         const RunResult& result, const nlohmann::json& extra) {
   nlohmann::json json = summary_json(metrics_of(options, study, result));
@@ -103,6 +111,10 @@ nlohmann::json run_json(const RunReport& report, const StudyOptions& options, co
                       {"in_flight", study.workload.in_flight}};
   if (const Scheduling& scheduling = study.workload.scheduling; scheduling != Scheduling{})
     json["workload"].update(scheduling_json(scheduling));
+  if (const Communication& communication = study.workload.communication;
+      communication != Communication{}) {
+    json["workload"].update(communication_json(communication));
+  }
   if (study.workload.is_mixed()) {
     json["workload"]["prompt_lengths"] = study.workload.prompt_lengths;
   }

@@ -367,6 +367,7 @@ Workload workload_by(const WorkloadOptions& options, const Study& study) {
   workload.kv_cache = study.model.kv_cache;
   workload.requests = request_count(options, study);
   workload.scheduling = scheduling_by(options.scheduling, study);
+  workload.communication = options.communication;
   workload.in_flight = std::min(options.in_flight, workload.requests);
   if (workload.in_flight < options.in_flight) {
     fmt::print(stderr,

@@ -174,6 +174,7 @@ void add_score(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(2, 1 << 20));
   add_in_flight_option(*verb, study.workload);
+  add_communication_options(*verb, study.workload.communication);
   add_plan_options(*verb, study.plan, false);
   add_real_options(*verb, options->real);
   add_threads_option(*verb, study.threads);

@@ -125,6 +125,7 @@ void add_serve(CLI::App& app) {
   study.workload.scheduling.max_batch = 8;
   add_in_flight_option(*verb, study.workload);
   add_scheduling_options(*verb, study.workload.scheduling);
+  add_communication_options(*verb, study.workload.communication);
   verb->add_option("--http", options->http, "where it listens: HOST:PORT (* for any)")
       ->capture_default_str();
   verb->add_option("--api-key-file", options->api_key_file,

@@ -45,6 +45,7 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
   job.coordinator.deployment.plan = study.plan;
   job.coordinator.deployment.segmentation = &study.segmentation;
   job.coordinator.deployment.scheduling = study.workload.scheduling;
+  job.coordinator.deployment.communication = study.workload.communication;
   job.coordinator.deployment.source = numerics ? study.source() : shapes.get();
   submit_by(study, make_requests(options.workload, options.text.sampling, study, numerics),
             job.client);

@@ -66,7 +66,8 @@ Plan read_plan(const std::string& file, const PlanRequest& request) {
     plan.model = request.segmentation->model;
     plan.cluster = request.cluster->name;
     plan.segmentation = mark_of(*request.segmentation);
-    plan.transfers = transfers_of(*request.segmentation, plan.stages);
+    plan.transfers =
+        transfers_of(*request.segmentation, plan.stages, request.workload.communication);
     plan.estimate =
         estimate_with_error(plan, *request.segmentation, *request.cluster, request.workload);
     check_plan(plan, *request.segmentation, *request.cluster, request.workload);

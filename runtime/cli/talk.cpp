@@ -72,6 +72,7 @@ Talk open_talk(const TalkOptions& options) {
   study.workload.kv_cache = study.model.kv_cache;
   study.workload.in_flight = options.study.workload.in_flight;
   study.workload.requests = study.workload.in_flight;
+  study.workload.communication = options.study.workload.communication;
   study.workload.scheduling = scheduling_by(options.study.workload.scheduling, study);
   plan_study(options.study, study);
   tell("{}", plan_text(study));

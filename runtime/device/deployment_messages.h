@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/device/communication.h"
 #include "runtime/device/scheduling.h"
 #include "runtime/device/spec.h"
 #include "runtime/device/tensor.h"
@@ -36,8 +37,10 @@ struct Prepare {
   std::vector<Segment> segments;  // to store, in model order
   // To run, ascending: one; two on a header that keeps the last segments too; none: it only stores.
   std::vector<SegmentRun> runs;
-  bool has_data = false;            // programs and tensors have contents; false in simulations
-  std::vector<Route> routes;        // of every value that this device sends
+  bool has_data = false;      // programs and tensors have contents; false in simulations
+  std::vector<Route> routes;  // of every value that this device sends
+  // Of values in the routes that it neither makes nor uses: it passes them on, as they come.
+  std::vector<TensorSpec> passing;
   std::vector<DeviceName> senders;  // who sends it tensors; what others send is nonsense
   std::vector<TensorSpec> model_inputs;
   std::vector<ValueId> model_outputs;
@@ -48,6 +51,7 @@ struct Prepare {
   // it only, so this is for people who compare what devices say.
   std::string segmentation;
   Scheduling scheduling;
+  Communication communication;
   int stages = 1;  // of the plan
 };
 

@@ -41,6 +41,10 @@ std::string describe(const MessageBody& body) {
           [](const Activations& m) {
             return fmt::format("Activations of request {}, step {}", m.request, m.step_index);
           },
+          [](const Together& m) {
+            return fmt::format("{} messages of steps that ran as one",
+                               m.activations.size() + m.results.size());
+          },
           [](const StepResult& m) {
             return fmt::format("StepResult of request {}, step {}", m.request, m.step_index);
           },

@@ -76,6 +76,14 @@ struct StepResult {
   std::vector<Tensor> outputs;
 };
 
+// device -> device: what steps that ran as one have for the same receiver, in their order. All of one
+// epoch. Not empty.
+struct Together {
+  Epoch epoch = 0;
+  std::vector<Activations> activations;
+  std::vector<StepResult> results;
+};
+
 // header -> coordinator -> client: one more token, and the end of a request.
 struct TokenMade {
   RequestId request = 0;
@@ -178,9 +186,9 @@ struct PeerLost {
 
 using MessageBody =
     std::variant<Prepare, Lacks, SegmentProgram, WeightChunk, WeightAck, Ready, Retire, Failed,
-                 Submit, Activations, StepResult, TokenMade, Done, Refused, Cancel, Release, Attach,
-                 Serving, Detach, AskEvents, Events, Hello, AskTelemetry, TelemetryReport, Stop,
-                 PeerLost, Probe, Reached, LinkLost, AskStanding, Standing>;
+                 Submit, Activations, StepResult, Together, TokenMade, Done, Refused, Cancel,
+                 Release, Attach, Serving, Detach, AskEvents, Events, Hello, AskTelemetry,
+                 TelemetryReport, Stop, PeerLost, Probe, Reached, LinkLost, AskStanding, Standing>;
 
 struct Message {
   DeviceName from;

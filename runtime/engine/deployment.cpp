@@ -6,6 +6,36 @@
 #include "runtime/schedule/schedule.h"
 
 namespace lingua {
+namespace {
+
+// What a device sends on that it neither makes nor uses.
+std::vector<TensorSpec> passing_values(const Prepare& prepare, const Segmentation& segmentation,
+                                       bool is_header) {
+  std::set<ValueId> known;
+  for (const SegmentRun& run : prepare.runs) {
+    for (SegmentId id = run.first; id <= run.last; ++id) {
+      const Segment& segment = segmentation.segments[static_cast<std::size_t>(id)];
+      for (const TensorSpec& spec : segment.inputs) known.insert(spec.value);
+      for (const TensorSpec& spec : segment.outputs) known.insert(spec.value);
+    }
+  }
+  std::vector<TensorSpec> passing;
+  const auto add = [&](const TensorSpec& spec) {
+    const bool is_sent = std::any_of(prepare.routes.begin(), prepare.routes.end(),
+                                     [&](const Route& r) { return r.value == spec.value; });
+    if (is_sent && !known.contains(spec.value)) passing.push_back(spec);
+  };
+  if (!is_header) {
+    for (const TensorSpec& spec : segmentation.model_inputs) add(spec);
+  }
+  for (const Segment& segment : segmentation.segments) {
+    for (const TensorSpec& spec : segment.outputs) add(spec);
+  }
+  return passing;
+}
+
+}  // namespace
+
 std::vector<SegmentId> Deployment::stored_by(const DeviceName& device) const {
   std::set<SegmentId> ids;
   for (const Stage& stage : plan.stages) {
@@ -44,6 +74,8 @@ Prepare Deployment::prepare_for(const DeviceName& device) const {
       route->to.push_back(transfer.to);
     }
   }
+  prepare.communication = communication;
+  prepare.passing = passing_values(prepare, *segmentation, device == prepare.header);
   prepare.senders.assign(senders.begin(), senders.end());
   return prepare;
 }

@@ -17,7 +17,8 @@ struct Deployment {
   Plan plan;
   const Segmentation* segmentation = nullptr;
   ModelSource* source = nullptr;
-  Scheduling scheduling = {};             // as far as the model allows it
+  Scheduling scheduling = {};  // as far as the model allows it
+  Communication communication = {};
   int threads = 0;                        // per device; 0: as many as it has cores
   std::int64_t chunk_bytes = 64LL << 10;  // pieces of weights: a second at 0.5 Mbit/s
   int window = 128;                       // so many at most are under way to a device

@@ -24,12 +24,19 @@ const RequestState* Header::submit(const Submit& submit, Seconds arrived) {
 const RequestState* Header::next_piece(RequestId id) {
   const auto place = requests_.find(id);
   if (place == requests_.end() || !place->second.prompt_goes_on()) return nullptr;
+  if (!place->second.has_room_for_piece()) {
+    held_.insert(id);
+    return nullptr;
+  }
   place->second.next_piece();
   return &place->second;
 }
 
 const RequestState* Header::take(StepResult result, Seconds now, Effects& effects) {
   const auto place = requests_.find(result.request);
+  const bool is_empty = result.token == kNoToken && result.outputs.empty();
+  if (place != requests_.end() && is_empty && place->second.piece_done(result.step_index))
+    return held_.erase(result.request) > 0 ? next_piece(result.request) : nullptr;
   if (place == requests_.end() || place->second.step_index() != result.step_index ||
       place->second.prompt_goes_on()) {
     throw WorldError(fmt::format("a result for step {} of request {} came, which is not under way",

@@ -7,6 +7,7 @@
 // Errors: RequestRefused for a request that the model does not take; WorldError for what contradicts.
 
 #include <map>
+#include <set>
 #include <vector>
 
 #include "runtime/engine/effects.h"
@@ -24,14 +25,18 @@ class Header {
         stages_(prepare.stages) {}
 
   const RequestState* submit(const Submit& submit, Seconds arrived);
-  // The first segments have run for its current step: the next piece of its prompt follows at once.
+  // The first segments have run for its current step: the next piece of its prompt follows at once, or when
+  // an earlier one has left the pipeline.
   const RequestState* next_piece(RequestId request);
-  // What the tailer made of a step. Sends TokenMade, and Done at the end of the request.
+  // What the tailer made of a step, or that a piece of a prompt has reached it. Sends TokenMade, and Done at the end of the request.
   const RequestState* take(StepResult result, Seconds now, Effects& effects);
   void cancel(RequestId request);
   bool holds(RequestId request) const { return requests_.contains(request); }
   // Forgets a request, wherever it stands.
-  void drop(RequestId request) { requests_.erase(request); }
+  void drop(RequestId request) {
+    requests_.erase(request);
+    held_.erase(request);
+  }
 
   // A result that it waits for, for people; empty when there is none.
   std::string waits_for() const;
@@ -43,6 +48,7 @@ class Header {
   Scheduling scheduling_;
   int stages_;
   std::map<RequestId, RequestState> requests_;
+  std::set<RequestId> held_;  // whose next piece waits for an earlier one
 };
 
 }  // namespace lingua

@@ -85,11 +85,19 @@ RequestState::RequestState(Submit submit, const std::vector<TensorSpec>& model_i
                            Seconds start, const Scheduling& scheduling, int stages)
     : submit_(std::move(submit)),
       first_tokens_(new_tokens_of(submit_.inputs, model_inputs)),
+      most_pieces_(most_pieces_under_way(stages)),
       start_(start),
       step_start_(start) {
   if (generates()) prompt_ = as_int64(submit_.inputs[0]);
   if (generates() && submit_.kv_cache) pieces_ = prompt_pieces(first_tokens_, scheduling, stages);
   if (submit_.sampling.is_greedy()) submit_.sampling = {};  // which no message has to carry
+}
+
+bool RequestState::piece_done(std::int64_t step_index) {
+  if (step_index != pieces_done_ || step_index > step_index_ || step_index + 1 >= pieces_)
+    return false;
+  ++pieces_done_;
+  return true;
 }
 
 Step RequestState::step() const {

@@ -25,6 +25,10 @@ class RequestState {
   bool prompt_goes_on() const { return step_index_ + 1 < pieces_; }
   // Goes on to it. REQUIRES: prompt_goes_on().
   void next_piece() { ++step_index_; }
+  // Another piece may begin: so few of them are under way (schedule/).
+  bool has_room_for_piece() const { return step_index_ + 1 - pieces_done_ < most_pieces_; }
+  // All stages have run a piece that is not the last; false when no such piece is under way.
+  bool piece_done(std::int64_t step_index);
   // One tensor per model input for the current step.
   std::vector<Tensor> step_inputs() const;
   const Sampling& sampling() const { return submit_.sampling; }
@@ -47,7 +51,9 @@ class RequestState {
 
  private:
   Submit submit_;
-  std::int64_t first_tokens_ = 1;     // n of the whole prompt
+  std::int64_t first_tokens_ = 1;  // n of the whole prompt
+  std::int64_t most_pieces_ = 1;   // under way
+  std::int64_t pieces_done_ = 0;
   std::int64_t pieces_ = 1;           // steps that the prompt takes
   std::vector<std::int64_t> prompt_;  // of a generating request
   std::vector<TokenId> tokens_;       // generated

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/base/errors.h"
+#include "runtime/device/wire_tensors.h"
 #include "runtime/engine/answer_checks.h"
 #include "runtime/events/event_log.h"
 
@@ -33,7 +34,13 @@ StageRunner::StageRunner(const Prepare& prepare, const DeviceName& self, MemoryL
       has_data_(prepare.has_data),
       ledger_(ledger),
       wiring_(prepare, self),
-      senders_(prepare.senders.begin(), prepare.senders.end()) {
+      senders_(prepare.senders.begin(), prepare.senders.end()),
+      wire_(prepare.communication.wire) {
+  for (int slot = 0; slot < wiring_.slots(); ++slot) {
+    const TensorSpec& spec = wiring_.spec(slot);
+    wire_specs_.push_back(wire_spec(spec, prepare.model_outputs, wire_));
+    packed_.push_back(is_packed(spec, prepare.model_outputs, wire_));
+  }
   ledger_.open(epoch_, running_segments(prepare));
 }
 
@@ -78,24 +85,24 @@ void StageRunner::mark_ready_when_complete(StepKey key, PendingStep& pending, Se
                            pending.capacity, pending.activation_bytes});
 }
 
-void StageRunner::take(const Activations& message, const Message& envelope, Seconds now,
+void StageRunner::take(const Activations& message, const Arrival& arrival, Seconds now,
                        Effects& effects) {
-  if (!senders_.contains(envelope.from)) {
+  if (!senders_.contains(arrival.from)) {
     throw WorldError(fmt::format("{} answers nonsense: {} is not for it to send to {}",
-                                 envelope.from, describe(message), self_));
+                                 arrival.from, describe(message), self_));
   }
   const StepKey key{message.request, message.step_index};
   if (wiring_.is_header() && !pending_.contains(key)) {
-    throw WorldError(fmt::format("{} answers nonsense: {} is not under way here", envelope.from,
+    throw WorldError(fmt::format("{} answers nonsense: {} is not under way here", arrival.from,
                                  describe(message)));
   }
   PendingStep& pending = pending_step(key, message.step, message.capacity);
   if (pending.step != message.step || pending.capacity != message.capacity) {
-    throw WorldError(fmt::format("{} answers nonsense: two shapes for one step", envelope.from));
+    throw WorldError(fmt::format("{} answers nonsense: two shapes for one step", arrival.from));
   }
   if (message.prompt_goes_on && message.capacity == 0) {
     throw WorldError(
-        fmt::format("{} answers nonsense: a single pass in several steps", envelope.from));
+        fmt::format("{} answers nonsense: a single pass in several steps", arrival.from));
   }
   if (!wiring_.is_header()) {  // which knows them
     pending.sampling = message.sampling;
@@ -106,18 +113,19 @@ void StageRunner::take(const Activations& message, const Message& envelope, Seco
     const int slot = wiring_.incoming_slot(message.values[i]);
     if (slot < 0 || i >= message.tensors.size()) {
       throw WorldError(fmt::format("{} answers nonsense: it sent value {}, which is not used here",
-                                   envelope.from, message.values[i]));
+                                   arrival.from, message.values[i]));
     }
-    check_tensor(message.tensors[i], wiring_.spec(slot), message.step, envelope.from);
+    check_tensor(message.tensors[i], slot, message.step, arrival.from);
     const auto index = static_cast<std::size_t>(slot);
     if (pending.filled[index]) continue;
     pending.filled[index] = 1;
-    pending.slots[index] = message.tensors[i];
+    if (wiring_.is_relayed(slot)) pending.relayed[slot] = message.tensors[i];
+    pending.slots[index] = packed_[index] ? unpack(message.tensors[i], wire_) : message.tensors[i];
     --pending.missing[static_cast<std::size_t>(wiring_.waiting_part(slot))];
   }
-  effects.rows.push_back({envelope.from + "->" + self_, event::kTransfer, first_segment_of(pending),
-                          message.request, message.step_index, envelope.sent, envelope.arrived,
-                          envelope.wire_bytes});
+  effects.rows.push_back({arrival.from + "->" + self_, event::kTransfer, first_segment_of(pending),
+                          message.request, message.step_index, arrival.sent, arrival.arrived,
+                          arrival.bytes});
   mark_ready_when_complete(key, pending, now, effects);
 }
 
@@ -127,8 +135,9 @@ SegmentId StageRunner::first_segment_of(const PendingStep& pending) const {
   return pending.part < parts.size() ? parts[pending.part].segments.front().id : -1;
 }
 
-void StageRunner::check_tensor(const Tensor& tensor, const TensorSpec& spec, const Step& step,
+void StageRunner::check_tensor(const Tensor& tensor, int slot, const Step& step,
                                const DeviceName& from) const {
+  const TensorSpec& spec = wire_specs_[static_cast<std::size_t>(slot)];
   const bool passes = spec.name.empty() && spec.dims.empty();  // an output, on to the tailer
   const std::string wrong = !passes ? wrong_tensor(tensor, spec, step, has_data_)
                             : has_data_ && !tensor.has_data() ? "no contents"
@@ -225,9 +234,15 @@ void StageRunner::send_activations(const RunningStep& step, Effects& effects) {
       message.prompt_goes_on = pending.prompt_goes_on;
     }
     message.tensors.reserve(out.slots.size());
-    for (const auto& use : out.slots) message.tensors.push_back(read(pending.slots, use));
+    for (const auto& use : out.slots) message.tensors.push_back(outgoing_tensor(pending, use));
     effects.send(out.to, std::move(message));
   }
+}
+
+Tensor StageRunner::outgoing_tensor(PendingStep& pending, StageWiring::Use use) const {
+  if (wiring_.is_relayed(use.slot)) return pending.relayed.at(use.slot);
+  const Tensor tensor = read(pending.slots, use);
+  return packed_[static_cast<std::size_t>(use.slot)] ? pack(tensor, wire_) : tensor;
 }
 
 void StageRunner::drop(RequestId request) {

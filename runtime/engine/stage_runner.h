@@ -20,6 +20,14 @@
 
 namespace lingua {
 
+// How a message came.
+struct Arrival {
+  DeviceName from;
+  Seconds sent{0};
+  Seconds arrived{0};
+  double bytes = 0;  // its part of what arrived as one
+};
+
 class StageRunner {
  public:
   // REQUIRES: the ledger outlives it.
@@ -34,7 +42,7 @@ class StageRunner {
   // The next step of a request, from its header, which is this device.
   void start(const RequestState& request, Seconds now, Effects& effects);
   // Tensors that another device has made.
-  void take(const Activations& message, const Message& envelope, Seconds now, Effects& effects);
+  void take(const Activations& message, const Arrival& arrival, Seconds now, Effects& effects);
 
   // One segment of the steps that run.
   struct Call {
@@ -82,6 +90,7 @@ class StageRunner {
     std::vector<TokenId> recent;  // of step 0
     std::vector<Tensor> slots;
     std::vector<char> filled;
+    std::map<int, Tensor> relayed;  // by slot: as they came, to be sent on
     bool prompt_goes_on = false;
     double activation_bytes = 0;
     std::size_t part = 0;      // that runs next
@@ -96,8 +105,8 @@ class StageRunner {
   PendingStep& pending_step(StepKey key, const Step& step, std::int64_t capacity);
   void mark_ready_when_complete(StepKey key, PendingStep& pending, Seconds now, Effects& effects);
   SegmentId first_segment_of(const PendingStep& pending) const;
-  void check_tensor(const Tensor& tensor, const TensorSpec& spec, const Step& step,
-                    const DeviceName& from) const;
+  void check_tensor(const Tensor& tensor, int slot, const Step& step, const DeviceName& from) const;
+  Tensor outgoing_tensor(PendingStep& pending, StageWiring::Use use) const;
   void send_activations(const RunningStep& step, Effects& effects);
   StepOutput output_of(const StepKey& key, PendingStep& pending) const;
   const StageWiring::Part& running_part() const { return wiring_.parts()[running_part_]; }
@@ -108,6 +117,9 @@ class StageRunner {
   MemoryLedger& ledger_;
   StageWiring wiring_;
   std::set<DeviceName> senders_;
+  const WireType wire_;
+  std::vector<TensorSpec> wire_specs_;  // by slot
+  std::vector<char> packed_;            // by slot
   std::map<StepKey, PendingStep> pending_;
   std::vector<RunningStep> running_;
   std::size_t running_part_ = 0;

@@ -11,6 +11,7 @@ int StageWiring::slot_of(const TensorSpec& spec) {
   if (is_new) {
     specs_.push_back(spec);
     origin_.push_back(Origin::kUnknown);
+    relayed_.push_back(0);
     part_.push_back(0);
   }
   return found->second;
@@ -56,11 +57,12 @@ void StageWiring::add_segment(const Segment& segment) {
 void StageWiring::add_route(const Route& route) {
   const auto slot = slot_by_value_.find(route.value);
   if (slot == slot_by_value_.end()) {
-    throw WorldError(
-        fmt::format("the deployment sends value {}, which is not made here", route.value));
+    throw WorldError(fmt::format(
+        "the deployment sends value {}, which neither is made here nor comes here", route.value));
   }
-  auto& outgoing =
-      parts_[static_cast<std::size_t>(part_[static_cast<std::size_t>(slot->second)])].outgoing;
+  const auto index = static_cast<std::size_t>(slot->second);
+  relayed_[index] = origin_[index] == Origin::kOutside;
+  auto& outgoing = parts_[static_cast<std::size_t>(part_[index])].outgoing;
   for (const DeviceName& to : route.to) {
     auto out = std::find_if(outgoing.begin(), outgoing.end(),
                             [&](const Outgoing& o) { return o.to == to; });
@@ -117,6 +119,7 @@ StageWiring::StageWiring(const Prepare& prepare, const DeviceName& self)
     spec.value = value;
     model_outputs_.push_back(need(spec));
   }
+  for (const TensorSpec& spec : prepare.passing) need(spec);
   for (const Route& route : prepare.routes) add_route(route);
   mark_last_uses();
 }

@@ -55,6 +55,8 @@ class StageWiring {
   int incoming_slot(ValueId value) const;
   // The part that waits for it. REQUIRES: it is the slot of a value that comes from outside.
   int waiting_part(int slot) const { return part_[static_cast<std::size_t>(slot)]; }
+  // It comes from outside and goes on to another device, as it came.
+  bool is_relayed(int slot) const { return relayed_[static_cast<std::size_t>(slot)] != 0; }
   const TensorSpec& spec(int slot) const { return specs_[static_cast<std::size_t>(slot)]; }
 
   // The devices that this one will send to, when the first segment runs on `header`.
@@ -74,6 +76,7 @@ class StageWiring {
   bool is_tailer_ = false;
   std::vector<TensorSpec> specs_;  // by slot
   std::vector<Origin> origin_;     // by slot
+  std::vector<char> relayed_;      // by slot
   std::vector<int> part_;          // by slot: that makes it or is the first to wait for it
   std::unordered_map<ValueId, int> slot_by_value_;
   std::vector<int> model_inputs_;

@@ -5,11 +5,11 @@
 
 namespace lingua {
 
-std::optional<StepResult> Tailer::result_of(StageRunner::StepOutput output, Epoch epoch) {
+StepResult Tailer::result_of(StageRunner::StepOutput output, Epoch epoch) {
   const bool penalises = output.sampling.repetition_penalty != 1;
   if (penalises && output.step_index == 0) recent_[output.request] = output.recent;
-  if (output.prompt_goes_on) return std::nullopt;
   StepResult result{epoch, output.request, output.step_index, kNoToken, {}};
+  if (output.prompt_goes_on) return result;
   if (output.generates) {
     LINGUA_CHECK(!output.outputs.empty());
     result.token = choose(output.outputs.front(), output);

@@ -17,9 +17,9 @@ class Tailer {
   // Without a sampler tokens are chosen greedily, and a request that asks for anything else is refused.
   explicit Tailer(Sampler sampler) : sampler_(std::move(sampler)) {}
 
-  // What the header gets of a step: a token, or the outputs of a single pass; nothing while the prompt goes
-  // on.
-  std::optional<StepResult> result_of(StageRunner::StepOutput output, Epoch epoch);
+  // What the header gets of a step: a token, or the outputs of a single pass; neither while the prompt goes on,
+  // whose piece has then left the pipeline.
+  StepResult result_of(StageRunner::StepOutput output, Epoch epoch);
   void release(RequestId request) { recent_.erase(request); }
 
  private:

@@ -13,6 +13,7 @@
 #include "runtime/engine/header.h"
 #include "runtime/engine/memory_ledger.h"
 #include "runtime/engine/refusal.h"
+#include "runtime/engine/shared_frames.h"
 #include "runtime/engine/stage_runner.h"
 #include "runtime/engine/tailer.h"
 #include "runtime/engine/weight_loader.h"
@@ -28,18 +29,20 @@ struct Deployed {
       : stage(prepare, self, ledger),
         header(prepare),
         header_name(prepare.header),
-        tailer_name(prepare.tailer) {}
+        tailer_name(prepare.tailer),
+        shares_frames(prepare.communication.share_frames) {}
 
   StageRunner stage;
   Header header;  // used where this device is the header
   DeviceName header_name;
   DeviceName tailer_name;
+  bool shares_frames = false;
 };
 
 // What other devices may send; everything else comes from the coordinator.
 bool is_between_devices(const MessageBody& body) {
   return std::holds_alternative<Activations>(body) || std::holds_alternative<StepResult>(body) ||
-         std::holds_alternative<Probe>(body);
+         std::holds_alternative<Together>(body) || std::holds_alternative<Probe>(body);
 }
 
 constexpr std::size_t kManyRows = 4096;  // of the event log, which are not kept until the end
@@ -137,6 +140,7 @@ class Worker {
     const std::optional<Epoch> epoch = epoch_of(message.body);
     const bool is_work = std::holds_alternative<Activations>(message.body) ||
                          std::holds_alternative<StepResult>(message.body) ||
+                         std::holds_alternative<Together>(message.body) ||
                          std::holds_alternative<Submit>(message.body);
     if (is_work && !loader_.is_ready(*epoch)) {
       if (*epoch > newest_ready_) keep_waiting(std::move(message));
@@ -245,20 +249,39 @@ class Worker {
   }
 
   void on(const Activations& message, const Message& envelope) {
-    if (ended_.contains(message.request)) return;
-    deployed_.at(message.epoch)->stage.take(message, envelope, device_.now(), effects_);
+    take(message, arrival_of(envelope));
   }
 
-  void on(const StepResult& result, const Message& envelope) {
+  void on(const StepResult& result, const Message& envelope) { take(result, arrival_of(envelope)); }
+
+  // Each as if it had come alone, with its share of the bytes.
+  void on(const Together& together, const Message& envelope) {
+    Arrival arrival = arrival_of(envelope);
+    arrival.bytes /= static_cast<double>(together.activations.size() + together.results.size());
+    for (const Activations& message : together.activations)
+      for_request(message.request, [&] { take(message, arrival); });
+    for (const StepResult& result : together.results) take(result, arrival);
+  }
+
+  static Arrival arrival_of(const Message& envelope) {
+    return {envelope.from, envelope.sent, envelope.arrived, envelope.wire_bytes};
+  }
+
+  void take(const Activations& message, const Arrival& arrival) {
+    if (ended_.contains(message.request)) return;
+    deployed_.at(message.epoch)->stage.take(message, arrival, device_.now(), effects_);
+  }
+
+  void take(const StepResult& result, const Arrival& arrival) {
     if (ended_.contains(result.request)) return;
     Deployed& deployed = *deployed_.at(result.epoch);
-    if (envelope.from != deployed.tailer_name) {
+    if (arrival.from != deployed.tailer_name) {
       throw WorldError(fmt::format("{} answers nonsense: {} is for the tailer to send",
-                                   envelope.from, describe(result)));
+                                   arrival.from, describe(result)));
     }
-    effects_.rows.push_back({envelope.from + "->" + device_.name(), event::kResult, -1,
-                             result.request, result.step_index, envelope.sent, envelope.arrived,
-                             envelope.wire_bytes});
+    effects_.rows.push_back({arrival.from + "->" + device_.name(), event::kResult, -1,
+                             result.request, result.step_index, arrival.sent, arrival.arrived,
+                             arrival.bytes});
     start(deployed, deployed.header.take(result, device_.now(), effects_));
   }
 
@@ -288,21 +311,24 @@ class Worker {
     }
     for (StageRunner::StepOutput& output : stage.finish(device_.now(), effects_))
       pass_on(deployed, std::move(output));
-    if (!stage.wiring().is_header() || batch.front().part > 0) return;
-    for (const ReadyStep& step : batch)
-      for_request(step.request, [&] { start(deployed, deployed.header.next_piece(step.request)); });
+    if (stage.wiring().is_header() && batch.front().part == 0) {
+      for (const ReadyStep& step : batch) {
+        for_request(step.request,
+                    [&] { start(deployed, deployed.header.next_piece(step.request)); });
+      }
+    }
+    if (deployed.shares_frames && batch.size() > 1) share_frames(effects_.letters);
   }
 
   // What came of a step, to the header.
   void pass_on(Deployed& deployed, StageRunner::StepOutput output) {
     const RequestId request = output.request;
     for_request(request, [&] {
-      auto result = tailer_.result_of(std::move(output), deployed.stage.epoch());
-      if (!result) return;
+      StepResult result = tailer_.result_of(std::move(output), deployed.stage.epoch());
       if (deployed.stage.wiring().is_header()) {
-        start(deployed, deployed.header.take(std::move(*result), device_.now(), effects_));
+        start(deployed, deployed.header.take(std::move(result), device_.now(), effects_));
       } else {
-        effects_.send(deployed.header_name, std::move(*result));
+        effects_.send(deployed.header_name, std::move(result));
       }
     });
   }

@@ -146,6 +146,7 @@ class BodyDecoder {
       case Case::kSubmit: return submit(envelope_.submit());
       case Case::kActivations: return activations(envelope_.activations());
       case Case::kStepResult: return step_result(envelope_.step_result());
+      case Case::kTogether: return together(envelope_.together());
       case Case::kTokenMade: return token_made(envelope_.token_made());
       case Case::kDone: return done(envelope_.done());
       case Case::kCancel: return Cancel{envelope_.cancel().request()};
@@ -242,6 +243,8 @@ class BodyDecoder {
     m.senders.assign(in.senders().begin(), in.senders().end());
     if (in.has_scheduling()) m.scheduling = scheduling(in.scheduling());
     m.stages = static_cast<int>(in_range("stages", in.stages(), 1, INT32_MAX));
+    if (in.has_communication()) m.communication = communication(in.communication());
+    for (const auto& spec : in.passing()) m.passing.push_back(decode_tensor_spec(spec));
     const int segments = frames_left("segments", in.segments());
     for (int i = 0; i < segments; ++i) {
       wire::SegmentSpec spec;
@@ -257,6 +260,14 @@ class BodyDecoder {
                 in_range("policy", in.policy(), 0, static_cast<int>(Policy::kShortestFirst))),
             static_cast<int>(in_range("max_batch", in.max_batch(), 1, INT32_MAX)),
             in_range("chunk", in.chunk(), kAutoChunk, kMaxDim)};
+  }
+
+  static Communication communication(const wire::Communication& in) {
+    return {
+        static_cast<WireType>(in_range("wire", in.wire(), 0, static_cast<int>(WireType::kInt8))),
+        static_cast<ResidualPath>(
+            in_range("residuals", in.residuals(), 0, static_cast<int>(ResidualPath::kRelay))),
+        in.share_frames()};
   }
 
   static Lacks lacks(const wire::Lacks& in) {
@@ -349,6 +360,21 @@ class BodyDecoder {
     return m;
   }
 
+  Together together(const wire::Together& in) {
+    Together m;
+    m.epoch = in.epoch();
+    if (in.activations().empty() && in.results().empty()) refuse("together", "it is empty");
+    for (const auto& each : in.activations()) {
+      m.activations.push_back(activations(each));
+      m.activations.back().epoch = m.epoch;
+    }
+    for (const auto& each : in.results()) {
+      m.results.push_back(step_result(each));
+      m.results.back().epoch = m.epoch;
+    }
+    return m;
+  }
+
   TokenMade token_made(const wire::TokenMade& in) {
     return {in.request(), in_range("index", in.index(), 0, kMaxDim), in.token()};
   }
@@ -432,6 +458,10 @@ DeviceSpec decode_device_spec(const wire::DeviceSpec& in) {
   spec.memory_bytes = not_negative("memory_bytes", in.memory_bytes());
   spec.cores = static_cast<int>(in_range("cores", in.cores(), 1, 65536));
   spec.overhead = Seconds(not_negative("overhead", in.overhead_s()));
+  spec.power_w = not_negative("power_w", in.power_w());
+  spec.battery_j = not_negative("battery_j", in.battery_j());
+  if (in.has_charge()) spec.charge = not_negative("charge", in.charge());
+  if (spec.charge > 1) refuse("charge", fmt::format("{} is more than 1", spec.charge));
   return spec;
 }
 

@@ -87,6 +87,12 @@ class BodyEncoder {
       out->mutable_scheduling()->set_chunk(m.scheduling.chunk);
     }
     out->set_stages(m.stages);
+    if (m.communication != Communication{}) {
+      out->mutable_communication()->set_wire(static_cast<int>(m.communication.wire));
+      out->mutable_communication()->set_residuals(static_cast<int>(m.communication.residuals));
+      out->mutable_communication()->set_share_frames(m.communication.share_frames);
+    }
+    for (const TensorSpec& spec : m.passing) fill_tensor_spec(spec, out->add_passing());
     for (const Segment& segment : m.segments) {
       wire::SegmentSpec spec;
       fill_segment(segment, &spec);
@@ -173,25 +179,20 @@ class BodyEncoder {
   void operator()(const Activations& m) {
     wire::Activations* out = envelope_->mutable_activations();
     out->set_epoch(m.epoch);
-    out->set_request(m.request);
-    out->set_step_index(m.step_index);
-    out->mutable_step()->set_new_tokens(m.step.new_tokens);
-    out->mutable_step()->set_cached_tokens(m.step.cached_tokens);
-    out->set_capacity(m.capacity);
-    for (ValueId value : m.values) out->add_values(value);
-    for (const Tensor& tensor : m.tensors) add_tensor(tensor, out->add_tensors());
-    if (m.sampling != Sampling{}) add_sampling(m.sampling, out->mutable_sampling());
-    for (TokenId token : m.recent) out->add_recent(token);
-    out->set_prompt_goes_on(m.prompt_goes_on);
+    fill(m, out);
   }
 
   void operator()(const StepResult& m) {
     wire::StepResult* out = envelope_->mutable_step_result();
     out->set_epoch(m.epoch);
-    out->set_request(m.request);
-    out->set_step_index(m.step_index);
-    out->set_token(m.token);
-    for (const Tensor& tensor : m.outputs) add_tensor(tensor, out->add_outputs());
+    fill(m, out);
+  }
+
+  void operator()(const Together& m) {
+    wire::Together* out = envelope_->mutable_together();
+    out->set_epoch(m.epoch);
+    for (const Activations& activations : m.activations) fill(activations, out->add_activations());
+    for (const StepResult& result : m.results) fill(result, out->add_results());
   }
 
   void operator()(const TokenMade& m) {
@@ -270,6 +271,26 @@ class BodyEncoder {
     LINGUA_CHECK(extra_ == nullptr, "clients are not reached by the network");
   }
 
+  void fill(const Activations& m, wire::Activations* out) {
+    out->set_request(m.request);
+    out->set_step_index(m.step_index);
+    out->mutable_step()->set_new_tokens(m.step.new_tokens);
+    out->mutable_step()->set_cached_tokens(m.step.cached_tokens);
+    out->set_capacity(m.capacity);
+    for (ValueId value : m.values) out->add_values(value);
+    for (const Tensor& tensor : m.tensors) add_tensor(tensor, out->add_tensors());
+    if (m.sampling != Sampling{}) add_sampling(m.sampling, out->mutable_sampling());
+    for (TokenId token : m.recent) out->add_recent(token);
+    out->set_prompt_goes_on(m.prompt_goes_on);
+  }
+
+  void fill(const StepResult& m, wire::StepResult* out) {
+    out->set_request(m.request);
+    out->set_step_index(m.step_index);
+    out->set_token(m.token);
+    for (const Tensor& tensor : m.outputs) add_tensor(tensor, out->add_outputs());
+  }
+
   static void fill_row(const EventRow& row, wire::EventRow* out) {
     out->set_who(row.who);
     out->set_what(row.what);
@@ -336,6 +357,9 @@ void fill_device_spec(const DeviceSpec& spec, wire::DeviceSpec* out) {
   out->set_memory_bytes(spec.memory_bytes);
   out->set_cores(spec.cores);
   out->set_overhead_s(spec.overhead.count());
+  out->set_power_w(spec.power_w);
+  out->set_battery_j(spec.battery_j);
+  if (spec.charge != 1) out->set_charge(spec.charge);
 }
 
 }  // namespace lingua::internal

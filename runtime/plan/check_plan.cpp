@@ -68,7 +68,8 @@ std::string describe_transfer(const Transfer& transfer) {
   return fmt::format("value {} from '{}' to '{}'", transfer.value, transfer.from, transfer.to);
 }
 
-void check_transfers(const Plan& plan, const Segmentation& segmentation) {
+void check_transfers(const Plan& plan, const Segmentation& segmentation,
+                     const Communication& communication) {
   using Key = std::tuple<ValueId, DeviceName, DeviceName>;
   std::map<Key, const Transfer*> given;
   for (const Transfer& transfer : plan.transfers) {
@@ -77,7 +78,7 @@ void check_transfers(const Plan& plan, const Segmentation& segmentation) {
           fmt::format("plan: the transfer of {} stands twice", describe_transfer(transfer)));
     }
   }
-  for (const Transfer& need : transfers_of(segmentation, plan.stages)) {
+  for (const Transfer& need : transfers_of(segmentation, plan.stages, communication)) {
     const auto found = given.find(Key{need.value, need.from, need.to});
     if (found == given.end()) {
       throw InputError(fmt::format("plan: the transfer of {} is missing", describe_transfer(need)));
@@ -161,7 +162,7 @@ void check_plan(const Plan& plan, const Segmentation& segmentation, const Cluste
   check_stages(plan, segmentation, cluster);
   for (const DeviceName& name : plan.devices())
     check_memory(plan, segmentation, cluster.device(name), workload);
-  check_transfers(plan, segmentation);
+  check_transfers(plan, segmentation, workload.communication);
 }
 
 }  // namespace lingua

@@ -28,6 +28,11 @@ Activations activations(std::size_t tensors) {
   return message;
 }
 
+Together together(std::size_t steps) {
+  Together message{1, std::vector<Activations>(steps, activations(1)), {}};
+  return message;
+}
+
 Submit submit() {
   Submit message;
   message.request = kRequest;
@@ -51,6 +56,10 @@ MessageSizes message_sizes(const std::function<double(const MessageBody&)>& wire
   MessageSizes sizes;
   sizes.tensor = two - one;
   sizes.activations = one - sizes.tensor;
+  const double pair = wire_bytes(together(2)) - 2 * wire_bytes(activations(1));
+  const double triple = wire_bytes(together(3)) - 3 * wire_bytes(activations(1));
+  sizes.together_each = triple - pair;
+  sizes.together = pair - 2 * sizes.together_each;
   sizes.result = wire_bytes(StepResult{1, kRequest, kStep, 17, {}});
   sizes.submit = wire_bytes(asked) - static_cast<double>(asked.inputs[0].bytes());
   sizes.token_made = wire_bytes(TokenMade{kRequest, kStep, 17});

@@ -12,8 +12,10 @@ namespace lingua {
 
 struct MessageSizes {
   double activations = 0;
-  double tensor = 0;  // of each tensor in a message
-  double result = 0;  // a token; outputs are tensors
+  double tensor = 0;         // of each tensor in a message
+  double together = 0;       // of messages that travel as one, besides theirs
+  double together_each = 0;  // more, or less, of each of them
+  double result = 0;         // a token; outputs are tensors
   double submit = 0;
   double token_made = 0;
   double done = 0;

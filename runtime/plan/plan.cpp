@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "runtime/base/errors.h"
+#include "runtime/device/wire_tensors.h"
 #include "runtime/model/segmentation_digest.h"
 
 namespace lingua {
@@ -19,14 +20,18 @@ struct Way {
 };
 
 // The way of every value that any stage makes or the header is given.
-std::map<ValueId, Way> ways_of(const Segmentation& segmentation, const std::vector<Stage>& stages) {
+std::map<ValueId, Way> ways_of(const Segmentation& segmentation, const std::vector<Stage>& stages,
+                               WireType wire) {
+  const auto bytes = [&](const TensorSpec& spec) {
+    return wire_spec(spec, segmentation.model_outputs, wire).bytes;
+  };
   std::map<ValueId, Way> ways;
   for (const TensorSpec& input : segmentation.model_inputs)
-    ways[input.value] = {0, input.bytes, {}};
+    ways[input.value] = {0, bytes(input), {}};
   for (std::size_t s = 0; s < stages.size(); ++s) {
     for (SegmentId id = stages[s].first_segment; id <= stages[s].last_segment; ++id) {
       for (const TensorSpec& output : segmentation.segments[id].outputs) {
-        ways[output.value] = {static_cast<int>(s), output.bytes, {}};
+        ways[output.value] = {static_cast<int>(s), bytes(output), {}};
       }
     }
   }
@@ -82,9 +87,15 @@ int header_keeps_last(const std::vector<Stage>& stages) {
 }
 
 std::vector<Transfer> transfers_of(const Segmentation& segmentation,
-                                   const std::vector<Stage>& stages) {
+                                   const std::vector<Stage>& stages,
+                                   const Communication& communication) {
   std::vector<std::tuple<int, int, ValueId, StepFunction>> rows;
-  for (const auto& [value, way] : ways_of(segmentation, stages)) {
+  for (const auto& [value, way] : ways_of(segmentation, stages, communication.wire)) {
+    if (communication.residuals == ResidualPath::kRelay && !way.to.empty()) {
+      for (int s = way.from; s < *way.to.rbegin(); ++s)
+        rows.emplace_back(s, s + 1, value, way.bytes);
+      continue;
+    }
     for (int to : way.to) rows.emplace_back(way.from, to, value, way.bytes);
   }
   std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {

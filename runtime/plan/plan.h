@@ -30,7 +30,7 @@ struct Transfer {
   DeviceName from;
   DeviceName to;
   bool residual = false;  // the stages are not neighbours
-  StepFunction bytes;
+  StepFunction bytes;     // as it travels
 };
 
 enum class Optimality {
@@ -99,10 +99,12 @@ struct Plan {
 // The number of segments of the last stage where the header runs it, with others between; else 0.
 int header_keeps_last(const std::vector<Stage>& stages);
 
-// The transfers that an assignment needs: each value once to each device that uses it; model inputs
-// come from the header, model outputs go to the tailer.
+// The transfers that an assignment needs: each value once to each device that uses it, or, relayed, to
+// each stage on the way to the last that does; model inputs come from the header, model outputs go to the
+// tailer.
 std::vector<Transfer> transfers_of(const Segmentation& segmentation,
-                                   const std::vector<Stage>& stages);
+                                   const std::vector<Stage>& stages,
+                                   const Communication& communication = {});
 
 // That the plan is made for this segmentation, where it says for which.
 void check_segmentation(const Plan& plan, const Segmentation& segmentation);

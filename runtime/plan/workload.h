@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "runtime/device/communication.h"
 #include "runtime/device/scheduling.h"
 #include "runtime/model/step.h"
 #include "runtime/plan/message_sizes.h"
@@ -22,6 +23,7 @@ struct Workload {
   // Of the prompts in turn, where they differ: request r has number r modulo their count.
   std::vector<std::int64_t> prompt_lengths = {};
   Scheduling scheduling = {};  // as far as the model allows it
+  Communication communication = {};
   // As the encoding at hand has them; none: contents alone travel.
   MessageSizes messages = {};
 

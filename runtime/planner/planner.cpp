@@ -231,7 +231,7 @@ Plan make_plan(const std::string& planner, const PlanRequest& asked) {
       request.variants == nullptr && scheduling.max_batch == 1 && scheduling.chunk == kWholePrompts;
   plan.optimality = proven ? result.optimality : Optimality::kHeuristic;
   plan.gap = proven ? result.gap : 0;
-  plan.transfers = transfers_of(*request.segmentation, plan.stages);
+  plan.transfers = transfers_of(*request.segmentation, plan.stages, request.workload.communication);
   plan.estimate =
       estimate_with_error(plan, *request.segmentation, *request.cluster, request.workload);
   plan.planning_s = Seconds(std::chrono::steady_clock::now() - begin).count();

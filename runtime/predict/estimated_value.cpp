@@ -7,7 +7,7 @@ double estimated_value(const PlanCosts& costs, const std::vector<Run>& runs,
   const PlanRequest& request = costs.request();
   Plan plan;
   plan.stages = costs.stages(runs);
-  plan.transfers = transfers_of(*request.segmentation, plan.stages);
+  plan.transfers = transfers_of(*request.segmentation, plan.stages, request.workload.communication);
   const auto value = [&](const ClusterSpec& cluster, const PlayLimits& most) {
     if (most.race != nullptr && request.objective.is_throughput()) {
       return costs.busy_price() *

@@ -17,8 +17,9 @@ struct Packet {
   Kind kind = Kind::kOther;
   int request = 0;
   double bytes = 0;
-  int stage = 0;  // that activations are for
-  int step = 0;   // and which
+  int stage = 0;    // that activations are for
+  int step = 0;     // and which, also of an answer
+  int others = -1;  // where those stand that travel as one with it
 };
 
 // Messages from one device to another: a stream whose latencies overlap.
@@ -88,6 +89,13 @@ struct Place {
   std::set<int> holds;  // requests whose states are in its memory, where that counts
 };
 
+// On its way from a stage that has run a batch.
+struct Sent {
+  Packet packet;
+  double stretch = 1;
+  bool is_small = false;
+};
+
 class Player {
  public:
   Player(const PipelineWork& work, const ClusterSpec& cluster, const ReplayLimits& limits)
@@ -116,6 +124,10 @@ class Player {
       kinds_.push_back(&work.kinds[work.turn[static_cast<std::size_t>(r) % work.turn.size()]]);
       step_.push_back(static_cast<int>(kinds_.back()->pieces) - 1);
     }
+    most_pieces_ = static_cast<int>(most_pieces_under_way(static_cast<int>(work.devices.size())));
+    pieces_begun_.assign(kinds_.size(), 1);
+    pieces_done_.assign(kinds_.size(), 0);
+    held_.assign(kinds_.size(), -1);
     for (std::size_t p = 0; p < places_.size() && !work.free_bytes.empty(); ++p)
       places_[p].free_bytes = work.free_bytes[p];
     if (work.scheduling.max_batch > 1) return;  // what runs with others takes less
@@ -220,10 +232,18 @@ class Player {
   }
 
   void take(const Packet& packet, int place) {
+    take_one(packet, place);
+    if (packet.others < 0) return;
+    const std::vector<Packet> others = std::exchange(bundles_[packet.others], {});
+    free_bundles_.push_back(packet.others);
+    for (const Packet& other : others) take_one(other, place);
+  }
+
+  void take_one(const Packet& packet, int place) {
     switch (packet.kind) {
       case Kind::kSubmit: make_ready(0, packet.request, 0); break;
       case Kind::kActivations: take_input(packet.stage, packet.request, packet.step); break;
-      case Kind::kAnswer: take_answer(packet.request); break;
+      case Kind::kAnswer: take_result(packet.request, packet.step); break;
       case Kind::kRelease: let_go(places_[place], packet.request); break;
       case Kind::kDone:
       case Kind::kOther: break;
@@ -260,6 +280,25 @@ class Player {
     if (!kind.steps.empty()) ready.step = kind.steps[step];
     if (!kind.activation_bytes.empty()) ready.activation_bytes = kind.activation_bytes[step][stage];
     places_[place_of(stage)].ready.push_back(ready);
+  }
+
+  // Of a step, or of a piece of the prompt, which has left the pipeline.
+  void take_result(int request, int step) {
+    if (step + 1 >= static_cast<int>(kinds_[request]->pieces)) return take_answer(request);
+    ++pieces_done_[request];
+    if (std::exchange(held_[request], -1) >= 0) next_piece(request);
+  }
+
+  // The first stage has run the last piece that it began.
+  void next_piece(int request) {
+    const int next = pieces_begun_[request];
+    if (next >= static_cast<int>(kinds_[request]->pieces)) return;
+    if (next - pieces_done_[request] >= most_pieces_) {
+      held_[request] = next;
+      return;
+    }
+    ++pieces_begun_[request];
+    make_ready(0, request, next);
   }
 
   void take_answer(int request) {
@@ -327,38 +366,86 @@ class Player {
     if (work_.scheduling.max_batch == 1) place.left_s -= compute_s(batch);
     stage_steps_ += static_cast<double>(batch.size());
     too_long_ = too_long_ || now_ - first_start_ + place.left_s > most_s_;
-    for (const ReadyStep& step : batch) send_on(stage, step);
-    if (stage == last_stage()) {
-      for (const ReadyStep& step : batch) answer(step);
-    }
+    send_on(stage, batch);
+    if (stage == last_stage()) answer(batch);
     for (const ReadyStep& step : batch) {
-      const bool goes_on = step.step_index + 1 < static_cast<int>(kinds_[step.request]->pieces);
-      if (stage == 0 && goes_on) make_ready(0, step.request, step.step_index + 1);
+      const auto request = static_cast<int>(step.request);
+      if (stage == 0 && step.step_index + 1 == pieces_begun_[request]) next_piece(request);
     }
     for (const Packet& packet : place.inbox) take(packet, index);
     place.inbox.clear();
     run_next(index);
   }
 
-  void send_on(int stage, const ReadyStep& step) {
-    const auto request = static_cast<int>(step.request);
-    const auto number = static_cast<int>(step.step_index);
+  void send_on(int stage, const std::vector<ReadyStep>& batch) {
     for (const auto& [channel, message] : stages_[stage].outgoing) {
-      send(channel,
-           {Kind::kActivations, request, kinds_[request]->message_bytes[number][message],
-            work_.messages[message].to, number},
-           stretch(step));
+      sent_.clear();
+      for (const ReadyStep& step : batch) {
+        const auto number = static_cast<std::size_t>(step.step_index);
+        const PipelineWork::Kind& kind = *kinds_[step.request];
+        sent_.push_back({{Kind::kActivations, static_cast<int>(step.request),
+                          kind.message_bytes[number][message], work_.messages[message].to,
+                          static_cast<int>(number)},
+                         stretch(step),
+                         !kind.message_is_small.empty() && kind.message_is_small[number][message]});
+      }
+      send_batch(channel);
     }
-    if (stage == 0 && work_.returns) take_input(last_stage(), request, number);
+    if (stage != 0 || !work_.returns) return;
+    for (const ReadyStep& step : batch)
+      take_input(last_stage(), static_cast<int>(step.request), static_cast<int>(step.step_index));
   }
 
-  void answer(const ReadyStep& step) {
-    const PipelineWork::Kind& kind = *kinds_[step.request];
-    if (step.step_index + 1 < static_cast<int>(kind.pieces)) return;
-    if (answer_ < 0) return take_answer(static_cast<int>(step.request));
-    send(answer_,
-         {Kind::kAnswer, static_cast<int>(step.request), kind.answer_bytes[step.step_index]},
-         stretch(step));
+  void answer(const std::vector<ReadyStep>& batch) {
+    sent_.clear();
+    for (const ReadyStep& step : batch) {
+      const auto request = static_cast<int>(step.request);
+      const auto number = static_cast<std::size_t>(step.step_index);
+      if (answer_ < 0) {
+        take_result(request, static_cast<int>(number));
+        continue;
+      }
+      const PipelineWork::Kind& kind = *kinds_[request];
+      sent_.push_back(
+          {{Kind::kAnswer, request, kind.answer_bytes[number], 0, static_cast<int>(number)},
+           stretch(step),
+           !kind.answer_is_small.empty() && kind.answer_is_small[number]});
+    }
+    if (answer_ >= 0) send_batch(answer_);
+  }
+
+  // What is in sent_, small ones that follow each other as one.
+  void send_batch(int channel) {
+    for (std::size_t first = 0; first < sent_.size();) {
+      std::size_t end = first + 1;
+      while (end < sent_.size() && sent_[first].is_small && sent_[end].is_small) ++end;
+      Sent sent = sent_[first];
+      if (end > first + 1) {
+        sent.packet.others = new_bundle();
+        double longest = sent.stretch;
+        double around = sent.stretch;
+        for (std::size_t i = first + 1; i < end; ++i) {
+          bundles_[sent.packet.others].push_back(sent_[i].packet);
+          sent.packet.bytes += sent_[i].packet.bytes;
+          longest = std::max(longest, sent_[i].stretch);
+          around += sent_[i].stretch;
+        }
+        sent.packet.bytes += longest * work_.sizes.together + around * work_.sizes.together_each;
+        sent.stretch = longest;
+      }
+      send(channel, sent.packet, sent.stretch);
+      first = end;
+    }
+  }
+
+  int new_bundle() {
+    if (free_bundles_.empty()) {
+      bundles_.emplace_back();
+      return static_cast<int>(bundles_.size()) - 1;
+    }
+    const int bundle = free_bundles_.back();
+    free_bundles_.pop_back();
+    return bundle;
   }
 
   void release(int request) {
@@ -390,6 +477,13 @@ class Player {
   std::vector<const PipelineWork::Kind*> kinds_;  // by request
   std::vector<int> step_;                         // that each request has an answer to come of
   int under_way_ = 1;                             // steps of a request, at most
+  int most_pieces_ = 1;                           // of a prompt
+  std::vector<int> pieces_begun_;                 // by request: at the first stage
+  std::vector<int> pieces_done_;                  // of those, through the last
+  std::vector<int> held_;                         // the piece that waits for one of them, or -1
+  std::vector<Sent> sent_;                        // to one device
+  std::vector<std::vector<Packet>> bundles_;
+  std::vector<int> free_bundles_;
   Agenda events_;
   int next_number_ = 0;
   int submitted_ = 0;

@@ -5,7 +5,7 @@
 // It follows the engine's loops and the simulated cluster's clock: a device runs at a time what schedule/
 // chooses among the steps that it knows of when it comes to choose; it knows of what arrives while it
 // computes when it has done so; it sends when it has run its segments, and goes on while the bytes are under
-// way; the first stage begins the next piece of a prompt when it has run the last; the coordinator submits,
+// way; the first stage begins the next piece of a prompt when it has run the last and few enough are under way; the coordinator submits,
 // as schedule/ admits, when it hears that a request has ended. Waiting, the filling of the pipeline and shares of links are therefore exact; what differs from a
 // simulation is some bytes of framing.
 // Cost: about 0.5 us for each step on each stage. Units: seconds, bytes. Determinism: no randomness.
@@ -40,6 +40,10 @@ struct PipelineWork {
     std::int64_t capacity = 0;
     std::vector<std::vector<double>> activation_bytes = {};  // by step and stage
     std::vector<double> state_bytes = {};                    // by stage
+    // By step and message, and by step: small enough to travel with those of other requests that ran as one.
+    // None: every message travels alone.
+    std::vector<std::vector<char>> message_is_small = {};
+    std::vector<char> answer_is_small = {};
   };
   // A step of a request that runs with others.
   struct Part {

@@ -5,6 +5,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/device/roofline.h"
+#include "runtime/device/wire_tensors.h"
 #include "runtime/predict/estimate.h"
 #include "runtime/predict/request_steps.h"
 
@@ -108,8 +109,11 @@ void PlanCosts::fill_messages() {
     std::vector<int> used;   // segments, ascending
   };
   std::map<ValueId, Life> lives;
+  const Communication& communication = request_->workload.communication;
   const auto make = [&](const TensorSpec& spec, int segment) {
-    const auto bytes = [&](const Step& step) { return spec.bytes.at(step); };
+    const StepFunction travels =
+        wire_spec(spec, segmentation.model_outputs, communication.wire).bytes;
+    const auto bytes = [&](const Step& step) { return travels.at(step); };
     lives[spec.value] = {segment, steps.sum(bytes), steps.first(bytes), {}};
   };
   for (const TensorSpec& spec : segmentation.model_inputs) make(spec, 0);
@@ -127,18 +131,34 @@ void PlanCosts::fill_messages() {
   message_bytes_.assign(static_cast<std::size_t>(segments_) * (segments_ + 1), 0);
   message_first_bytes_ = message_bytes_;
   std::vector<bool> fed(all, false);
+  const auto add = [&](const Life& life, int start, int cut) {
+    message_bytes_[cell(start, cut)] += life.bytes + steps_ * sizes_.tensor;
+    message_first_bytes_[cell(start, cut)] += life.first_bytes + sizes_.tensor;
+  };
   for (const auto& [value, life] : lives) {
     bool kept_gets_it = false;
     for (int user : life.used) {
       if (user <= life.made) continue;
       if (user == life.made + 1) fed[user] = true;
+      if (communication.residuals == ResidualPath::kRelay) continue;
       // Whichever of the kept segments uses it: it goes to them once.
       if (life.made >= segments_ || (user >= segments_ && kept_gets_it)) continue;
       kept_gets_it = user >= segments_;
       const int cut = std::min(user, segments_);
-      for (int start = 0; start <= life.made; ++start) {
-        message_bytes_[cell(start, cut)] += life.bytes + steps_ * sizes_.tensor;
-        message_first_bytes_[cell(start, cut)] += life.first_bytes + sizes_.tensor;
+      for (int start = 0; start <= life.made; ++start) add(life, start, cut);
+    }
+    if (communication.residuals == ResidualPath::kDirect || life.made >= segments_) continue;
+    // Relayed: with every message until the last use, whichever run makes it. To what the header keeps only
+    // what another run makes: of values from before the sender's run nobody knows here whose they are.
+    for (int cut = life.made + 1; cut <= segments_; ++cut) {
+      const bool goes_to_run = std::any_of(life.used.begin(), life.used.end(), [&](int user) {
+        return user >= cut && user < segments_;
+      });
+      const bool goes_to_kept = !life.used.empty() && life.used.back() >= segments_;
+      for (int start = 0; start < cut && (goes_to_run || goes_to_kept); ++start) {
+        const bool from_other = start > 0 && start <= life.made;
+        const bool reaches_kept = cut == segments_ && start <= life.made;
+        if (goes_to_run || from_other || reaches_kept) add(life, start, cut);
       }
     }
   }

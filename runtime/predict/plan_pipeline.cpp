@@ -24,6 +24,7 @@ PlanPipeline make_pipeline(const Plan& plan, const Segmentation& segmentation,
                         {},
                         {},
                         scheduling,
+                        workload.communication.share_frames,
                         {workload, scheduling, static_cast<int>(plan.stages.size())}};
   // A device that has two stages sends from the first and receives in the last.
   std::map<DeviceName, int> sender;
@@ -34,21 +35,31 @@ PlanPipeline make_pipeline(const Plan& plan, const Segmentation& segmentation,
     receiver[stage.device] = s;
     pipeline.devices.push_back(&cluster.device(stage.device));
   }
-  std::map<std::pair<int, int>, StepFunction> bytes;  // by (to, from)
+  struct Contents {
+    StepFunction bytes;
+    double tensors = 0;
+  };
+  std::map<std::pair<int, int>, Contents> contents;  // by (to, from)
   for (const Transfer& transfer : plan.transfers) {
-    bytes[{receiver.at(transfer.to), sender.at(transfer.from)}] +=
-        transfer.bytes + StepFunction(workload.messages.tensor);
+    Contents& message = contents[{receiver.at(transfer.to), sender.at(transfer.from)}];
+    message.bytes += transfer.bytes;
+    ++message.tensors;
   }
-  for (const auto& [ends, sum] : bytes) {
+  for (const auto& [ends, message] : contents) {
     const auto [to, from] = ends;
     LINGUA_CHECK(from < to, "a transfer goes backwards");
+    const StepFunction around(workload.messages.activations +
+                              message.tensors * workload.messages.tensor);
     pipeline.messages.push_back(
-        {from, to, sum + StepFunction(workload.messages.activations),
-         link_alone(cluster, plan.stages[from].device, plan.stages[to].device)});
+        {from, to, message.bytes + around,
+         link_alone(cluster, plan.stages[from].device, plan.stages[to].device), message.bytes});
   }
-  pipeline.answer = {static_cast<int>(plan.stages.size()) - 1, 0,
+  pipeline.answer = {static_cast<int>(plan.stages.size()) - 1,
+                     0,
                      return_bytes(segmentation, workload),
-                     link_alone(cluster, plan.tailer(), plan.header())};
+                     link_alone(cluster, plan.tailer(), plan.header()),
+                     {}};
+  if (workload.max_tokens == 0) pipeline.answer.contents = pipeline.answer.bytes;
   return pipeline;
 }
 
@@ -119,6 +130,20 @@ PipelineWork::Kind kind_work(const PlanPipeline& pipeline, const std::vector<Pla
   }
   kind.submit_bytes += submit_bytes;
   return kind;
+}
+
+// Which messages may share a frame with others.
+void add_sharing(const PlanPipeline& pipeline, const std::vector<PlayedStep>& played,
+                 PipelineWork::Kind* kind) {
+  const auto is_small = [](const StageMessage& message, const Step& step) {
+    return message.contents.at(step) <= kMostSharedBytes;
+  };
+  for (const PlayedStep& step : played) {
+    std::vector<char>& small = kind->message_is_small.emplace_back();
+    for (const StageMessage& message : pipeline.messages)
+      small.push_back(is_small(message, step.step));
+    kind->answer_is_small.push_back(is_small(pipeline.answer, step.step));
+  }
 }
 
 // The segments that the device of a stage runs, in all its stages.
@@ -228,6 +253,8 @@ PipelineWork pipeline_work(const PlanPipeline& pipeline, const RequestSteps& ste
       const std::int64_t tokens = kind.prompt_tokens() + workload.max_tokens;
       add_scheduling(pipeline, played, workload.max_tokens > 0 ? tokens : 0, &work.kinds.back());
     }
+    if (pipeline.shares_frames && work.scheduling.max_batch > 1)
+      add_sharing(pipeline, played, &work.kinds.back());
     work.stretch.clear();
     for (std::size_t s = kind.pieces - 1; s < played.size(); ++s)
       work.stretch.push_back(played[s].stretch);

@@ -19,6 +19,7 @@ struct StageMessage {
   int to = 0;
   StepFunction bytes;
   LinkSpec link;
+  StepFunction contents;  // of the bytes, tensors'
 };
 
 // Ownership: refers to plan, segmentation and cluster, which must outlive it.
@@ -31,6 +32,7 @@ struct PlanPipeline {
   std::vector<StageMessage> messages;      // by receiving stage
   StageMessage answer;                     // tailer to header
   Scheduling scheduling;                   // as far as the model allows it
+  bool shares_frames = false;
   RequestSteps steps;
 };
 

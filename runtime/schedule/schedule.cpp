@@ -100,6 +100,8 @@ Step prompt_piece(std::int64_t prompt_tokens, std::int64_t pieces, std::int64_t 
   return {shortest + (piece < longer ? 1 : 0), before};
 }
 
+std::int64_t most_pieces_under_way(int stages) { return 2 * std::int64_t{stages}; }
+
 int admissions(int waiting, int in_flight, int limit) {
   return std::clamp(limit - in_flight, 0, waiting);
 }

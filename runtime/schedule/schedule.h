@@ -42,6 +42,10 @@ std::int64_t prompt_pieces(std::int64_t prompt_tokens, const Scheduling& schedul
 // REQUIRES: 0 <= piece < pieces <= prompt_tokens.
 Step prompt_piece(std::int64_t prompt_tokens, std::int64_t pieces, std::int64_t piece);
 
+// So many pieces of a prompt are under way on a plan of so many stages at most: enough to fill it, and few
+// enough that those before a slow device do not fill its memory.
+std::int64_t most_pieces_under_way(int stages);
+
 // How many of the waiting requests to submit now, so that no more than `limit` are in flight.
 int admissions(int waiting, int in_flight, int limit);
 

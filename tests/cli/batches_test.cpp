@@ -37,6 +37,8 @@ std::vector<std::string> drawn_scheduling(Rng& rng) {
                                       "--in-flight", std::to_string(1 + rng.below(5))};
   if (const std::string& chunk = chunks[rng.below(chunks.size())]; !chunk.empty())
     options = options + std::vector<std::string>{"--chunk", chunk};
+  if (rng.below(2) == 0) options = options + std::vector<std::string>{"--residuals", "relay"};
+  if (rng.below(2) == 0) options = options + std::vector<std::string>{"--share-frames", "off"};
   return options;
 }
 

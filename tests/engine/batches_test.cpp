@@ -38,6 +38,11 @@ Scheduling random_scheduling(Rng& rng) {
           kChunks[rng.below(std::size(kChunks))]};
 }
 
+Communication random_communication(Rng& rng) {
+  return {static_cast<WireType>(rng.below(3)),  // the toy's numbers are integers, which stay
+          rng.below(2) == 0 ? ResidualPath::kDirect : ResidualPath::kRelay, rng.below(2) == 0};
+}
+
 // Prompts of up to 100 tokens.
 std::vector<std::int64_t> prompt_of(std::int64_t request) {
   Rng rng(static_cast<std::uint64_t>(request) + 99);
@@ -63,7 +68,13 @@ ToyRun random_run(std::uint64_t seed) {
   for (const Stage& stage : later) spares.insert(stage.device);
   for (const Stage& stage : run.stages) spares.erase(stage.device);
   if (moves) run.spares.assign(spares.begin(), spares.end());
-  run.change_deployment = [=](Deployment& deployment) { deployment.scheduling = scheduling; };
+  const Communication communication = random_communication(rng);
+  run.change_deployment = [=](Deployment& deployment) {
+    deployment.scheduling = scheduling;
+    deployment.communication = communication;
+    deployment.plan.transfers =
+        transfers_of(*deployment.segmentation, deployment.plan.stages, communication);
+  };
   run.change_job = [=](RunJob& job) {
     if (moves) testing::move_after_one(job, later);
   };
@@ -72,7 +83,7 @@ ToyRun random_run(std::uint64_t seed) {
 
 class Batches : public ::testing::TestWithParam<int> {};
 
-TEST_P(Batches, TokensAreThoseOfAPlainLoopForEveryPlanPolicyLimitAndChunk) {
+TEST_P(Batches, TokensAreThoseOfAPlainLoopForEveryPlanPolicyLimitChunkAndCommunication) {
   const auto first = static_cast<std::uint64_t>(GetParam()) * kDrawsEach;
   for (std::uint64_t seed = first; seed < first + kDrawsEach; ++seed) {
     // In a process of its own: SimGrid simulates once.
@@ -139,11 +150,12 @@ TEST(Batch, IsOfOneStepWhereTheModelPromisesNothing) {
 
 TEST(Batch, HasNoMoreStepsThanTheMemoryHoldsActivationsOf) {
   ToyRun run = eight_in_flight({Policy::kFifo, 8});
+  run.prompt = [](std::int64_t request) { return std::vector<std::int64_t>{request + 1}; };
   const double weights = 3 * 40 + 24;
-  const double states = 8 * 3 * 8 * 8;
-  double activations = 0;
+  const double states = 8 * 3 * 6 * 8;
+  double activations = 0;  // of every step: one token
   for (const Segment& segment : testing::toy_segmentation(kToySegments, true).segments)
-    activations = std::max(activations, segment.activation_bytes({3, 0}));
+    activations = std::max(activations, segment.activation_bytes({1, 0}));
   run.memory_bytes = weights + states + 2.5 * activations;
   const RunResult result = run();
   ASSERT_EQ(result.answers.size(), 8U);

@@ -54,7 +54,7 @@ class StageTest : public ::testing::Test {
   Activations activations(RequestId id) const {
     return {1, id, 0, {3, 0}, 5, {2, 1000}, {rows(3, 2), rows(3, 1)}, {}, {}};
   }
-  static Message from(const DeviceName& name) { return {name, Stop{}, Seconds(1), Seconds(2), 64}; }
+  static Arrival from(const DeviceName& name) { return {name, Seconds(1), Seconds(2), 64}; }
 
   // Runs a step as a loop would; the segments in order.
   std::vector<SegmentId> run(StageRunner& stage, RequestId id, std::int64_t step) {
@@ -193,6 +193,28 @@ TEST_F(StageTest, APromptInPiecesIsSentOnWithoutWaitingAndGivesOneToken) {
   EXPECT_EQ(std::get<TokenMade>(effects_.letters[2].body).index, 0);
 }
 
+TEST_F(StageTest, NoMorePiecesOfAPromptAreUnderWayThanThePlanCanUse) {
+  Prepare prepare = prepare_for("a");
+  prepare.scheduling.chunk = 1;
+  ASSERT_EQ(prepare.stages, 2);
+  Header header(prepare);
+  Submit submit = request(7);
+  submit.inputs = {make_int64_tensor(std::vector<std::int64_t>(9, 1))};
+  submit.capacity = 11;
+  ASSERT_NE(header.submit(submit, Seconds(1)), nullptr);
+  for (int piece = 1; piece < 4; ++piece) ASSERT_NE(header.next_piece(7), nullptr);
+  EXPECT_EQ(header.next_piece(7), nullptr) << "four are under way on two stages";
+  const RequestState* next = header.take({1, 7, 0, kNoToken, {}}, Seconds(2), effects_);
+  ASSERT_NE(next, nullptr) << "the first has left the pipeline";
+  EXPECT_EQ(next->step_index(), 4);
+  EXPECT_THROW(header.take({1, 7, 2, kNoToken, {}}, Seconds(2), effects_), WorldError)
+      << "the second cannot be left out";
+  EXPECT_EQ(header.take({1, 7, 1, kNoToken, {}}, Seconds(2), effects_), nullptr)
+      << "the header still runs the fifth";
+  EXPECT_NE(header.next_piece(7), nullptr);
+  EXPECT_TRUE(effects_.letters.empty()) << "none of them is a token";
+}
+
 TEST_F(StageTest, WithoutAKvCacheAPromptStaysWhole) {
   Prepare prepare = prepare_for("a");
   prepare.scheduling.chunk = 2;
@@ -315,11 +337,11 @@ TEST(Tailer, RemembersWhatThePenaltyLooksAtUntilTheRequestIsOver) {
   step.recent = {1, 2};
   step.outputs = {Tensor{DType::kFloat32, {1, 2}, nullptr}};
   step.prompt_goes_on = true;
-  EXPECT_FALSE(tailer.result_of(step, 1).has_value());
+  EXPECT_EQ(tailer.result_of(step, 1).token, kNoToken);
   step.prompt_goes_on = false;
   step.step_index = 1;
   step.recent.clear();
-  EXPECT_EQ(tailer.result_of(step, 1)->token, 4);
+  EXPECT_EQ(tailer.result_of(step, 1).token, 4);
   for (step.step_index = 2; step.step_index < 5; ++step.step_index) tailer.result_of(step, 1);
   EXPECT_THAT(remembered, ElementsAre(2, 3, 3, 3));
   tailer.release(0);

@@ -67,6 +67,32 @@ TEST_F(StageWiringTest, AHeaderAtBothEndsHasTwoPartsAndKeepsItsResidualsForTheSe
   EXPECT_TRUE(wiring.parts()[1].outgoing.empty());
 }
 
+TEST_F(StageWiringTest, ARelayedValueGoesThroughTheStageBetweenWhichNeedNotUseIt) {
+  // Segment 2, of device b, does without the positions.
+  segmentation_.segments[2].inputs.pop_back();
+  deployment_.communication.residuals = ResidualPath::kRelay;
+  deployment_.plan.transfers =
+      transfers_of(segmentation_, deployment_.plan.stages, deployment_.communication);
+  const StageWiring header = wiring(0);
+  ASSERT_EQ(header.parts()[0].outgoing.size(), 1U) << "everything to its neighbour";
+  EXPECT_EQ(header.parts()[0].outgoing[0].values.size(), 2U);
+  const Prepare between = deployment_.prepare_for("b");
+  ASSERT_EQ(between.passing.size(), 1U);
+  EXPECT_EQ(between.passing[0].value, 1000);
+  EXPECT_EQ(between.senders, std::vector<DeviceName>{"a"});
+  const StageWiring relay = wiring(1);
+  EXPECT_EQ(relay.parts()[0].external_inputs, 2);
+  const int slot = relay.incoming_slot(1000);
+  ASSERT_GE(slot, 0);
+  EXPECT_TRUE(relay.is_relayed(slot));
+  EXPECT_FALSE(relay.is_relayed(relay.incoming_slot(2)));
+  ASSERT_EQ(relay.parts()[0].outgoing.size(), 1U);
+  EXPECT_EQ(relay.parts()[0].outgoing[0].to, "c");
+  EXPECT_EQ(relay.parts()[0].outgoing[0].values.size(), 2U);
+  EXPECT_EQ(deployment_.prepare_for("c").senders, std::vector<DeviceName>{"b"});
+  EXPECT_EQ(wiring(2).parts()[0].external_inputs, 2);
+}
+
 TEST_F(StageWiringTest, RefusesADeploymentThatContradictsItself) {
   Prepare prepare = deployment_.prepare_for("b");
   prepare.segments.clear();

@@ -53,6 +53,8 @@ inline Prepare sample_prepare() {
   m.senders = {"phone0", "phone1"};
   m.scheduling = {Policy::kShortestFirst, 8, kAutoChunk};
   m.stages = 3;
+  m.communication = {WireType::kInt8, ResidualPath::kRelay, false};
+  m.passing = sample_segment(1).outputs;
   return m;
 }
 
@@ -60,7 +62,7 @@ inline std::vector<MessageBody> sample_bodies() {
   const Tensor hidden = sample_tensor(DType::kFloat32, {1, 11, 64});
   const Tensor number = make_number(-5);
   const Tensor none = sample_tensor(DType::kFloat16, {0, 8});
-  DeviceSpec spec{"phone1", 20e9, 10e9, 8e9, 4, Seconds(0.001)};
+  DeviceSpec spec{"phone1", 20e9, 10e9, 8e9, 4, Seconds(0.001), 3.5, 5e4, 0.25};
   EventRow row{"phone1->phone2", "transfer", 3, 4, 5, Seconds(1.5), Seconds(2), 4096};
   return {sample_prepare(),
           WeightChunk{3, "wte", 4096, sample_tensor(DType::kUInt8, {10000}), 0xfedcba9876543210ULL},
@@ -90,6 +92,10 @@ inline std::vector<MessageBody> sample_bodies() {
                       {1, kNoToken},
                       true},
           StepResult{3, 8, 1, 250879, {hidden}},
+          Together{3,
+                   {{3, 8, 1, {1, 11}, 27, {4}, {hidden}, {}, {}},
+                    {3, 9, 4, {1, 40}, 90, {4, 5}, {hidden, none}, {}, {}}},
+                   {{3, 8, 1, 17, {}}, {3, 9, 4, kNoToken, {}}}},
           TokenMade{8, 1, 17},
           Done{8, {17, kNoToken, 0}, {hidden, none}, Ending::kCancelled},
           Refused{8, "no \xff room"},

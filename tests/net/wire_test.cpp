@@ -98,6 +98,16 @@ TEST(Wire, SizesThatPlansAreMadeWithHoldForOtherMessages) {
                 sizes.result + sizes.tensor + bytes, 2 * kOff);
   }
   EXPECT_NEAR(wire_bytes(StepResult{1, 8, 3, 17, {}}), sizes.result, kOff);
+  const Activations step{1,  8, 3, {1, 11}, 27, {4}, {sample_tensor(DType::kFloat32, {1, 1, 64})},
+                         {}, {}};
+  for (const std::size_t steps : {2U, 5U, 16U}) {
+    const auto count = static_cast<double>(steps);
+    EXPECT_NEAR(wire_bytes(Together{1, std::vector<Activations>(steps, step), {}}),
+                count * (wire_bytes(step) + sizes.together_each) + sizes.together, count * kOff);
+    const StepResult result{1, 8, 3, 17, {}};
+    EXPECT_NEAR(wire_bytes(Together{1, {}, std::vector<StepResult>(steps, result)}),
+                count * (wire_bytes(result) + sizes.together_each) + sizes.together, count * kOff);
+  }
   EXPECT_NEAR(wire_bytes(TokenMade{120, 90, 17}), sizes.token_made, kOff);
   EXPECT_NEAR(wire_bytes(Done{8, {1, 2, 3}, {}}), sizes.done + 3 * sizes.done_token, kOff);
   EXPECT_NEAR(wire_bytes(Done{8, std::vector<TokenId>(500, 7), {}}),
@@ -189,6 +199,46 @@ TEST(Wire, SamplingAndRecentTokensSurvive) {
   EXPECT_EQ(out.sampling, sampling);
   EXPECT_EQ(out.recent, (std::vector<TokenId>{250879, kNoToken, 0, 250879}));
   EXPECT_EQ(round_trip(Cancel{77}).request, 77);
+}
+
+TEST(Wire, HowDevicesCommunicateSurvivesAndIsCheckedWhereItIsNotKnown) {
+  const Prepare in = sample_prepare();
+  const Prepare out = round_trip(in);
+  EXPECT_EQ(out.communication, in.communication);
+  EXPECT_EQ(out.passing, in.passing);
+  EXPECT_EQ(round_trip(Prepare{}).communication, Communication{});
+  Prepare unknown = in;
+  unknown.communication.wire = static_cast<WireType>(7);
+  EXPECT_THAT([&] { round_trip(unknown); },
+              ThrowsMessage<InputError>(HasSubstr("wire: 7 is not in 0 .. 2")));
+}
+
+TEST(Wire, StepsThatTravelAsOneKeepTheirTensorsAndTheirEpoch) {
+  const Tensor hidden = sample_tensor(DType::kFloat32, {1, 64});
+  const Together out = round_trip(Together{5,
+                                           {{5, 8, 1, {1, 11}, 27, {4}, {hidden}, {}, {}},
+                                            {5, 9, 4, {1, 40}, 90, {4}, {hidden}, {}, {}}},
+                                           {{5, 3, 7, 17, {}}}});
+  ASSERT_EQ(out.activations.size(), 2U);
+  EXPECT_EQ(out.activations[1].request, 9);
+  EXPECT_EQ(out.activations[1].epoch, 5);
+  EXPECT_EQ(out.activations[1].tensors[0].bytes(), hidden.bytes());
+  ASSERT_EQ(out.results.size(), 1U);
+  EXPECT_EQ(out.results[0].token, 17);
+  EXPECT_EQ(out.results[0].epoch, 5);
+  EXPECT_THROW(round_trip(Together{5, {}, {}}), InputError);
+}
+
+TEST(Wire, WhatADeviceSaysOfItsBatterySurvives) {
+  DeviceSpec spec{"phone1", 20e9, 10e9, 8e9, 4, Seconds(0.001), 3.5, 5e4, 0};
+  EXPECT_EQ(round_trip(Hello{spec}).spec.charge, 0) << "empty is not the same as not said";
+  spec.charge = 0.25;
+  const DeviceSpec out = round_trip(Hello{spec}).spec;
+  EXPECT_EQ(out.power_w, 3.5);
+  EXPECT_EQ(out.battery_j, 5e4);
+  EXPECT_EQ(out.charge, 0.25);
+  spec.charge = 1.5;
+  EXPECT_THROW(round_trip(Hello{spec}), InputError);
 }
 
 TEST(Wire, GreedyRequestsCarryNoSampling) {

@@ -7,6 +7,8 @@ namespace lingua::testing {
 
 inline constexpr MessageSizes kHandSizes{.activations = 28,
                                          .tensor = 12,
+                                         .together = 9,
+                                         .together_each = -7,
                                          .result = 26,
                                          .submit = 59,
                                          .token_made = 24,

@@ -28,6 +28,14 @@ double assumed_bytes(const MessageBody& body) {
       bytes += kHandSizes.tensor + static_cast<double>(tensor.bytes());
     return bytes;
   }
+  if (const auto* together = std::get_if<Together>(&body)) {
+    double bytes = kHandSizes.together;
+    for (const Activations& each : together->activations)
+      bytes += kHandSizes.together_each + assumed_bytes(each);
+    for (const StepResult& each : together->results)
+      bytes += kHandSizes.together_each + assumed_bytes(each);
+    return bytes;
+  }
   if (const auto* submit = std::get_if<Submit>(&body)) {
     return kHandSizes.submit + static_cast<double>(submit->inputs[0].bytes());
   }
@@ -103,6 +111,7 @@ Metrics simulate(const Scene& scene) {
   job.coordinator.deployment.source = &source;
   job.coordinator.deployment.plan = scene.plan;
   job.coordinator.deployment.scheduling = scene.workload.scheduling;
+  job.coordinator.deployment.communication = scene.workload.communication;
   job.coordinator.in_flight = scene.workload.in_flight;
   for (int r = 0; r < scene.workload.requests; ++r) {
     Submit submit;
@@ -175,6 +184,11 @@ Scene scheduled_scene(std::uint64_t seed) {
                                kChunks[rng.below(std::size(kChunks))]};
   scene.workload.in_flight = 2 + static_cast<int>(rng.below(10));
   scene.workload.requests = scene.workload.in_flight + static_cast<int>(rng.below(12));
+  scene.workload.communication = {WireType::kAsComputed,
+                                  rng.below(2) == 0 ? ResidualPath::kDirect : ResidualPath::kRelay,
+                                  rng.below(4) != 0};
+  scene.plan.transfers =
+      transfers_of(scene.segmentation, scene.plan.stages, scene.workload.communication);
   for (Segment& segment : scene.segmentation.segments)
     segment.weights_read = rng.uniform(0.5, 1) * segment.bytes_moved.coefficients()[0];
   if (rng.below(3) > 0) return scene;

@@ -117,7 +117,7 @@ inline void move_after_one(RunJob& job, const std::vector<Stage>& stages) {
     Deployment next = before;
     next.epoch = 2;
     next.plan.stages = stages;
-    next.plan.transfers = transfers_of(*before.segmentation, stages);
+    next.plan.transfers = transfers_of(*before.segmentation, stages, before.communication);
     return next;
   };
 }
