@@ -11,11 +11,15 @@
 #include "runtime/cli/study.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/events/report.h"
+#include "runtime/planner/study/best_alone.h"
 #include "runtime/planner/study/explain.h"
 #include "runtime/planner/study/pareto.h"
+#include "runtime/predict/estimate.h"
+#include "runtime/predict/token_time.h"
 #include "runtime/report/explanation_text.h"
 #include "runtime/report/pareto_report.h"
 #include "runtime/report/plan_picture.h"
+#include "runtime/report/plan_table.h"
 
 namespace lingua {
 namespace {
@@ -28,13 +32,24 @@ struct PlanVerbOptions {
 };
 
 void print_plan(const PlanVerbOptions& options, const Study& study) {
+  const PlanRequest request = plan_request(options.study, study);
+  const TokenTime time = token_time(study.plan, study.segmentation, study.cluster, study.workload);
+  const std::optional<BestAlone> alone = best_device_alone(PlanCosts(request));
+  const double value = objective_value(study.plan.estimate, request.objective);
   if (options.study.output.json) {
     nlohmann::json json = plan_to_json(study.plan);
     json.update(plan_extras_json(study));
+    json["token_time"] = {{"compute_s", time.compute_s},
+                          {"latency_s", time.latency_s},
+                          {"bytes_s", time.bytes_s},
+                          {"hops", time.hops}};
+    json["value"] = value;
+    if (alone) json["one_device_alone"] = {{"device", alone->device}, {"value", alone->value}};
     show(json_text(json) + "\n");
     return;
   }
-  tell("{}", plan_text(study));
+  tell("{}{}", plan_text(study), token_time_line(time));
+  if (alone) tell("{}", alone_line(*alone, value, request.objective));
 }
 
 void write_picture(const std::string& file, const std::string& picture) {

@@ -94,4 +94,22 @@ std::string plan_table(const Plan& plan, const Segmentation& segmentation,
                      format_seconds(estimate.bottleneck_s), transfers_text(plan));
 }
 
+std::string token_time_line(const TokenTime& time) {
+  if (time.sum_s() == 0) return "";
+  if (time.hops == 0)
+    return fmt::format("a token after the first takes {}, all of it computing\n",
+                       format_seconds(time.sum_s()));
+  return fmt::format(
+      "a token after the first takes {}: {} computing, {} latency ({:.3g} hops), {} of bytes\n",
+      format_seconds(time.sum_s()), format_seconds(time.compute_s), format_seconds(time.latency_s),
+      time.hops, format_seconds(time.bytes_s));
+}
+
+std::string alone_line(const BestAlone& alone, double value, const Objective& objective) {
+  constexpr double kSmallGain = 1e-3;  // relative; less is no gain
+  if (alone.value > value * (1 - kSmallGain)) return "";
+  return fmt::format("one device alone is better: {} with {}, this plan with {}\n", alone.device,
+                     objective_text(alone.value, objective), objective_text(value, objective));
+}
+
 }  // namespace lingua

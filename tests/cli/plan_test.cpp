@@ -39,6 +39,20 @@ TEST_F(PlanVerb, PlansForEachGoal) {
             "latency=1,energy=0.5");
 }
 
+TEST_F(PlanVerb, SaysWhereTheTimeOfATokenGoesAndThatOneDeviceAloneIsBetter) {
+  const auto even = plan({"--planner", "even", "--json"}).json();
+  const auto& time = even["token_time"];
+  EXPECT_NEAR(time["compute_s"].get<double>() + time["latency_s"].get<double>() +
+                  time["bytes_s"].get<double>(),
+              even["estimate"]["tpot_s"].get<double>(), 1e-9);
+  EXPECT_EQ(time["hops"], 3) << "two borders and the token's way back";
+  EXPECT_LT(even["one_device_alone"]["value"].get<double>(), even["value"].get<double>());
+  const std::string table = plan({"--planner", "even"}).err;
+  EXPECT_THAT(table, ::testing::HasSubstr("a token after the first takes "));
+  EXPECT_THAT(table, ::testing::HasSubstr("one device alone is better: xiaomi-14 with "));
+  EXPECT_THAT(plan({}).err, ::testing::Not(::testing::HasSubstr("one device alone is better")));
+}
+
 // Where a model may be cut does not depend on how many tokens are asked for.
 TEST_F(PlanVerb, CutsTheSameForOneTokenAsForMore) {
   const auto segments = [](const char* tokens) {

@@ -32,6 +32,10 @@ Instance problem_of(int seed, const Objective& objective) {
   testing::give_power(instance.cluster, rng);
   if (rng.below(4) == 0) instance.rules = testing::random_rules(instance, rng);
   if (objective.tpot > 0) instance.workload.max_tokens += 2;
+  if (rng.below(3) == 0) {
+    instance.workload.communication = {static_cast<WireType>(rng.below(3)),
+                                       static_cast<ResidualPath>(rng.below(2)), true};
+  }
   return instance;
 }
 

@@ -33,7 +33,7 @@ struct Tally {
 
 // Compares a planner with the enumeration of all plans; what must hold whatever the paths are.
 Tally compare(const std::string& planner, const Objective& objective, Paths paths, int instances,
-              bool with_rules = false) {
+              bool with_rules = false, const Communication& communication = {}) {
   Tally tally;
   for (int seed = 1; seed <= instances; ++seed) {
     SCOPED_TRACE(fmt::format("{}, seed {}", planner, seed));
@@ -41,6 +41,7 @@ Tally compare(const std::string& planner, const Objective& objective, Paths path
     Rng rng(seed);
     if (with_rules) instance.rules = testing::random_rules(instance, rng);
     if (objective.tpot > 0) instance.workload.max_tokens += 2;
+    instance.workload.communication = communication;
     const PlanRequest request = instance.request(objective);
     const std::optional<Plan> truth = plan_or_nothing("bruteforce", request);
     const std::optional<Plan> plan = plan_or_nothing(planner, request);
@@ -99,6 +100,17 @@ TEST_P(ExactPlanner, FindsTheOptimumThatKeepsTheRules) {
   EXPECT_GT(tally.planned, 50);
   EXPECT_GT(tally.infeasible, 20);
   EXPECT_GT(tally.several_stages, 30);
+}
+
+TEST_P(ExactPlanner, FindsTheOptimumWhereValuesAreRelayedAndPacked) {
+  const auto& [planner, objective] = GetParam();
+  for (const WireType wire : {WireType::kAsComputed, WireType::kInt8}) {
+    const Tally tally =
+        compare(planner, objective, Paths::kResidual, 60, true, {wire, ResidualPath::kRelay, true});
+    EXPECT_EQ(tally.proven, tally.planned);
+    EXPECT_GT(tally.planned, 20);
+    EXPECT_GT(tally.several_stages, 10);
+  }
 }
 
 // Then the cost of a chain is no bound, and nothing is called proven.

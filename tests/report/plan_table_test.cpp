@@ -50,5 +50,16 @@ TEST(PlanTable, OfOneDeviceMovesNothing) {
               HasSubstr("; nothing moves between devices\n"));
 }
 
+TEST(PlanTable, SaysWhereTheTimeOfATokenGoesAndWhenOneDeviceDoesBetter) {
+  EXPECT_EQ(token_time_line({0.02, 0.012, 0.003, 4}),
+            "a token after the first takes 35.0 ms: 20.0 ms computing, 12.0 ms latency (4 hops), "
+            "3.00 ms of bytes\n");
+  EXPECT_THAT(token_time_line({0.02, 0, 0, 0}), HasSubstr("20.0 ms, all of it computing"));
+  EXPECT_EQ(token_time_line({}), "");
+  EXPECT_EQ(alone_line({"a", 1.2}, 3, Objective::kLatency),
+            "one device alone is better: a with 1.20 s, this plan with 3.00 s\n");
+  EXPECT_EQ(alone_line({"a", 3}, 3, Objective::kLatency), "") << "as good is not better";
+}
+
 }  // namespace
 }  // namespace lingua

@@ -5,6 +5,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/device/roofline.h"
 #include "runtime/planner/search/chain_bounds.h"
+#include "runtime/planner/study/best_alone.h"
 #include "runtime/predict/estimate.h"
 #include "runtime/predict/estimated_value.h"
 
@@ -288,13 +289,8 @@ class Explainer {
   void add_other_plans() {
     result_.other_plans.push_back({"planner even", plan_again("even", request_)});
     Alternative single{"one device alone", std::nullopt};
-    for (int d : possible_headers(costs_)) {
-      const Run all{d, 0, costs_.segments() - 1};
-      if (!costs_.fits(all) || !costs_.allowed(all)) continue;
-      const double value = estimated_value(costs_, {all});
-      if (single.value && *single.value <= value) continue;
-      single = {fmt::format("{} alone", device(d).name), value};
-    }
+    if (const auto best = best_device_alone(costs_))
+      single = {fmt::format("{} alone", best->device), best->value};
     result_.other_plans.push_back(std::move(single));
   }
 
