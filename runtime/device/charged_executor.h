@@ -1,0 +1,39 @@
+#pragma once
+// An executor that takes modelled time around another one, which gives the outputs.
+//
+// It is the one place that says what running a segment costs on a device (device/roofline.h): the simulator
+// lets virtual time pass for it, a paced worker waits. Steps that fail cost nothing.
+// Memory is not counted here: the engine keeps its ledger the same way in all worlds.
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/device/device.h"
+
+namespace lingua {
+
+class ChargedExecutor : public Executor {
+ public:
+  ChargedExecutor(DeviceSpec spec, std::unique_ptr<Executor> inner);
+
+  void load(const Segment& segment, const std::string& program,
+            const std::vector<Tensor>& weights) override;
+  void unload(SegmentId segment) override;
+  std::vector<SegmentResult> run(SegmentId segment, const std::vector<SegmentStep>& batch) override;
+  void release(RequestId request) override { inner_->release(request); }
+  void set_threads(int threads) override { inner_->set_threads(threads); }
+
+ protected:
+  // The device has computed for so long, by the model. Called after the outputs are there.
+  virtual void spend(Seconds time) = 0;
+
+ private:
+  const DeviceSpec spec_;
+  const std::unique_ptr<Executor> inner_;
+  std::unordered_map<SegmentId, Segment> segments_;
+  std::vector<Step> steps_;  // that are charged for
+};
+
+}  // namespace lingua
