@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "runtime/base/errors.h"
@@ -23,7 +24,10 @@ constexpr int kMessagesPerRound = 256;            // read before looking at the 
 }  // namespace
 
 Mailroom::Mailroom(Membership membership)
-    : clock_(*membership.clock), peers_(membership.peers), membership_(std::move(membership)) {
+    : clock_(*membership.clock),
+      peers_(membership.peers),
+      slow_network_(membership.options.slow_network),
+      membership_(std::move(membership)) {
   wake_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (wake_ < 0) throw WorldError(fmt::format("cannot make an eventfd: {}", std::strerror(errno)));
   // Signals are for the program's own threads.
@@ -58,6 +62,11 @@ void Mailroom::send(const DeviceName& to, MessageBody body) {
   message.sent = clock_.now();
   message.body = std::move(body);
   Outgoing outgoing{to, encode(message)};
+  if (slow_network_) {
+    double bytes = 0;
+    for (const Frame& frame : outgoing.frames) bytes += static_cast<double>(frame.bytes.size());
+    slow_network_->send(to, bytes);
+  }
   bool first = false;
   {
     const std::lock_guard lock(mutex_);
@@ -68,9 +77,13 @@ void Mailroom::send(const DeviceName& to, MessageBody body) {
 }
 
 std::optional<Message> Mailroom::receive(Seconds deadline) {
+  const Clock::time_point until = clock_.at(deadline);
   std::unique_lock lock(mutex_);
-  if (!arrived_.wait_until(lock, clock_.at(deadline), [this] { return !inbox_.empty(); })) {
-    return std::nullopt;
+  while (true) {
+    release_arrived();
+    if (!inbox_.empty()) break;
+    if (Clock::now() >= until) return std::nullopt;
+    arrived_.wait_until(lock, std::min(until, next_release()));
   }
   Message message = std::move(inbox_.front());
   inbox_.pop_front();
@@ -84,6 +97,7 @@ void Mailroom::put(const DeviceName& from, MessageBody body) {
 
 std::optional<std::string> Mailroom::unheard_end() {
   const std::lock_guard lock(mutex_);
+  release_arrived();
   for (const Message& message : inbox_) {
     if (message.from != kCoordinator) continue;
     if (std::holds_alternative<Stop>(message.body)) return "";
@@ -95,9 +109,36 @@ std::optional<std::string> Mailroom::unheard_end() {
 void Mailroom::deliver(Message message) {
   {
     const std::lock_guard lock(mutex_);
-    inbox_.push_back(std::move(message));
+    const bool is_held = slow_network_ && peers_.contains(message.from);
+    (is_held ? held_[message.from] : inbox_).push_back(std::move(message));
   }
   arrived_.notify_one();
+}
+
+void Mailroom::release_arrived() {
+  std::vector<Message> arrived;
+  for (auto& [from, messages] : held_) {
+    Seconds last{0};
+    for (; !messages.empty(); messages.pop_front()) {
+      Message& next = messages.front();
+      if (!std::holds_alternative<PeerLost>(next.body)) {  // which goes over no network
+        const auto when = slow_network_->take_arrival(from, clock_.of(next.arrived));
+        if (!when) break;
+        next.arrived = clock_.of(*when);
+      }
+      next.arrived = last = std::max(next.arrived, last);
+      arrived.push_back(std::move(next));
+    }
+  }
+  std::stable_sort(arrived.begin(), arrived.end(),
+                   [](const Message& a, const Message& b) { return a.arrived < b.arrived; });
+  std::move(arrived.begin(), arrived.end(), std::back_inserter(inbox_));
+}
+
+Clock::time_point Mailroom::next_release() {
+  const bool waits = std::any_of(held_.begin(), held_.end(),
+                                 [](const auto& item) { return !item.second.empty(); });
+  return waits ? slow_network_->next_look() : Clock::time_point::max();
 }
 
 void Mailroom::run() {

@@ -63,9 +63,13 @@ class Mailroom {
   void lose(const DeviceName& peer, const std::string& reason);
   void say_goodbye();
   void deliver(Message message);
+  // On a slow network: takes from held_ what has arrived there too. REQUIRES: mutex_ is held.
+  void release_arrived();
+  Clock::time_point next_release();
 
   const RunClock clock_;
   const std::map<DeviceName, PeerAddress> peers_;
+  const std::shared_ptr<SlowNetwork> slow_network_;  // or none
   Membership membership_;
   std::map<DeviceName, Suspicion> suspicions_;
   std::set<DeviceName> lost_;
@@ -73,7 +77,9 @@ class Mailroom {
 
   std::mutex mutex_;
   std::condition_variable arrived_;
-  std::deque<Message> inbox_;      // guarded by mutex_
+  std::deque<Message> inbox_;  // guarded by mutex_
+  // Really here, and still under way on the slow network, by sender; guarded by mutex_.
+  std::map<DeviceName, std::deque<Message>> held_;
   std::deque<Outgoing> outgoing_;  // guarded by mutex_
   bool ending_ = false;            // guarded by mutex_
   int wake_ = -1;                  // an eventfd: readable when outgoing_ or ending_ changed

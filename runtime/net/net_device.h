@@ -26,6 +26,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/device/device.h"
+#include "runtime/net/slow_network.h"
 #include "runtime/trust/admission.h"
 
 namespace lingua {
@@ -58,6 +59,9 @@ struct NetOptions {
   // The coordinator's: for all workers to come. A worker's: for the coordinator to take it in; from
   // then on it waits as long as the coordinator does.
   Seconds join_timeout{30};
+  // What peers send arrives when it would over this network, no sooner; none: when it is there. All devices
+  // of a run have theirs of the same network, or none has.
+  std::shared_ptr<SlowNetwork> slow_network = {};
 };
 
 // The coordinator's side.

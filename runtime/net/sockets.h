@@ -36,6 +36,11 @@ class RunClock {
  public:
   explicit RunClock(Clock::time_point origin) : origin_(origin) {}
   Seconds now() const { return Clock::now() - origin_; }
+  Seconds of(Clock::time_point when) const { return when - origin_; }
+  // REQUIRES: not so far away that the clock cannot hold it.
+  Clock::time_point of(Seconds time) const {
+    return origin_ + std::chrono::duration_cast<Clock::duration>(time);
+  }
   Clock::time_point at(Seconds time) const;  // clamped to a year from now
 
  private:

@@ -33,6 +33,7 @@ BEGIN {
   allow("runtime/trust", b)
   allow("runtime/http", plan " runtime/schedule runtime/events runtime/engine runtime/text")
   allow("runtime/net", bmd " runtime/trust runtime/events")
+  allow("runtime/pace", predict " runtime/net")
   allow("sim", bmd " runtime/events")
 }
 

@@ -1,0 +1,56 @@
+#pragma once
+// What the processes of a paced run have in common: a folder, which the coordinator makes and its workers are
+// given.
+//
+// Errors: WorldError for a folder that cannot be used; InputError for a cluster file.
+// Threads: the thread that makes a Pace, and those that it starts later, wait precisely (to the microsecond
+// where the kernel can).
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "runtime/device/device.h"
+#include "runtime/net/slow_network.h"
+#include "runtime/pace/delays.h"
+
+namespace lingua {
+
+// Puts into an empty folder what processes need to join: the cluster, and the file of what they send.
+void make_pace(const std::filesystem::path& folder, const std::filesystem::path& cluster_file);
+
+// One process of it.
+class Pace {
+ public:
+  // REQUIRES: make_pace() has returned. Errors: WorldError for a name that the cluster does not have.
+  Pace(const std::filesystem::path& folder, const DeviceName& self);
+  ~Pace();
+  Pace(const Pace&) = delete;
+  Pace& operator=(const Pace&) = delete;
+
+  // For the mailroom.
+  std::shared_ptr<SlowNetwork> network() const;
+  // The executor of this device, as fast as the cluster says. REQUIRES: self is no coordinator; the executor
+  // is gone before this is.
+  std::unique_ptr<Executor> executor(std::unique_ptr<Executor> inner);
+
+  // So far, of segments run and of messages received. Threads: any.
+  Delays work() const;
+  Delays messages() const;
+
+  // Leaves them for the coordinator. May be called when no file can be opened any more; once.
+  void report();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// What the process of a device reported; none where it did not.
+struct PaceReport {
+  Delays work;
+  Delays messages;
+};
+PaceReport read_pace_report(const std::filesystem::path& folder, const DeviceName& device);
+
+}  // namespace lingua

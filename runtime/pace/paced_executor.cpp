@@ -1,0 +1,19 @@
+#include "runtime/pace/paced_executor.h"
+
+#include <thread>
+
+namespace lingua {
+
+std::vector<SegmentResult> PacedExecutor::run(SegmentId segment,
+                                              const std::vector<SegmentStep>& batch) {
+  begun_ = std::chrono::steady_clock::now();
+  return ChargedExecutor::run(segment, batch);
+}
+
+void PacedExecutor::spend(Seconds time) {
+  counter_.note(time, std::chrono::steady_clock::now() - begun_);
+  std::this_thread::sleep_until(
+      begun_ + std::chrono::duration_cast<std::chrono::steady_clock::duration>(time));
+}
+
+}  // namespace lingua
