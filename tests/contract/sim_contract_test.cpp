@@ -1,5 +1,6 @@
 // The contract of Device and Executor in the simulated world.
 
+#include "runtime/events/message_trace.h"
 #include "sim/cluster/sim_cluster.h"
 #include "tests/contract/device_contract.h"
 #include "tests/contract/executor_contract.h"
@@ -23,6 +24,25 @@ class SimulatedWorld final : public ContractWorld {
   }
 };
 
+SimulatedWorld simulated_world;
+
+// The same through decorators that note every message.
+class TracedWorld final : public ContractWorld {
+ public:
+  void run(const ClusterSpec& cluster, const Bodies& bodies,
+           const std::vector<ContractKill>& kills) override {
+    MessageTrace trace(message_bytes);
+    Bodies traced;
+    for (const auto& [name, body] : bodies) {
+      traced[name] = [&trace, body = body](Device& device) {
+        TracedDevice outer(device, trace);
+        body(outer);
+      };
+    }
+    simulated_world.run(cluster, traced, kills);
+  }
+};
+
 class SimulatedExecutor final : public ExecutorWorld {
  public:
   void run(const std::function<void(Executor&)>& use) override {
@@ -40,11 +60,12 @@ class ShapeExecutorAlone final : public ExecutorWorld {
   void run(const std::function<void(Executor&)>& use) override { use(*make_shape_executor()); }
 };
 
-SimulatedWorld simulated_world;
+TracedWorld traced_world;
 SimulatedExecutor simulated_executor;
 ShapeExecutorAlone shape_executor;
 
 INSTANTIATE_TEST_SUITE_P(Simulated, DeviceContract, ::testing::Values(&simulated_world));
+INSTANTIATE_TEST_SUITE_P(Traced, DeviceContract, ::testing::Values(&traced_world));
 INSTANTIATE_TEST_SUITE_P(Simulated, ExecutorContract, ::testing::Values(&simulated_executor));
 INSTANTIATE_TEST_SUITE_P(Shapes, ExecutorContract, ::testing::Values(&shape_executor));
 
