@@ -176,9 +176,10 @@ void run(const TalkOptions& options) {
   job.on_token = [&](const TokenMade& token) { return conversation.take(token); };
   job.on_done = [&](const Done& done) { conversation.finish(done); };
   job.on_refused = [&](const Refused& refused) { conversation.give_up(refused); };
-  RealWorld real(options.real, options.study.threads, study);
+  RealWorld real(options.real, options.study, study);
   const RunResult result = real.run(job);
   show_result(options, study, conversation, result);
+  real.write_messages();
 }
 
 }  // namespace
@@ -196,6 +197,7 @@ void add_chat(CLI::App& app) {
   add_chunk_option(*verb, study.workload.scheduling);
   add_communication_options(*verb, study.workload.communication);
   verb->add_flag("--json", study.output.json, "print the conversation as JSON at its end");
+  add_messages_option(*verb, study.output.messages);
   add_connect_options(*verb, *connect);
   verb->callback([options, connect, verb] {
     check_connect_options(*verb, *connect,

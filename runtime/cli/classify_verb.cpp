@@ -245,7 +245,7 @@ void run(const Options& options) {
     done += 1;
     progress.update(done, static_cast<double>(table.rows()), "");
   };
-  RealWorld real(options.real, options.study.threads, study);
+  RealWorld real(options.real, options.study, study);
   const RunResult result = real.run(job);
   check_all_answered(result);
   const OutputOptions& output = options.study.output;
@@ -257,7 +257,8 @@ void run(const Options& options) {
       print_table(options, table, study, whole);
     }
   };
-  write_results(output, result.log, study.segmentation.model + " classifying", {print});
+  write_results(output, result.log, study.segmentation.model + " classifying",
+                {print, [&] { real.write_messages(); }});
 }
 
 }  // namespace

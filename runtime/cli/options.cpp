@@ -369,10 +369,17 @@ void add_output_options(CLI::App& app, OutputOptions& options) {
   app.add_option("--timeline", options.timeline,
                  "write a timeline for Perfetto or chrome://tracing to this file")
       ->type_name(kOutputFile);
+  add_messages_option(app, options.messages);
   app.add_option("--save-plan", options.save_plan, "write the plan (JSON) to this file")
       ->type_name(kOutputFile);
   add_output_file_option(app, options);
   app.add_flag("--json", options.json, "print the results as JSON on standard output");
+}
+
+void add_messages_option(CLI::App& app, std::string& file) {
+  app.add_option("--trace-messages", file,
+                 "write a line for each message sent and received (CSV) to this file")
+      ->type_name(kOutputFile);
 }
 
 void add_output_file_option(CLI::App& app, OutputOptions& options) {

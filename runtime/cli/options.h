@@ -79,6 +79,7 @@ struct PlanOptions {
 struct OutputOptions {
   std::string log;
   std::string timeline;
+  std::string messages;  // see events/message_trace.h
   std::string save_plan;
   std::string output_file;  // see tensor_files.h
   std::string slo;          // see metrics.h; empty: none
@@ -104,6 +105,7 @@ void add_chunk_option(CLI::App& app, Scheduling& scheduling);
 void add_communication_options(CLI::App& app, Communication& communication);
 void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required);
 void add_output_options(CLI::App& app, OutputOptions& options);
+void add_messages_option(CLI::App& app, std::string& file);
 void add_output_file_option(CLI::App& app, OutputOptions& options);
 void add_slo_option(CLI::App& app, std::string& slo);
 void add_threads_option(CLI::App& app, int& threads);

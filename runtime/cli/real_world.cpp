@@ -4,7 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <deque>
 #include <fstream>
+#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -16,6 +18,7 @@
 #include "runtime/cli/report.h"
 #include "runtime/cli/time_limit.h"
 #include "runtime/net/net_device.h"
+#include "runtime/net/wire.h"
 
 namespace lingua {
 namespace {
@@ -35,6 +38,14 @@ ClusterSpec local_cluster(int workers) {
     cluster.devices.push_back(device);
   }
   return cluster;
+}
+
+nlohmann::json delays_json(const Delays& delays) {
+  return {{"count", delays.count},
+          {"late", delays.late},
+          {"modelled_s", delays.modelled.count()},
+          {"late_s", delays.late_by.count()},
+          {"late_s_most", delays.most.count()}};
 }
 
 }  // namespace
@@ -59,10 +70,19 @@ void add_real_options(CLI::App& app, RealOptions& options) {
                  "run, while nothing comes from any")
       ->capture_default_str()
       ->check(time_limit_check());
+  app.add_flag(
+      "--pace", options.pace,
+      "local workers take as long as the phones of --cluster would, for computing, messages and "
+      "weights, and have their memory: a simulation with real processes");
 }
 
 ClusterSpec real_cluster(const RealOptions& options, const std::string& cluster_file) {
+  if (options.pace && !options.local)
+    throw UsageError(
+        "--pace: workers elsewhere take the time that they take; write it with --local");
   if (cluster_file.empty()) {
+    if (options.pace)
+      throw UsageError("--pace: there is no --cluster, which says how long its phones would take");
     if (!options.local)
       throw UsageError("--cluster is required without --local: it names the workers to wait for");
     return local_cluster(std::max(options.workers, 1));
@@ -81,8 +101,17 @@ ClusterSpec real_cluster(const RealOptions& options, const std::string& cluster_
   return cluster;
 }
 
-RealWorld::RealWorld(RealOptions options, int threads, const Study& study)
-    : options_(std::move(options)), threads_(threads), study_(study) {}
+RealWorld::RealWorld(RealOptions options, const StudyOptions& study_options, const Study& study)
+    : options_(std::move(options)), study_options_(study_options), study_(study) {
+  if (!study_options.output.messages.empty()) {
+    messages_ = std::make_unique<MessageTrace>(wire_bytes);
+    messages_folder_ = std::make_unique<TemporaryFolder>();
+  }
+  if (!options_.pace) return;
+  pace_folder_ = std::make_unique<TemporaryFolder>();
+  make_pace(pace_folder_->path(), study_options.plan.cluster);
+  pace_ = std::make_unique<Pace>(pace_folder_->path(), kCoordinator);
+}
 
 NetOptions RealWorld::net_options() const {
   NetOptions net;
@@ -93,6 +122,7 @@ NetOptions RealWorld::net_options() const {
   }
   net.join_timeout = Seconds(options_.join_timeout_s);
   net.loss_timeout = Seconds(options_.loss_timeout_s);
+  if (pace_) net.slow_network = pace_->network();
   if (options_.local) {
     net.secret = random_secret();
     setenv(kRunSecret, net.secret.c_str(), 1);  // for the workers, which are started from here
@@ -142,12 +172,18 @@ RunResult RealWorld::run(const ClientJob& client) {
   const OrderlyEnd on_signal([&] { coordinator.tell_to_end(); });
   gather(coordinator, net);
   RunJob job{coordinator_job(), client};
-  const auto mailbox = coordinator.open_client(kOnlyClient);
+  const auto mailbox = open_client(coordinator, kOnlyClient);
   RunResult result;
-  watch(job.coordinator, [&] { result = run_job(coordinator.mailbox(), *mailbox, job); });
+  try {
+    watch(job.coordinator,
+          [&] { result = run_job(coordinator_mailbox(coordinator), *mailbox, job); });
+  } catch (const Error&) {
+    write_messages_of_failure();
+    throw;
+  }
   for (const std::string& note : result.notes) tell("lingua: {}\n", note);
-  for (const DeviceName& name : names()) coordinator.mailbox().send(name, Stop{});
-  if (options_.local) collect_memory();
+  for (const DeviceName& name : names()) coordinator_mailbox(coordinator).send(name, Stop{});
+  if (options_.local) collect_reports();
   peak_memory_[kCoordinator] = peak_memory_bytes();
   return result;
 }
@@ -163,10 +199,48 @@ void RealWorld::serve(const std::function<void(NetCoordinator&)>& begin,
   job.keep_log = false;
   job.on_serving = [&] { begin(coordinator); };
   try {
-    watch(job, [&] { run_coordinator(coordinator.mailbox(), job); });
+    watch(job, [&] { run_coordinator(coordinator_mailbox(coordinator), job); });
   } catch (const Error&) {
     end(coordinator);
+    write_messages_of_failure();
     throw;
+  }
+}
+
+std::unique_ptr<Mailbox> RealWorld::open_client(NetCoordinator& coordinator,
+                                                const DeviceName& name) {
+  auto mailbox = coordinator.open_client(name);
+  if (!messages_) return mailbox;
+  return std::make_unique<TracedMailbox>(std::move(mailbox), *messages_);
+}
+
+Mailbox& RealWorld::coordinator_mailbox(NetCoordinator& coordinator) {
+  if (!messages_) return coordinator.mailbox();
+  if (!traced_) traced_ = std::make_unique<TracedMailbox>(coordinator.mailbox(), *messages_);
+  return *traced_;
+}
+
+void RealWorld::write_messages() {
+  if (!messages_) return;
+  std::istringstream own(messages_->text());
+  std::vector<std::istream*> texts = {&own};
+  std::deque<std::ifstream> workers;
+  for (const DeviceName& name : names())
+    texts.push_back(&workers.emplace_back(messages_folder_->file(name)));
+  const OutputOptions& output = study_options_.output;
+  write_file_atomically(output.messages,
+                        [&](std::ostream& out) { merge_message_traces(texts, out); });
+  if (!output.json) tell("messages: {}\n", output.messages);
+}
+
+// Workers have been told to stop; those that do not are not waited for.
+void RealWorld::write_messages_of_failure() {
+  if (!messages_) return;
+  processes_.wait(Seconds(2));
+  try {
+    write_messages();
+  } catch (const Error& error) {
+    tell("lingua: {}\n", error.what());
   }
 }
 
@@ -190,6 +264,10 @@ std::string RealWorld::listen_address() const {
 nlohmann::json RealWorld::extra() const {
   nlohmann::json json = nlohmann::json::object();
   for (const auto& [name, bytes] : peak_memory_) json["peak_memory_bytes"][name] = bytes;
+  for (const auto& [name, report] : pace_reports_) {
+    json["pace"][name] = {{"work", delays_json(report.work)},
+                          {"messages", delays_json(report.messages)}};
+  }
   return json;
 }
 
@@ -205,6 +283,14 @@ void RealWorld::start_workers(const std::string& address) {
                    "--insecure",      "--once",
                    "--memory-report", folder_->file(device.name),
                    "--loss-timeout",  fmt::format("{}", options_.loss_timeout_s)};
+    if (pace_) {
+      worker.argv.insert(worker.argv.end(), {"--pace", pace_folder_->path().string(), "--memory",
+                                             fmt::format("{:.0f} B", device.memory_bytes)});
+    }
+    if (messages_) {
+      worker.argv.insert(worker.argv.end(),
+                         {"--trace-messages", messages_folder_->file(device.name)});
+    }
     processes_.start(worker);
   }
 }
@@ -228,7 +314,8 @@ void RealWorld::watch(CoordinatorJob& job, const std::function<void()>& work) {
 }
 
 int RealWorld::threads() const {
-  if (threads_ > 0 || !options_.local) return threads_;
+  const int threads = study_options_.threads;
+  if (threads > 0 || !options_.local) return threads;
   // Local workers share the cores: with one request in flight only one of them computes at a time.
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   const int active =
@@ -236,12 +323,36 @@ int RealWorld::threads() const {
   return std::max(1, cores / std::max(active, 1));
 }
 
-void RealWorld::collect_memory() {
+void RealWorld::collect_reports() {
   processes_.wait(Seconds(10));
-  for (const DeviceSpec& device : study_.cluster.devices) {
+  for (const DeviceName& name : names()) {
     double bytes = 0;
-    if (std::ifstream(folder_->file(device.name)) >> bytes) peak_memory_[device.name] = bytes;
+    if (std::ifstream(folder_->file(name)) >> bytes) peak_memory_[name] = bytes;
+    if (pace_) pace_reports_[name] = read_pace_report(pace_folder_->path(), name);
   }
+  if (!pace_) return;
+  pace_reports_[kCoordinator].messages = pace_->messages();
+  tell_pace();
+}
+
+void RealWorld::tell_pace() const {
+  constexpr double kMuch = 0.05;  // of the modelled time
+  PaceReport all;
+  for (const auto& [name, report] : pace_reports_) {
+    all.work.add(report.work);
+    all.messages.add(report.messages);
+  }
+  const auto time = [](Seconds seconds) {
+    return format_quantity(seconds.count(), Unit::kSeconds);
+  };
+  const bool is_behind = all.work.late_by > kMuch * all.work.modelled;
+  tell(
+      "pace: {} of {} runs of segments took longer than on the phones, by {} of {} in all, {} at "
+      "most; {} of {} messages came late, by {} in all, {} at most{}\n",
+      all.work.late, all.work.count, time(all.work.late_by), time(all.work.modelled),
+      time(all.work.most), all.messages.late, all.messages.count, time(all.messages.late_by),
+      time(all.messages.most),
+      is_behind ? ": this machine is too slow for these phones, and the times are its own" : "");
 }
 
 }  // namespace lingua

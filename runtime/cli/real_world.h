@@ -14,7 +14,9 @@
 #include "runtime/cli/link_options.h"
 #include "runtime/cli/study.h"
 #include "runtime/engine/run.h"
+#include "runtime/events/message_trace.h"
 #include "runtime/net/local_processes.h"
+#include "runtime/pace/pace.h"
 
 namespace CLI {
 class App;
@@ -30,6 +32,7 @@ struct RealOptions {
   double join_timeout_s = 60;
   double loss_timeout_s = 10;
   double stall_timeout_s = 600;
+  bool pace = false;  // local workers take as long as the cluster's phones would
 };
 
 void add_real_options(CLI::App& app, RealOptions& options);
@@ -39,8 +42,9 @@ ClusterSpec real_cluster(const RealOptions& options, const std::string& cluster_
 
 class RealWorld {
  public:
-  // `threads` 0: local workers get their share of the cores. The study outlives it.
-  RealWorld(RealOptions options, int threads, const Study& study);
+  // Without --threads local workers get their share of the cores. The study outlives it, and the one that
+  // it was made from.
+  RealWorld(RealOptions options, const StudyOptions& study_options, const Study& study);
 
   // Starts or awaits the workers, deploys the study's plan and serves one client.
   RunResult run(const ClientJob& client);
@@ -50,7 +54,14 @@ class RealWorld {
   void serve(const std::function<void(NetCoordinator&)>& begin,
              const std::function<void(NetCoordinator&)>& end);
 
-  // "peak_memory_bytes" of each process.
+  // The mailbox of a client, which --trace-messages sees.
+  std::unique_ptr<Mailbox> open_client(NetCoordinator& coordinator, const DeviceName& name);
+
+  // Writes --trace-messages, where it was asked for, of what has come to an end: all that went through this
+  // process and through local workers. A run that fails writes it by itself.
+  void write_messages();
+
+  // "peak_memory_bytes" of each process; "pace" of a paced run: how far each was behind the model.
   nlohmann::json extra() const;
 
  private:
@@ -64,14 +75,23 @@ class RealWorld {
   // Does it, with progress; of what goes wrong, the better reason.
   void watch(CoordinatorJob& job, const std::function<void()>& work);
   int threads() const;
-  void collect_memory();
+  void write_messages_of_failure();
+  Mailbox& coordinator_mailbox(NetCoordinator& coordinator);
+  void collect_reports();
+  void tell_pace() const;
 
   RealOptions options_;
-  int threads_;
+  const StudyOptions& study_options_;
   const Study& study_;
   std::unique_ptr<TemporaryFolder> folder_;
+  std::unique_ptr<TemporaryFolder> pace_folder_;
+  std::unique_ptr<Pace> pace_;  // the coordinator's
+  std::map<DeviceName, PaceReport> pace_reports_;
   LocalProcesses processes_;
   std::map<DeviceName, double> peak_memory_;
+  std::unique_ptr<MessageTrace> messages_;            // of this process; none unless asked for
+  std::unique_ptr<TemporaryFolder> messages_folder_;  // of the local workers'
+  std::unique_ptr<Mailbox> traced_;
 };
 
 }  // namespace lingua

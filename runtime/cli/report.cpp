@@ -221,7 +221,9 @@ void report_run(const RunReport& report, const StudyOptions& options, const Stud
     write_outputs(options.output.output_file, result.answers);
     if (!options.output.json) tell("outputs: {}\n", options.output.output_file);
   };
-  write_results(options.output, result.log, title, {print, write});
+  std::vector<std::function<void()>> first = {print, write};
+  if (report.write_messages) first.push_back(report.write_messages);
+  write_results(options.output, result.log, title, first);
 }
 
 void write_results(const OutputOptions& output, const EventLog& log, const std::string& title,

@@ -14,12 +14,13 @@
 namespace lingua {
 
 struct RunReport {
-  std::string world;           // "simulated", "emulated", "real"
-  std::string configuration;   // of the simulator; empty in the real world
-  bool deterministic = false;  // its digest tells whether two runs are the same
+  std::string world;                          // "simulated", "emulated", "real"
+  std::string configuration;                  // of the simulator; empty in the real world
+  bool deterministic = false;                 // its digest tells whether two runs are the same
+  std::function<void()> write_messages = {};  // --trace-messages; may be empty
 };
 
-// Prints the tables or the JSON, then writes --log and --timeline.
+// Prints the tables or the JSON, then writes what the output options ask for.
 void report_run(const RunReport& report, const StudyOptions& options, const Study& study,
                 const RunResult& result, const nlohmann::json& extra = {});
 

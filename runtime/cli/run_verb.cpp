@@ -73,7 +73,7 @@ void run(const Options& options) {
   for (const Submit& request : requests)
     all += static_cast<double>(std::max<std::int64_t>(request.max_tokens, 1));
   submit_by(study, std::move(requests), job);
-  RealWorld real(options.real, options.study.threads, study);
+  RealWorld real(options.real, options.study, study);
   RunResult result;
   const bool text = study.tokenizer && study.model.is_language_model && !options.study.output.json;
   if (text) {
@@ -84,7 +84,8 @@ void run(const Options& options) {
     print_progress(study, all, progress, job);
     result = real.run(job);
   }
-  report_run({"real", "", false}, options.study, study, result, real.extra());
+  report_run({"real", "", false, [&] { real.write_messages(); }}, options.study, study, result,
+             real.extra());
   check_all_answered(result);
 }
 

@@ -142,7 +142,7 @@ void run(Options options) {
     done += 1;
     progress.update(done, static_cast<double>(windows.size()), "");
   };
-  RealWorld real(options.real, options.study.threads, study);
+  RealWorld real(options.real, options.study, study);
   const RunResult result = real.run(job);
   check_all_answered(result);
   const nlohmann::json json = result_json(options, study, ids.size(), text.size(), result);

@@ -91,11 +91,11 @@ void run(const Options& options) {
   bool has_served = false;
   while (true) {
     try {
-      RealWorld world(options.talk.real, options.talk.study.threads, talk.study);
+      RealWorld world(options.talk.real, options.talk.study, talk.study);
       world.serve(
           [&](NetCoordinator& coordinator) {
             service.begin_serving(
-                [&](const DeviceName& name) { return coordinator.open_client(name); });
+                [&](const DeviceName& name) { return world.open_client(coordinator, name); });
             tell("serving at {}/v1\n", service.url());
             has_served = true;
           },
@@ -133,6 +133,7 @@ void add_serve(CLI::App& app) {
       ->type_name(kInputPath);
   verb->add_option("--served-name", options->name,
                    "the model's name in the API (default: that of its file)");
+  add_messages_option(*verb, study.output.messages);
   verb->callback([options] { run(*options); });
 }
 

@@ -11,15 +11,19 @@
 #include <deque>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <thread>
+#include <type_traits>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/files.h"
 #include "runtime/base/plain_text.h"
 #include "runtime/cli/answer_text.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/requests.h"
 #include "runtime/cli/sampling_worker.h"
 #include "runtime/cli/verbs.h"
+#include "runtime/events/message_trace.h"
 #include "runtime/events/metrics.h"
 #include "runtime/net/wire.h"
 #include "runtime/report/spread_report.h"
@@ -29,9 +33,41 @@
 namespace lingua {
 namespace {
 
+// Starts coordinator, client and workers, whose messages are noted where there is a trace, and runs all.
+RunResult run_job_in(SimCluster& cluster, const Study& study, const RunJob& job,
+                     MessageTrace* trace) {
+  CoordinatorResult result;
+  ClientResult answers;
+  const auto traced = [trace](const auto& body) {
+    return [=](auto& inner) {
+      using Inner = std::remove_reference_t<decltype(inner)>;
+      if (trace == nullptr) return body(inner);
+      std::conditional_t<std::is_same_v<Inner, Device>, TracedDevice, TracedMailbox> outer(inner,
+                                                                                           *trace);
+      body(outer);
+    };
+  };
+  for (const DeviceName& name : study.plan.devices()) {
+    cluster.start(name, traced([](Device& device) { run_worker(device, sampling_worker()); }));
+  }
+  cluster.start(kCoordinator,
+                traced([&](Device& device) { result = run_coordinator(device, job.coordinator); }));
+  cluster.start_client(
+      kOnlyClient, traced([&](Mailbox& mailbox) { answers = run_client(mailbox, job.client); }));
+  cluster.run();
+  return result_of(std::move(result), std::move(answers));
+}
+
+void write_messages(MessageTrace& trace, const OutputOptions& output) {
+  std::istringstream text(trace.text());
+  write_file_atomically(output.messages,
+                        [&](std::ostream& out) { merge_message_traces({&text}, out); });
+  if (!output.json) tell("messages: {}\n", output.messages);
+}
+
 // Runs a study inside SimGrid. With numerics the devices compute real tokens in virtual time.
 RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numerics,
-                         bool shows_progress = true) {
+                         MessageTrace* trace = nullptr, bool shows_progress = true) {
   SimOptions sim_options;
   sim_options.wire_bytes = wire_bytes;
   // Threads are this machine's business, not the modelled phones': the deployment names none.
@@ -60,18 +96,26 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
     done += 1;
     progress.update(done, all, fmt::format("{} of {} requests", done, all));
   };
-  CoordinatorResult result;
-  ClientResult answers;
   SimCluster cluster(study.cluster, sim_options);
-  for (const DeviceName& name : study.plan.devices()) {
-    cluster.start(name, [](Device& device) { run_worker(device, sampling_worker()); });
+  return run_job_in(cluster, study, job, trace);
+}
+
+// The same with --trace-messages, which a run that fails writes too; `write` does it of one that went well.
+RunResult run_traced(const StudyOptions& options, Study& study, bool numerics,
+                     std::function<void()>* write) {
+  if (options.output.messages.empty()) return run_in_simgrid(options, study, numerics);
+  const auto trace = std::make_shared<MessageTrace>(wire_bytes);
+  *write = [trace, &options] { write_messages(*trace, options.output); };
+  try {
+    return run_in_simgrid(options, study, numerics, trace.get());
+  } catch (const Error&) {
+    try {
+      (*write)();
+    } catch (const Error& error) {
+      tell("lingua: {}\n", error.what());
+    }
+    throw;
   }
-  cluster.start(kCoordinator,
-                [&](Device& device) { result = run_coordinator(device, job.coordinator); });
-  cluster.start_client(kOnlyClient,
-                       [&](Mailbox& mailbox) { answers = run_client(mailbox, job.client); });
-  cluster.run();
-  return result_of(std::move(result), std::move(answers));
 }
 
 // A child that simulates, and what it says of it.
@@ -93,7 +137,8 @@ Repeat start_repeat(const StudyOptions& options, Study& study, const ClusterSpec
   int code = 1;
   try {
     study.cluster = cluster;
-    const Metrics metrics = compute_metrics(run_in_simgrid(options, study, false, false).log);
+    const Metrics metrics =
+        compute_metrics(run_in_simgrid(options, study, false, nullptr, false).log);
     double latency_s = 0;
     for (const RequestMetrics& request : metrics.requests)
       latency_s += (request.end - request.start).count();
@@ -160,9 +205,10 @@ void add_verb(CLI::App& app, const char* name, const char* summary, bool numeric
       spread = simulated_spread(*options, study, *variants);
       extra["simulated_spread"] = spread_to_json(*spread);
     }
-    const RunResult result = run_in_simgrid(*options, study, numerics);
-    report_run({numerics ? "emulated" : "simulated", SimCluster::configuration(), true}, *options,
-               study, result, extra);
+    std::function<void()> write;
+    const RunResult result = run_traced(*options, study, numerics, &write);
+    report_run({numerics ? "emulated" : "simulated", SimCluster::configuration(), true, write},
+               *options, study, result, extra);
     check_all_answered(result);
     if (spread && !options->output.json) tell("{}", spread_line(*spread, "simulated"));
   });

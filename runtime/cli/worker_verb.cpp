@@ -21,7 +21,10 @@
 #include "runtime/cli/sampling_worker.h"
 #include "runtime/cli/time_limit.h"
 #include "runtime/cli/verbs.h"
+#include "runtime/events/message_trace.h"
 #include "runtime/net/net_device.h"
+#include "runtime/net/wire.h"
+#include "runtime/pace/pace.h"
 #include "runtime/torch/torch_executor.h"
 #include "runtime/trust/confine.h"
 
@@ -36,9 +39,36 @@ struct Options {
   std::string listen;
   std::string memory;
   std::string memory_report;
+  std::string pace;  // folder
+  std::string messages;
   double join_timeout_s = 30;
   double loss_timeout_s = 10;
   bool once = false;
+};
+
+// What goes through the worker's mailbox, for a file that is open from the beginning.
+class Messages {
+ public:
+  explicit Messages(const std::string& file) {
+    if (file.empty()) return;
+    file_.emplace(file);
+    trace_.emplace(wire_bytes);
+  }
+  // Serves as run_worker() does. Once.
+  void run(Device& device, const WorkerOptions& options) {
+    if (!trace_) return run_worker(device, options);
+    TracedDevice traced(device, *trace_);
+    run_worker(traced, options);
+  }
+  // Threads: any.
+  void write() {
+    if (file_) std::call_once(written_, [&] { file_->write(trace_->text()); });
+  }
+
+ private:
+  std::once_flag written_;
+  std::optional<HeldOutputFile> file_;
+  std::optional<MessageTrace> trace_;
 };
 
 // All that it needs is open from the beginning: a confined process opens nothing. Threads: any.
@@ -100,9 +130,17 @@ NetWorkerOptions net_options(const Options& options) {
 // computes: what that gives is for nobody.
 void serve_run(const Options& options, NetWorkerOptions worker,
                const std::function<void(const RunEnd&)>& leave) {
-  MemoryReport report(options.memory_report);
+  MemoryReport memory(options.memory_report);
+  std::optional<Pace> pace;
+  if (!options.pace.empty()) pace.emplace(options.pace, options.name);
+  Messages messages(options.messages);
+  const auto report = [&] {
+    memory.write();
+    messages.write();
+    if (pace) pace->report();
+  };
   worker.on_unheard_end = [&](const std::string& reason) {
-    report.write();
+    report();
     if (ending_signal() != 0) end_by(ending_signal());
     leave(end_of_run(reason));
   };
@@ -112,12 +150,16 @@ void serve_run(const Options& options, NetWorkerOptions worker,
                "lingua worker: matrix products run on an unoptimised BLAS; install "
                "libopenblas0-pthread\n");
   }
+  if (pace) {
+    worker.net.slow_network = pace->network();
+    executor = pace->executor(std::move(executor));
+  }
   const auto device = join_as_worker(worker, std::move(executor));
   const OrderlyEnd on_signal([&] { device->tell_to_end(); });
   remember_coordinator(options.links, worker);
   confine();
-  run_worker(*device, sampling_worker());
-  report.write();
+  messages.run(*device, sampling_worker());
+  report();
 }
 
 // Serves one run, and says in place of an error how that went.
@@ -189,6 +231,12 @@ void add_worker(CLI::App& app) {
   verb->add_option("--memory-report", options->memory_report,
                    "at the end, write the peak memory in bytes to this file")
       ->type_name(kOutputFile);
+  verb->add_option("--trace-messages", options->messages,
+                   "write a line for each message sent and received (CSV) to this file")
+      ->type_name(kOutputFile);
+  verb->add_option(
+      "--pace", options->pace,
+      "what `run --local --pace` gives its workers: a folder that says how long they take");
   verb->callback([options] {
     if (options->join_line.empty() && (options->coordinator.empty() || options->name.empty())) {
       throw UsageError(

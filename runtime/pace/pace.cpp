@@ -45,6 +45,11 @@ Delays delays_from(std::istream& in) {
 
 void make_pace(const fs::path& folder, const fs::path& cluster_file) {
   const std::string cluster = read_file(cluster_file);
+  if (cluster.empty()) {
+    throw InputError(
+        fmt::format("{}: is empty when it is read again, for paced workers; write a file",
+                    cluster_file.string()));
+  }
   std::ofstream(cluster_in(folder), std::ios::binary) << cluster;
   std::ofstream(messages_in(folder), std::ios::binary) << "";
 }
