@@ -4,6 +4,7 @@
 
 #include "runtime/base/random.h"
 #include "tests/cli/lingua_fixture.h"
+#include "tests/support/draws.h"
 
 namespace lingua::testing {
 namespace {
@@ -61,7 +62,7 @@ class Scheduled : public LinguaTest {
 };
 
 TEST_F(Scheduled, TokensAreThoseOfThePlainLoopOnEmulatedPhones) {
-  expect_same_tokens({"--model", tiny_model(), "--dtype", "fp32"}, 1, 8, [](Rng& rng) {
+  expect_same_tokens({"--model", tiny_model(), "--dtype", "fp32"}, 1, draws(3), [](Rng& rng) {
     const std::string planner = rng.below(2) == 0 ? "even" : "random";
     return std::vector<std::string>{
         "emulate",   "--cluster", kThreePhones,
@@ -72,7 +73,7 @@ TEST_F(Scheduled, TokensAreThoseOfThePlainLoopOnEmulatedPhones) {
 
 TEST_F(Scheduled, TokensAreThoseOfThePlainLoopOnRealWorkers) {
   for (const char* int8 : {"none", "all"}) {
-    expect_same_tokens({"--model", tiny_model(), "--int8", int8}, 2, 5, [](Rng& rng) {
+    expect_same_tokens({"--model", tiny_model(), "--int8", int8}, 2, draws(5), [](Rng& rng) {
       std::vector<std::string> options = {"run",  "--local",   "--planner",
                                           "even", "--workers", std::to_string(1 + rng.below(4))};
       if (rng.below(3) == 0)
