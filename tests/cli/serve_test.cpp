@@ -102,6 +102,19 @@ TEST_F(Serve, SaysWhatRunSaysWholeAndInAStream) {
   expect_ends(SIGTERM);
 }
 
+TEST_F(Serve, WritesTheMessagesOfItsClientsAndWorkersWhenItEnds) {
+  const std::string file = folder_.file("messages.csv");
+  serve({"--trace-messages", file});
+  complete(kPrompt);
+  EXPECT_FALSE(std::filesystem::exists(file)) << "whole or not there";
+  expect_ends(SIGINT);
+  const std::string messages = read_file(file);
+  for (const char* part :
+       {"time,what,from,to,kind,", ",sent,client:", ",received,coordinator,client:",
+        ",received,worker-1,worker-2,Activations,1,0,0,", ",coordinator,worker-2,Stop,"})
+    EXPECT_THAT(messages, HasSubstr(part));
+}
+
 TEST_F(Serve, HasRunAndChatForClients) {
   serve({"--chat-template", "plain"});
   const std::string url = "http://127.0.0.1:" + std::to_string(port_);

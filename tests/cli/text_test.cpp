@@ -278,9 +278,11 @@ TEST_F(Conversation, AnswersEachLineWithWhatWasSaidBefore) {
 
   std::string text;
   for (const json& turn : turns) text += turn["assistant"].get<std::string>() + "\n";
-  const Outcome shown = chat(said, zephyr_);
+  const std::string messages = folder_.file("messages.csv");
+  const Outcome shown = chat(said, zephyr_ + Arguments{"--trace-messages", messages});
   EXPECT_EQ(shown.exit_code, 0) << shown.err;
   EXPECT_EQ(shown.out, text);
+  EXPECT_THAT(read_file(messages), HasSubstr(",sent,client:1,coordinator,Submit,0,2,-1,0,"));
 }
 
 TEST_F(Conversation, SaysWhichTemplateItUses) {
