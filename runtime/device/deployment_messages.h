@@ -4,9 +4,11 @@
 // See message.h, which has all other messages.
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "runtime/base/digest.h"
 #include "runtime/device/communication.h"
 #include "runtime/device/scheduling.h"
 #include "runtime/device/spec.h"
@@ -53,6 +55,8 @@ struct Prepare {
   Scheduling scheduling;
   Communication communication;
   int stages = 1;  // of the plan
+  // Of weights by name, as far as they are known: what a device has kept of earlier runs it need not be sent.
+  std::map<std::string, Digest> digests;
 };
 
 // device -> coordinator, the answer: what it does not hold of that, and nothing else is sent to it.

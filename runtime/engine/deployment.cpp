@@ -61,7 +61,12 @@ Prepare Deployment::prepare_for(const DeviceName& device) const {
   prepare.stages = static_cast<int>(plan.stages.size());
   prepare.segmentation = plan.segmentation.digest;
   prepare.has_data = source->has_data();
-  for (SegmentId id : stored_by(device)) prepare.segments.push_back(segment(id));
+  for (SegmentId id : stored_by(device)) {
+    prepare.segments.push_back(segment(id));
+    for (const WeightSpec& weight : segment(id).weights) {
+      if (const auto digest = source->digest(weight)) prepare.digests.emplace(weight.name, *digest);
+    }
+  }
   std::set<DeviceName> senders;
   for (const Transfer& transfer : plan.transfers) {
     if (transfer.to == device) senders.insert(transfer.from);

@@ -6,8 +6,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "runtime/base/digest.h"
 #include "runtime/model/segment.h"
 
 namespace lingua {
@@ -23,6 +25,12 @@ class ModelSource {
   // REQUIRES: has_data(), and the range lies in the weight and starts and ends on whole elements.
   virtual void read(const WeightSpec& weight, std::int64_t offset, std::int64_t bytes,
                     std::byte* out) = 0;
+
+  // The digest of the whole weight as it is read, where that is known without reading it.
+  virtual std::optional<Digest> digest(const WeightSpec& weight) {
+    static_cast<void>(weight);
+    return std::nullopt;
+  }
 
   // The program of a segment as lite-interpreter bytes. REQUIRES: has_data().
   virtual std::string program(const Segment& segment) = 0;

@@ -250,6 +250,12 @@ class BodyDecoder {
       wire::SegmentSpec spec;
       parse(&spec);
       m.segments.push_back(decode_segment(spec));
+      for (const wire::WeightSpec& weight : spec.weights()) {
+        if (weight.digest().empty()) continue;
+        const auto digest = digest_from(weight.digest());
+        if (!digest) refuse("digest", "it has not 32 bytes");
+        m.digests.emplace(weight.name(), *digest);
+      }
     }
     m.has_data = in.has_data();
     return m;

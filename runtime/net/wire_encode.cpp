@@ -96,6 +96,11 @@ class BodyEncoder {
     for (const Segment& segment : m.segments) {
       wire::SegmentSpec spec;
       fill_segment(segment, &spec);
+      for (wire::WeightSpec& weight : *spec.mutable_weights()) {
+        const auto digest = m.digests.find(weight.name());
+        if (digest == m.digests.end()) continue;
+        weight.set_digest(digest->second.bytes.data(), digest->second.bytes.size());
+      }
       add_control(spec);
     }
   }

@@ -111,6 +111,10 @@ class MixedSource : public ModelSource {
     (is_int8_name(weight.name) ? int8_ : plain_).read(weight, offset, bytes, out);
   }
 
+  std::optional<Digest> digest(const WeightSpec& weight) override {
+    return (is_int8_name(weight.name) ? int8_ : plain_).digest(weight);
+  }
+
   std::string program(const Segment& segment) override {
     return (chosen_.count(segment.id) != 0 ? int8_ : plain_).program(segment);
   }

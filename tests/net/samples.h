@@ -55,6 +55,10 @@ inline Prepare sample_prepare() {
   m.stages = 3;
   m.communication = {WireType::kInt8, ResidualPath::kRelay, false};
   m.passing = sample_segment(1).outputs;
+  for (const Segment& segment : m.segments) {
+    for (const WeightSpec& weight : segment.weights)
+      m.digests[weight.name] = digest_of(weight.name);
+  }
   return m;
 }
 

@@ -159,6 +159,19 @@ TEST(Wire, PrepareKeepsSegmentsAndRoutes) {
   EXPECT_EQ(out.model_outputs, in.model_outputs);
   EXPECT_EQ(out.tailer, "phone2");
   EXPECT_EQ(out.senders, in.senders);
+  EXPECT_EQ(out.digests, in.digests);
+  EXPECT_FALSE(in.digests.empty());
+}
+
+TEST(Wire, PrepareIsAsLargeAsBeforeWhereNoDigestIsKnown) {
+  Prepare known = sample_prepare();
+  Prepare unknown = known;
+  unknown.digests.clear();
+  EXPECT_TRUE(round_trip(unknown).digests.empty());
+  std::size_t weights = 0;
+  for (const Segment& segment : known.segments) weights += segment.weights.size();
+  // 32 bytes, their number and their field: once for each segment that has the weight.
+  EXPECT_EQ(wire_bytes(known) - wire_bytes(unknown), static_cast<double>(34 * weights));
 }
 
 TEST(Wire, WhatADeviceLacksAndGetsSurvives) {
