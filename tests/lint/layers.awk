@@ -31,6 +31,7 @@ BEGIN {
   allow("runtime/torch", bmd " " c " runtime/events")
   allow("runtime/text", bmd " " c " runtime/events")
   allow("runtime/trust", b)
+  allow("runtime/cache", bmd)
   allow("runtime/http", plan " runtime/schedule runtime/events runtime/engine runtime/text")
   allow("runtime/net", bmd " runtime/trust runtime/events")
   allow("runtime/pace", predict " runtime/net")
