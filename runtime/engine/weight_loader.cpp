@@ -90,10 +90,20 @@ void WeightLoader::prepare(const Prepare& prepare, Seconds now, Effects& effects
     for (const WeightSpec& weight : segment.weights) {
       if (store_.complete(weight.name) || !asked.insert(weight.name).second) continue;
       store_.expect(weight);
-      lacks.weights.push_back(weight.name);
+      if (!is_kept(weight, prepare)) lacks.weights.push_back(weight.name);
     }
   }
   effects.send(kCoordinator, std::move(lacks));
+}
+
+// Takes it out of the cache where that has it.
+bool WeightLoader::is_kept(const WeightSpec& weight, const Prepare& prepare) {
+  const auto digest = prepare.digests.find(weight.name);
+  if (cache_ == nullptr || digest == prepare.digests.end()) return false;
+  std::shared_ptr<std::byte> data = cache_->find(digest->second, weight.bytes());
+  if (!data) return false;
+  store_.hold(weight.name, std::move(data));
+  return true;
 }
 
 void WeightLoader::take(const SegmentProgram& program) {
@@ -110,7 +120,11 @@ void WeightLoader::take(const SegmentProgram& program) {
 
 void WeightLoader::take(const WeightChunk& chunk, Effects& effects) {
   if (!knows(chunk.epoch)) return;
-  changed_ = store_.receive(chunk) || changed_;
+  if (store_.receive(chunk)) {
+    changed_ = true;
+    const Tensor& weight = store_.tensor(chunk.weight);
+    if (cache_ != nullptr && weight.has_data()) cache_->keep(weight.data, weight.bytes());
+  }
   effects.send(kCoordinator, WeightAck{chunk.epoch, chunk.weight, chunk.offset});
 }
 

@@ -2,7 +2,8 @@
 // The part of a device that holds segments: their weights and programs, under one epoch or several.
 //
 // A role without I/O. What two epochs share is held once and sent once: a Prepare is answered with what
-// the device lacks. While one epoch is coming (not Ready), no other may be prepared.
+// the device lacks. While one epoch is coming (not Ready), no other may be prepared. What a cache has kept of
+// earlier runs is not lacked; what is sent is given to it.
 // Errors: WorldError for a deployment that contradicts itself, what is held, or the memory; for weights and
 // programs that nobody asked for. Then what was held before is still held.
 
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/device/weight_cache.h"
 #include "runtime/engine/effects.h"
 #include "runtime/engine/memory_ledger.h"
 #include "runtime/engine/weight_store.h"
@@ -27,8 +29,9 @@ class WeightLoader {
     std::vector<Tensor> weights;
   };
 
-  // REQUIRES: the ledger outlives it.
-  WeightLoader(DeviceName self, MemoryLedger& ledger) : self_(std::move(self)), ledger_(ledger) {}
+  // `cache` null: nothing is kept. REQUIRES: ledger and cache outlive it.
+  WeightLoader(DeviceName self, MemoryLedger& ledger, WeightCache* cache = nullptr)
+      : self_(std::move(self)), ledger_(ledger), cache_(cache) {}
 
   // Sends Lacks.
   void prepare(const Prepare& prepare, Seconds now, Effects& effects);
@@ -65,11 +68,13 @@ class WeightLoader {
   };
 
   void check(const Prepare& prepare) const;
+  bool is_kept(const WeightSpec& weight, const Prepare& prepare);
   std::map<std::string, WeightSpec> weights_with(const Prepare& prepare) const;
   Deployed* coming();
 
   const DeviceName self_;
   MemoryLedger& ledger_;
+  WeightCache* const cache_;
   std::map<Epoch, Deployed> epochs_;
   Epoch last_ = 0;
   std::map<SegmentId, Held> segments_;

@@ -49,6 +49,13 @@ bool WeightStore::receive(const WeightChunk& chunk) {
   return true;
 }
 
+void WeightStore::hold(const std::string& name, std::shared_ptr<std::byte> data) {
+  Entry& entry = entries_.at(name);
+  entry.received = entry.spec.bytes();
+  entry.buffer = std::move(data);
+  entry.tensor.data = entry.buffer;
+}
+
 bool WeightStore::complete(const std::string& name) const {
   const auto found = entries_.find(name);
   return found != entries_.end() && found->second.received == found->second.spec.bytes();

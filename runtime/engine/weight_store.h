@@ -23,6 +23,9 @@ class WeightStore {
   // Takes one piece. Returns true when its weight is complete.
   bool receive(const WeightChunk& chunk);
 
+  // The whole of a weight that is expected, from elsewhere than the coordinator.
+  void hold(const std::string& name, std::shared_ptr<std::byte> data);
+
   bool complete(const std::string& name) const;
   // REQUIRES: complete.
   const Tensor& tensor(const std::string& name) const;

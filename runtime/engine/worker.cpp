@@ -52,7 +52,7 @@ class Worker {
   Worker(Device& device, const WorkerOptions& options)
       : device_(device),
         ledger_(device.spec().memory_bytes),
-        loader_(device.name(), ledger_),
+        loader_(device.name(), ledger_, options.cache),
         tailer_(options.sampler) {}
 
   void run() {

@@ -14,6 +14,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/device/device.h"
+#include "runtime/device/weight_cache.h"
 #include "runtime/engine/sampler.h"
 
 namespace lingua {
@@ -27,6 +28,8 @@ class CoordinatorLost : public WorldError {
 struct WorkerOptions {
   // Without one, tokens are chosen greedily and a request that asks for anything else is refused.
   Sampler sampler;
+  // Where weights are kept from one run to the next; null: nowhere. REQUIRES: outlives the worker.
+  WeightCache* cache = nullptr;
 };
 
 void run_worker(Device& device, const WorkerOptions& options);

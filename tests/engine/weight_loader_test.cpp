@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "runtime/base/errors.h"
 #include "tests/support/toy_model.h"
 
@@ -187,6 +189,94 @@ TEST_F(WeightLoaderTest, RefusesProgramsAndWeightsThatNobodyAskedFor) {
   EXPECT_THROW(loader_.take(SegmentProgram{1, 5, "unknown"}), WorldError);
   EXPECT_THROW(loader_.take(whole(1, "weight 0"), effects), WorldError) << "it is complete";
   EXPECT_THROW(loader_.take(whole(1, "weight 3"), effects), WorldError);
+}
+
+// A cache in memory.
+class ToyCache : public WeightCache {
+ public:
+  std::shared_ptr<std::byte> find(const Digest& digest, std::int64_t bytes) override {
+    asked.push_back(digest);
+    const auto found = contents.find(digest);
+    if (found == contents.end() || found->second.size() != static_cast<std::size_t>(bytes))
+      return nullptr;
+    auto data = allocate_bytes(bytes);
+    std::memcpy(data.get(), found->second.data(), found->second.size());
+    return data;
+  }
+  void keep(std::shared_ptr<const std::byte> data, std::int64_t bytes) override {
+    const std::string content(reinterpret_cast<const char*>(data.get()),
+                              static_cast<std::size_t>(bytes));
+    contents[digest_of(content)] = content;
+  }
+  std::map<Digest, std::string> contents;
+  std::vector<Digest> asked;
+};
+
+class KeptWeightsTest : public WeightLoaderTest {
+ protected:
+  // A run of its own, on a device with this cache: what is lacked of two segments.
+  std::vector<std::string> lacked(const std::map<std::string, Digest>& digests) {
+    MemoryLedger ledger(1000);
+    WeightLoader loader("a", ledger, &cache_);
+    Prepare prepared = prepare(1, {0, 1});
+    prepared.digests = digests;
+    Effects effects;
+    loader.prepare(prepared, Seconds(0), effects);
+    const Lacks lacks = std::get<Lacks>(effects.letters.at(0).body);
+    EXPECT_THAT(lacks.programs, ElementsAre(0, 1));
+    EXPECT_EQ(ledger.free_bytes(), 1000 - 40 - 24 - 40) << "what comes of the cache is held too";
+    for (SegmentId id : lacks.programs) loader.take(SegmentProgram{1, id, "program"});
+    for (const std::string& name : lacks.weights) loader.take(whole(1, name), effects);
+    while (const auto load = loader.next_load()) {
+      for (std::size_t i = 0; i < load->weights.size(); ++i)
+        expect_content(load->segment->weights[i], load->weights[i]);
+      loader.loaded(*load, Seconds(1), effects);
+    }
+    EXPECT_EQ(loader.become_ready(effects), 1);
+    return lacks.weights;
+  }
+  void expect_content(const WeightSpec& spec, const Tensor& tensor) {
+    EXPECT_EQ(digest_of({reinterpret_cast<const char*>(tensor.data.get()),
+                         static_cast<std::size_t>(tensor.bytes())}),
+              digest(spec.name));
+  }
+  Digest digest(const std::string& name) {
+    const WeightChunk chunk = whole(1, name);
+    return digest_of({reinterpret_cast<const char*>(chunk.bytes.data.get()),
+                      static_cast<std::size_t>(chunk.bytes.bytes())});
+  }
+  std::map<std::string, Digest> all() {
+    return {{"weight 0", digest("weight 0")},
+            {"weight 1", digest("weight 1")},
+            {"shared", digest("shared")}};
+  }
+
+  ToyCache cache_;
+};
+
+TEST_F(KeptWeightsTest, WhatWasSentOnceIsNotLackedInTheNextRun) {
+  EXPECT_THAT(lacked({}), ElementsAre("weight 0", "shared", "weight 1"));
+  EXPECT_EQ(cache_.contents.size(), 3U);
+  EXPECT_THAT(lacked(all()), IsEmpty());
+  EXPECT_EQ(cache_.asked.size(), 3U) << "a weight that two segments share is looked for once";
+}
+
+TEST_F(KeptWeightsTest, WhatIsGoneOrWhoseDigestIsNotKnownIsLackedAlone) {
+  lacked({});
+  cache_.contents.erase(digest("shared"));
+  auto known = all();
+  EXPECT_THAT(lacked(known), ElementsAre("shared"));
+  known.erase("weight 1");
+  EXPECT_THAT(lacked(known), ElementsAre("weight 1"));
+  known["weight 0"] = digest_of("of another model");
+  EXPECT_THAT(lacked(known), ElementsAre("weight 0", "weight 1"));
+}
+
+TEST_F(KeptWeightsTest, AContentOfAnotherSizeIsNoWeight) {
+  lacked({});
+  auto known = all();
+  known["shared"] = digest("weight 0");
+  EXPECT_THAT(lacked(known), ElementsAre("shared"));
 }
 
 }  // namespace
