@@ -14,6 +14,8 @@
 #include "runtime/base/plain_text.h"
 #include "runtime/base/signals.h"
 #include "runtime/base/units.h"
+#include "runtime/cache/read_ahead.h"
+#include "runtime/cli/kept_model.h"
 #include "runtime/cli/machine.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/time_limit.h"
@@ -64,6 +66,9 @@ void add_real_options(CLI::App& app, RealOptions& options) {
       ->capture_default_str()
       ->check(time_limit_check());
   add_link_options(app, options.links);
+  add_cache_options(app,
+                    "what is read of a model is kept for the next run: weights in int8, digests",
+                    options.cache);
   add_loss_option(app, options.loss_timeout_s);
   app.add_option("--stall-timeout", options.stall_timeout_s,
                  "seconds after which a worker that neither answers nor says what it does ends the "
@@ -151,13 +156,15 @@ void RealWorld::gather(NetCoordinator& coordinator, const NetOptions& net) {
   });
 }
 
-CoordinatorJob RealWorld::coordinator_job() const {
+CoordinatorJob RealWorld::coordinator_job() {
+  ahead_ = std::make_unique<ReadAhead>(*study_.source());
+  kept_ = kept_model(options_.cache, study_, *ahead_, !options_.local);
   CoordinatorJob job;
   job.in_flight = study_.workload.in_flight;
   job.log_arrivals = study_.trace.has_value();
   job.deployment.plan = study_.plan;
   job.deployment.segmentation = &study_.segmentation;
-  job.deployment.source = study_.source();
+  job.deployment.source = kept_ ? kept_.get() : ahead_.get();
   job.deployment.scheduling = study_.workload.scheduling;
   job.deployment.communication = study_.workload.communication;
   job.deployment.threads = threads();
@@ -281,6 +288,7 @@ void RealWorld::start_workers(const std::string& address) {
                    "--name",          device.name,
                    "--listen",        "tcp://127.0.0.1:*",
                    "--insecure",      "--once",
+                   "--weight-cache",  "off",
                    "--memory-report", folder_->file(device.name),
                    "--loss-timeout",  fmt::format("{}", options_.loss_timeout_s)};
     if (pace_) {

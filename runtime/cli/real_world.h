@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "runtime/base/files.h"
+#include "runtime/cli/cache_options.h"
 #include "runtime/cli/link_options.h"
 #include "runtime/cli/study.h"
 #include "runtime/engine/run.h"
@@ -29,6 +30,7 @@ struct RealOptions {
   int workers = 0;
   std::string listen;
   LinkOptions links;
+  CacheOptions cache;
   double join_timeout_s = 60;
   double loss_timeout_s = 10;
   double stall_timeout_s = 600;
@@ -68,7 +70,7 @@ class RealWorld {
   NetOptions net_options() const;
   void gather(NetCoordinator& coordinator, const NetOptions& net);
   std::vector<DeviceName> names() const;
-  CoordinatorJob coordinator_job() const;
+  CoordinatorJob coordinator_job();
   bool is_secured() const;
   std::string listen_address() const;
   void start_workers(const std::string& address);
@@ -83,6 +85,8 @@ class RealWorld {
   RealOptions options_;
   const StudyOptions& study_options_;
   const Study& study_;
+  std::unique_ptr<ModelSource> ahead_;  // the study's
+  std::unique_ptr<ModelSource> kept_;   // where it is kept
   std::unique_ptr<TemporaryFolder> folder_;
   std::unique_ptr<TemporaryFolder> pace_folder_;
   std::unique_ptr<Pace> pace_;  // the coordinator's

@@ -221,6 +221,7 @@ Segmentation partition_by(const Graph& graph, const PartitionFlags& flags,
 
 Study open_model(const ModelOptions& options, Head default_head, const PartitionFlags& flags) {
   Study study;
+  study.model_name = options.model;
   study.inputs = read_input_files(options.input_files);
   study.import = import_options(options, default_head);
   study.import.inputs = described_inputs(options, study.inputs);

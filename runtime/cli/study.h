@@ -41,7 +41,8 @@ struct NamedTensor {
 };
 
 struct Study {
-  ImportOptions import;  // of the model
+  std::string model_name;  // a path, or one that is published
+  ImportOptions import;    // of the model
   ImportedModel model;
   std::optional<ImportedModel> int8_model;    // the same in int8, when some segments are to be
   std::set<SegmentId> int8_segments;          // those that are

@@ -14,6 +14,7 @@
 #include "runtime/base/plain_text.h"
 #include "runtime/base/signals.h"
 #include "runtime/base/units.h"
+#include "runtime/cli/cache_options.h"
 #include "runtime/cli/link_options.h"
 #include "runtime/cli/machine.h"
 #include "runtime/cli/output_paths.h"
@@ -36,6 +37,7 @@ struct Options {
   std::string name;
   std::string join_line;
   LinkOptions links;
+  CacheOptions cache;
   std::string listen;
   std::string memory;
   std::string memory_report;
@@ -130,6 +132,7 @@ NetWorkerOptions net_options(const Options& options) {
 // computes: what that gives is for nobody.
 void serve_run(const Options& options, NetWorkerOptions worker,
                const std::function<void(const RunEnd&)>& leave) {
+  const auto cache = weight_cache(options.cache, worker);
   MemoryReport memory(options.memory_report);
   std::optional<Pace> pace;
   if (!options.pace.empty()) pace.emplace(options.pace, options.name);
@@ -158,7 +161,9 @@ void serve_run(const Options& options, NetWorkerOptions worker,
   const OrderlyEnd on_signal([&] { device->tell_to_end(); });
   remember_coordinator(options.links, worker);
   confine();
-  messages.run(*device, sampling_worker());
+  WorkerOptions work = sampling_worker();
+  work.cache = cache.get();
+  messages.run(*device, work);
   report();
 }
 
@@ -214,6 +219,7 @@ void add_worker(CLI::App& app) {
       ->excludes(line)
       ->check(CLI::Validator(device_name_problem, "", "name"));
   add_link_options(*verb, options->links);
+  add_cache_options(*verb, "weights that were sent are kept for the next run", options->cache);
   verb->add_option(
           "--listen", options->listen,
           "address for other workers: tcp://INTERFACE:PORT, * for any (default: tcp://*:*; "

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -64,6 +65,15 @@ inline Outcome run_readme_command(const std::string& command, const std::string&
 
 class LinguaTest : public ::testing::Test {
  protected:
+  // What is kept from run to run goes with the test; models that were fetched are where they were.
+  LinguaTest() {
+    const char* cache = std::getenv("XDG_CACHE_HOME");
+    const char* home = std::getenv("HOME");
+    const std::string root = cache != nullptr ? cache : std::string(home ? home : "") + "/.cache";
+    ::setenv("LINGUA_MODELS", (root + "/lingua/models").c_str(), 0);
+    ::setenv("XDG_CACHE_HOME", folder_.file("cache").c_str(), 1);
+  }
+
   // A random model, made once per process.
   static const std::string& tiny_model() {
     static TemporaryFolder folder;

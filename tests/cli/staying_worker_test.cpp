@@ -2,6 +2,8 @@
 
 #include <signal.h>
 
+#include <filesystem>
+
 #include "tests/cli/network_run_fixture.h"
 
 namespace lingua::testing {
@@ -125,6 +127,121 @@ TEST_F(StayingWorkers, WithKeysComeByTheirLineAndStayByTheirKey) {
   start(keys("here"));
   EXPECT_TRUE(lines_.empty());
   EXPECT_EQ(answer(), tokens_);
+}
+
+// Workers that keep what they were sent.
+class KeepingWorkers : public StayingWorkers {
+ protected:
+  // Both stay, with a cache each; `more` for both.
+  void stay_with_caches(const std::vector<std::string>& more = {},
+                        const std::vector<std::string>& for_runs = {}) {
+    for_runs_ = std::vector<std::string>{"--insecure", "--weight-cache", folder_.file("here")};
+    for_runs_ = for_runs_ + for_runs;
+    start(for_runs_);
+    for (const char* name : {"left", "right"}) {
+      workers_[name] =
+          staying(std::vector<std::string>{"--coordinator", address_, "--name", name, "--insecure",
+                                           "--weight-cache", cache_of(name)} +
+                  more);
+    }
+    tokens_ = answer_of_run();
+    EXPECT_TRUE(sent_weights());
+  }
+  void run_again() {
+    start(for_runs_);
+    EXPECT_EQ(answer_of_run(), tokens_);
+  }
+  nlohmann::json answer_of_run() {
+    const Outcome outcome = run_->wait();
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    said_ = outcome.err;
+    return outcome.exit_code == 0 ? outcome.json()["requests"][0]["tokens"] : nlohmann::json();
+  }
+  bool sent_weights() const { return said_.find("sending weights") != std::string::npos; }
+  std::string cache_of(const std::string& name) const { return folder_.file("cache-" + name); }
+  std::vector<std::filesystem::path> kept_by(const std::string& name) const {
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(cache_of(name))) {
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    }
+    return files;
+  }
+  std::vector<std::string> for_runs_;
+  std::string said_;
+};
+
+TEST_F(KeepingWorkers, AreSentNothingInTheNextRun) {
+  stay_with_caches();
+  EXPECT_FALSE(kept_by("left").empty());
+  run_again();
+  EXPECT_FALSE(sent_weights()) << said_;
+}
+
+TEST_F(KeepingWorkers, AreSentNothingWhereSomeSegmentsAreInInt8AndTheHeadIsTied) {
+  stay_with_caches({}, {"--int8", "0,3-5"});
+  run_again();
+  EXPECT_FALSE(sent_weights()) << said_;
+  for_runs_.insert(for_runs_.end() - 2, "--ignore-eos");
+  for_runs_.back() = "all";
+  start(for_runs_);
+  answer_of_run();
+  EXPECT_TRUE(sent_weights()) << "other weights";
+}
+
+TEST_F(KeepingWorkers, AreSentWhatIsDamagedOrGoneAndKeepItAgain) {
+  stay_with_caches();
+  const auto files = kept_by("left");
+  ASSERT_GE(files.size(), 2U);
+  std::ofstream(files[0], std::ios::app) << "longer";
+  std::filesystem::remove(files[1]);
+  for (const std::filesystem::path& file : kept_by("right")) {
+    const auto size = std::filesystem::file_size(file);
+    std::ofstream(file) << std::string(size, 'x');
+  }
+  run_again();
+  EXPECT_TRUE(sent_weights());
+  run_again();
+  EXPECT_FALSE(sent_weights()) << said_;
+}
+
+TEST_F(KeepingWorkers, KeepNothingWhereTheyAreToldNotTo) {
+  stay_with_caches({"--weight-cache-size", "0 B"});
+  run_again();
+  EXPECT_TRUE(sent_weights());
+  EXPECT_TRUE(kept_by("left").empty());
+}
+
+TEST_F(KeepingWorkers, GoOnWithoutAFolderThatCannotBeWrittenTo) {
+  std::ofstream(cache_of("left")) << "a file";
+  expect_refused(staying({"--coordinator", "tcp://127.0.0.1:1", "--name", "left", "--insecure",
+                          "--weight-cache", cache_of("left")})
+                     ->wait(),
+                 3, {"--weight-cache: ", "cache-left", "cannot be made a folder"});
+  ::setenv("XDG_CACHE_HOME", cache_of("left").c_str(), 1);
+  start({"--insecure", "--weight-cache", "off"});
+  for (const char* name : {"left", "right"})
+    workers_[name] = staying({"--coordinator", address_, "--name", name, "--insecure"});
+  EXPECT_EQ(answer_of_run().size(), 4U);
+  EXPECT_THAT(workers_["left"]->err(), HasSubstr("no weights are kept for the next run: "));
+}
+
+TEST_F(KeepingWorkers, WithKeysKeepForEachCoordinatorApart) {
+  start(keys("here"));
+  for (const char* name : {"left", "right"})
+    workers_[name] =
+        staying(std::vector<std::string>{"--join", lines_[name], "--weight-cache", cache_of(name)} +
+                keys(name));
+  tokens_ = answer_of_run();
+  start(keys("here"));
+  EXPECT_EQ(answer_of_run(), tokens_);
+  EXPECT_FALSE(sent_weights()) << said_;
+  workers_.clear();
+  start({"--insecure"});
+  for (const char* name : {"left", "right"})
+    workers_[name] = staying({"--coordinator", address_, "--name", name, "--insecure",
+                              "--weight-cache", cache_of(name)});
+  EXPECT_EQ(answer_of_run(), tokens_);
+  EXPECT_TRUE(sent_weights());
 }
 
 }  // namespace

@@ -1,0 +1,80 @@
+#include "runtime/cli/cache_options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <filesystem>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/plain_text.h"
+#include "runtime/base/units.h"
+#include "runtime/cache/cache_process.h"
+
+namespace lingua {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kOff = "off";
+
+// Empty where there is no place.
+fs::path default_root() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache == '/') return fs::path(cache) / "lingua/weights";
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && *home == '/') return fs::path(home) / ".cache/lingua/weights";
+  return {};
+}
+
+std::int64_t most_bytes(const CacheOptions& options) {
+  try {
+    const double bytes = parse_quantity(options.size, Unit::kBytes);
+    if (bytes >= 0 && bytes < 9e18) return static_cast<std::int64_t>(bytes);
+  } catch (const InputError& error) {
+    throw UsageError(fmt::format("--weight-cache-size: {}", error.what()));
+  }
+  throw UsageError(fmt::format("--weight-cache-size {}: from 0 to 8 EB can be kept", options.size));
+}
+
+}  // namespace
+
+std::optional<ContentFolder::Options> cache_folder(const CacheOptions& options,
+                                                   const std::string& owner) {
+  const std::int64_t most = most_bytes(options);
+  if (options.folder == kOff) return std::nullopt;
+  const fs::path root = options.folder.empty() ? default_root() : fs::path(options.folder);
+  if (root.empty()) return std::nullopt;
+  return ContentFolder::Options{fs::absolute(root), owner, most};
+}
+
+void without_cache(const CacheOptions& options, const InputError& error) {
+  if (!options.folder.empty()) throw InputError(fmt::format("--weight-cache: {}", error.what()));
+  tell("lingua: no weights are kept for the next run: {}\n", error.what());
+}
+
+void add_cache_options(CLI::App& app, const std::string& what, CacheOptions& options) {
+  app.add_option("--weight-cache", options.folder,
+                 fmt::format("folder in which {}, or off (default: lingua/weights in "
+                             "$XDG_CACHE_HOME or ~/.cache)",
+                             what))
+      ->type_name("FOLDER|off");
+  app.add_option("--weight-cache-size", options.size,
+                 "at most so much is kept there; what was used longest ago goes")
+      ->capture_default_str();
+}
+
+std::unique_ptr<WeightCache> weight_cache(const CacheOptions& options,
+                                          const NetWorkerOptions& worker) {
+  const std::string owner = worker.coordinator_key ? worker.coordinator_key->text() : "insecure";
+  const auto folder = cache_folder(options, owner);
+  if (!folder) return nullptr;
+  try {
+    return std::make_unique<CacheProcess>(*folder);
+  } catch (const InputError& error) {
+    without_cache(options, error);
+    return nullptr;
+  }
+}
+
+}  // namespace lingua

@@ -1,0 +1,16 @@
+#pragma once
+// The model of a study as earlier runs have read it.
+
+#include <memory>
+
+#include "runtime/cli/cache_options.h"
+#include "runtime/cli/study.h"
+
+namespace lingua {
+
+// Reads as `source`, of the study's model, does; null where nothing is kept. `for_workers` that keep weights
+// digests are learned too. REQUIRES: the source outlives it. Errors: as cache_options.h.
+std::unique_ptr<ModelSource> kept_model(const CacheOptions& options, const Study& study,
+                                        ModelSource& source, bool for_workers);
+
+}  // namespace lingua
