@@ -1,17 +1,21 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <exception>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/plain_text.h"
 #include "runtime/base/signals.h"
 #include "runtime/cli/output_paths.h"
 #include "runtime/cli/verbs.h"
+#include "runtime/cli/worker_ahead.h"
 
 namespace {
 
@@ -52,6 +56,18 @@ void refuse_unknown_verb(const CLI::App& app, int argc, char** argv) {
   throw lingua::UsageError(fmt::format("'{}' is no verb; write one of {}", verb, known));
 }
 
+void parse(CLI::App& app, int argc, char** argv) {
+  if (lingua::is_started_ahead(argc, argv)) {
+    std::vector<std::string> arguments = lingua::awaited_arguments();
+    if (arguments.empty()) return;
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
+    app.parse(std::move(arguments));
+    return;
+  }
+  refuse_unknown_verb(app, argc, argv);
+  app.parse(argc, argv);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -83,8 +99,7 @@ int main(int argc, char** argv) {
   lingua::add_keys(app);
   lingua::check_paths_of_all_verbs(app);
   try {
-    refuse_unknown_verb(app, argc, argv);
-    app.parse(argc, argv);
+    parse(app, argc, argv);
     flush_results();
     return 0;
   } catch (const CLI::Success& help) {

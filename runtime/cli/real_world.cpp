@@ -19,6 +19,7 @@
 #include "runtime/cli/machine.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/time_limit.h"
+#include "runtime/cli/worker_ahead.h"
 #include "runtime/net/net_device.h"
 #include "runtime/net/wire.h"
 
@@ -106,8 +107,21 @@ ClusterSpec real_cluster(const RealOptions& options, const std::string& cluster_
   return cluster;
 }
 
+void start_workers_ahead(const ClusterSpec& cluster, RealOptions& options) {
+  if (!options.local) return;
+  options.secret = random_secret();
+  setenv(kRunSecret, options.secret.c_str(), 1);  // for the workers, which are started from here
+  options.ahead = std::make_shared<LocalProcesses>();
+  options.ahead->start_ahead({this_program(), kAwaitsArguments},
+                             static_cast<int>(cluster.devices.size()));
+}
+
 RealWorld::RealWorld(RealOptions options, const StudyOptions& study_options, const Study& study)
-    : options_(std::move(options)), study_options_(study_options), study_(study) {
+    : options_(std::move(options)),
+      study_options_(study_options),
+      study_(study),
+      own_processes_(options_.ahead ? options_.ahead : std::make_shared<LocalProcesses>()),
+      processes_(*own_processes_) {
   if (!study_options.output.messages.empty()) {
     messages_ = std::make_unique<MessageTrace>(wire_bytes);
     messages_folder_ = std::make_unique<TemporaryFolder>();
@@ -129,7 +143,7 @@ NetOptions RealWorld::net_options() const {
   net.loss_timeout = Seconds(options_.loss_timeout_s);
   if (pace_) net.slow_network = pace_->network();
   if (options_.local) {
-    net.secret = random_secret();
+    net.secret = options_.secret.empty() ? random_secret() : options_.secret;
     setenv(kRunSecret, net.secret.c_str(), 1);  // for the workers, which are started from here
   }
   return net;

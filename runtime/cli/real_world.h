@@ -35,12 +35,19 @@ struct RealOptions {
   double loss_timeout_s = 10;
   double stall_timeout_s = 600;
   bool pace = false;  // local workers take as long as the cluster's phones would
+  // Of workers that were started ahead.
+  std::shared_ptr<LocalProcesses> ahead = nullptr;
+  std::string secret = {};
 };
 
 void add_real_options(CLI::App& app, RealOptions& options);
 
 // The cluster file, or equal workers on this machine. Errors: UsageError for what contradicts.
 ClusterSpec real_cluster(const RealOptions& options, const std::string& cluster_file);
+
+// Starts the processes of local workers, which load LibTorch while the model is read; the RealWorld of these
+// options, which must be one, has them be its workers. Nothing where workers are not local.
+void start_workers_ahead(const ClusterSpec& cluster, RealOptions& options);
 
 class RealWorld {
  public:
@@ -91,7 +98,8 @@ class RealWorld {
   std::unique_ptr<TemporaryFolder> pace_folder_;
   std::unique_ptr<Pace> pace_;  // the coordinator's
   std::map<DeviceName, PaceReport> pace_reports_;
-  LocalProcesses processes_;
+  std::shared_ptr<LocalProcesses> own_processes_;
+  LocalProcesses& processes_;
   std::map<DeviceName, double> peak_memory_;
   std::unique_ptr<MessageTrace> messages_;            // of this process; none unless asked for
   std::unique_ptr<TemporaryFolder> messages_folder_;  // of the local workers'

@@ -63,8 +63,10 @@ void run(const Options& options) {
                   options.study.output.json);
     return;
   }
-  Study study =
-      prepare_study(options.study, real_cluster(options.real, options.study.plan.cluster));
+  const ClusterSpec cluster = real_cluster(options.real, options.study.plan.cluster);
+  RealOptions real_options = options.real;
+  start_workers_ahead(cluster, real_options);
+  Study study = prepare_study(options.study, cluster);
   require_weights(study.model, options.study.model.model);
   ClientJob job;
   std::vector<Submit> requests =
@@ -73,7 +75,7 @@ void run(const Options& options) {
   for (const Submit& request : requests)
     all += static_cast<double>(std::max<std::int64_t>(request.max_tokens, 1));
   submit_by(study, std::move(requests), job);
-  RealWorld real(options.real, options.study, study);
+  RealWorld real(real_options, options.study, study);
   RunResult result;
   const bool text = study.tokenizer && study.model.is_language_model && !options.study.output.json;
   if (text) {

@@ -2,16 +2,20 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <string_view>
 #include <thread>
+#include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/temporary.h"
@@ -43,13 +47,14 @@ int open_output(const std::filesystem::path& path) {
 }
 
 // What happens between fork and exec: only what is safe there.
-[[noreturn]] void become(char* const* argv, int out, int err, pid_t parent) {
+[[noreturn]] void become(char* const* argv, int in, int out, int err, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(kCannotExecute);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   std::signal(SIGPIPE, SIG_DFL);
+  if (in >= 0) dup2(in, STDIN_FILENO);
   dup2(out, STDOUT_FILENO);
   dup2(err, STDERR_FILENO);
 #ifdef SYS_close_range
@@ -86,6 +91,22 @@ struct LocalProcesses::Child {
   pid_t pid = -1;
   bool running = false;
   int status = 0;
+  std::unique_ptr<File> input;  // of one that waits to be told what to do
+
+  // False where it has ended.
+  bool tell(const std::vector<std::string>& argv) {
+    std::string arguments;
+    for (std::size_t i = 1; i < argv.size(); ++i) arguments.append(argv[i]).push_back('\0');
+    std::string_view rest = arguments;
+    while (!rest.empty()) {
+      const ssize_t sent = send(input->get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+      if (sent < 0 && errno == EINTR) continue;
+      if (sent < 0) return false;
+      rest.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    input.reset();
+    return true;
+  }
 
   std::string end() const {
     const std::string who = fmt::format("worker {} (pid {})", name, pid);
@@ -103,6 +124,28 @@ LocalProcesses::~LocalProcesses() { stop(); }
 
 pid_t LocalProcesses::start(const LocalProcess& process) {
   LINGUA_CHECK(!process.argv.empty());
+  reap();
+  for (auto& child : children_) {
+    if (!child->input || !process.stdout_file.empty() || !process.stderr_file.empty()) continue;
+    if (!child->running || !child->tell(process.argv)) continue;
+    child->name = process.name;
+    return child->pid;
+  }
+  return launch(process, -1).pid;
+}
+
+void LocalProcesses::start_ahead(const std::vector<std::string>& argv, int count) {
+  for (int i = 0; i < count; ++i) {
+    std::array<int, 2> ends{};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+      throw WorldError(fmt::format("workers cannot be started: {}", std::strerror(errno)));
+    auto input = std::make_unique<File>(ends[0]);
+    const File theirs(ends[1]);
+    launch({"that waits", argv, {}, {}}, theirs.get()).input = std::move(input);
+  }
+}
+
+LocalProcesses::Child& LocalProcesses::launch(const LocalProcess& process, int in) {
   const File out(process.stdout_file.empty() ? open("/dev/null", O_WRONLY | O_CLOEXEC)
                                              : open_output(process.stdout_file));
   auto child = std::make_unique<Child>(process.name, process.stderr_file.empty()
@@ -114,14 +157,14 @@ pid_t LocalProcesses::start(const LocalProcess& process) {
   argv.push_back(nullptr);
   const pid_t parent = getpid();
   child->pid = fork();
-  if (child->pid == 0) become(argv.data(), out.get(), child->err.get(), parent);
+  if (child->pid == 0) become(argv.data(), in, out.get(), child->err.get(), parent);
   if (child->pid < 0) {
     throw WorldError(
         fmt::format("worker {} cannot be started: {}", process.name, std::strerror(errno)));
   }
   child->running = true;
   children_.push_back(std::move(child));
-  return children_.back()->pid;
+  return *children_.back();
 }
 
 bool LocalProcesses::reap() {
@@ -130,7 +173,7 @@ bool LocalProcesses::reap() {
     if (!child->running) continue;
     const pid_t ended = waitpid(child->pid, &child->status, WNOHANG);
     if (ended == child->pid || (ended < 0 && errno == ECHILD)) child->running = false;
-    none = none && !child->running;
+    none = none && (!child->running || child->input);
   }
   return none;
 }
@@ -140,14 +183,14 @@ void LocalProcesses::check() {
   const std::string news = failure();
   if (!news.empty()) throw WorldError(news);
   for (const auto& child : children_) {
-    if (!child->running) throw WorldError(child->end());
+    if (!child->running && !child->input) throw WorldError(child->end());
   }
 }
 
 std::string LocalProcesses::failure() {
   reap();
   for (const auto& child : children_) {
-    if (!child->running && child->status != 0) return child->end();
+    if (!child->running && !child->input && child->status != 0) return child->end();
   }
   return "";
 }
@@ -163,6 +206,7 @@ bool LocalProcesses::wait(Seconds timeout) {
 
 void LocalProcesses::stop(Seconds grace) {
   for (const auto& child : children_) {
+    child->input.reset();
     if (child->running) kill(child->pid, SIGTERM);
   }
   if (wait(grace)) return;

@@ -34,6 +34,11 @@ class LocalProcesses {
   // Returns the process id. A program that does not exist is found by check().
   pid_t start(const LocalProcess& process);
 
+  // Starts processes before it is known what they shall do. start() has one of them be the process that it is
+  // given, unless that writes to files of its own: it gets its arguments, without the program, on its standard
+  // input, each with a zero byte behind it, then the end.
+  void start_ahead(const std::vector<std::string>& argv, int count);
+
   // Errors: WorldError when one has ended, first of all one that did not end in order:
   // "worker phone2 (pid 123) was killed by signal 9",
   // "worker phone2 (pid 123) ended with code 3: <last line of its stderr>".
@@ -50,7 +55,8 @@ class LocalProcesses {
 
  private:
   struct Child;
-  bool reap();  // true when none runs
+  Child& launch(const LocalProcess& process, int in);
+  bool reap();  // true when none runs, but for those that wait to be told what to do
 
   std::vector<std::unique_ptr<Child>> children_;
 };

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/temporary.h"
 
 namespace lingua {
 namespace {
@@ -137,6 +138,49 @@ TEST(LocalProcesses, DieWhenTheirParentIsKilled) {
   if (stat >> id >> name >> state) {
     EXPECT_EQ(state, "Z");
   }
+}
+
+// Says what it is told, argument by argument, and ends with 3 if that was something.
+const std::vector<std::string> kListens = {
+    "sh", "-c", "said=$(tr '\\0' '|'); echo \"$said\" >&2; test -z \"$said\" || exit 3"};
+
+TEST(LocalProcesses, OneThatWasStartedAheadGetsItsArgumentsAndItsName) {
+  LocalProcesses processes;
+  processes.start_ahead(kListens, 1);
+  EXPECT_TRUE(processes.wait(Seconds(10))) << "one that waits is not waited for";
+  EXPECT_EQ(complaint(processes), "all well");
+  const pid_t pid = processes.start({"phone2", {"lingua", "worker", "--name", "a b", ""}, {}, {}});
+  ASSERT_TRUE(processes.wait(Seconds(10)));
+  EXPECT_EQ(complaint(processes), "worker phone2 (pid " + std::to_string(pid) +
+                                      ") ended with code 3: worker|--name|a b||");
+}
+
+TEST(LocalProcesses, StartsAnewWhereNoneListens) {
+  const TemporaryFolder folder;
+  LocalProcesses processes;
+  processes.start_ahead(
+      {"sh", "-c", "exec 0<&-; echo done >'" + folder.file("deaf") + "'; exec sleep 60"}, 1);
+  std::string said;
+  while (said.empty()) std::ifstream(folder.file("deaf")) >> said;
+  processes.start(shell("exit 4"));
+  ASSERT_TRUE(processes.wait(Seconds(10)));
+  EXPECT_THAT(complaint(processes), AllOf(HasSubstr("worker phone2"), EndsWith("code 4")));
+}
+
+TEST(LocalProcesses, ThoseThatStillWaitEndWithTheObject) {
+  const TemporaryFolder folder;
+  std::vector<pid_t> pids;
+  {
+    LocalProcesses processes;
+    processes.start_ahead({"sh", "-c", "echo $$ >>'" + folder.file("pids") + "'; exec sleep 60"},
+                          2);
+    while (pids.size() < 2) {
+      pids.clear();
+      std::ifstream file(folder.file("pids"));
+      for (pid_t pid = 0; file >> pid;) pids.push_back(pid);
+    }
+  }
+  for (const pid_t pid : pids) EXPECT_FALSE(exists(pid));
 }
 
 }  // namespace
