@@ -139,12 +139,12 @@ class EndedRun : public LinguaTest {
   std::vector<std::string> command() {
     return run_of(tiny_model(), {"--prompt-length", "4", "--max-tokens", "100000", "--ignore-eos"});
   }
-  void expect_nothing_left() {
+  void expect_nothing_left(pid_t group) {
     EXPECT_TRUE(fs::is_empty(folder_.path()));
-    for (int i = 0; i < 200 && count_processes(folder_.path().string()) > 0; ++i) {
+    for (int i = 0; i < 200 && count_group(group) > 0; ++i) {
       std::this_thread::sleep_for(milliseconds(10));
     }
-    EXPECT_EQ(count_processes(folder_.path().string()), 0);
+    EXPECT_EQ(count_group(group), 0);
   }
 };
 
@@ -158,7 +158,7 @@ TEST_F(EndedRun, ByASignalAtAnyMomentLeavesNothing) {
     const int signal = signals[static_cast<std::size_t>(moment) % signals.size()];
     ::kill(program.pid(), signal);
     EXPECT_EQ(program.wait(seconds(10)).exit_code, 128 + signal);
-    expect_nothing_left();
+    expect_nothing_left(program.pid());
   }
 }
 
@@ -227,9 +227,9 @@ TEST_F(EndedPrefill, ByCtrlCTakesASecondAtMost) {
     ::kill(whole_group ? -program.pid() : program.pid(), SIGINT);
     EXPECT_EQ(program.wait(seconds(60)).exit_code, 128 + SIGINT);
     // Those that have ended and wait for init to see it do not count.
-    EXPECT_TRUE(eventually([&] { return count_processes(folder_.path().string()) == 0; }));
+    EXPECT_TRUE(eventually([&] { return count_group(program.pid()) == 0; }));
     EXPECT_LT(steady_clock::now() - interrupted, seconds(1) + nothing);
-    expect_nothing_left();
+    expect_nothing_left(program.pid());
   }
 }
 
@@ -243,21 +243,21 @@ TEST_F(EndedRun, ByASignalThatItsParentIgnoresGoesOn) {
   EXPECT_TRUE(program.running()) << program.err();
   ::kill(program.pid(), SIGTERM);
   EXPECT_EQ(program.wait(seconds(10)).exit_code, 128 + SIGTERM);
-  expect_nothing_left();
+  expect_nothing_left(program.pid());
 }
 
 TEST_F(EndedRun, ByAReaderThatHasGoneLeavesNothing) {
   std::string words;
   for (const std::string& word : command()) words += " '" + word + "'";
   // The status is that of the program, not of its reader.
-  const Outcome outcome = run_program(
-      {"sh", "-c", "( " + words + " 2>&1; echo $? >" + tiny_model() + ".status ) | head -n 1"},
-      seconds(60));
+  Program program(
+      {"sh", "-c", "( " + words + " 2>&1; echo $? >" + tiny_model() + ".status ) | head -n 1"});
+  program.wait(seconds(60));
   std::ifstream status(tiny_model() + ".status");
   int code = 0;
   status >> code;
   EXPECT_EQ(code, 128 + SIGPIPE);
-  expect_nothing_left();
+  expect_nothing_left(program.pid());
 }
 
 TEST_F(EndedRun, WithoutAPlaceForTemporaryFilesSaysSo) {

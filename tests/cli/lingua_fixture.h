@@ -71,7 +71,7 @@ class LinguaTest : public ::testing::Test {
     const char* home = std::getenv("HOME");
     const std::string root = cache != nullptr ? cache : std::string(home ? home : "") + "/.cache";
     ::setenv("LINGUA_MODELS", (root + "/lingua/models").c_str(), 0);
-    ::setenv("XDG_CACHE_HOME", folder_.file("cache").c_str(), 1);
+    ::setenv("XDG_CACHE_HOME", cache_.path().c_str(), 1);
   }
 
   // A random model, made once per process.
@@ -92,6 +92,7 @@ class LinguaTest : public ::testing::Test {
   }
 
   TemporaryFolder folder_;
+  TemporaryFolder cache_;
 };
 
 }  // namespace lingua::testing

@@ -107,12 +107,10 @@ std::vector<pid_t> children_of(pid_t pid) {
   return children;
 }
 
-int count_processes(const std::string& text) {
+int count_group(pid_t group) {
   int count = 0;
   for_each_process([&](pid_t pid) {
-    const std::string command = text_of("/proc/" + std::to_string(pid) + "/cmdline");
-    const bool matches = command.find(text) != std::string::npos;
-    if (matches && pid != ::getpid() && state_and_parent(pid).first != 'Z') ++count;
+    if (::getpgid(pid) == group && state_and_parent(pid).first != 'Z') ++count;
   });
   return count;
 }

@@ -47,9 +47,9 @@ class Program {
 Outcome run_program(const std::vector<std::string>& argv,
                     std::chrono::seconds timeout = std::chrono::seconds(120));
 
-// Processes whose parent is `pid`, and of those that run now, how many have `text` in their command
-// line.
+// Processes whose parent is `pid`, and how many run now in a process group: a Program's is that of its pid, and
+// all that it starts belong to it.
 std::vector<pid_t> children_of(pid_t pid);
-int count_processes(const std::string& text);
+int count_group(pid_t group);
 
 }  // namespace lingua::testing
