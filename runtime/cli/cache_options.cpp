@@ -27,22 +27,24 @@ fs::path default_root() {
   return {};
 }
 
-std::int64_t most_bytes(const CacheOptions& options) {
+constexpr double kMostBytes = 9e18;
+
+// Why it is none; empty when it is one.
+std::string size_problem(const std::string& size) {
   try {
-    const double bytes = parse_quantity(options.size, Unit::kBytes);
-    if (bytes >= 0 && bytes < 9e18) return static_cast<std::int64_t>(bytes);
+    if (parse_quantity(size, Unit::kBytes) < kMostBytes) return "";
+    return fmt::format("'{}' is more than any disk has", size);
   } catch (const InputError& error) {
-    throw UsageError(fmt::format("--weight-cache-size: {}", error.what()));
+    return error.what();
   }
-  throw UsageError(fmt::format("--weight-cache-size {}: from 0 to 8 EB can be kept", options.size));
 }
 
 }  // namespace
 
 std::optional<ContentFolder::Options> cache_folder(const CacheOptions& options,
                                                    const std::string& owner) {
-  const std::int64_t most = most_bytes(options);
   if (options.folder == kOff) return std::nullopt;
+  const auto most = static_cast<std::int64_t>(parse_quantity(options.size, Unit::kBytes));
   const fs::path root = options.folder.empty() ? default_root() : fs::path(options.folder);
   if (root.empty()) return std::nullopt;
   return ContentFolder::Options{fs::absolute(root), owner, most};
@@ -61,7 +63,8 @@ void add_cache_options(CLI::App& app, const std::string& what, CacheOptions& opt
       ->type_name("FOLDER|off");
   app.add_option("--weight-cache-size", options.size,
                  "at most so much is kept there; what was used longest ago goes")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::Validator(size_problem, "", "size"));
 }
 
 std::unique_ptr<WeightCache> weight_cache(const CacheOptions& options,

@@ -1,7 +1,7 @@
 #pragma once
 // What is kept on disk from one run to the next, as the command line says it.
 //
-// Errors: UsageError for options, InputError for a folder that was asked for and cannot be used. Where the
+// Errors: InputError for a folder that was asked for and cannot be used. Where the
 // default folder cannot be, one line says so and nothing is kept.
 
 #include <memory>

@@ -211,6 +211,16 @@ TEST_F(KeepingWorkers, KeepNothingWhereTheyAreToldNotTo) {
   EXPECT_TRUE(kept_by("left").empty());
 }
 
+TEST_F(KeepingWorkers, RefuseASizeThatIsNone) {
+  for (const std::vector<std::string>& verb :
+       {std::vector<std::string>{"worker", "--coordinator", "tcp://127.0.0.1:1", "--name", "left"},
+        std::vector<std::string>{"run", "--local", "--model", tiny_model()}}) {
+    for (const char* size : {"4", "lots", "-1 GB", "1e300 GB"})
+      expect_refused(lingua(verb + std::vector<std::string>{"--weight-cache-size", size}), 2,
+                     {"--weight-cache-size", size});
+  }
+}
+
 TEST_F(KeepingWorkers, GoOnWithoutAFolderThatCannotBeWrittenTo) {
   std::ofstream(cache_of("left")) << "a file";
   expect_refused(staying({"--coordinator", "tcp://127.0.0.1:1", "--name", "left", "--insecure",
