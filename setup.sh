@@ -36,7 +36,7 @@ libcsv-dev             tables of texts to classify, traces of requests
 libxxhash-dev          checksums and digests
 libzmq3-dev            ZeroMQ: messages between real devices
 cppzmq-dev             ZeroMQ's C++ interface
-libsodium-dev          keys of devices
+libsodium-dev          keys of devices, digests
 libseccomp-dev         workers that open no files once they run
 libqrencode-dev        join lines as pictures
 libcpp-httplib-dev     HTTP: lingua serve, and its clients
