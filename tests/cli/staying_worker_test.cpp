@@ -110,8 +110,9 @@ TEST_F(StayingWorkers, ASecondOneOfANameIsRefusedAndNothingElseHappens) {
 
 TEST_F(StayingWorkers, OneThatTheRunLeavesOutWaitsForTheNext) {
   start({"--insecure", "--workers", "1"});
-  for (const char* name : {"left", "right"})
-    workers_[name] = staying({"--coordinator", address_, "--name", name, "--insecure"});
+  for (const char* name : {"left", "right"})  // of which the second may come when the run is over
+    workers_[name] =
+        staying({"--coordinator", address_, "--name", name, "--insecure", "--join-timeout", "2"});
   tokens_ = answer();
   ASSERT_TRUE(eventually([&] {
     return workers_["right"]->err().find("goes on asking") != std::string::npos;
