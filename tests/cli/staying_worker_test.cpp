@@ -212,6 +212,28 @@ TEST_F(KeepingWorkers, KeepNothingWhereTheyAreToldNotTo) {
   EXPECT_TRUE(kept_by("left").empty());
 }
 
+TEST_F(KeepingWorkers, OfThisMachineGetWhatTheirCoordinatorHasQuantisedBefore) {
+  const auto tokens = [&] {
+    const Outcome outcome = lingua({"run", "--local", "--workers", "2", "--planner", "even",
+                                    "--model", tiny_model(), "--int8", "all", "--max-tokens", "4",
+                                    "--json", "--weight-cache", cache_of("here")});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return outcome.json()["requests"][0]["tokens"];
+  };
+  const nlohmann::json first = tokens();
+  const auto files = kept_by("here");
+  ASSERT_FALSE(files.empty());
+  const auto written = std::filesystem::last_write_time(files[0]);
+  EXPECT_EQ(tokens(), first);
+  EXPECT_GT(std::filesystem::last_write_time(files[0]), written) << "it was used";
+  for (const std::filesystem::path& file : files) {
+    const auto size = std::filesystem::file_size(file);
+    std::ofstream(file) << std::string(size, 'x');
+  }
+  EXPECT_EQ(tokens(), first);
+  EXPECT_EQ(kept_by("here").size(), files.size());
+}
+
 TEST_F(KeepingWorkers, RefuseASizeThatIsNone) {
   for (const std::vector<std::string>& verb :
        {std::vector<std::string>{"worker", "--coordinator", "tcp://127.0.0.1:1", "--name", "left"},
