@@ -163,8 +163,8 @@ void show_result(const TalkOptions& options, const Study& study, const Conversat
 }
 
 void run(const TalkOptions& options) {
-  const Talk talk = open_talk(options);
-  const Study& study = talk.study;
+  Talk talk = open_talk(options);
+  Study& study = talk.study;
   Conversation conversation(options, study, *talk.form, talk.context);
   ClientJob job;
   bool greeted = false;

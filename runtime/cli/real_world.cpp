@@ -18,6 +18,7 @@
 #include "runtime/cli/kept_model.h"
 #include "runtime/cli/machine.h"
 #include "runtime/cli/report.h"
+#include "runtime/cli/said_specs.h"
 #include "runtime/cli/time_limit.h"
 #include "runtime/cli/worker_ahead.h"
 #include "runtime/net/net_device.h"
@@ -66,6 +67,22 @@ void add_real_options(CLI::App& app, RealOptions& options) {
   app.add_option("--join-timeout", options.join_timeout_s, "seconds to wait for the workers")
       ->capture_default_str()
       ->check(time_limit_check());
+  app.add_option_function<std::string>(
+         "--trust",
+         [&options](const std::string& text) {
+           if (text != "file" && text != "devices") {
+             throw UsageError(fmt::format(
+                 "--trust '{}' is not known; write file (plan with the cluster file) or "
+                 "devices (with "
+                 "what they say of themselves when they join)",
+                 one_line(text)));
+           }
+           options.trusts_devices = text == "devices";
+         },
+         "whose numbers plans are made with where a device says something else than the cluster "
+         "file: file or devices")
+      ->default_str("file")
+      ->type_name("WHOM");
   add_link_options(app, options.links);
   add_cache_options(app,
                     "what is read of a model is kept for the next run: weights in int8, digests",
@@ -116,7 +133,7 @@ void start_workers_ahead(const ClusterSpec& cluster, RealOptions& options) {
                              static_cast<int>(cluster.devices.size()));
 }
 
-RealWorld::RealWorld(RealOptions options, const StudyOptions& study_options, const Study& study)
+RealWorld::RealWorld(RealOptions options, const StudyOptions& study_options, Study& study)
     : options_(std::move(options)),
       study_options_(study_options),
       study_(study),
@@ -164,10 +181,25 @@ void RealWorld::gather(NetCoordinator& coordinator, const NetOptions& net) {
     tell_insecure();
     tell("waiting for {} workers at {}\n", names().size(), coordinator.address());
   }
-  coordinator.wait_for(names(), [&] {
+  hear(coordinator.wait_for(names(), [&] {
     if (ending_signal() != 0) throw WorldError("the run was told to end before it began");
     processes_.check();
-  });
+  }));
+}
+
+// Local workers are all this machine, which is not what is planned for.
+void RealWorld::hear(std::vector<DeviceSpec> said) {
+  if (options_.local) return;
+  said_ = std::move(said);
+  const std::string differences = differences_text(study_.cluster, said_);
+  if (!options_.trusts_devices) {
+    if (!differences.empty())
+      tell("{}planned with the file (--trust devices: with this)\n", differences);
+    return;
+  }
+  study_.cluster = as_said(study_.cluster, said_);
+  plan_study(study_options_, study_);
+  tell("{}planned with what the devices say:\n{}", differences, plan_text(study_));
 }
 
 CoordinatorJob RealWorld::coordinator_job() {
@@ -284,6 +316,7 @@ std::string RealWorld::listen_address() const {
 
 nlohmann::json RealWorld::extra() const {
   nlohmann::json json = nlohmann::json::object();
+  if (!said_.empty()) json["devices_say"] = said_json(said_);
   for (const auto& [name, bytes] : peak_memory_) json["peak_memory_bytes"][name] = bytes;
   for (const auto& [name, report] : pace_reports_) {
     json["pace"][name] = {{"work", delays_json(report.work)},

@@ -34,7 +34,8 @@ struct RealOptions {
   double join_timeout_s = 60;
   double loss_timeout_s = 10;
   double stall_timeout_s = 600;
-  bool pace = false;  // local workers take as long as the cluster's phones would
+  bool trusts_devices = false;  // plans with what they say of themselves when they have joined
+  bool pace = false;            // local workers take as long as the cluster's phones would
   // Of workers that were started ahead.
   std::shared_ptr<LocalProcesses> ahead = nullptr;
   std::string secret = {};
@@ -53,7 +54,7 @@ class RealWorld {
  public:
   // Without --threads local workers get their share of the cores. The study outlives it, and the one that
   // it was made from.
-  RealWorld(RealOptions options, const StudyOptions& study_options, const Study& study);
+  RealWorld(RealOptions options, const StudyOptions& study_options, Study& study);
 
   // Starts or awaits the workers, deploys the study's plan and serves one client.
   RunResult run(const ClientJob& client);
@@ -76,6 +77,7 @@ class RealWorld {
  private:
   NetOptions net_options() const;
   void gather(NetCoordinator& coordinator, const NetOptions& net);
+  void hear(std::vector<DeviceSpec> said);
   std::vector<DeviceName> names() const;
   CoordinatorJob coordinator_job();
   bool is_secured() const;
@@ -91,7 +93,7 @@ class RealWorld {
 
   RealOptions options_;
   const StudyOptions& study_options_;
-  const Study& study_;
+  Study& study_;
   std::unique_ptr<ModelSource> ahead_;  // the study's
   std::unique_ptr<ModelSource> kept_;   // where it is kept
   std::unique_ptr<TemporaryFolder> folder_;
@@ -101,6 +103,7 @@ class RealWorld {
   std::shared_ptr<LocalProcesses> own_processes_;
   LocalProcesses& processes_;
   std::map<DeviceName, double> peak_memory_;
+  std::vector<DeviceSpec> said_;
   std::unique_ptr<MessageTrace> messages_;            // of this process; none unless asked for
   std::unique_ptr<TemporaryFolder> messages_folder_;  // of the local workers'
   std::unique_ptr<Mailbox> traced_;

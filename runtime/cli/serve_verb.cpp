@@ -86,7 +86,7 @@ ServedModel served_model(const Options& options, const Talk& talk) {
 
 void run(const Options& options) {
   const HttpOptions http = http_options(options);
-  const Talk talk = open_talk(options.talk);
+  Talk talk = open_talk(options.talk);
   HttpService service(http, served_model(options, talk));
   bool has_served = false;
   while (true) {

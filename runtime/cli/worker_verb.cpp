@@ -19,6 +19,7 @@
 #include "runtime/cli/machine.h"
 #include "runtime/cli/output_paths.h"
 #include "runtime/cli/run_after_run.h"
+#include "runtime/cli/said_specs.h"
 #include "runtime/cli/sampling_worker.h"
 #include "runtime/cli/time_limit.h"
 #include "runtime/cli/verbs.h"
@@ -39,7 +40,7 @@ struct Options {
   LinkOptions links;
   CacheOptions cache;
   std::string listen;
-  std::string memory;
+  SaidOptions said;
   std::string memory_report;
   std::string pace;  // folder
   std::string messages;
@@ -110,13 +111,7 @@ NetWorkerOptions net_options(const Options& options) {
   worker.spec.name = options.name;
   worker.spec.cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   worker.spec.memory_bytes = available_memory_bytes();
-  if (!options.memory.empty()) {
-    try {
-      worker.spec.memory_bytes = parse_quantity(options.memory, Unit::kBytes);
-    } catch (const InputError& error) {
-      throw UsageError(fmt::format("--memory: {}", error.what()));
-    }
-  }
+  fill_said(options.said, &worker.spec);
   const bool is_plain = options.links.insecure;
   worker.net.listen = !options.listen.empty() ? options.listen
                       : is_plain              ? "tcp://127.0.0.1:*"
@@ -225,8 +220,7 @@ void add_worker(CLI::App& app) {
           "address for other workers: tcp://INTERFACE:PORT, * for any (default: tcp://*:*; "
           "loopback with --insecure)")
       ->check(CLI::Validator(listen_address_problem, "", "address"));
-  verb->add_option("--memory", options->memory,
-                   "memory that may be used (default: what is free now)");
+  add_said_options(*verb, options->said);
   verb->add_option("--join-timeout", options->join_timeout_s,
                    "seconds to wait for the coordinator; for the other workers it waits as long as "
                    "the coordinator")

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <random>
 
 #include "runtime/base/errors.h"
 #include "runtime/net/address.h"
 #include "runtime/net/joining.h"
+#include "runtime/net/telemetry.h"
 
 namespace lingua::internal {
 namespace {
@@ -64,7 +66,9 @@ class Joining {
     wire::Envelope envelope;
     wire::Join* join = envelope.mutable_join();
     join->set_protocol(kWireProtocol);
-    fill_device_spec(options_.spec, join->mutable_spec());
+    DeviceSpec said = options_.spec;
+    said.charge = std::min(said.charge, LocalTelemetry().read().battery);
+    fill_device_spec(said, join->mutable_spec());
     join->set_address(resolve(parse_address(address)).text());
     join->set_key(membership_.key);
     join->set_token(options_.token);

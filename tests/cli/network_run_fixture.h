@@ -34,7 +34,7 @@ class NetworkRun : public LinguaTest {
   }
   std::vector<std::string> run_command(const std::vector<std::string>& more) const {
     return lingua_command(std::vector<std::string>{"run", "--cluster", folder_.file("pair.yaml"),
-                                                   "--planner", "even", "--model", tiny_model(),
+                                                   "--planner", planner_, "--model", tiny_model(),
                                                    "--max-tokens", max_tokens_, "--json"} +
                           more);
   }
@@ -86,6 +86,7 @@ class NetworkRun : public LinguaTest {
   }
 
   std::string max_tokens_ = "4";
+  std::string planner_ = "even";
   std::string address_ = "tcp://127.0.0.1:*";
   std::map<std::string, std::string> lines_;  // by device
   std::unique_ptr<Program> run_;
