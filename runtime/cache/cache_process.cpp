@@ -145,7 +145,7 @@ void store(int socket, ContentFolder& folder) {
           tell("lingua worker: not all weights are kept for the next run: {}\n", error.what());
       }
     };
-    if (folder.fits(bytes)) attempt([&] { writer.emplace(folder, bytes); });
+    if (folder.fits(bytes)) attempt([&] { writer.emplace(folder); });
     while (bytes > 0) {
       const std::size_t size = std::min(kPiece, static_cast<std::size_t>(bytes));
       if (!read_all(socket, piece.data(), size)) return;
@@ -221,6 +221,7 @@ std::shared_ptr<std::byte> CacheProcess::find(const Digest& digest, std::int64_t
 
 void CacheProcess::keep(std::shared_ptr<const std::byte> data, std::int64_t bytes) {
   const std::lock_guard lock(mutex_);
+  if (gone_) return;
   waiting_.push_back({std::move(data), bytes});
   changed_.notify_one();
 }
@@ -234,8 +235,12 @@ void CacheProcess::send_all() {
     waiting_.pop_front();
     lock.unlock();
     if (!send_all_of(gives_, &content.bytes, sizeof content.bytes) ||
-        !send_all_of(gives_, content.data.get(), static_cast<std::size_t>(content.bytes)))
+        !send_all_of(gives_, content.data.get(), static_cast<std::size_t>(content.bytes))) {
+      lock.lock();
+      gone_ = true;
+      waiting_.clear();  // memory that weights may be retired from
       return;
+    }
     lock.lock();
   }
 }

@@ -43,6 +43,7 @@ class CacheProcess : public WeightCache {
   std::condition_variable changed_;
   std::deque<Content> waiting_;  // guarded by mutex_
   bool ending_ = false;          // guarded by mutex_
+  bool gone_ = false;            // guarded by mutex_: the process takes nothing any more
   std::thread sender_;
 };
 

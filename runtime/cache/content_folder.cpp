@@ -50,6 +50,7 @@ std::vector<Kept> contents_of(const fs::path& root) {
   std::error_code error;
   for (const fs::directory_entry& owner : fs::directory_iterator(root, error)) {
     if (owner.is_symlink(error) || !owner.is_directory(error)) continue;
+    if (owner.path().filename() == kDigestsFolder) continue;  // which bounds itself
     for (const fs::directory_entry& file : fs::directory_iterator(owner.path(), error)) {
       if (file.is_symlink(error) || !file.is_regular_file(error)) continue;
       const fs::file_time_type used = file.last_write_time(error);
@@ -119,9 +120,8 @@ void ContentFolder::make_room(std::int64_t bytes) {
   }
 }
 
-ContentWriter::ContentWriter(ContentFolder& folder, std::int64_t bytes) : folder_(folder) {
+ContentWriter::ContentWriter(ContentFolder& folder) : folder_(folder) {
   static std::atomic<int> count{0};
-  folder_.make_room(bytes);
   path_ = std::make_unique<TemporaryPath>([&] {
     const fs::path path =
         folder_.folder() / fmt::format("{}{}-{}", kUnfinished, ::getpid(), ++count);
@@ -144,11 +144,13 @@ void ContentWriter::refuse(const char* what) const {
 
 void ContentWriter::append(const void* data, std::size_t bytes) {
   if (!write_all(file_, data, bytes)) refuse("cannot be written");
+  written_ += static_cast<std::int64_t>(bytes);
 }
 
 void ContentWriter::finish(const Digest& name) {
   const int closed = ::close(std::exchange(file_, -1));
   if (closed != 0) refuse("cannot be written");
+  folder_.make_room(written_);
   if (::rename(path_->path().c_str(), folder_.file_of(name).c_str()) != 0)
     refuse("cannot be put in place");
 }

@@ -18,6 +18,9 @@ namespace lingua {
 
 class TemporaryPath;
 
+// In the root, beside the owners: of DigestIndex, which is no content.
+inline constexpr const char* kDigestsFolder = "digests";
+
 class ContentFolder {
  public:
   struct Options {
@@ -49,14 +52,14 @@ class ContentFolder {
 // Writes one file in pieces. One that is not finished leaves nothing.
 class ContentWriter {
  public:
-  // REQUIRES: so many bytes fit; the folder outlives it.
-  ContentWriter(ContentFolder& folder, std::int64_t bytes);
+  // REQUIRES: the folder outlives it.
+  explicit ContentWriter(ContentFolder& folder);
   ~ContentWriter();
   ContentWriter(const ContentWriter&) = delete;
   ContentWriter& operator=(const ContentWriter&) = delete;
 
   void append(const void* data, std::size_t bytes);
-  // Puts it in place. REQUIRES: called once, last.
+  // Puts it in place, where others make room for the bytes that were written. REQUIRES: called once, last.
   void finish(const Digest& name);
 
  private:
@@ -65,6 +68,7 @@ class ContentWriter {
   ContentFolder& folder_;
   std::unique_ptr<TemporaryPath> path_;
   int file_ = -1;
+  std::int64_t written_ = 0;
 };
 
 }  // namespace lingua

@@ -110,7 +110,7 @@ void KeptSource::begin(const WeightSpec& weight, Progress& progress) {
   const std::int64_t size = weight.bytes() + kBehind;
   if (index_) progress.hasher = std::make_unique<Hasher>();
   if (weight.dtype != DType::kInt8 || kept_.at(weight.name).is_there || !folder_.fits(size)) return;
-  attempt([&] { progress.writer = std::make_unique<ContentWriter>(folder_, size); });
+  attempt([&] { progress.writer = std::make_unique<ContentWriter>(folder_); });
   progress.checksum = std::make_unique<Checksum>();
 }
 

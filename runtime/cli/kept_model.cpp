@@ -35,7 +35,7 @@ std::unique_ptr<ModelSource> kept_model(const CacheOptions& options, const Study
   try {
     const Digest model = state_of_model(study);
     std::optional<DigestIndex> index;
-    if (for_workers) index.emplace(folder->root / "digests", model);
+    if (for_workers) index.emplace(folder->root / kDigestsFolder, model);
     return std::make_unique<KeptSource>(source, model, ContentFolder(*folder), std::move(index));
   } catch (const InputError& error) {
     without_cache(options, error);

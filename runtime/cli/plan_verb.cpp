@@ -84,7 +84,9 @@ void add_plan(CLI::App& app) {
       app.add_subcommand("plan", "assign the segments of a model to the devices of a cluster");
   auto options = std::make_shared<PlanVerbOptions>();
   add_study_options(*verb, options->study, true);
-  verb->remove_option(verb->get_option("--slo"));  // of requests that were answered
+  // Of requests that were answered, and of messages that were sent.
+  for (const char* other : {"--slo", "--trace-messages"})
+    verb->remove_option(verb->get_option(other));
   verb->add_flag("--explain", options->explain,
                  "say what binds, why devices got nothing, and what would change the plan");
   auto* pareto =

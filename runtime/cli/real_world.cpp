@@ -100,6 +100,10 @@ void add_real_options(CLI::App& app, RealOptions& options) {
 }
 
 ClusterSpec real_cluster(const RealOptions& options, const std::string& cluster_file) {
+  if (options.trusts_devices && options.local) {
+    throw UsageError(
+        "--trust devices: the workers of --local are all this machine; leave one of the two out");
+  }
   if (options.pace && !options.local)
     throw UsageError(
         "--pace: workers elsewhere take the time that they take; write it with --local");
@@ -191,13 +195,14 @@ void RealWorld::gather(NetCoordinator& coordinator, const NetOptions& net) {
 void RealWorld::hear(std::vector<DeviceSpec> said) {
   if (options_.local) return;
   said_ = std::move(said);
-  const std::string differences = differences_text(study_.cluster, said_);
+  if (!study_.cluster_of_file) study_.cluster_of_file = study_.cluster;
+  const std::string differences = differences_text(*study_.cluster_of_file, said_);
   if (!options_.trusts_devices) {
     if (!differences.empty())
       tell("{}planned with the file (--trust devices: with this)\n", differences);
     return;
   }
-  study_.cluster = as_said(study_.cluster, said_);
+  study_.cluster = as_said(*study_.cluster_of_file, said_);
   plan_study(study_options_, study_);
   tell("{}planned with what the devices say:\n{}", differences, plan_text(study_));
 }

@@ -98,14 +98,14 @@ class RealWorld {
   std::unique_ptr<ModelSource> kept_;   // where it is kept
   std::unique_ptr<TemporaryFolder> folder_;
   std::unique_ptr<TemporaryFolder> pace_folder_;
-  std::unique_ptr<Pace> pace_;  // the coordinator's
+  std::unique_ptr<TemporaryFolder> messages_folder_;  // of the local workers'
+  std::unique_ptr<Pace> pace_;                        // the coordinator's
   std::map<DeviceName, PaceReport> pace_reports_;
   std::shared_ptr<LocalProcesses> own_processes_;
   LocalProcesses& processes_;
   std::map<DeviceName, double> peak_memory_;
   std::vector<DeviceSpec> said_;
-  std::unique_ptr<MessageTrace> messages_;            // of this process; none unless asked for
-  std::unique_ptr<TemporaryFolder> messages_folder_;  // of the local workers'
+  std::unique_ptr<MessageTrace> messages_;  // of this process; none unless asked for
   std::unique_ptr<Mailbox> traced_;
 };
 

@@ -75,7 +75,7 @@ void run(const Options& options) {
   for (const Submit& request : requests)
     all += static_cast<double>(std::max<std::int64_t>(request.max_tokens, 1));
   submit_by(study, std::move(requests), job);
-  RealWorld real(real_options, options.study, study);
+  RealWorld real(std::move(real_options), options.study, study);
   RunResult result;
   const bool text = study.tokenizer && study.model.is_language_model && !options.study.output.json;
   if (text) {

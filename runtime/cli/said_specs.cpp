@@ -63,6 +63,7 @@ void fill_said(const SaidOptions& options, DeviceSpec* spec) {
     if (text.empty()) return;
     try {
       value = parse_quantity(text, unit);
+      if (value == 0) throw InputError(fmt::format("'{}' is nothing; write more", text));
     } catch (const InputError& error) {
       throw UsageError(fmt::format("{}: {}", option, error.what()));
     }

@@ -58,6 +58,7 @@ struct Study {
   std::vector<std::string> stop_strings;  // and texts that do
   Segmentation segmentation;
   ClusterSpec cluster;
+  std::optional<ClusterSpec> cluster_of_file = {};  // where `cluster` is what its devices say
   Workload workload;
   Plan plan;
   std::optional<SecondaryPlan> secondary;  // with --overlap

@@ -158,7 +158,12 @@ void serve_run(const Options& options, NetWorkerOptions worker,
   confine();
   WorkerOptions work = sampling_worker();
   work.cache = cache.get();
-  messages.run(*device, work);
+  try {
+    messages.run(*device, work);
+  } catch (const Error&) {
+    report();
+    throw;
+  }
   report();
 }
 

@@ -28,7 +28,8 @@ class Header {
   // The first segments have run for its current step: the next piece of its prompt follows at once, or when
   // an earlier one has left the pipeline.
   const RequestState* next_piece(RequestId request);
-  // What the tailer made of a step, or that a piece of a prompt has reached it. Sends TokenMade, and Done at the end of the request.
+  // What the tailer made of a step, or that a piece of a prompt has reached it. Sends TokenMade, and Done
+  // at the end of the request.
   const RequestState* take(StepResult result, Seconds now, Effects& effects);
   void cancel(RequestId request);
   bool holds(RequestId request) const { return requests_.contains(request); }

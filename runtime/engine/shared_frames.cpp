@@ -14,6 +14,9 @@ double contents(const std::vector<Tensor>& tensors) {
 }
 
 bool may_share(const MessageBody& body) {
+  // What a repetition penalty looks at may be as long as a prompt.
+  if (const auto* m = std::get_if<Activations>(&body); m != nullptr && !m->recent.empty())
+    return false;
   if (const auto* m = std::get_if<Activations>(&body))
     return contents(m->tensors) <= kMostSharedBytes;
   if (const auto* m = std::get_if<StepResult>(&body))

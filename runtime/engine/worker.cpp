@@ -260,7 +260,8 @@ class Worker {
     arrival.bytes /= static_cast<double>(together.activations.size() + together.results.size());
     for (const Activations& message : together.activations)
       for_request(message.request, [&] { take(message, arrival); });
-    for (const StepResult& result : together.results) take(result, arrival);
+    for (const StepResult& result : together.results)
+      for_request(result.request, [&] { take(result, arrival); });
   }
 
   static Arrival arrival_of(const Message& envelope) {

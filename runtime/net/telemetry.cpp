@@ -54,10 +54,18 @@ double read_number(const FileDescriptor& file, double otherwise) {
   return text >> value ? value : otherwise;
 }
 
-// The charge of the first battery, in percent; none where there is none.
+// Of a mouse or a keyboard, not of this machine.
+bool is_of_accessory(const std::filesystem::path& supply) {
+  std::istringstream text(content(open_file(supply / "scope")));
+  std::string scope;
+  return text >> scope && scope == "Device";
+}
+
+// The charge of the machine's first battery, in percent; none where there is none.
 FileDescriptor open_battery() {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/sys/class/power_supply", error)) {
+    if (is_of_accessory(entry.path())) continue;
     FileDescriptor file = open_file(entry.path() / "capacity");
     if (read_number(file, -1) >= 0) return file;
   }

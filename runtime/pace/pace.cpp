@@ -50,8 +50,13 @@ void make_pace(const fs::path& folder, const fs::path& cluster_file) {
         fmt::format("{}: is empty when it is read again, for paced workers; write a file",
                     cluster_file.string()));
   }
-  std::ofstream(cluster_in(folder), std::ios::binary) << cluster;
-  std::ofstream(messages_in(folder), std::ios::binary) << "";
+  const auto write = [](const fs::path& file, const std::string& text) {
+    std::ofstream out(file, std::ios::binary);
+    if (!(out << text << std::flush))
+      throw WorldError(fmt::format("{}: cannot be written, for paced workers", file.string()));
+  };
+  write(cluster_in(folder), cluster);
+  write(messages_in(folder), "");
 }
 
 class Pace::Impl {

@@ -5,9 +5,10 @@
 // It follows the engine's loops and the simulated cluster's clock: a device runs at a time what schedule/
 // chooses among the steps that it knows of when it comes to choose; it knows of what arrives while it
 // computes when it has done so; it sends when it has run its segments, and goes on while the bytes are under
-// way; the first stage begins the next piece of a prompt when it has run the last and few enough are under way; the coordinator submits,
-// as schedule/ admits, when it hears that a request has ended. Waiting, the filling of the pipeline and shares of links are therefore exact; what differs from a
-// simulation is some bytes of framing.
+// way; the first stage begins the next piece of a prompt when it has run the last and few enough are under
+// way; the coordinator submits, as schedule/ admits, when it hears that a request has ended. Waiting, the
+// filling of the pipeline and shares of links are therefore exact; what differs from a simulation is some
+// bytes of framing.
 // Cost: about 0.5 us for each step on each stage. Units: seconds, bytes. Determinism: no randomness.
 
 #include <functional>

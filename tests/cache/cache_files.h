@@ -36,7 +36,7 @@ inline void spoil(const fs::path& file) {
 }
 
 inline void put(ContentFolder& folder, const std::string& content) {
-  ContentWriter writer(folder, static_cast<std::int64_t>(content.size()));
+  ContentWriter writer(folder);
   writer.append(content.data(), content.size());
   writer.finish(digest_of(content));
 }

@@ -64,7 +64,7 @@ TEST_F(ContentFolderTest, FollowsNoLink) {
 TEST_F(ContentFolderTest, WhatIsNotFinishedLeavesNothing) {
   ContentFolder folder = of("anna");
   {
-    ContentWriter writer(folder, 7);
+    ContentWriter writer(folder);
     writer.append("wei", 3);
     EXPECT_THAT(files_in(root_), SizeIs(1));
   }
@@ -86,6 +86,27 @@ TEST_F(ContentFolderTest, WhatWasUsedLongestAgoMakesRoomWhoeverHasLeftIt) {
   EXPECT_FALSE(holds(anna, "anna's new")) << "11 bytes need the room of two";
   EXPECT_TRUE(holds(anna, "anna's old"));
   EXPECT_TRUE(holds(anna, "one more .."));
+}
+
+TEST_F(ContentFolderTest, WhatIsAnnouncedAndNeverWrittenTakesNobodysRoom) {
+  ContentFolder anna = of("anna", 30);
+  put(anna, "anna's");
+  ContentFolder bert = of("bert", 30);
+  {
+    ContentWriter writer(bert);  // of 30 bytes, it was said
+    writer.append("half", 4);
+  }
+  EXPECT_TRUE(holds(anna, "anna's"));
+}
+
+TEST_F(ContentFolderTest, DigestsAreNoContentAndAreNotTakenForAnOwners) {
+  ContentFolder anna = of("anna", 30);
+  const fs::path index = root_ / kDigestsFolder / digest_of("a model").text();
+  fs::create_directories(index.parent_path());
+  std::ofstream(index) << "20 bytes of an index";
+  fs::last_write_time(index, fs::file_time_type::clock::now() - std::chrono::hours(2));
+  put(anna, "twenty-five bytes or so ..");
+  EXPECT_TRUE(fs::exists(index));
 }
 
 TEST_F(ContentFolderTest, NeverHoldsMoreThanItsBound) {

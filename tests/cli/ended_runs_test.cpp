@@ -223,6 +223,7 @@ TEST_F(EndedPrefill, ByCtrlCTakesASecondAtMost) {
     ASSERT_TRUE(eventually([&] { return !program.running() || computed() > loaded + second; }));
     ASSERT_TRUE(program.running()) << "the prefill ended too early: " << program.err();
     ASSERT_EQ(program.err().find("answering"), std::string::npos) << program.err();
+    EXPECT_GT(count_group(program.pid()), 1) << "its workers are of its group";
     const auto interrupted = steady_clock::now();
     ::kill(whole_group ? -program.pid() : program.pid(), SIGINT);
     EXPECT_EQ(program.wait(seconds(60)).exit_code, 128 + SIGINT);

@@ -64,6 +64,16 @@ TEST(SharedFrames, ALargeOneTravelsAloneAndNothingOvertakesIt) {
   EXPECT_EQ(letters.size(), 1U) << "up to the limit";
 }
 
+TEST(SharedFrames, APromptsTokensForAPenaltyTravelAlone) {
+  Activations prompt = activations(1);
+  prompt.recent = {4, 5};
+  std::vector<Letter> letters = {{"b", prompt}, {"b", activations(2)}, {"b", activations(3)}};
+  share_frames(letters);
+  ASSERT_EQ(letters.size(), 2U);
+  EXPECT_THAT(requests(letters[0].body), ElementsAre(1));
+  EXPECT_THAT(requests(letters[1].body), ElementsAre(2, 3));
+}
+
 TEST(SharedFrames, ResultsShareAndEpochsDoNotMix) {
   std::vector<Letter> letters = {{"a", result(1)}, {"a", result(2)}, {"a", activations(3, 64, 2)}};
   share_frames(letters);

@@ -48,7 +48,7 @@ Outcome run_program(const std::vector<std::string>& argv,
                     std::chrono::seconds timeout = std::chrono::seconds(120));
 
 // Processes whose parent is `pid`, and how many run now in a process group: a Program's is that of its pid, and
-// all that it starts belong to it.
+// all that it starts belong to it, but for the runs of workers that stay.
 std::vector<pid_t> children_of(pid_t pid);
 int count_group(pid_t group);
 
