@@ -7,8 +7,8 @@
 
 namespace lingua {
 
-// What float32 activations travel as; the receiver computes with float32 again. Tensors of other types,
-// plain numbers and the model's outputs travel as they are.
+// What float32 activations travel as, and as int8 bfloat16 ones too; the receiver computes with their own
+// type again. Tensors of other types, plain numbers and the model's outputs travel as they are.
 enum class WireType : std::uint8_t {
   kAsComputed,  // float32
   kBFloat16,    // rounded to the nearest, ties to even

@@ -120,7 +120,9 @@ void StageRunner::take(const Activations& message, const Arrival& arrival, Secon
     if (pending.filled[index]) continue;
     pending.filled[index] = 1;
     if (wiring_.is_relayed(slot)) pending.relayed[slot] = message.tensors[i];
-    pending.slots[index] = packed_[index] ? unpack(message.tensors[i], wire_) : message.tensors[i];
+    pending.slots[index] = packed_[index]
+                               ? unpack(message.tensors[i], wire_, wiring_.spec(slot).dtype)
+                               : message.tensors[i];
     --pending.missing[static_cast<std::size_t>(wiring_.waiting_part(slot))];
   }
   effects.rows.push_back({arrival.from + "->" + self_, event::kTransfer, first_segment_of(pending),

@@ -50,10 +50,10 @@ TEST(WireTensors, Bfloat16RoundsToTheNearestAndTiesToEven) {
   const Tensor packed = pack(floats(in, {9}), WireType::kBFloat16);
   EXPECT_EQ(packed.dtype, DType::kBFloat16);
   EXPECT_EQ(packed.bytes(), 18);
-  EXPECT_EQ(values_of(unpack(packed, WireType::kBFloat16)), expected);
+  EXPECT_EQ(values_of(unpack(packed, WireType::kBFloat16, DType::kFloat32)), expected);
   const float nan = std::bit_cast<float>(0x7f800001U);  // whose upper half alone is an infinity
-  EXPECT_TRUE(std::isnan(
-      values_of(unpack(pack(floats({nan}, {1}), WireType::kBFloat16), WireType::kBFloat16))[0]));
+  EXPECT_TRUE(std::isnan(values_of(unpack(pack(floats({nan}, {1}), WireType::kBFloat16),
+                                          WireType::kBFloat16, DType::kFloat32))[0]));
 }
 
 TEST(WireTensors, Int8TakesTheScaleOfEachRow) {
@@ -76,7 +76,7 @@ TEST(WireTensors, Int8IsOffByHalfAStepAtMostAndTheSameWhenPackedAgain) {
     std::vector<float> in(40 * 33);
     for (float& value : in) value = static_cast<float>(rng.uniform(-size, size));
     const Tensor packed = pack(floats(in, {40, 33}), WireType::kInt8);
-    const std::vector<float> out = values_of(unpack(packed, WireType::kInt8));
+    const std::vector<float> out = values_of(unpack(packed, WireType::kInt8, DType::kFloat32));
     for (std::size_t row = 0; row < 40; ++row) {
       double largest = 0;
       for (std::size_t i = 33 * row; i < 33 * (row + 1); ++i)
@@ -90,13 +90,27 @@ TEST(WireTensors, Int8IsOffByHalfAStepAtMostAndTheSameWhenPackedAgain) {
 TEST(WireTensors, RowsThatHaveNoScaleStayWhatTheyAre) {
   const float inf = std::numeric_limits<float>::infinity();
   const float tiny = std::numeric_limits<float>::denorm_min();
-  const std::vector<float> out = values_of(unpack(
-      pack(floats({0, 0, 1, inf, tiny, -tiny, 3, -3}, {4, 2}), WireType::kInt8), WireType::kInt8));
+  const std::vector<float> out =
+      values_of(unpack(pack(floats({0, 0, 1, inf, tiny, -tiny, 3, -3}, {4, 2}), WireType::kInt8),
+                       WireType::kInt8, DType::kFloat32));
   EXPECT_EQ(out[0], 0);
   EXPECT_EQ(out[1], 0);
   EXPECT_TRUE(std::isnan(out[2]) && std::isnan(out[3])) << "a row with an infinity is no numbers";
   EXPECT_EQ(out[4], 0) << "what is too small for a scale";
   EXPECT_EQ(out[6], -out[7]);
+}
+
+TEST(WireTensors, Bfloat16TravelsAsInt8AndComesBackAsBfloat16) {
+  const Tensor half = pack(floats({127, -63.5F, 0.4F, 1}, {1, 4}), WireType::kBFloat16);
+  const Tensor packed = pack(half, WireType::kInt8);
+  EXPECT_EQ(packed.shape, (std::vector<std::int64_t>{1, 8}));
+  const Tensor back = unpack(packed, WireType::kInt8, DType::kBFloat16);
+  EXPECT_EQ(back.dtype, DType::kBFloat16);
+  EXPECT_EQ(values_of(unpack(back, WireType::kBFloat16, DType::kFloat32)),
+            (std::vector<float>{127, -64, 0, 1}));
+  const TensorSpec spec = hidden(64, DType::kBFloat16);
+  EXPECT_EQ(wire_spec(spec, {}, WireType::kInt8).bytes.at({3, 9}), 3 * 68.0);
+  EXPECT_EQ(wire_spec(spec, {}, WireType::kBFloat16), spec);
 }
 
 TEST(WireTensors, TheSpecSaysWhatIsPacked) {
@@ -123,7 +137,7 @@ TEST(WireTensors, ShapesAloneStayShapes) {
   for (const WireType wire : {WireType::kBFloat16, WireType::kInt8}) {
     const Tensor packed = pack(shape, wire);
     EXPECT_FALSE(packed.has_data());
-    EXPECT_EQ(unpack(packed, wire).shape, shape.shape);
+    EXPECT_EQ(unpack(packed, wire, DType::kFloat32).shape, shape.shape);
   }
 }
 
