@@ -126,6 +126,7 @@ void run(Options options) {
   study.workload.prompt_tokens = static_cast<std::int64_t>(windows.front().tokens.size());
   study.workload.max_tokens = 0;
   study.workload.kv_cache = false;
+  study.workload.communication = options.study.workload.communication;
   study.workload.in_flight =
       std::min(options.study.workload.in_flight, static_cast<int>(windows.size()));
   plan_study(options.study, study);

@@ -11,10 +11,11 @@ using nlohmann::json;
 
 class ScoreTest : public TextTest, public ::testing::WithParamInterface<const char*> {
  protected:
-  json score(const std::string& context, const std::string& workers) const {
+  json score(const std::string& context, const std::string& workers,
+             const Arguments& more = {}) const {
     return json_of(Arguments{"score", folder_.file("text.txt"), "--model", model_.folder,
                              "--context", context} +
-                   local_workers(workers) + kExactly);
+                   local_workers(workers) + kExactly + more);
   }
 
   TextModel model_ = text_model(std::string("generation/") + GetParam());
@@ -39,6 +40,9 @@ TEST_P(ScoreTest, IsThatOfTransformersAndTheSameOnThreeWorkersToTheLastBit) {
     EXPECT_FALSE(three.contains("bytes_per_token")) << "a pass makes no token";
     EXPECT_EQ(three["nll"], one["nll"]);
     EXPECT_EQ(three["plan"]["stages"].size(), 3U);
+    const json rounded = score(context, "3", {"--wire", "int8"});
+    EXPECT_NE(rounded["nll"], one["nll"]) << "hidden states travel as int8";
+    EXPECT_NEAR(rounded["nll"].get<double>(), nll, 0.05 * nll);
   }
 }
 
