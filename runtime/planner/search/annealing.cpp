@@ -1,7 +1,6 @@
 #include "runtime/planner/search/annealing.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 
@@ -27,7 +26,7 @@ struct Judged {
 // Chains by what playing the requests says of them, with a count of the effort.
 class Judge {
  public:
-  explicit Judge(const PlanCosts& costs) : costs_(costs) {
+  Judge(const PlanCosts& costs, const AnnealingParts& parts) : costs_(costs), parts_(parts) {
     if (costs.request().variants != nullptr) {
       plays_ = static_cast<double>(costs.request().variants->clusters.size());
       slack_ = 1 + costs.request().variants->share;
@@ -49,16 +48,16 @@ class Judge {
     if (most <= known.worse_than) return {};
     PlayLimits limits = kQuick;
     limits.most_s = seconds_of(chain, most);
-    const double predicted_s = predicted_request_s(costs_, chain);
-    if (record_.excludes(predicted_s, limits.most_s)) return {};
+    const double predicted_s = parts_.exclusions ? predicted_request_s(costs_, chain) : 0;
+    if (parts_.exclusions && record_.excludes(predicted_s, limits.most_s)) return {};
     limits.race = &race_;
-    if (costs_.request().variants == nullptr) race_.to_beat = to_beat;
+    if (parts_.races && costs_.request().variants == nullptr) race_.to_beat = to_beat;
     effort_ += plays_ * kPlayEffort;
     const double value = estimated_value(costs_, chain, limits);
     if (value == kNoLimit) {
       known.worse_than = most;
     } else {
-      record_.add(seconds_of(chain, value), predicted_s);
+      if (parts_.exclusions) record_.add(seconds_of(chain, value), predicted_s);
       known.judged = {value, std::move(chain), race_.last};
     }
     return known.judged;
@@ -91,7 +90,7 @@ class Judge {
   double most_effort() const {
     const double devices = std::min(costs_.devices(), 16);
     const double most = costs_.request().running == nullptr ? 3e6 * devices : 1e5 * devices;
-    return plays_ > 1 ? kRobustEffort * most : most;
+    return parts_.effort * (plays_ > 1 ? kRobustEffort * most : most);
   }
 
   bool possible(const Chain& chain) const {
@@ -103,6 +102,7 @@ class Judge {
   static constexpr double kRobustEffort = 4;  // times that for one cluster
 
   const PlanCosts& costs_;
+  const AnnealingParts& parts_;
   double plays_ = 1;   // for each chain
   double slack_ = 1;   // by which a bound can be above the mean of several clusters
   double effort_ = 0;  // beside plays
@@ -117,8 +117,8 @@ double accepted_most(double value, double temperature, Rng& rng) {
 }
 
 // Takes what is better and, ever more rarely, what is a little worse. Ends with the share of the effort.
-Judged anneal(const PlanCosts& costs, Judge& judge, Rng& rng, const Judged& start, double hottest,
-              double until) {
+Judged anneal(const PlanCosts& costs, Judge& judge, Rng& rng, const MoveParts& moves,
+              const Judged& start, double hottest, double until) {
   constexpr double kColdest = 2e-4;
   const double from = judge.used();
   Judged best = start;
@@ -127,7 +127,7 @@ Judged anneal(const PlanCosts& costs, Judge& judge, Rng& rng, const Judged& star
     const double passed = (judge.used() - from) / (until - from);
     const double temperature = hottest * std::pow(kColdest / hottest, passed);
     const double most = accepted_most(now.value, temperature, rng);
-    Judged next = judge.judge(random_move(costs, now.chain, rng), most, now.pace);
+    Judged next = judge.judge(random_move(costs, now.chain, rng, moves), most, now.pace);
     if (next.value > most) continue;
     now = std::move(next);
     if (now.value < best.value * (1 - kSameValue)) best = now;
@@ -136,7 +136,8 @@ Judged anneal(const PlanCosts& costs, Judge& judge, Rng& rng, const Judged& star
 }
 
 // The same by predictions, of which there are many in the time of a play; in a part of what time is left.
-Chain anneal_prediction(const PlanCosts& costs, Judge& judge, Rng& rng, Chain now) {
+Chain anneal_prediction(const PlanCosts& costs, Judge& judge, Rng& rng, const MoveParts& moves,
+                        Chain now) {
   constexpr int kMoves = 20'000;
   constexpr double kHottest = 0.05;
   constexpr double kColdest = 1e-3;
@@ -148,7 +149,7 @@ Chain anneal_prediction(const PlanCosts& costs, Judge& judge, Rng& rng, Chain no
   for (int move = 0; move < kMoves && costs.elapsed_s() < until_s; ++move) {
     const double temperature =
         kHottest * std::pow(kColdest / kHottest, static_cast<double>(move) / kMoves);
-    Chain next = random_move(costs, now, rng);
+    Chain next = random_move(costs, now, rng, moves);
     const double next_value = judge.guess(next);
     if (next_value > accepted_most(value, temperature, rng)) continue;
     now = std::move(next);
@@ -176,12 +177,12 @@ std::vector<Chain> compromises(const PlanCosts& costs, const Chain& least_busy) 
 }
 
 std::vector<Chain> starts_from(const PlanCosts& costs, const std::vector<Run>& runs,
-                               const ChainStarts& more) {
+                               const ChainStarts& more, bool with_compromises) {
   std::vector<Chain> starts = {runs};
   if (costs.request().running == nullptr) {
     for (Chain& chain : more(costs)) starts.push_back(std::move(chain));
   }
-  if (costs.devices() <= kMaxChainDevices && !costs.out_of_time()) {
+  if (with_compromises && costs.devices() <= kMaxChainDevices && !costs.out_of_time()) {
     for (Chain& chain : compromises(costs, runs)) starts.push_back(std::move(chain));
   }
   return starts;
@@ -190,14 +191,15 @@ std::vector<Chain> starts_from(const PlanCosts& costs, const std::vector<Run>& r
 }  // namespace
 
 std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& runs,
-                               const ChainStarts& starts) {
-  constexpr std::size_t kStarts = 4;
+                               const ChainStarts& starts, const AnnealingParts& parts) {
+  const std::size_t kept = parts.warm_starts ? 4 : 1;
   constexpr double kStartShare = 0.1;  // of the effort, for each start
   constexpr double kWarm = 0.02;
-  constexpr std::array kHot = {0.05, 0.025};  // rounds from the best so far
+  std::vector<double> hot = {0.05, 0.025};  // rounds from the best so far
+  if (!parts.reheating) hot = {0.025};
   if (costs.out_of_time()) return runs;
-  Judge judge(costs);
-  Rng rng(1);
+  Judge judge(costs, parts);
+  Rng rng(parts.seed);
   std::vector<Judged> found;
   const auto best_first = [&] {
     std::stable_sort(found.begin(), found.end(),
@@ -207,25 +209,29 @@ std::vector<Run> improve_chain(const PlanCosts& costs, const std::vector<Run>& r
     Judged start = judge.judge(std::move(chain), kNoLimit);
     if (start.value < kNoLimit) found.push_back(std::move(start));
   };
-  for (Chain& chain : starts_from(costs, runs, starts)) start_from(std::move(chain));
+  for (Chain& chain : starts_from(costs, runs, starts, parts.compromises))
+    start_from(std::move(chain));
   if (found.empty()) return runs;
   best_first();
-  if (costs.request().running == nullptr && costs.devices() <= kMaxChainDevices) {
-    for (std::size_t i = 0, count = std::min(kStarts, found.size()); i < count; ++i) {
-      start_from(anneal_prediction(costs, judge, rng, found[i].chain));
+  if (parts.predictions && costs.request().running == nullptr &&
+      costs.devices() <= kMaxChainDevices) {
+    for (std::size_t i = 0, count = std::min(kept, found.size()); i < count; ++i) {
+      start_from(anneal_prediction(costs, judge, rng, parts.moves, found[i].chain));
     }
     best_first();
   }
-  found.resize(std::min(kStarts, found.size()));
-  const double share = costs.request().running == nullptr ? kStartShare : 1.0 / kStarts;
+  found.resize(std::min(kept, found.size()));
+  const double share =
+      costs.request().running == nullptr ? kStartShare : 1.0 / static_cast<double>(kept);
   for (std::size_t i = 0; i < found.size(); ++i) {
-    found[i] = anneal(costs, judge, rng, found[i], kWarm, share * static_cast<double>(i + 1));
+    found[i] =
+        anneal(costs, judge, rng, parts.moves, found[i], kWarm, share * static_cast<double>(i + 1));
   }
   best_first();
-  for (std::size_t round = 0; round < kHot.size() && judge.has_effort(); ++round) {
+  for (std::size_t round = 0; round < hot.size() && judge.has_effort(); ++round) {
     const double from = judge.used();
-    const double until = from + (1 - from) / static_cast<double>(kHot.size() - round);
-    found.push_back(anneal(costs, judge, rng, found.front(), kHot[round], until));
+    const double until = from + (1 - from) / static_cast<double>(hot.size() - round);
+    found.push_back(anneal(costs, judge, rng, parts.moves, found.front(), hot[round], until));
     best_first();
   }
   // A quick play can be wrong where it plays a part only.

@@ -38,21 +38,21 @@ struct Shares {
 
 class Mover {
  public:
-  Mover(const PlanCosts& costs, const Chain& chain, Rng& rng)
-      : costs_(costs), rng_(rng), shares_(chain) {}
+  Mover(const PlanCosts& costs, const Chain& chain, Rng& rng, const MoveParts& parts)
+      : costs_(costs), rng_(rng), parts_(parts), shares_(chain) {}
 
   Chain move() {
     const auto kind = rng_.below(100);
     if (kind < 45) return move_segments() ? shares_.chain() : Chain{};
     if (!(kind < 55   ? swap_devices()
-          : kind < 63 ? swap_places()
-          : kind < 72 ? move_place()
-          : kind < 77 ? turn_round()
+          : kind < 63 ? parts_.swap_places && swap_places()
+          : kind < 72 ? parts_.move_place && move_place()
+          : kind < 77 ? parts_.turn_round && turn_round()
           : kind < 87 ? replace()
           : kind < 93 ? leave_out()
                       : take_in()))
       return {};
-    const bool anew = rng_.below(3) == 0;
+    const bool anew = rng_.below(3) == 0 && parts_.deal_anew;
     return anew ? least_busy_cuts(costs_, shares_.devices) : shares_.chain();
   }
 
@@ -170,13 +170,15 @@ class Mover {
 
   const PlanCosts& costs_;
   Rng& rng_;
+  const MoveParts& parts_;
   Shares shares_;
 };
 
 }  // namespace
 
-std::vector<Run> random_move(const PlanCosts& costs, const std::vector<Run>& chain, Rng& rng) {
-  return Mover(costs, chain, rng).move();
+std::vector<Run> random_move(const PlanCosts& costs, const std::vector<Run>& chain, Rng& rng,
+                             const MoveParts& parts) {
+  return Mover(costs, chain, rng, parts).move();
 }
 
 }  // namespace lingua
