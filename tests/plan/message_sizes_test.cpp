@@ -21,6 +21,12 @@ double encoded_bytes(const MessageBody& body) {
     return kHandSizes.activations + tensors_bytes(values->tensors) +
            kHandSizes.tensor * static_cast<double>(values->tensors.size());
   }
+  if (const auto* together = std::get_if<Together>(&body)) {
+    double bytes = kHandSizes.together;
+    for (const Activations& each : together->activations)
+      bytes += kHandSizes.together_each + encoded_bytes(each);
+    return bytes;
+  }
   if (const auto* submit = std::get_if<Submit>(&body))
     return kHandSizes.submit + tensors_bytes(submit->inputs);
   if (const auto* done = std::get_if<Done>(&body))
@@ -36,6 +42,8 @@ TEST(MessageSizes, AreThoseOfTheEncodingThatIsAsked) {
   const MessageSizes sizes = message_sizes(encoded_bytes);
   EXPECT_EQ(sizes.activations, kHandSizes.activations);
   EXPECT_EQ(sizes.tensor, kHandSizes.tensor);
+  EXPECT_EQ(sizes.together, kHandSizes.together);
+  EXPECT_EQ(sizes.together_each, kHandSizes.together_each);
   EXPECT_EQ(sizes.result, kHandSizes.result);
   EXPECT_EQ(sizes.submit, kHandSizes.submit);
   EXPECT_EQ(sizes.token_made, kHandSizes.token_made);
