@@ -10,10 +10,9 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "runtime/base/errors.h"
+#include "experiments/02-planners/workload_options.h"
 #include "runtime/net/wire.h"
 #include "runtime/partition/partition.h"
 #include "runtime/planner/named/simple_plans.h"
@@ -138,18 +137,8 @@ int main(int argc, char** argv) {
   CLI::App app("what each part of the search earns");
   app.add_option("cluster", options.cluster)->required();
   app.add_option("--model", options.model);
-  app.add_option("--prompt", options.workload.prompt_tokens);
-  app.add_option("--tokens", options.workload.max_tokens);
-  app.add_option("--requests", options.workload.requests);
-  app.add_option("--in-flight", options.workload.in_flight);
+  lingua::add_workload_options(app, options.workload);
   app.add_option("--effort", options.effort);
   app.add_option("--seeds", options.seeds);
-  CLI11_PARSE(app, argc, argv);
-  try {
-    lingua::run(options);
-  } catch (const lingua::Error& error) {
-    fmt::print(stderr, "{}\n", error.what());
-    return 1;
-  }
-  return 0;
+  return lingua::run_program(app, argc, argv, [&] { lingua::run(options); });
 }

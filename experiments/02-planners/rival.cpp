@@ -9,11 +9,10 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <ctime>
 #include <numeric>
 
-#include "runtime/base/errors.h"
+#include "experiments/02-planners/workload_options.h"
 #include "runtime/base/random.h"
 #include "runtime/net/wire.h"
 #include "runtime/partition/partition.h"
@@ -173,18 +172,8 @@ int main(int argc, char** argv) {
   app.add_option("--rule", options.partition.rule);
   app.add_flag("--int8", options.import.int8);
   app.add_flag_callback("--bf16", [&] { options.import.dtype = lingua::DType::kBFloat16; });
-  app.add_option("--prompt", options.workload.prompt_tokens);
-  app.add_option("--tokens", options.workload.max_tokens);
-  app.add_option("--requests", options.workload.requests);
-  app.add_option("--in-flight", options.workload.in_flight);
+  lingua::add_workload_options(app, options.workload);
   app.add_option("--seconds", options.seconds);
   app.add_option("--seed", options.seed);
-  CLI11_PARSE(app, argc, argv);
-  try {
-    lingua::run(options);
-  } catch (const lingua::Error& error) {
-    fmt::print(stderr, "{}\n", error.what());
-    return 1;
-  }
-  return 0;
+  return lingua::run_program(app, argc, argv, [&] { lingua::run(options); });
 }
