@@ -87,7 +87,7 @@ void add_cases() {
                              {"bf16-int8", at::kBFloat16, at::kChar}};
   for (const auto& [matrix, out] : matrices) {
     for (const Types& types : all_types) {
-      for (const std::int64_t rows : {1, 2, 4, 8, 16, 32, 512}) {
+      for (const std::int64_t rows : {1, 2, 3, 4, 5, 6, 8, 16, 24, 32, 512}) {
         if (rows > 32 && out > kFewOutputs) continue;  // a prefill's are half a gigabyte
         for (const bool is_ours : {true, false}) {
           if (!is_ours && types.weights == at::kChar) continue;

@@ -51,7 +51,7 @@ TEST(Kernels, GiveTheSameBitsWithEveryInstructionSet) {
 TEST(RowProducts, AreThoseOfDoublePrecisionForEveryTypeAndSize) {
   for (const Types& types : kTypes) {
     for (const std::int64_t width : {1, 2, 15, 16, 31, 33, 100, 160, 1024, 1025, 2100}) {
-      for (const std::int64_t count : {1, 3, 9}) {
+      for (const std::int64_t count : {1, 3, 6, 9, 33}) {
         Numbers numbers(static_cast<std::uint64_t>(width));
         Rows rows(types.rows, 13, width), vectors(types.vectors, count, width);
         rows.fill(numbers, false);
@@ -87,7 +87,8 @@ TEST(RowProducts, OfOneVectorHaveTheSameBitsBesideUpTo512Others) {
       rows.fill(numbers, true);
       vectors.fill(numbers, true);
       const std::vector<float> alone = products(rows, vectors, 1);
-      for (const std::int64_t together : {2, 3, 4, 5, 8, 9, 16, 31, 96, 97, 200, 512}) {
+      for (const std::int64_t together :
+           {2, 3, 4, 5, 6, 7, 8, 9, 11, 16, 31, 32, 33, 96, 97, 200, 512}) {
         const std::vector<float> all = products(rows, vectors, together);
         ASSERT_EQ(bits_of(all.data(), all.size()), bits_of(alone.data(), alone.size()))
             << width << " columns, " << together << " vectors";

@@ -22,6 +22,11 @@ constexpr std::int64_t kStep = 2 * kLanes;  // columns that are taken at once
 constexpr bool kSmall = kParts > 2 && HWY_TARGET != HWY_NEON;
 constexpr int kTileRows = kParts == 1 ? 5 : kSmall ? 2 : 3;
 constexpr int kTileVectors = kParts == 1 ? 4 : kSmall ? 1 : 2;
+// And where rows are widened as they are read: the more vectors, the fewer widened rows they share.
+constexpr int kMostVectors = kParts == 1 ? 8 : kTileVectors;
+constexpr int rows_with(int vectors) {
+  return kParts > 1 || vectors <= 5 ? kTileRows : vectors == 6 ? 4 : 3;
+}
 
 template <RowType type>
 struct Weights;
@@ -68,18 +73,18 @@ HWY_INLINE void fetch_ahead(const void* weights) {
   __builtin_prefetch(static_cast<const std::byte*>(weights) + kAheadBytes, 0, 2);
 }
 
-// kTileRows rows with kVectors vectors. kExact as fused()'s. kStreams: rows come from memory.
-template <class Element, int kVectors, bool kExact, bool kStreams>
+// kRows rows with kVectors vectors. kExact as fused()'s. kStreams: rows come from memory.
+template <class Element, int kRows, int kVectors, bool kExact, bool kStreams>
 struct Tile {
-  static constexpr int kSums = kVectors * kTileRows;
+  static constexpr int kSums = kVectors * kRows;
   using Sums = Vector[kSums * kParts];  // by vector, row, part
 
-  static HWY_INLINE void add(const Vector (&weights)[kTileRows], const float* const* vectors,
+  static HWY_INLINE void add(const Vector (&weights)[kRows], const float* const* vectors,
                              std::int64_t at, int part, Sums& sums) {
     unrolled<kVectors>([&](auto v) LINGUA_INLINE_LAMBDA {
       const Vector x = in_register(hn::Load(Floats(), vectors[v] + at + part * kInVector));
-      unrolled<kTileRows>([&](auto r) LINGUA_INLINE_LAMBDA {
-        Vector& sum = sums[(v * kTileRows + r) * kParts + part];
+      unrolled<kRows>([&](auto r) LINGUA_INLINE_LAMBDA {
+        Vector& sum = sums[(v * kRows + r) * kParts + part];
         sum = fused<kExact>(weights[r], x, sum);
       });
     });
@@ -89,19 +94,19 @@ struct Tile {
   static HWY_INLINE void step(const Element* const* rows, std::int64_t row_at,
                               const float* const* vectors, std::int64_t at, Sums& sums) {
     unrolled<kParts>([&](auto part) LINGUA_INLINE_LAMBDA {
-      Vector weights[kTileRows];
-      unrolled<kTileRows>([&](auto r) LINGUA_INLINE_LAMBDA {
+      Vector weights[kRows];
+      unrolled<kRows>([&](auto r) LINGUA_INLINE_LAMBDA {
         weights[r] = in_register(first_of(rows[r] + row_at, part));
       });
       add(weights, vectors, at, part, sums);
-      unrolled<kTileRows>([&](auto r) LINGUA_INLINE_LAMBDA {
+      unrolled<kRows>([&](auto r) LINGUA_INLINE_LAMBDA {
         weights[r] = in_register(second_of(rows[r] + row_at, part));
       });
       add(weights, vectors, at + kLanes, part, sums);
     });
   }
 
-  // The first `columns` columns at rows and vectors; products [kVectors][kTileRows].
+  // The first `columns` columns at rows and vectors; products [kVectors][kRows].
   static HWY_INLINE void run(const Element* const* rows, const float* const* vectors,
                              std::int64_t columns, float* products) {
     Sums sums;
@@ -109,14 +114,14 @@ struct Tile {
     std::int64_t at = 0;
     for (; at + kStep <= columns; at += kStep) {
       if constexpr (kStreams) {
-        unrolled<kTileRows>([&](auto r) LINGUA_INLINE_LAMBDA { fetch_ahead(rows[r] + at); });
+        unrolled<kRows>([&](auto r) LINGUA_INLINE_LAMBDA { fetch_ahead(rows[r] + at); });
       }
       step(rows, at, vectors, at, sums);
     }
     if (at < columns) {
-      Element rest[kTileRows][kStep] = {};
-      const Element* starts[kTileRows];
-      for (int r = 0; r < kTileRows; ++r) {
+      Element rest[kRows][kStep] = {};
+      const Element* starts[kRows];
+      for (int r = 0; r < kRows; ++r) {
         std::memcpy(rest[r], rows[r] + at,
                     static_cast<std::size_t>(columns - at) * sizeof(Element));
         starts[r] = rest[r];
@@ -139,30 +144,32 @@ struct Block {
   bool first;
 
   // Rows that are missing in a tile are computed as others once more.
-  template <class Element, int kVectors, bool kExact, bool kStreams>
+  template <class Element, int kRows, int kVectors, bool kExact, bool kStreams>
   HWY_INLINE void tile(const Element* const* rows, std::int64_t row, std::int64_t row_count,
                        std::int64_t v) const {
     const float* xs[kVectors];
     for (int i = 0; i < kVectors; ++i) xs[i] = vectors + (v + i) * apart;
-    float results[kVectors * kTileRows];
-    Tile<Element, kVectors, kExact, kStreams>::run(rows, xs, columns, results);
+    float results[kVectors * kRows];
+    Tile<Element, kRows, kVectors, kExact, kStreams>::run(rows, xs, columns, results);
     for (int i = 0; i < kVectors; ++i) {
       float* to = products + (v + i) * products_apart + row;
-      const float* from = results + i * kTileRows;
+      const float* from = results + i * kRows;
       for (std::int64_t r = 0; r < row_count; ++r) to[r] = first ? from[r] : to[r] + from[r];
     }
   }
 
-  template <class Element, bool kExact, bool kStreams>
-  HWY_INLINE void tiles(const Element* const* rows, std::int64_t row, std::int64_t row_count,
+  // Many vectors with kTileRows rows.
+  template <bool kExact>
+  HWY_INLINE void tiles(const float* const* rows, std::int64_t row, std::int64_t row_count,
                         std::int64_t v, std::int64_t last) const {
-    if constexpr (kTileVectors >= 4) {
-      for (; v + 4 <= last; v += 4) tile<Element, 4, kExact, kStreams>(rows, row, row_count, v);
+    constexpr int kRows = kTileRows;
+    for (; v + kTileVectors <= last; v += kTileVectors) {
+      tile<float, kRows, kTileVectors, kExact, false>(rows, row, row_count, v);
     }
-    if constexpr (kTileVectors >= 2) {
-      for (; v + 2 <= last; v += 2) tile<Element, 2, kExact, kStreams>(rows, row, row_count, v);
+    if constexpr (kTileVectors > 2) {
+      for (; v + 2 <= last; v += 2) tile<float, kRows, 2, kExact, false>(rows, row, row_count, v);
     }
-    for (; v < last; ++v) tile<Element, 1, kExact, kStreams>(rows, row, row_count, v);
+    for (; v < last; ++v) tile<float, kRows, 1, kExact, false>(rows, row, row_count, v);
   }
 };
 
@@ -186,22 +193,43 @@ struct Job {
   }
 };
 
-// Few vectors, which stay in the cache while every row is read from memory once.
-template <RowType type, bool kExact>
-void few(const Job& job) {
-  using Element = typename Weights<type>::Element;
-  for (std::int64_t row = job.begin; row < job.end; row += kTileRows) {
-    const std::int64_t count = std::min<std::int64_t>(kTileRows, job.end - row);
+// Few vectors, which stay in the cache while every row is read from memory once: `passes` of kVectors and,
+// for the last of them, one vector less.
+template <class Element, int kVectors, bool kExact>
+void passes(const Job& job, std::int64_t whole, std::int64_t less) {
+  constexpr int kRows = rows_with(kVectors);
+  for (std::int64_t row = job.begin; row < job.end; row += kRows) {
+    const std::int64_t count = std::min<std::int64_t>(kRows, job.end - row);
     for (std::int64_t b = 0; b < job.vectors.blocks(); ++b) {
-      const Element* rows[kTileRows];
-      for (int r = 0; r < kTileRows; ++r) {
+      const Element* rows[kRows];
+      for (int r = 0; r < kRows; ++r) {
         const std::byte* start = job.matrix.row(row + std::min<std::int64_t>(r, count - 1));
         rows[r] = reinterpret_cast<const Element*>(start) + b * kBlockColumns;
       }
-      job.block(b).template tiles<Element, kExact, true>(rows, row - job.begin, count, 0,
-                                                         job.last - job.first);
+      const Block block = job.block(b);
+      std::int64_t v = 0;
+      for (std::int64_t i = 0; i < whole; ++i, v += kVectors) {
+        block.tile<Element, kRows, kVectors, kExact, true>(rows, row - job.begin, count, v);
+      }
+      if constexpr (kVectors > 1) {
+        for (std::int64_t i = 0; i < less; ++i, v += kVectors - 1) {
+          block.tile<Element, kRows, kVectors - 1, kExact, true>(rows, row - job.begin, count, v);
+        }
+      }
     }
   }
+}
+
+template <RowType type, bool kExact>
+void few(const Job& job) {
+  using Element = typename Weights<type>::Element;
+  const std::int64_t count = job.last - job.first;
+  const std::int64_t tiles = (count + kMostVectors - 1) / kMostVectors;
+  const std::int64_t most = (count + tiles - 1) / tiles;
+  const std::int64_t less = tiles * most - count;
+  unrolled<kMostVectors>([&](auto i) LINGUA_INLINE_LAMBDA {
+    if (most == i + 1) passes<Element, i + 1, kExact>(job, tiles - less, less);
+  });
 }
 
 // Columns widened to float32 and filled up with zeros, in the order in which products take them.
@@ -254,7 +282,7 @@ void many(const Job& job, std::int64_t begin, std::int64_t end) {
         for (int r = 0; r < kTileRows; ++r) {
           rows[r] = wide + (row + std::min<std::int64_t>(r, in_tile - 1)) * block.apart;
         }
-        block.template tiles<float, kExact, false>(rows, row, in_tile, v, last);
+        block.tiles<kExact>(rows, row, in_tile, v, last);
       }
     }
   }

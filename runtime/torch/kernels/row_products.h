@@ -26,7 +26,7 @@ namespace lingua {
 
 inline constexpr std::int64_t kBlockColumns = 1024;
 // The most vectors for which rows are widened as they are read; for more, blocks of rows first.
-inline constexpr std::int64_t kFewVectors = 8;
+inline constexpr std::int64_t kFewVectors = 32;
 // Ranges of rows that are computed fastest with many vectors: they fit the second cache when widened.
 inline constexpr std::int64_t kGoodRows = 60;
 
