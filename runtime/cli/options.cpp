@@ -78,6 +78,14 @@ bool parse_switch(const char* option, const std::string& text) {
   throw UsageError(fmt::format("{} {} is not accepted; write on or off", option, quoted(text)));
 }
 
+int parse_max_batch(const std::string& text) {
+  constexpr std::int64_t kMost = 1024;
+  if (text == "auto") return kAutoBatch;
+  if (const auto count = number_up_to(text, kMost)) return static_cast<int>(*count);
+  throw UsageError(fmt::format(
+      "--max-batch {} is not accepted; write auto or a number from 1 to {}", quoted(text), kMost));
+}
+
 std::int64_t parse_chunk(const std::string& text) {
   constexpr std::int64_t kMostTokens = std::int64_t{1} << 20;
   if (text == "auto") return kAutoChunk;
@@ -215,10 +223,14 @@ void add_scheduling_options(CLI::App& app, Scheduling& scheduling) {
          "shortest-first (requests that have least left)")
       ->default_str("fifo")
       ->type_name("NAME");
-  app.add_option("--max-batch", scheduling.max_batch,
-                 "steps of different requests that a device runs as one, where they wait for it")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1024));
+  app.add_option_function<std::string>(
+         "--max-batch",
+         [&scheduling](const std::string& text) { scheduling.max_batch = parse_max_batch(text); },
+         "steps of different requests that a device runs as one, where they wait for it; auto: as "
+         "many as are in flight for each stage of the plan")
+      ->default_str(scheduling.max_batch == kAutoBatch ? "auto"
+                                                       : std::to_string(scheduling.max_batch))
+      ->type_name("STEPS|auto");
   add_chunk_option(app, scheduling);
 }
 

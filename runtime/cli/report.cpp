@@ -80,6 +80,7 @@ nlohmann::json scheduling_json(const Scheduling& scheduling) {
   constexpr const char* kNames[] = {"fifo", "decode-first", "shortest-first"};
   nlohmann::json json = {{"policy", kNames[static_cast<std::size_t>(scheduling.policy)]},
                          {"max_batch", scheduling.max_batch}};
+  if (scheduling.max_batch == kAutoBatch) json["max_batch"] = "auto";
   if (scheduling.chunk == kAutoChunk) json["chunk"] = "auto";
   if (scheduling.chunk > 0) json["chunk"] = scheduling.chunk;
   return json;

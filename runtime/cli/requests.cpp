@@ -380,8 +380,8 @@ Workload workload_by(const WorkloadOptions& options, const Study& study) {
 Scheduling scheduling_by(const Scheduling& asked, const Study& study) {
   const Scheduling allowed = allowed_by(study.model.graph.freedom, asked);
   if (allowed.max_batch != asked.max_batch) {
-    tell("note: --max-batch {}: {} is of no built-in family, so its steps run one by one\n",
-         asked.max_batch, study.model.graph.model);
+    tell("note: --max-batch: {} is of no built-in family, so its steps run one by one\n",
+         study.model.graph.model);
   }
   if (allowed.chunk != asked.chunk) {
     tell("note: --chunk: {} so prompts stay whole\n",

@@ -122,7 +122,7 @@ void add_serve(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
   study.workload.in_flight = 4;
-  study.workload.scheduling.max_batch = 8;
+  study.workload.scheduling.max_batch = kAutoBatch;
   add_in_flight_option(*verb, study.workload);
   add_scheduling_options(*verb, study.workload.scheduling);
   add_communication_options(*verb, study.workload.communication);

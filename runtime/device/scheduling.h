@@ -13,12 +13,13 @@ enum class Policy : std::uint8_t {
   kShortestFirst,  // the request that has the fewest tokens left until its capacity
 };
 
+inline constexpr int kAutoBatch = 0;
 inline constexpr std::int64_t kWholePrompts = 0;
 inline constexpr std::int64_t kAutoChunk = -1;
 
 struct Scheduling {
   Policy policy = Policy::kFifo;
-  int max_batch = 1;  // steps of different requests that a device runs as one
+  int max_batch = 1;  // steps of different requests that a device runs as one; or kAutoBatch
   std::int64_t chunk =
       kWholePrompts;  // tokens at most that one step takes of a prompt; or kAutoChunk
 

@@ -23,6 +23,8 @@ void Coordinator::begin(Seconds now, Effects& effects) {
 
 void Coordinator::deploy(Deployment deployment, Effects& effects) {
   checks_.deployed(deployment.plan);
+  deployment.scheduling = with_batches(deployment.scheduling, job_.in_flight,
+                                       static_cast<int>(deployment.plan.stages.size()));
   coming_ = std::make_unique<Deployer>(std::move(deployment));
   for (const DeviceName& worker : coming_->workers()) {
     if (std::find(workers_.begin(), workers_.end(), worker) == workers_.end())

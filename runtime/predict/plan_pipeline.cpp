@@ -15,7 +15,9 @@ namespace lingua {
 
 PlanPipeline make_pipeline(const Plan& plan, const Segmentation& segmentation,
                            const ClusterSpec& cluster, const Workload& workload) {
-  const Scheduling scheduling = allowed_by(segmentation.freedom, workload.scheduling);
+  const Scheduling scheduling =
+      with_batches(allowed_by(segmentation.freedom, workload.scheduling), workload.in_flight,
+                   static_cast<int>(plan.stages.size()));
   PlanPipeline pipeline{plan,
                         segmentation,
                         cluster,

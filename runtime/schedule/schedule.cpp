@@ -78,6 +78,13 @@ std::vector<std::size_t> next_batch(const std::vector<ReadyStep>& ready,
   return batch;
 }
 
+Scheduling with_batches(Scheduling scheduling, int in_flight, int stages) {
+  if (scheduling.max_batch == kAutoBatch) {
+    scheduling.max_batch = std::max(1, (in_flight + stages - 1) / std::max(1, stages));
+  }
+  return scheduling;
+}
+
 Scheduling allowed_by(const StepFreedom& freedom, Scheduling scheduling) {
   if (!freedom.batches) scheduling.max_batch = 1;
   if (!freedom.chunks) scheduling.chunk = kWholePrompts;

@@ -29,12 +29,17 @@ Tokens tokens_of(const Outcome& outcome) {
   return tokens;
 }
 
+std::string batch_in(Rng& rng) {
+  const auto most = rng.below(6);
+  return most == 0 ? "auto" : std::to_string(most);
+}
+
 // As a user may ask for it.
 std::vector<std::string> drawn_scheduling(Rng& rng) {
   const std::vector<std::string> policies = {"fifo", "decode-first", "shortest-first"};
   const std::vector<std::string> chunks = {"", "auto", "1", "7", "16", "40"};
   std::vector<std::string> options = {"--policy",    policies[rng.below(policies.size())],
-                                      "--max-batch", std::to_string(1 + rng.below(5)),
+                                      "--max-batch", batch_in(rng),
                                       "--in-flight", std::to_string(1 + rng.below(5))};
   if (const std::string& chunk = chunks[rng.below(chunks.size())]; !chunk.empty())
     options = options + std::vector<std::string>{"--chunk", chunk};
@@ -118,7 +123,8 @@ TEST_F(Scheduled, WhatIsNoPolicyBatchOrChunkIsRefused) {
   const std::vector<std::string> verb = {"plan", "bloom-560m", "--cluster", kThreePhones};
   expect_refused(lingua(verb + std::vector<std::string>{"--policy", "lifo"}), 2,
                  {"--policy 'lifo'", "fifo, decode-first or shortest-first"});
-  expect_refused(lingua(verb + std::vector<std::string>{"--max-batch", "0"}), 2, {"--max-batch"});
+  expect_refused(lingua(verb + std::vector<std::string>{"--max-batch", "0"}), 2,
+                 {"--max-batch 0", "auto"});
   for (const char* chunk : {"0", "-3", "some", "8x"}) {
     expect_refused(lingua(verb + std::vector<std::string>{"--chunk", chunk}), 2,
                    {"--chunk", "auto or a number from 1"});

@@ -137,6 +137,14 @@ TEST(PromptPieces, AutoMakesTwoForEachStageOfNoFewerThanTheFewestTokens) {
   EXPECT_EQ(prompt_pieces(10, automatic, 4), 1);
 }
 
+TEST(WithBatches, AutoSharesTheRequestsInFlightAmongTheStages) {
+  const Scheduling automatic{Policy::kFifo, kAutoBatch, 64};
+  EXPECT_EQ(with_batches(automatic, 8, 2), (Scheduling{Policy::kFifo, 4, 64}));
+  EXPECT_EQ(with_batches(automatic, 8, 3).max_batch, 3);
+  EXPECT_EQ(with_batches(automatic, 2, 5).max_batch, 1);
+  EXPECT_EQ(with_batches({Policy::kFifo, 7}, 8, 2).max_batch, 7);
+}
+
 TEST(AllowedBy, LeavesOutWhatTheModelDoesNotPromise) {
   const Scheduling all{Policy::kDecodeFirst, 8, 64};
   EXPECT_EQ(allowed_by({true, true}, all), all);

@@ -83,7 +83,7 @@ std::vector<Stage> random_stages(int segments, Rng& rng) {
 
 Scheduling random_scheduling(Rng& rng) {
   constexpr std::int64_t kChunks[] = {kWholePrompts, kAutoChunk, 1, 5, 16, 40};
-  return {static_cast<Policy>(rng.below(3)), 1 + static_cast<int>(rng.below(8)),
+  return {static_cast<Policy>(rng.below(3)), static_cast<int>(rng.below(9)),
           kChunks[rng.below(std::size(kChunks))]};
 }
 

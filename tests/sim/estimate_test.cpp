@@ -179,8 +179,7 @@ Scene scheduled_scene(std::uint64_t seed) {
   Scene scene = seed % 3 == 0 ? mixed_scene(seed) : random_scene(seed);
   Rng rng(seed + 1000);
   constexpr std::int64_t kChunks[] = {kWholePrompts, kAutoChunk, 4, 16, 64};
-  scene.workload.scheduling = {static_cast<Policy>(rng.below(3)),
-                               1 + static_cast<int>(rng.below(8)),
+  scene.workload.scheduling = {static_cast<Policy>(rng.below(3)), static_cast<int>(rng.below(9)),
                                kChunks[rng.below(std::size(kChunks))]};
   scene.workload.in_flight = 2 + static_cast<int>(rng.below(10));
   scene.workload.requests = scene.workload.in_flight + static_cast<int>(rng.below(12));
