@@ -129,22 +129,35 @@ class Analysis {
   void find_recomputable(bool recompute_step_only) {
     live_.recomputable.assign(graph_.values.size(), false);
     if (!recompute_step_only) return;
-    std::vector<bool> is_output(graph_.values.size(), false);
-    for (ValueId id : graph_.outputs) is_output[id] = true;
+    for (const Node& node : graph_.nodes) {
+      for (ValueId id : node.outputs) live_.recomputable[id] = node.step_only;
+    }
+    for (ValueId id : graph_.outputs) live_.recomputable[id] = false;
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (const Node& node : graph_.nodes) {
+        for (ValueId id : node.outputs) {
+          if (!live_.recomputable[id] || is_known_again(node, id)) continue;
+          live_.recomputable[id] = false;
+          changed = true;
+        }
+      }
+    }
+  }
+
+  // Whether all is at hand that makes a value of a node, and writes to it.
+  bool is_known_again(const Node& node, ValueId output) const {
     const auto known = [&](ValueId id) {
       const ValueKind kind = graph_.values[id].kind;
       return kind == ValueKind::kStep || kind == ValueKind::kWeight || live_.recomputable[id];
     };
-    for (const Node& node : graph_.nodes) {
-      if (!node.step_only || !std::all_of(node.inputs.begin(), node.inputs.end(), known)) continue;
-      for (ValueId id : node.outputs) {
-        const auto& writers = live_.writers[live_.root[id]];
-        const bool clean = std::all_of(writers.begin(), writers.end(), [&](NodeId writer) {
-          return graph_.nodes[writer].step_only;
-        });
-        live_.recomputable[id] = clean && !is_output[id];
-      }
-    }
+    const auto& writers = live_.writers[live_.root[output]];
+    return std::all_of(node.inputs.begin(), node.inputs.end(), known) &&
+           std::all_of(writers.begin(), writers.end(), [&](NodeId writer) {
+             const Node& writes = graph_.nodes[writer];
+             return writes.step_only &&
+                    std::all_of(writes.inputs.begin(), writes.inputs.end(), known);
+           });
   }
 
   void forbid(NodeId from, NodeId to, const std::string& reason) {  // the cuts after from .. to - 1

@@ -163,6 +163,24 @@ TEST(AllCuts, RecomputesAStepOnlyValueThatIsWrittenInPlaceWithItsWriter) {
   EXPECT_EQ(segments.segments[1].inputs.size(), 1u);
 }
 
+TEST(AllCuts, SendsAStepOnlyValueThatIsWrittenFromOneThatIsNotComputedAgain) {
+  GraphBuilder g("g");
+  const ValueId x = g.input("x", {kNew}, DType::kFloat32);
+  const ValueId n = g.step("new_tokens", StepScalar::kNewTokens);
+  const ValueId returned = g.node("aten::ones", {n}, {kNew});
+  const ValueId of_returned = g.node("aten::relu", {returned}, {kNew});
+  const ValueId mask = g.node("aten::ones", {n}, {kNew});
+  g.node("aten::add_", {mask, of_returned}, {}, {.produces = false});
+  const ValueId a = g.node("aten::relu", {x}, {kNew});
+  const ValueId b = g.node("aten::mul", {a, mask}, {kNew});
+  const Segmentation cut = cut_at(g.finish({returned, b}), {4}, true);
+  EXPECT_TRUE(cut.segments[1].recomputed.empty());
+  std::vector<ValueId> sent;
+  for (const TensorSpec& output : cut.segments[0].outputs) sent.push_back(output.value);
+  for (const TensorSpec& input : cut.segments[1].inputs)
+    EXPECT_THAT(sent, ::testing::Contains(input.value));
+}
+
 TEST(CutAt, RefusesACutThatIsNotAllowed) {
   EXPECT_THROW(cut_at(graph_with_state(false), {2}, true), BugError);
   EXPECT_THROW(cut_at(graph_with_state(false), {7}, true), BugError);
