@@ -54,7 +54,7 @@ class Decoder {
  public:
   Decoder(const std::string& name, const ImportOptions& options, std::int64_t capacity)
       : model_(import_model(name, options)),
-        segment_(cut_at(model_.graph, {}, true).segments.at(0)),
+        segment_(cut_at(model_.graph, {}).segments.at(0)),
         executor_(make_torch_executor()),
         capacity_(capacity) {
     std::vector<Tensor> weights;

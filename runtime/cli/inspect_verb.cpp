@@ -174,7 +174,7 @@ void add_inspect(CLI::App& app) {
     study.workload.prompt_tokens = step.new_tokens;
     study.workload.max_tokens = 0;
     partition_study(options->model, options->partition, study);
-    const auto cuts = all_cuts(study.model.graph, options->partition.rule != "lingualinked");
+    const auto cuts = all_cuts(study.model.graph, recompute_of(options->partition));
     if (options->json) {
       show(json_text(inspect_json(*options, study, cuts, step)) + "\n");
     } else {

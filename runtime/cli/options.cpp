@@ -73,6 +73,11 @@ ResidualPath parse_residuals(const std::string& text) {
   throw UsageError(fmt::format("--residuals {} is not known; write direct or relay", quoted(text)));
 }
 
+bool parse_recompute(const std::string& text) {
+  if (text == "none" || text == "norms") return text == "norms";
+  throw UsageError(fmt::format("--recompute {} is not known; write none or norms", quoted(text)));
+}
+
 bool parse_switch(const char* option, const std::string& text) {
   if (text == "on" || text == "off") return text == "on";
   throw UsageError(fmt::format("{} {} is not accepted; write on or off", option, quoted(text)));
@@ -161,6 +166,13 @@ void add_partition_flags(CLI::App& app, PartitionFlags& options) {
       "--max-segment-size", options.max_segment_size,
       "at most so many weights in one segment (64 MB); a larger LM head or embedding is cut "
       "into pieces");
+  app.add_option_function<std::string>(
+         "--recompute",
+         [&options](const std::string& text) { options.recompute_norms = parse_recompute(text); },
+         "what a segment computes again instead of having it sent: none, or norms of values that "
+         "are sent to it anyway, for which it stores their weights too")
+      ->default_str("none")
+      ->type_name("WHAT");
 }
 
 void add_workload_options(CLI::App& app, WorkloadOptions& options) {

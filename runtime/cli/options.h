@@ -32,6 +32,7 @@ struct PartitionFlags {
   std::string rule = "bytes";
   int max_segments = 64;
   std::string max_segment_size;
+  bool recompute_norms = false;
 };
 
 struct WorkloadOptions {

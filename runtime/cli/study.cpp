@@ -134,7 +134,7 @@ std::optional<SecondaryOptions> secondary_options(const PlanOptions& options,
 // The model in int8, cut where it is cut otherwise.
 Segmentation cut_int8(const PartitionFlags& flags, const Study& study) {
   Segmentation int8 =
-      cut_at(study.int8_model->graph, cuts_of(study.segmentation), flags.rule != "lingualinked");
+      cut_at(study.int8_model->graph, cuts_of(study.segmentation), recompute_of(flags));
   int8.rule = study.segmentation.rule;
   return int8;
 }
@@ -209,10 +209,16 @@ ImportOptions import_options(const ModelOptions& options, Head default_head) {
   return import;
 }
 
+Recompute recompute_of(const PartitionFlags& flags) {
+  return recompute_of(
+      PartitionOptions{.rule = flags.rule, .recompute_norms = flags.recompute_norms});
+}
+
 Segmentation partition_by(const Graph& graph, const PartitionFlags& flags,
                           const Workload& workload) {
   PartitionOptions options;
   options.rule = flags.rule;
+  options.recompute_norms = flags.recompute_norms;
   options.max_segments = flags.max_segments;
   options.max_segment_bytes = max_segment_bytes(flags);
   options.step = steps_of(workload).back();

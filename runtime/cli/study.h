@@ -72,6 +72,7 @@ struct Study {
 };
 
 ImportOptions import_options(const ModelOptions& options, Head default_head);
+Recompute recompute_of(const PartitionFlags& flags);
 Segmentation partition_by(const Graph& graph, const PartitionFlags& flags,
                           const Workload& workload);
 

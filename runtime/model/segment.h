@@ -48,7 +48,7 @@ struct Segment {
   std::string name;  // "h.3 attention", for people
   NodeId first_node = 0;
   NodeId last_node = 0;            // inclusive
-  std::vector<NodeId> recomputed;  // step-only nodes before first_node that it runs again
+  std::vector<NodeId> recomputed;  // nodes before first_node that it runs again
   // Operands of the program, in this order: step scalars, inputs, state, weights.
   std::vector<StepScalar> step_scalars;
   std::vector<TensorSpec> inputs;  // kInput values and activations of earlier segments

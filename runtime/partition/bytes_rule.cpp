@@ -18,7 +18,8 @@ class Work {
   Work(const Graph& graph, const Liveness& live, const Step& step)
       : flops_(1, 0.0), weights_(1, 0.0) {
     for (const Node& node : graph.nodes) {
-      const bool again = !node.outputs.empty() && live.recomputable[node.outputs.front()];
+      const bool again = !node.outputs.empty() && live.recomputable[node.outputs.front()] &&
+                         live.norm_chain[node.outputs.front()].empty();
       if (again) {
         flops_.push_back(flops_.back());
         weights_.push_back(weights_.back());

@@ -30,7 +30,7 @@ std::optional<StepFunction> bytes_if_quadratic(const Value& value) {
 }
 
 std::vector<Family> families_of(const Graph& graph, const Liveness& live,
-                                const std::vector<NodeId>& nodes, NodeId last) {
+                                const std::vector<NodeId>& nodes, NodeId first, NodeId last) {
   std::map<ValueId, Family> families;
   std::map<ValueId, bool> stays;  // is sent, or returned
   for (std::size_t at = 0; at < nodes.size(); ++at) {
@@ -41,7 +41,8 @@ std::vector<Family> families_of(const Graph& graph, const Liveness& live,
     }
     for (const ValueId id : node.outputs) {
       const ValueId root = live.root[id];
-      if (live.last_use[id] > last && !live.recomputable[id]) stays[root] = true;
+      if (nodes[at] >= first && live.last_use[id] > last && !live.recomputable[id])
+        stays[root] = true;
       if (root != id) continue;
       if (const auto bytes = bytes_if_quadratic(graph.values[id]))
         families.emplace(id, Family{at, at, *bytes});
@@ -61,7 +62,7 @@ std::vector<StepFunction> inner_bytes(const Graph& graph, const Liveness& live,
                                       NodeId last) {
   std::vector<NodeId> nodes(recomputed.begin(), recomputed.end());
   for (NodeId n = first; n <= last; ++n) nodes.push_back(n);
-  const std::vector<Family> families = families_of(graph, live, nodes, last);
+  const std::vector<Family> families = families_of(graph, live, nodes, first, last);
   std::vector<StepFunction> largest;
   for (const Step& step : kSteps) {
     std::vector<double> change(nodes.size() + 1, 0);

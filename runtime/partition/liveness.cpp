@@ -74,11 +74,15 @@ bool writes_in_place(const std::string& kind) {
 
 class Analysis {
  public:
-  Analysis(const Graph& graph, bool recompute_step_only)
+  Analysis(const Graph& graph, const Recompute& recompute)
       : graph_(graph), nodes_(static_cast<NodeId>(graph.nodes.size())) {
     find_uses();
     find_roots();
-    find_recomputable(recompute_step_only);
+    find_recomputable(recompute.steps);
+    live_.norm_chain.resize(graph.values.size());
+    if (recompute.norms) live_.norm_chain = norm_chains(graph, live_);
+    for (std::size_t id = 0; id < graph.values.size(); ++id)
+      live_.recomputable[id] = live_.recomputable[id] || !live_.norm_chain[id].empty();
     live_.why_not.resize(nodes_ > 0 ? static_cast<std::size_t>(nodes_) - 1 : 0);
     for (ValueId id = 0; id < static_cast<ValueId>(graph.values.size()); ++id) forbid_around(id);
     forbid_writes();
@@ -126,9 +130,9 @@ class Analysis {
     return -1;
   }
 
-  void find_recomputable(bool recompute_step_only) {
+  void find_recomputable(bool steps) {
     live_.recomputable.assign(graph_.values.size(), false);
-    if (!recompute_step_only) return;
+    if (!steps) return;
     for (const Node& node : graph_.nodes) {
       for (ValueId id : node.outputs) live_.recomputable[id] = node.step_only;
     }
@@ -232,8 +236,8 @@ bool is_sent(const Value& value) {
   return value.kind == ValueKind::kActivation || value.kind == ValueKind::kInput;
 }
 
-Liveness analyse(const Graph& graph, bool recompute_step_only) {
-  return Analysis(graph, recompute_step_only).take();
+Liveness analyse(const Graph& graph, const Recompute& recompute) {
+  return Analysis(graph, recompute).take();
 }
 
 }  // namespace lingua::internal

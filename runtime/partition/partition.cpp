@@ -49,14 +49,17 @@ std::vector<NodeId> cuts_between_pieces(const Graph& graph) {
 
 }  // namespace internal
 
-std::vector<Cut> all_cuts(const Graph& graph, bool recompute_step_only) {
-  return cuts_of(graph, internal::analyse(graph, recompute_step_only));
+Recompute recompute_of(const PartitionOptions& options) {
+  return {.steps = options.rule != "lingualinked", .norms = options.recompute_norms};
+}
+
+std::vector<Cut> all_cuts(const Graph& graph, const Recompute& recompute) {
+  return cuts_of(graph, internal::analyse(graph, recompute));
 }
 
 Segmentation cut_at(const Graph& graph, const std::vector<NodeId>& after,
-                    bool recompute_step_only) {
-  Segmentation result =
-      internal::make_segments(graph, internal::analyse(graph, recompute_step_only), after);
+                    const Recompute& recompute) {
+  Segmentation result = internal::make_segments(graph, internal::analyse(graph, recompute), after);
   result.rule = "given";
   return result;
 }
@@ -70,9 +73,11 @@ Segmentation partition(const Graph& graph, const PartitionOptions& options) {
   if (options.max_segments < 1) {
     throw UsageError(fmt::format("max_segments is {}; at least 1 is needed", options.max_segments));
   }
-  const internal::Liveness live = internal::analyse(graph, by_bytes);
+  Recompute recompute = recompute_of(options);
+  const internal::Liveness live = internal::analyse(graph, recompute);
+  recompute.norms = false;
   const std::vector<NodeId> after =
-      by_bytes ? internal::cuts_by_bytes(graph, live, cuts_of(graph, live), options)
+      by_bytes ? internal::cuts_by_bytes(graph, live, all_cuts(graph, recompute), options)
                : internal::cuts_by_halves(graph, live, options);
   Segmentation result = internal::make_segments(graph, live, after);
   result.rule = options.rule;

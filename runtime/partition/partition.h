@@ -18,6 +18,18 @@
 
 namespace lingua {
 
+// Values that a segment computes again instead of having them sent: the same operations on the same
+// operands, so the same numbers. The nodes, their weights and their costs are part of each segment that
+// does so.
+struct Recompute {
+  bool steps = true;  // what depends on the step alone: positions, masks
+  // What norms and the arithmetic that norms are written with (16 nodes at most, nothing random or in place,
+  // no states) make of one other value that crosses the same cuts anyway and is no larger, with weights of
+  // at most four times what the result of one new token takes: not norm(x) beside x, but x alone.
+  bool norms = false;
+  bool operator==(const Recompute&) const = default;
+};
+
 struct PartitionOptions {
   // "bytes": cheapest cuts first, within the bounds below; step-only values are recomputed.
   // "lingualinked": the original's granularity, attention halves and MLP halves: a cut after each
@@ -27,7 +39,10 @@ struct PartitionOptions {
   int max_segments = 64;
   double max_segment_bytes = 0;  // weights of one segment; 0: no bound
   Step step{1, 128};             // where live bytes are compared, as one token after as many others
+  bool recompute_norms = false;  // Recompute::norms; rules choose the cuts as they do without it
 };
+
+Recompute recompute_of(const PartitionOptions& options);
 
 struct Cut {
   NodeId after = 0;  // between this node and the next
@@ -37,13 +52,13 @@ struct Cut {
   int live_values = 0;
 };
 
-// Every position between two nodes: nodes.size() - 1 of them. With recompute_step_only, values that
-// can be computed again from the step alone cross no cut.
-std::vector<Cut> all_cuts(const Graph& graph, bool recompute_step_only);
+// Every position between two nodes: nodes.size() - 1 of them. What is computed again crosses no cut.
+std::vector<Cut> all_cuts(const Graph& graph, const Recompute& recompute = {});
 
 Segmentation partition(const Graph& graph, const PartitionOptions& options);
 
 // The segmentation with the cuts after the given nodes (ascending, allowed ones).
-Segmentation cut_at(const Graph& graph, const std::vector<NodeId>& after, bool recompute_step_only);
+Segmentation cut_at(const Graph& graph, const std::vector<NodeId>& after,
+                    const Recompute& recompute = {});
 
 }  // namespace lingua

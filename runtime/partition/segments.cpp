@@ -97,6 +97,10 @@ void NodeRange::need(ValueId id) {
     inputs_.insert(id);
     return;
   }
+  if (!live_.norm_chain[id].empty()) {
+    recompute_norm(live_.norm_chain[id]);
+    return;
+  }
   recompute(value.producer);
   for (NodeId writer : live_.writers[live_.root[id]]) {
     if (writer < first_) recompute(writer);
@@ -105,6 +109,15 @@ void NodeRange::need(ValueId id) {
 
 void NodeRange::recompute(NodeId node) {
   if (recomputed_.insert(node).second) add(node);
+}
+
+void NodeRange::recompute_norm(const std::vector<NodeId>& chain) {
+  for (NodeId node : chain) {
+    if (!recomputed_.insert(node).second) continue;
+    for (ValueId id : graph_.nodes[node].inputs) {
+      if (!std::binary_search(chain.begin(), chain.end(), graph_.values[id].producer)) need(id);
+    }
+  }
 }
 
 double weights_bytes(const Graph& graph, const Liveness& live, NodeId first, NodeId last) {

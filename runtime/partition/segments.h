@@ -32,6 +32,7 @@ class NodeRange {
  private:
   void need(ValueId id);
   void recompute(NodeId node);
+  void recompute_norm(const std::vector<NodeId>& chain);
 
   const Graph& graph_;
   const Liveness& live_;

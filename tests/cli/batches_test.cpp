@@ -45,6 +45,7 @@ std::vector<std::string> drawn_scheduling(Rng& rng) {
     options = options + std::vector<std::string>{"--chunk", chunk};
   if (rng.below(2) == 0) options = options + std::vector<std::string>{"--residuals", "relay"};
   if (rng.below(2) == 0) options = options + std::vector<std::string>{"--share-frames", "off"};
+  if (rng.below(2) == 0) options = options + std::vector<std::string>{"--recompute", "norms"};
   return options;
 }
 

@@ -23,7 +23,7 @@ std::string contract_program() {
         import_script(script(define(kForward, {{"w", at::randn({4, 4})}}),
                              {input("x", DType::kFloat32, {kN, 4.0}), step_scalar("new_tokens"),
                               step_scalar("cached_tokens"), state("s", {kCapacity, 4})}));
-    return model.source->program(cut_at(model.graph, {}, true).segments.at(0));
+    return model.source->program(cut_at(model.graph, {}).segments.at(0));
   }();
   return program;
 }

@@ -16,7 +16,7 @@ using testing::kTotal;
 
 std::vector<NodeId> allowed(const Graph& graph) {
   std::vector<NodeId> result;
-  for (const Cut& cut : all_cuts(graph, true)) {
+  for (const Cut& cut : all_cuts(graph)) {
     if (cut.allowed) result.push_back(cut.after);
   }
   return result;
@@ -29,7 +29,7 @@ TEST(AllCuts, CountsActivationsAndInputsThatAreUsedLater) {
   const ValueId a = g.node("aten::matmul", {x, w}, {kNew, 8.0});
   const ValueId b = g.node("aten::relu", {a}, {kNew, 8.0});
   const ValueId c = g.node("aten::cat", {b, x}, {kNew, 12.0});
-  const auto cuts = all_cuts(g.finish({c}), true);
+  const auto cuts = all_cuts(g.finish({c}));
   ASSERT_EQ(cuts.size(), 2u);
   EXPECT_EQ(cuts[0].live_bytes, kNew * (4 * (8 + 4)));  // a and x, not w
   EXPECT_EQ(cuts[0].live_values, 2);
@@ -43,7 +43,7 @@ TEST(AllCuts, LetsAModelOutputCrossEveryLaterCut) {
   const ValueId early = g.node("aten::relu", {x}, {kNew});
   const ValueId a = g.node("aten::relu", {x}, {kNew});
   const ValueId b = g.node("aten::relu", {a}, {kNew});
-  const auto cuts = all_cuts(g.finish({early, b}), true);
+  const auto cuts = all_cuts(g.finish({early, b}));
   ASSERT_EQ(cuts.size(), 2u);
   EXPECT_EQ(cuts[0].live_values, 2);  // early, x
   EXPECT_EQ(cuts[1].live_values, 2);  // early, a
@@ -57,8 +57,8 @@ TEST(AllCuts, ForgetsStepOnlyValuesOnlyWhenTheyAreRecomputed) {
   const ValueId a = g.node("aten::relu", {x}, {kNew});
   const ValueId b = g.node("aten::add", {a, positions}, {kNew});
   const Graph graph = g.finish({b});
-  EXPECT_EQ(all_cuts(graph, true)[1].live_values, 1);
-  EXPECT_EQ(all_cuts(graph, false)[1].live_values, 2);
+  EXPECT_EQ(all_cuts(graph)[1].live_values, 1);
+  EXPECT_EQ(all_cuts(graph, {.steps = false})[1].live_values, 2);
 }
 
 TEST(AllCuts, NamesTheListThatCannotBeSent) {
@@ -71,8 +71,8 @@ TEST(AllCuts, NamesTheListThatCannotBeSent) {
   const ValueId c = g.node("aten::add", {a, b}, {kNew});
   const Graph graph = g.finish({c});
   EXPECT_THAT(allowed(graph), ::testing::ElementsAre(2));
-  EXPECT_THAT(all_cuts(graph, true)[0].why_not, HasSubstr("prim::ListConstruct"));
-  EXPECT_THAT(all_cuts(graph, true)[0].why_not, HasSubstr("it is a list"));
+  EXPECT_THAT(all_cuts(graph)[0].why_not, HasSubstr("prim::ListConstruct"));
+  EXPECT_THAT(all_cuts(graph)[0].why_not, HasSubstr("it is a list"));
 }
 
 TEST(AllCuts, CallsATensorThatCannotBeSentNoList) {
@@ -82,8 +82,7 @@ TEST(AllCuts, CallsATensorThatCannotBeSentNoList) {
   const ValueId a = g.node("aten::relu", {x}, {kNew});
   const ValueId b = g.node("aten::add", {a, mask}, {kNew});
   const Graph graph = g.finish({b});
-  EXPECT_THAT(all_cuts(graph, true)[0].why_not,
-              HasSubstr("(aten::clone) cannot be sent: it is written"));
+  EXPECT_THAT(all_cuts(graph)[0].why_not, HasSubstr("(aten::clone) cannot be sent: it is written"));
 }
 
 // state -> view -> copy_ -> view -> matmul -> relu -> matmul
@@ -106,7 +105,7 @@ Graph graph_with_state(bool with_view_behind) {
 TEST(AllCuts, KeepsAStateOnOneSide) {
   const Graph graph = graph_with_state(false);
   EXPECT_THAT(allowed(graph), ::testing::ElementsAre(0, 5, 6));
-  const auto cuts = all_cuts(graph, true);
+  const auto cuts = all_cuts(graph);
   EXPECT_THAT(cuts[1].why_not, HasSubstr("'k.0'"));
   EXPECT_THAT(cuts[2].why_not, HasSubstr("state 'k.0' is used on both sides"));
 }
@@ -114,7 +113,7 @@ TEST(AllCuts, KeepsAStateOnOneSide) {
 TEST(AllCuts, KeepsViewsOfAStateWithIt) {
   const Graph graph = graph_with_state(true);
   EXPECT_THAT(allowed(graph), ::testing::ElementsAre(0, 7));
-  EXPECT_THAT(all_cuts(graph, true)[5].why_not, HasSubstr("is a view of state 'k.0'"));
+  EXPECT_THAT(all_cuts(graph)[5].why_not, HasSubstr("is a view of state 'k.0'"));
 }
 
 TEST(AllCuts, KeepsAnInPlaceOperationWithTheValueItWrites) {
@@ -126,7 +125,7 @@ TEST(AllCuts, KeepsAnInPlaceOperationWithTheValueItWrites) {
   const ValueId c = g.node("aten::mul", {a, b}, {kNew});
   const Graph graph = g.finish({c});
   EXPECT_THAT(allowed(graph), ::testing::ElementsAre(2));
-  EXPECT_THAT(all_cuts(graph, true)[1].why_not, HasSubstr("written in place by aten::add_"));
+  EXPECT_THAT(all_cuts(graph)[1].why_not, HasSubstr("written in place by aten::add_"));
 }
 
 TEST(AllCuts, DoesNotTakeALogicalDunderForAnInPlaceOperation) {
@@ -157,7 +156,7 @@ TEST(AllCuts, RecomputesAStepOnlyValueThatIsWrittenInPlaceWithItsWriter) {
   g.node("aten::triu_", {mask}, {}, {.produces = false});
   const ValueId a = g.node("aten::relu", {x}, {kNew});
   const ValueId b = g.node("aten::mul", {a, mask}, {kNew});
-  const Segmentation segments = cut_at(g.finish({b}), {2}, true);
+  const Segmentation segments = cut_at(g.finish({b}), {2});
   EXPECT_THAT(segments.segments[1].recomputed, ::testing::ElementsAre(0, 1));
   EXPECT_THAT(segments.segments[1].step_scalars, ::testing::ElementsAre(StepScalar::kNewTokens));
   EXPECT_EQ(segments.segments[1].inputs.size(), 1u);
@@ -173,7 +172,7 @@ TEST(AllCuts, SendsAStepOnlyValueThatIsWrittenFromOneThatIsNotComputedAgain) {
   g.node("aten::add_", {mask, of_returned}, {}, {.produces = false});
   const ValueId a = g.node("aten::relu", {x}, {kNew});
   const ValueId b = g.node("aten::mul", {a, mask}, {kNew});
-  const Segmentation cut = cut_at(g.finish({returned, b}), {4}, true);
+  const Segmentation cut = cut_at(g.finish({returned, b}), {4});
   EXPECT_TRUE(cut.segments[1].recomputed.empty());
   std::vector<ValueId> sent;
   for (const TensorSpec& output : cut.segments[0].outputs) sent.push_back(output.value);
@@ -182,13 +181,13 @@ TEST(AllCuts, SendsAStepOnlyValueThatIsWrittenFromOneThatIsNotComputedAgain) {
 }
 
 TEST(CutAt, RefusesACutThatIsNotAllowed) {
-  EXPECT_THROW(cut_at(graph_with_state(false), {2}, true), BugError);
-  EXPECT_THROW(cut_at(graph_with_state(false), {7}, true), BugError);
-  EXPECT_THROW(cut_at(graph_with_state(false), {5, 0}, true), BugError);
+  EXPECT_THROW(cut_at(graph_with_state(false), {2}), BugError);
+  EXPECT_THROW(cut_at(graph_with_state(false), {7}), BugError);
+  EXPECT_THROW(cut_at(graph_with_state(false), {5, 0}), BugError);
 }
 
 TEST(CutAt, GivesEachSideItsOperandsInTheOrderOfTheGraph) {
-  const Segmentation cut = cut_at(graph_with_state(false), {0, 5}, true);
+  const Segmentation cut = cut_at(graph_with_state(false), {0, 5});
   ASSERT_EQ(cut.segments.size(), 3u);
   const Segment& middle = cut.segments[1];
   EXPECT_EQ(middle.id, 1);
@@ -212,7 +211,7 @@ TEST(CutAt, HoldsAWeightOfBothSidesOnceOnEach) {
   ValueId y = g.node("aten::matmul", {x, w}, {kNew, 4.0});
   y = g.node("aten::matmul", {y, same}, {kNew, 4.0});
   y = g.node("aten::matmul", {y, w}, {kNew, 4.0});
-  const Segmentation cut = cut_at(g.finish({y}), {1}, true);
+  const Segmentation cut = cut_at(g.finish({y}), {1});
   EXPECT_EQ(cut.segments[0].weights_bytes(), 64);
   EXPECT_EQ(cut.segments[1].weights_bytes(), 64);
   EXPECT_EQ(cut.segments[0].weights[0], (WeightSpec{"w", DType::kFloat32, {4, 4}}));
@@ -229,7 +228,7 @@ TEST(CutAt, KnowsWhatLivesAtOnceInsideASegment) {
   const ValueId m = g.node("aten::softmax", {view}, {kTotal, kNew});
   const ValueId o = g.node("aten::matmul", {m, a}, {kNew, 8.0});
   const ValueId out = g.node("aten::add", {o, x}, {kNew, 8.0});
-  const Segmentation one = cut_at(g.finish({out}), {}, true);
+  const Segmentation one = cut_at(g.finish({out}), {});
   const Segment& segment = one.segments.at(0);
   const auto scores = [](const Step& step) {
     return 4.0 * static_cast<double>(step.new_tokens * (step.new_tokens + step.cached_tokens));

@@ -30,7 +30,8 @@ Graph random_graph(Rng& rng) {
     while (rng.uniform() < 0.5) operands.push_back(rng.uniform() < 0.4 ? pick(free) : pick(known));
     const bool list = rng.uniform() < 0.05;
     const auto width = static_cast<double>(1 + rng.below(8));
-    const ValueId value = g.node("aten::op", operands, {rng.uniform() < 0.5 ? kNew : kTotal, width},
+    const ValueId value = g.node(rng.uniform() < 0.4 ? "aten::mul" : "aten::op", operands,
+                                 {rng.uniform() < 0.5 ? kNew : kTotal, width},
                                  {.flops = kNew * width, .is_tensor = !list, .can_be_sent = !list});
     const bool step_only = g.last_node().step_only;
     (step_only ? free : known).push_back(value);
@@ -47,10 +48,10 @@ bool has(const std::vector<ValueId>& values, ValueId id) {
 }
 
 // Step-only values that are neither returned nor made from ones that are.
-std::set<ValueId> recomputable(const Graph& graph, bool recompute) {
+std::set<ValueId> step_only(const Graph& graph, bool steps) {
   std::set<ValueId> result;
   for (const Node& node : graph.nodes) {
-    bool again = recompute && node.step_only && !has(graph.outputs, node.outputs[0]);
+    bool again = steps && node.step_only && !has(graph.outputs, node.outputs[0]);
     for (ValueId id : node.inputs) {
       again &= graph.values[id].kind != ValueKind::kActivation || result.contains(id);
     }
@@ -60,8 +61,8 @@ std::set<ValueId> recomputable(const Graph& graph, bool recompute) {
 }
 
 // By definition: made (or given) before, and used after or returned.
-std::set<ValueId> live_across(const Graph& graph, NodeId cut, bool recompute) {
-  const auto skipped = recomputable(graph, recompute);
+std::set<ValueId> live_across(const Graph& graph, NodeId cut, bool steps) {
+  const auto skipped = step_only(graph, steps);
   std::set<ValueId> live;
   for (ValueId id = 0; id < static_cast<ValueId>(graph.values.size()); ++id) {
     const Value& value = graph.values[id];
@@ -75,7 +76,9 @@ std::set<ValueId> live_across(const Graph& graph, NodeId cut, bool recompute) {
   return live;
 }
 
-std::vector<NodeId> some_allowed(const Graph& graph, bool recompute, Rng& rng) {
+constexpr Recompute kWays[] = {{.steps = false}, {.steps = true}, {false, true}, {true, true}};
+
+std::vector<NodeId> some_allowed(const Graph& graph, const Recompute& recompute, Rng& rng) {
   std::vector<NodeId> after;
   for (const Cut& cut : all_cuts(graph, recompute)) {
     if (cut.allowed && rng.uniform() < 0.4) after.push_back(cut.after);
@@ -118,13 +121,13 @@ class RandomGraph : public ::testing::TestWithParam<int> {};
 TEST_P(RandomGraph, LiveBytesEqualBruteForce) {
   Rng rng(static_cast<std::uint64_t>(GetParam()));
   const Graph graph = random_graph(rng);
-  for (bool recompute : {false, true}) {
-    const auto cuts = all_cuts(graph, recompute);
+  for (bool steps : {false, true}) {
+    const auto cuts = all_cuts(graph, {.steps = steps});
     ASSERT_EQ(cuts.size(), graph.nodes.size() - 1);
     for (const Cut& cut : cuts) {
       StepFunction bytes;
       bool sendable = true;
-      const auto live = live_across(graph, cut.after, recompute);
+      const auto live = live_across(graph, cut.after, steps);
       for (ValueId id : live) {
         bytes += graph.values[id].bytes();
         sendable &= graph.values[id].can_be_sent;
@@ -140,7 +143,7 @@ TEST_P(RandomGraph, LiveBytesEqualBruteForce) {
 TEST_P(RandomGraph, EverySegmentRunsAlone) {
   Rng rng(static_cast<std::uint64_t>(GetParam()) + 1000);
   const Graph graph = random_graph(rng);
-  for (bool recompute : {false, true}) {
+  for (const Recompute& recompute : kWays) {
     const auto cut = cut_at(graph, some_allowed(graph, recompute, rng), recompute);
     std::set<ValueId> made;
     for (const TensorSpec& input : cut.model_inputs) made.insert(input.value);
@@ -162,7 +165,8 @@ TEST_P(RandomGraph, EverySegmentRunsAlone) {
 TEST_P(RandomGraph, EveryOutputIsUsedLater) {
   Rng rng(static_cast<std::uint64_t>(GetParam()) + 2000);
   const Graph graph = random_graph(rng);
-  const auto cut = cut_at(graph, some_allowed(graph, true, rng), true);
+  const Recompute recompute{true, rng.below(2) == 0};
+  const auto cut = cut_at(graph, some_allowed(graph, recompute, rng), recompute);
   for (const Segment& segment : cut.segments) {
     for (const TensorSpec& output : segment.outputs) {
       bool used = has(cut.model_outputs, output.value);
@@ -176,17 +180,58 @@ TEST_P(RandomGraph, EveryOutputIsUsedLater) {
   }
 }
 
-TEST_P(RandomGraph, RuleBytesKeepsToItsBoundsAndIsDeterministic) {
+double bytes_into(const Segment& segment, const Step& step) {
+  double bytes = 0;
+  for (const TensorSpec& input : segment.inputs) bytes += input.bytes.at(step);
+  return bytes;
+}
+
+TEST_P(RandomGraph, NormsThatAreComputedAgainAddToNoCutAndNoSegmentsInputs) {
+  Rng rng(static_cast<std::uint64_t>(GetParam()) + 4000);
+  const Graph graph = random_graph(rng);
+  for (bool steps : {false, true}) {
+    const auto plain_cuts = all_cuts(graph, {.steps = steps});
+    const auto cuts = all_cuts(graph, {.steps = steps, .norms = true});
+    for (std::size_t c = 0; c < cuts.size(); ++c) {
+      EXPECT_LE(cuts[c].live_values, plain_cuts[c].live_values);
+      EXPECT_LE(cuts[c].live_bytes.at({3, 5}), plain_cuts[c].live_bytes.at({3, 5}));
+      EXPECT_TRUE(cuts[c].allowed || !plain_cuts[c].allowed);
+    }
+    const auto after = some_allowed(graph, {.steps = steps}, rng);
+    const auto plain = cut_at(graph, after, {.steps = steps});
+    const auto again = cut_at(graph, after, {.steps = steps, .norms = true});
+    for (std::size_t s = 0; s < plain.segments.size(); ++s) {
+      for (const Step& step : {Step{1, 0}, Step{7, 0}, Step{1, 30}})
+        EXPECT_LE(bytes_into(again.segments[s], step), bytes_into(plain.segments[s], step));
+    }
+  }
+}
+
+TEST(RandomGraphInput, HasNormsToSpeakOf) {
+  int fewer = 0;
+  for (std::uint64_t seed = 1; seed < 41; ++seed) {
+    Rng rng(seed + 4000);
+    const Graph graph = random_graph(rng);
+    const auto plain = all_cuts(graph);
+    const auto again = all_cuts(graph, {.norms = true});
+    for (std::size_t c = 0; c < plain.size(); ++c)
+      fewer += static_cast<int>(again[c].live_values < plain[c].live_values);
+  }
+  EXPECT_GT(fewer, 50);
+}
+
+TEST_P(RandomGraph, RuleBytesKeepsToItsBoundsAndCutsTheSameWithNormsComputedAgain) {
   Rng rng(static_cast<std::uint64_t>(GetParam()) + 3000);
   const Graph graph = random_graph(rng);
   const int count = 1 + static_cast<int>(rng.below(6));
   const auto cut = partition(graph, {.max_segments = count});
-  const auto again = partition(graph, {.max_segments = count});
+  const auto again = partition(graph, {.max_segments = count, .recompute_norms = true});
   EXPECT_LE(cut.segments.size(), static_cast<std::size_t>(count));
   ASSERT_EQ(cut.segments.size(), again.segments.size());
   for (std::size_t i = 0; i < cut.segments.size(); ++i) {
     EXPECT_EQ(cut.segments[i].last_node, again.segments[i].last_node);
     expect_runs_alone(graph, cut.segments[i]);
+    expect_runs_alone(graph, again.segments[i]);
   }
 }
 

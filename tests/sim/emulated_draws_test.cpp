@@ -62,6 +62,7 @@ std::vector<Subject> make_subjects(const TemporaryFolder& folder) {
 
 struct Draw {
   Segmentation segmentation;
+  bool recompute_norms = false;
   ClusterSpec cluster;
   RunJob job;
 };
@@ -92,6 +93,8 @@ Draw draw(const Subject& subject, Rng& rng) {
   PartitionOptions options;
   options.rule = rng.below(3) == 0 ? "lingualinked" : "bytes";
   options.max_segments = options.rule == "bytes" ? 12 + static_cast<int>(rng.below(30)) : 64;
+  options.recompute_norms = rng.below(2) == 0;
+  drawn.recompute_norms = options.recompute_norms;
   drawn.segmentation = partition(subject.model.graph, options);
   drawn.cluster.name = "drawn";
   drawn.cluster.default_link = {rng.uniform(1e5, 1e8), Seconds(rng.uniform(0, 0.02))};
@@ -124,10 +127,11 @@ Draw draw(const Subject& subject, Rng& rng) {
 std::string describe(const Draw& drawn) {
   const Deployment& deployment = drawn.job.coordinator.deployment;
   std::string text = fmt::format(
-      "rule {}, in flight {}, policy {}, max batch {}, chunk {}, {}, {}:", drawn.segmentation.rule,
-      drawn.job.coordinator.in_flight, static_cast<int>(deployment.scheduling.policy),
-      deployment.scheduling.max_batch, deployment.scheduling.chunk,
-      static_cast<int>(deployment.communication.residuals), deployment.communication.share_frames);
+      "rule {}, norms again {}, in flight {}, policy {}, max batch {}, chunk {}, {}, {}:",
+      drawn.segmentation.rule, drawn.recompute_norms, drawn.job.coordinator.in_flight,
+      static_cast<int>(deployment.scheduling.policy), deployment.scheduling.max_batch,
+      deployment.scheduling.chunk, static_cast<int>(deployment.communication.residuals),
+      deployment.communication.share_frames);
   for (const Stage& stage : deployment.plan.stages)
     text += fmt::format(" {} {}-{}", stage.device, stage.first_segment, stage.last_segment);
   return text;

@@ -39,7 +39,7 @@ TEST(ActivationMemory, OfASegmentIsWhatThePlanCounts) {
                       "  return torch.matmul(y, self.w)\n",
                       {{"w", at::randn({512, 512}) / 23}}),
       {input("x", DType::kFloat32, {kN, 512.0}), testing::step_scalar("new_tokens")}));
-  const Segment segment = cut_at(model.graph, {}, true).segments.at(0);
+  const Segment segment = cut_at(model.graph, {}).segments.at(0);
   const auto executor = make_torch_executor();
   executor->load(segment, model.source->program(segment),
                  testing::read_weights(*model.source, segment));

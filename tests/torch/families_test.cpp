@@ -38,14 +38,14 @@ void expect_near(const at::Tensor& logits, const at::Tensor& expected,
             tolerance * expected.abs().max().item<double>());
 }
 
-Segmentation uncut(const Graph& graph) { return cut_at(graph, {}, true); }
+Segmentation uncut(const Graph& graph) { return cut_at(graph, {}); }
 
 Segmentation cut_everywhere(const Graph& graph) {
   std::vector<NodeId> after;
-  for (const Cut& cut : all_cuts(graph, true)) {
+  for (const Cut& cut : all_cuts(graph)) {
     if (cut.allowed) after.push_back(cut.after);
   }
-  return cut_at(graph, after, true);
+  return cut_at(graph, after);
 }
 
 // Logits of all tokens, given in steps of these sizes (the last one repeats).

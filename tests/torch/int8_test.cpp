@@ -351,7 +351,7 @@ TEST_P(Int8Model, MixesWithPlainSegments) {
   std::vector<NodeId> after;
   for (const Segment& segment : plain_segments.segments) after.push_back(segment.last_node);
   after.pop_back();
-  const Segmentation int8_segments = cut_at(int8.graph, after, true);
+  const Segmentation int8_segments = cut_at(int8.graph, after);
   const std::set<SegmentId> chosen = {1, 3};
   ImportedModel mixed;
   mixed.graph = plain.graph;

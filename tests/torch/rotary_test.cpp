@@ -34,7 +34,7 @@ at::Tensor row_of(const json& numbers) { return at::tensor(numbers.get<std::vect
 // The logits after each of the golden's steps.
 std::vector<at::Tensor> run(const std::string& folder, const json& golden) {
   ImportedModel model = import_model(folder, {});
-  SplitModel split(model, cut_at(model.graph, {}, true));
+  SplitModel split(model, cut_at(model.graph, {}));
   const std::vector<std::int64_t> tokens = golden.at("tokens");
   std::vector<at::Tensor> rows;
   std::int64_t cached = 0;

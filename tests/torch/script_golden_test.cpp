@@ -79,9 +79,11 @@ class ScriptGolden : public ::testing::TestWithParam<std::string> {
 TEST_P(ScriptGolden, GivesInPiecesWhatPyTorch2Computes) {
   ImportedModel model = import_model(file_, options_);
   PartitionOptions cuts;
-  cuts.rule = "bytes";
-  testing::SplitModel split(model, partition(model.graph, cuts));
-  expect_close(split.run({}, inputs_), expected_);
+  for (const bool recompute_norms : {false, true}) {
+    cuts.recompute_norms = recompute_norms;
+    testing::SplitModel split(model, partition(model.graph, cuts));
+    expect_close(split.run({}, inputs_), expected_);
+  }
 }
 
 TEST_P(ScriptGolden, GivesUnsplitWhatPyTorch2Computes) {

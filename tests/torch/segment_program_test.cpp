@@ -15,7 +15,7 @@ using testing::SplitModel;
 
 std::vector<NodeId> allowed_cuts(const Graph& graph) {
   std::vector<NodeId> after;
-  for (const Cut& cut : all_cuts(graph, true)) {
+  for (const Cut& cut : all_cuts(graph)) {
     if (cut.allowed) after.push_back(cut.after);
   }
   return after;
@@ -50,7 +50,7 @@ const std::vector<std::pair<Step, at::Tensor>>& three_steps() {
 void expect_equal_to_whole(const ScriptModel& model, ImportedModel& imported,
                            const std::vector<NodeId>& cuts) {
   const auto expected = run_whole(model, three_steps());
-  SplitModel split(imported, cut_at(imported.graph, cuts, true));
+  SplitModel split(imported, cut_at(imported.graph, cuts));
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const auto& [step, tokens] = three_steps()[i];
     const auto logits = split.run({7, step, 16}, {tokens});
@@ -86,7 +86,7 @@ TEST(SegmentProgram, NumbersCrossACut) {
   ImportedModel imported =
       import_script(testing::script(module, {testing::input("x", DType::kFloat32, {testing::kN})}));
   const at::Tensor x = at::randn({6});
-  SplitModel split(imported, cut_at(imported.graph, allowed_cuts(imported.graph), true));
+  SplitModel split(imported, cut_at(imported.graph, allowed_cuts(imported.graph)));
   ASSERT_GT(allowed_cuts(imported.graph).size(), 1U);
   EXPECT_TRUE(at::equal(split.run({0, {6, 0}, 0}, {x})[0], at::relu(x) * 3.0 + 6));
 }
@@ -97,7 +97,7 @@ TEST(SegmentProgram, HoldsNoWeights) {
                       {{"w", at::randn({256, 256})}});
   ImportedModel imported = import_script(
       testing::script(module, {testing::input("x", DType::kFloat32, {testing::kN, 256.0})}));
-  const Segmentation whole = cut_at(imported.graph, {}, true);
+  const Segmentation whole = cut_at(imported.graph, {});
   EXPECT_LT(imported.source->program(whole.segments[0]).size(), 8192U);
   EXPECT_EQ(whole.segments[0].weights_bytes(), 256 * 256 * 4);
 }
@@ -106,7 +106,7 @@ TEST(SegmentProgram, IsTheSameBytesEachTime) {
   const auto program = [] {
     at::manual_seed(3);
     ImportedModel imported = import_script(testing::cached_model());
-    return imported.source->program(cut_at(imported.graph, {}, true).segments[0]);
+    return imported.source->program(cut_at(imported.graph, {}).segments[0]);
   };
   EXPECT_EQ(program(), program());
 }
@@ -124,7 +124,7 @@ TEST(SegmentProgram, RunsControlFlowThatDependsOnTheNumberOfTokens) {
       {{"w", at::randn({4, 4})}});
   ImportedModel imported = import_script(
       testing::script(module, {testing::input("x", DType::kFloat32, {testing::kN, 4.0})}));
-  SplitModel split(imported, cut_at(imported.graph, allowed_cuts(imported.graph), true));
+  SplitModel split(imported, cut_at(imported.graph, allowed_cuts(imported.graph)));
   for (std::int64_t n : {1, 3, 4, 9}) {
     const at::Tensor x = at::randn({n, 4});
     EXPECT_TRUE(at::equal(split.run({0, {n, 0}, 0}, {x})[0], module.forward({x}).toTensor()))

@@ -31,7 +31,7 @@ class TorchExecutorTest : public ::testing::Test {
                         "  return y, sum[:new_tokens] * 1.0\n",
                         {{"w", w_}}),
         {input("x", DType::kFloat32, {kN, 2.0}), testing::step_scalar("new_tokens"), sum}));
-    segment_ = cut_at(imported_.graph, {}, true).segments.at(0);
+    segment_ = cut_at(imported_.graph, {}).segments.at(0);
     program_ = imported_.source->program(segment_);
     weights_ = testing::read_weights(*imported_.source, segment_);
   }
