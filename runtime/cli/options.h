@@ -85,6 +85,7 @@ struct OutputOptions {
   std::string output_file;  // see tensor_files.h
   std::string slo;          // see metrics.h; empty: none
   bool json = false;
+  bool needs_rows() const { return !log.empty() || !timeline.empty(); }  // of the event log
 };
 
 enum class ModelArgument {

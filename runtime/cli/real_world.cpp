@@ -212,6 +212,7 @@ CoordinatorJob RealWorld::coordinator_job() {
   kept_ = kept_model(options_.cache, study_, *ahead_, !options_.local);
   CoordinatorJob job;
   job.in_flight = study_.workload.in_flight;
+  job.keep = study_options_.output.needs_rows() ? Keep::kRows : Keep::kMeasures;
   job.log_arrivals = study_.trace.has_value();
   job.deployment.plan = study_.plan;
   job.deployment.segmentation = &study_.segmentation;
@@ -254,7 +255,7 @@ void RealWorld::serve(const std::function<void(NetCoordinator&)>& begin,
   gather(coordinator, net);
   CoordinatorJob job = coordinator_job();
   job.clients = 0;
-  job.keep_log = false;
+  job.keep = Keep::kNothing;
   job.on_serving = [&] { begin(coordinator); };
   try {
     watch(job, [&] { run_coordinator(coordinator_mailbox(coordinator), job); });

@@ -70,7 +70,7 @@ void add_answers(nlohmann::json& requests, const RunResult& result, const Study&
 }
 
 Metrics metrics_of(const StudyOptions& options, const Study& study, const RunResult& result) {
-  Metrics metrics = compute_metrics(result.log, study.cluster);
+  Metrics metrics = result.meter.metrics(study.cluster);
   const std::string& slo = options.output.slo;
   if (!slo.empty()) metrics.goodput = goodput_of(metrics, parse_slo(slo));
   return metrics;
@@ -121,7 +121,7 @@ nlohmann::json run_json(const RunReport& report, const StudyOptions& options, co
   }
   json["plan"] = plan_to_json(study.plan);
   json.update(plan_extras_json(study));
-  if (report.deterministic) json["digest"] = result.log.digest();
+  if (report.deterministic) json["digest"] = result.digest.text();
   if (!report.configuration.empty()) json["simulator"] = report.configuration;
   add_answers(json["requests"], result, study);
   if (!extra.is_null()) json.update(extra);
@@ -210,7 +210,7 @@ void report_run(const RunReport& report, const StudyOptions& options, const Stud
     tell("\n{}\n\n{}\n{}", title, plan_text(study),
          summary_table(metrics_of(options, study, result)));
     if (!study.tokenizer) print_tokens(result);
-    if (report.deterministic) tell("digest {}\n", result.log.digest());
+    if (report.deterministic) tell("digest {}\n", result.digest.text());
   }
   const auto print = [&] {
     if (options.output.json) {

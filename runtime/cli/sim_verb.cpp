@@ -85,6 +85,7 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
   job.coordinator.deployment.source = numerics ? study.source() : shapes.get();
   submit_by(study, make_requests(options.workload, options.text.sampling, study, numerics),
             job.client);
+  job.coordinator.keep = options.output.needs_rows() ? Keep::kRows : Keep::kMeasures;
   job.coordinator.log_arrivals = study.trace.has_value();
   job.coordinator.in_flight = study.workload.in_flight;
   end_at_stop_strings(study.stop_strings, study.tokenizer.get(), job.client);
@@ -137,8 +138,7 @@ Repeat start_repeat(const StudyOptions& options, Study& study, const ClusterSpec
   int code = 1;
   try {
     study.cluster = cluster;
-    const Metrics metrics =
-        compute_metrics(run_in_simgrid(options, study, false, nullptr, false).log);
+    const Metrics metrics = run_in_simgrid(options, study, false, nullptr, false).meter.metrics();
     double latency_s = 0;
     for (const RequestMetrics& request : metrics.requests)
       latency_s += (request.end - request.start).count();

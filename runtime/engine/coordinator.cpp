@@ -66,10 +66,8 @@ bool Coordinator::take_from_client(Message& message, Seconds now, Effects& effec
   } else if (auto* submit = std::get_if<Submit>(&message.body)) {
     const RequestId number = table_.total();
     table_.submit(message.from, std::move(*submit), now, effects);
-    if (job_.keep_log && job_.log_arrivals && table_.total() > number) {
-      result_.log.add(
-          {message.from, event::kArrival, -1, number, -1, message.sent, message.sent, 0});
-    }
+    if (job_.log_arrivals && table_.total() > number)
+      keep({message.from, event::kArrival, -1, number, -1, message.sent, message.sent, 0});
     admit(now, effects);
   } else if (const auto* cancel = std::get_if<Cancel>(&message.body)) {
     const auto request = table_.find(message.from, cancel->request);
@@ -245,13 +243,20 @@ void Coordinator::take_last_rows(Message& message, Seconds now) {
 }
 
 void Coordinator::take_rows(std::vector<EventRow> rows, const DeviceName& from, Seconds now) {
-  if (!job_.keep_log) return;
+  if (job_.keep == Keep::kNothing) return;
   double& count = rows_[from];
   const std::size_t wrong = std::erase_if(rows, [&](const EventRow& row) {
     return !checks_.plausible(row, from, now) || ++count > checks_.most_rows();
   });
   if (wrong > 0) wrong_rows_[from] += wrong;
-  result_.log.add(std::move(rows));
+  for (const EventRow& row : rows) keep(row);
+}
+
+void Coordinator::keep(const EventRow& row) {
+  if (job_.keep == Keep::kNothing) return;
+  result_.meter.take(row);
+  result_.digest.add(row);
+  if (job_.keep == Keep::kRows) result_.log.add(row);
 }
 
 // ---- what can go wrong ----

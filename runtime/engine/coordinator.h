@@ -24,8 +24,12 @@
 #include "runtime/engine/stall_watch.h"
 #include "runtime/engine/state_room.h"
 #include "runtime/events/event_log.h"
+#include "runtime/events/run_meter.h"
 
 namespace lingua {
+
+// What is kept of the rows of the event log: nothing, what they come to, or the rows too.
+enum class Keep { kNothing, kMeasures, kRows };
 
 struct CoordinatorJob {
   Deployment deployment;
@@ -37,7 +41,7 @@ struct CoordinatorJob {
   Seconds stall_timeout = kNever;
   // How long the loss of a link between two devices waits for that of a device to explain it.
   Seconds settle{1};
-  bool keep_log = true;       // else the result has no rows
+  Keep keep = Keep::kRows;
   bool log_arrivals = false;  // rows of when requests came from clients
   // Called as things happen; may be empty.
   std::function<void(double bytes, double total)> on_weights;
@@ -48,7 +52,9 @@ struct CoordinatorJob {
 };
 
 struct CoordinatorResult {
-  EventLog log;           // of all devices, sorted
+  EventLog log;    // of all devices, sorted; empty without Keep::kRows
+  RunMeter meter;  // which has taken the same rows, as has the digest
+  LogDigest digest;
   Seconds deployment{0};  // until the devices had their weights
   // What is missing from the log and why, and deployments that came to nothing: the answers were given.
   std::vector<std::string> notes;
@@ -82,6 +88,7 @@ class Coordinator {
   void end_request(RequestId request, Seconds now, Effects& effects);
   void gather_when_all_is_answered(Seconds now, Effects& effects);
   void take_last_rows(Message& message, Seconds now);
+  void keep(const EventRow& row);
   void take_rows(std::vector<EventRow> rows, const DeviceName& from, Seconds now);
   void note_link(const DeviceName& from, const LinkLost& link, Seconds now);
   std::string trouble_of(const Message& message) const;

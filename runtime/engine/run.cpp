@@ -17,8 +17,9 @@ void check_all_answered(const RunResult& result) {
 }
 
 RunResult result_of(CoordinatorResult coordinator, ClientResult client) {
-  return {std::move(client.answers), std::move(client.refusals), std::move(coordinator.log),
-          coordinator.deployment, std::move(coordinator.notes)};
+  return {std::move(client.answers),    std::move(client.refusals),    std::move(coordinator.log),
+          std::move(coordinator.meter), std::move(coordinator.digest), coordinator.deployment,
+          std::move(coordinator.notes)};
 }
 
 namespace {

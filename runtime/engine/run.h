@@ -17,7 +17,9 @@ struct RunJob {
 struct RunResult {
   std::vector<Done> answers;  // in the order in which they were submitted
   std::vector<Refused> refusals;
-  EventLog log;           // of all devices, sorted
+  EventLog log;    // of all devices, sorted; empty without Keep::kRows
+  RunMeter meter;  // which has taken the same rows, as has the digest
+  LogDigest digest;
   Seconds deployment{0};  // until the devices had their weights
   std::vector<std::string> notes;
 };

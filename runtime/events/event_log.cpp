@@ -8,6 +8,8 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
+#include <ostream>
+#include <sstream>
 #include <string_view>
 #include <tuple>
 
@@ -27,20 +29,25 @@ constexpr double kMaxBytes = 1e18;
 constexpr std::array kKinds = {event::kLoad, event::kCompute, event::kTransfer, event::kResult,
                                event::kStep, event::kRequest, event::kArrival};
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
+void append_field(const std::string& field, std::string& text) {
+  if (field.find_first_of(",\"\r\n") == std::string::npos) {
+    text += field;
+    return;
   }
-  return quoted + '"';
+  text += '"';
+  for (char c : field) {
+    if (c == '"') text += '"';
+    text += c;
+  }
+  text += '"';
 }
 
 void append_row(const EventRow& row, std::string& text) {
-  fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},{}", csv_field(row.who),
-                 csv_field(row.what), row.segment, row.request, row.step, row.start.count(),
-                 row.end.count(), row.bytes);
+  append_field(row.who, text);
+  text += ',';
+  append_field(row.what, text);
+  fmt::format_to(std::back_inserter(text), ",{},{},{},{},{},{}", row.segment, row.request, row.step,
+                 row.start.count(), row.end.count(), row.bytes);
 }
 
 // Reads a table field by field; knows the line for messages.
@@ -165,19 +172,33 @@ void EventLog::sort() {
     if (a.start != b.start) return a.start < b.start;
     return std::pair(key(rows_[a.row]), a.row) < std::pair(key(rows_[b.row]), b.row);
   });
-  std::vector<EventRow> sorted;
-  sorted.reserve(rows_.size());
-  for (const Place& place : order) sorted.push_back(std::move(rows_[place.row]));
-  rows_ = std::move(sorted);
+  for (std::size_t first = 0; first < order.size(); ++first) {
+    EventRow row = std::move(rows_[first]);
+    std::size_t at = first;  // whose row has gone: round a circle of places that take each other's
+    for (std::size_t from = order[at].row; from != first; from = order[at].row) {
+      rows_[at] = std::move(rows_[from]);
+      order[at].row = at;
+      at = from;
+    }
+    rows_[at] = std::move(row);
+    order[at].row = at;
+  }
+}
+
+void EventLog::write_csv(std::ostream& out) const {
+  std::string line(kHeader);
+  out << line << '\n';
+  for (const EventRow& row : rows_) {
+    line.clear();
+    append_row(row, line);
+    out << line << '\n';
+  }
 }
 
 std::string EventLog::to_csv() const {
-  std::string text = fmt::format("{}\n", kHeader);
-  for (const EventRow& row : rows_) {
-    append_row(row, text);
-    text += '\n';
-  }
-  return text;
+  std::ostringstream text;
+  write_csv(text);
+  return text.str();
 }
 
 std::string EventLog::csv_line(const EventRow& row) {
@@ -186,10 +207,26 @@ std::string EventLog::csv_line(const EventRow& row) {
   return text;
 }
 
-std::string EventLog::digest() const { return fmt::format("{:016x}", checksum(to_csv())); }
+std::string EventLog::digest() const {
+  LogDigest digest;
+  for (const EventRow& row : rows_) digest.add(row);
+  return digest.text();
+}
+
+void LogDigest::add(const EventRow& row) {
+  line_.clear();
+  append_row(row, line_);
+  sum_and_count_[0] += checksum(line_);
+  ++sum_and_count_[1];
+}
+
+std::string LogDigest::text() const {
+  return fmt::format("{:016x}", checksum({reinterpret_cast<const char*>(sum_and_count_.data()),
+                                          sizeof sum_and_count_}));
+}
 
 void write_event_log(const EventLog& log, const std::filesystem::path& file) {
-  write_file_atomically(file, [&](std::ostream& out) { out << log.to_csv(); });
+  write_file_atomically(file, [&](std::ostream& out) { log.write_csv(out); });
 }
 
 EventLog read_event_log(const std::filesystem::path& file) {

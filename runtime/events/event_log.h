@@ -8,11 +8,13 @@
 //   start, end               seconds since the run began
 //   bytes                    on the wire (transfer, result), of weights (load), of outputs (compute)
 // Order: by start, then end, who, what, segment, request, step.
-// Determinism: a simulation's log is the same for the same seed; digest() tells.
+// Determinism: a simulation's log is the same for the same seed; its digest tells.
 // Errors: read_event_log throws InputError with file and line.
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
+#include <iosfwd>
 #include <iterator>
 #include <string>
 #include <vector>
@@ -33,6 +35,18 @@ inline constexpr const char* kArrival = "arrival";  // at a client: a request is
 bool is_kind(const std::string& what);
 }  // namespace event
 
+// Tells whether two logs have the same rows, as often each, in whatever order they come: XXH3 (64 bit) of the
+// sum of the XXH3 of each row's line in the CSV, modulo 2^64, and of the number of rows.
+class LogDigest {
+ public:
+  void add(const EventRow& row);
+  std::string text() const;  // 16 hex digits
+
+ private:
+  std::array<std::uint64_t, 2> sum_and_count_{};
+  std::string line_;
+};
+
 class EventLog {
  public:
   void add(const EventRow& row) { rows_.push_back(row); }
@@ -44,8 +58,8 @@ class EventLog {
   void sort();
   const std::vector<EventRow>& rows() const { return rows_; }
 
-  // XXH3 of the CSV text: 16 hex digits.
-  std::string digest() const;
+  std::string digest() const;  // see LogDigest
+  void write_csv(std::ostream& out) const;
   std::string to_csv() const;
   static std::string csv_line(const EventRow& row);  // without its end
 

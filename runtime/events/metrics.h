@@ -1,5 +1,5 @@
 #pragma once
-// What a run achieved, computed from its event log alone, the same way in all three worlds.
+// What a run achieved, computed from its events alone, the same way in all three worlds.
 //
 // Units: seconds, bytes, tokens per second, joules.
 // Definitions: ttft, from the header's receipt of a prompt to its first token; tpot, the mean time
@@ -70,6 +70,7 @@ struct Goodput {
   double share = 0;           // of the requests that arrived; 0 without any
   double requests_per_s = 0;  // that met it, over the makespan
 };
+inline constexpr double kShortestRun_s = 1e-12;  // a shorter one has no rates
 struct Metrics {
   double makespan_s = 0;  // first request's start to last one's end
   double tokens_per_s = 0;
@@ -87,11 +88,15 @@ struct Metrics {
   std::vector<RequestMetrics> requests;
   std::vector<DeviceMetrics> devices;
   std::vector<LinkMetrics> links;
+
+  double tokens() const;  // of all requests
 };
 
+// See run_meter.h, which measures a run without its log.
 Metrics compute_metrics(const EventLog& log);
-// With energy.
-Metrics compute_metrics(const EventLog& log, const ClusterSpec& cluster);
+
+// Where the cluster states a power.
+void add_energy(const ClusterSpec& cluster, Metrics& metrics);
 
 Goodput goodput_of(const Metrics& metrics, const Slo& slo);
 

@@ -2,9 +2,13 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <clocale>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <set>
+#include <tuple>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/random.h"
@@ -149,16 +153,80 @@ TEST(EventLog, SortsByStartEndWhoWhatSegmentRequestStep) {
   EXPECT_EQ(log.rows()[0].start, Seconds(0));
 }
 
-TEST(EventLog, DigestIsOfTheTextAndSeesEveryDigit) {
-  EventLog a, b;
-  a.add(row("a", event::kLoad, 0, 1));
-  b.add(row("a", event::kLoad, 0, 1));
-  EXPECT_EQ(a.digest(), b.digest());
-  EXPECT_EQ(a.digest().size(), 16u);
-  EventLog c;
-  c.add(row("a", event::kLoad, 0, 1 + 1e-15));
-  EXPECT_NE(a.digest(), c.digest());
-  EXPECT_NE(a.digest(), EventLog().digest());
+std::vector<EventRow> some_rows(std::size_t count) {
+  Rng rng(11);
+  std::vector<EventRow> rows;
+  for (std::size_t i = 0; i < count; ++i) {
+    rows.push_back({std::string(1, static_cast<char>('a' + rng.below(3))), event::kCompute,
+                    static_cast<SegmentId>(rng.below(4)), static_cast<RequestId>(rng.below(3)),
+                    static_cast<std::int64_t>(i), Seconds(static_cast<double>(rng.below(9)) / 3),
+                    Seconds(3), 0});
+  }
+  return rows;
+}
+
+std::string digest_of(const std::vector<EventRow>& rows) {
+  LogDigest digest;
+  for (const EventRow& row : rows) digest.add(row);
+  return digest.text();
+}
+
+TEST(EventLog, SortsManyAsComparingRowsDoes) {
+  std::vector<EventRow> rows = some_rows(500);
+  EventLog log;
+  log.add(rows);
+  log.sort();
+  std::sort(rows.begin(), rows.end(), [](const EventRow& a, const EventRow& b) {
+    return std::tie(a.start, a.who, a.segment, a.request, a.step) <
+           std::tie(b.start, b.who, b.segment, b.request, b.step);
+  });
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    EXPECT_EQ(EventLog::csv_line(log.rows()[i]), EventLog::csv_line(rows[i]));
+}
+
+TEST(LogDigest, IsOfTheRowsInWhateverOrder) {
+  std::vector<EventRow> rows = some_rows(50);
+  const std::string before = digest_of(rows);
+  EXPECT_EQ(before.size(), 16u);
+  std::reverse(rows.begin(), rows.end());
+  EXPECT_EQ(digest_of(rows), before);
+  EventLog log;
+  log.add(rows);
+  EXPECT_EQ(log.digest(), before);
+  log.sort();
+  EXPECT_EQ(log.digest(), before);
+}
+
+TEST(LogDigest, SeesARowThatIsMissingDoubledOrChangedInAnyColumn) {
+  const std::vector<EventRow> rows = some_rows(50);
+  std::set<std::string> digests = {digest_of(rows), digest_of({})};
+  std::size_t different = 2;
+  const auto expect_another = [&](const std::vector<EventRow>& others) {
+    EXPECT_EQ((digests.insert(digest_of(others)), digests.size()), ++different);
+  };
+  expect_another({rows.begin() + 1, rows.end()});
+  std::vector<EventRow> doubled = rows;
+  for (int i = 0; i < 2; ++i) {
+    doubled.push_back(rows[7]);
+    expect_another(doubled);
+  }
+  const std::vector<std::function<void(EventRow&)>> changes = {
+      [](EventRow& row) { row.who += "b"; },
+      [](EventRow& row) { row.what = event::kLoad; },
+      [](EventRow& row) { row.segment += 1; },
+      [](EventRow& row) { row.request += 4; },
+      [](EventRow& row) { row.step += 50; },
+      [](EventRow& row) { row.start -= Seconds(1e-15); },
+      [](EventRow& row) { row.end += Seconds(1e-15); },
+      [](EventRow& row) { row.bytes = 1e-300; }};
+  for (const auto& change : changes) {
+    std::vector<EventRow> changed = rows;
+    change(changed[20]);
+    expect_another(changed);
+  }
+  std::vector<EventRow> swapped = rows;
+  std::swap(swapped[3].step, swapped[4].step);
+  expect_another(swapped);
 }
 
 TEST(EventLog, WritesTheSameTextInEveryLocale) {
