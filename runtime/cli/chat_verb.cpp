@@ -147,7 +147,7 @@ class Conversation {
 
 void show_result(const TalkOptions& options, const Study& study, const Conversation& conversation,
                  const RunResult& result) {
-  const Metrics metrics = result.meter.metrics(study.cluster);
+  const Metrics metrics = with_energy(result.metrics, study.cluster);
   if (options.study.output.json) {
     nlohmann::json json = summary_json(metrics);
     json["model"] = study.segmentation.model;

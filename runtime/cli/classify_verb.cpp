@@ -159,7 +159,7 @@ void add_agreement(const std::vector<json>& expected, const ImportedModel& model
 
 json result_json(const Options& options, const CsvTable& table, const Study& study,
                  const std::vector<json>& expected, const RunResult& result) {
-  json whole = summary_json(result.meter.metrics(study.cluster));
+  json whole = summary_json(with_energy(result.metrics, study.cluster));
   for (const char* of_tokens :
        {"requests", "tokens_per_s", "ttft_s", "tpot_s", "bytes_per_token", "energy_per_token_j"}) {
     whole.erase(of_tokens);

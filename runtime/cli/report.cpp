@@ -70,7 +70,7 @@ void add_answers(nlohmann::json& requests, const RunResult& result, const Study&
 }
 
 Metrics metrics_of(const StudyOptions& options, const Study& study, const RunResult& result) {
-  Metrics metrics = result.meter.metrics(study.cluster);
+  Metrics metrics = with_energy(result.metrics, study.cluster);
   const std::string& slo = options.output.slo;
   if (!slo.empty()) metrics.goodput = goodput_of(metrics, parse_slo(slo));
   return metrics;
@@ -121,7 +121,7 @@ nlohmann::json run_json(const RunReport& report, const StudyOptions& options, co
   }
   json["plan"] = plan_to_json(study.plan);
   json.update(plan_extras_json(study));
-  if (report.deterministic) json["digest"] = result.digest.text();
+  if (report.deterministic) json["digest"] = result.digest;
   if (!report.configuration.empty()) json["simulator"] = report.configuration;
   add_answers(json["requests"], result, study);
   if (!extra.is_null()) json.update(extra);
@@ -210,12 +210,12 @@ void report_run(const RunReport& report, const StudyOptions& options, const Stud
     tell("\n{}\n\n{}\n{}", title, plan_text(study),
          summary_table(metrics_of(options, study, result)));
     if (!study.tokenizer) print_tokens(result);
-    if (report.deterministic) tell("digest {}\n", result.digest.text());
+    if (report.deterministic) tell("digest {}\n", result.digest);
   }
   const auto print = [&] {
-    if (options.output.json) {
-      show(json_text(run_json(report, options, study, result, extra)) + "\n");
-    }
+    if (!options.output.json) return;
+    const std::string text = json_text(run_json(report, options, study, result, extra));
+    show(text + "\n");
   };
   const auto write = [&] {
     if (options.output.output_file.empty()) return;
@@ -254,7 +254,8 @@ void write_results(const OutputOptions& output, const EventLog& log, const std::
 }
 
 void show(const std::string& text) {
-  const std::string shown = isatty(STDOUT_FILENO) ? printable(text) : text;
+  const std::string safe = isatty(STDOUT_FILENO) ? printable(text) : "";
+  const std::string& shown = safe.empty() ? text : safe;
   errno = 0;
   const bool written = std::fwrite(shown.data(), 1, shown.size(), stdout) == shown.size() &&
                        std::fflush(stdout) == 0;

@@ -91,7 +91,7 @@ nlohmann::json result_json(const Options& options, const Study& study, std::size
     throw InputError(
         fmt::format("{}: gives probabilities that are not numbers", study.segmentation.model));
   }
-  nlohmann::json json = summary_json(result.meter.metrics(study.cluster));
+  nlohmann::json json = summary_json(with_energy(result.metrics, study.cluster));
   for (const char* of_tokens : {"requests", "bytes_per_token", "energy_per_token_j"})
     json.erase(of_tokens);
   json["model"] = study.segmentation.model;

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -138,7 +139,7 @@ Repeat start_repeat(const StudyOptions& options, Study& study, const ClusterSpec
   int code = 1;
   try {
     study.cluster = cluster;
-    const Metrics metrics = run_in_simgrid(options, study, false, nullptr, false).meter.metrics();
+    const Metrics metrics = run_in_simgrid(options, study, false, nullptr, false).metrics;
     double latency_s = 0;
     for (const RequestMetrics& request : metrics.requests)
       latency_s += (request.end - request.start).count();
@@ -207,6 +208,7 @@ void add_verb(CLI::App& app, const char* name, const char* summary, bool numeric
     }
     std::function<void()> write;
     const RunResult result = run_traced(*options, study, numerics, &write);
+    malloc_trim(0);  // gives back what the run has freed, before the report takes more
     report_run({numerics ? "emulated" : "simulated", SimCluster::configuration(), true, write},
                *options, study, result, extra);
     check_all_answered(result);

@@ -254,8 +254,8 @@ void Coordinator::take_rows(std::vector<EventRow> rows, const DeviceName& from, 
 
 void Coordinator::keep(const EventRow& row) {
   if (job_.keep == Keep::kNothing) return;
-  result_.meter.take(row);
-  result_.digest.add(row);
+  meter_.take(row);
+  digest_.add(row);
   if (job_.keep == Keep::kRows) result_.log.add(row);
 }
 
@@ -334,6 +334,8 @@ CoordinatorResult Coordinator::result() && {
         "the event log lacks {} rows of {} that it cannot have written", count, device));
   }
   result_.log.sort();
+  result_.metrics = meter_.metrics();
+  result_.digest = digest_.text();
   return std::move(result_);
 }
 

@@ -52,9 +52,10 @@ struct CoordinatorJob {
 };
 
 struct CoordinatorResult {
-  EventLog log;    // of all devices, sorted; empty without Keep::kRows
-  RunMeter meter;  // which has taken the same rows, as has the digest
-  LogDigest digest;
+  EventLog log;  // of all devices, sorted; empty without Keep::kRows
+  // Without energy; by the rows that came, as is the digest. Nothing with Keep::kNothing.
+  Metrics metrics;
+  std::string digest;
   Seconds deployment{0};  // until the devices had their weights
   // What is missing from the log and why, and deployments that came to nothing: the answers were given.
   std::vector<std::string> notes;
@@ -123,6 +124,8 @@ class Coordinator {
   std::set<DeviceName> gathered_;
   std::map<DeviceName, double> rows_;             // of the event log, by device
   std::map<DeviceName, std::size_t> wrong_rows_;  // that it cannot have written
+  RunMeter meter_;
+  LogDigest digest_;
   CoordinatorResult result_;
 };
 

@@ -17,8 +17,8 @@ void check_all_answered(const RunResult& result) {
 }
 
 RunResult result_of(CoordinatorResult coordinator, ClientResult client) {
-  return {std::move(client.answers),    std::move(client.refusals),    std::move(coordinator.log),
-          std::move(coordinator.meter), std::move(coordinator.digest), coordinator.deployment,
+  return {std::move(client.answers),      std::move(client.refusals),    std::move(coordinator.log),
+          std::move(coordinator.metrics), std::move(coordinator.digest), coordinator.deployment,
           std::move(coordinator.notes)};
 }
 

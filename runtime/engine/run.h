@@ -17,9 +17,10 @@ struct RunJob {
 struct RunResult {
   std::vector<Done> answers;  // in the order in which they were submitted
   std::vector<Refused> refusals;
-  EventLog log;    // of all devices, sorted; empty without Keep::kRows
-  RunMeter meter;  // which has taken the same rows, as has the digest
-  LogDigest digest;
+  EventLog log;  // of all devices, sorted; empty without Keep::kRows
+  // Without energy; by the rows that came, as is the digest. Nothing with Keep::kNothing.
+  Metrics metrics;
+  std::string digest;
   Seconds deployment{0};  // until the devices had their weights
   std::vector<std::string> notes;
 };

@@ -214,9 +214,15 @@ std::string EventLog::digest() const {
 }
 
 void LogDigest::add(const EventRow& row) {
-  line_.clear();
-  append_row(row, line_);
-  sum_and_count_[0] += checksum(line_);
+  const auto append = [&](const auto& numbers) {
+    row_.append(reinterpret_cast<const char*>(numbers.data()), sizeof numbers);
+  };
+  row_ = row.who;
+  row_ += row.what;
+  append(std::array<std::int64_t, 4>{static_cast<std::int64_t>(row.who.size()), row.segment,
+                                     row.request, row.step});
+  append(std::array{row.start.count(), row.end.count(), row.bytes});
+  sum_and_count_[0] += checksum(row_);
   ++sum_and_count_[1];
 }
 

@@ -36,7 +36,8 @@ bool is_kind(const std::string& what);
 }  // namespace event
 
 // Tells whether two logs have the same rows, as often each, in whatever order they come: XXH3 (64 bit) of the
-// sum of the XXH3 of each row's line in the CSV, modulo 2^64, and of the number of rows.
+// sum of the XXH3 of each row, modulo 2^64, and of the number of rows. A row is the bytes of who and what and
+// then, of 64 bits each, little-endian, the size of who, segment, request, step, start, end and bytes.
 class LogDigest {
  public:
   void add(const EventRow& row);
@@ -44,7 +45,7 @@ class LogDigest {
 
  private:
   std::array<std::uint64_t, 2> sum_and_count_{};
-  std::string line_;
+  std::string row_;
 };
 
 class EventLog {

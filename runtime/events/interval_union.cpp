@@ -5,11 +5,11 @@
 namespace lingua {
 namespace {
 
-constexpr std::size_t kLeastFresh = 4096;
+constexpr std::size_t kManyFresh = 256;
 
 // Gives the intervals of two ascending lists in their order, those that touch as one.
-template <class Intervals, class Take>
-void for_each_joined(const Intervals& a, const Intervals& b, Take take) {
+template <class A, class B, class Take>
+void for_each_joined(const A& a, const B& b, Take take) {
   auto x = a.begin();
   auto y = b.begin();
   const auto next = [&] { return y == b.end() || (x != a.end() && *x < *y) ? *x++ : *y++; };
@@ -36,18 +36,19 @@ void IntervalUnion::add(Seconds start, Seconds end) {
     return;
   }
   fresh_.emplace_back(start, end);
-  if (fresh_.size() >= std::max(kLeastFresh, settled_.size() / 8)) settle();
+  if (fresh_.size() >= std::max(kManyFresh, most_fresh_)) settle();
 }
 
 void IntervalUnion::settle() {
   std::sort(fresh_.begin(), fresh_.end());
-  std::size_t count = 0;
-  for_each_joined(settled_, fresh_, [&](const Interval&) { ++count; });
-  std::vector<Interval> joined;
-  joined.reserve(count);
-  for_each_joined(settled_, fresh_, [&](const Interval& interval) { joined.push_back(interval); });
-  settled_ = std::move(joined);
+  const auto touched = std::partition_point(
+      settled_.begin(), settled_.end(),
+      [&](const Interval& interval) { return interval.second < fresh_.front().first; });
+  const std::vector<Interval> moved(touched, settled_.end());
+  settled_.erase(touched, settled_.end());
+  for_each_joined(moved, fresh_, [&](const Interval& interval) { settled_.push_back(interval); });
   fresh_.clear();
+  most_fresh_ = moved.size() / 8;
 }
 
 double IntervalUnion::length_s(Seconds from, Seconds to) const {

@@ -33,8 +33,8 @@ Metrics compute_metrics(const EventLog& log) {
   return meter.metrics();
 }
 
-void add_energy(const ClusterSpec& cluster, Metrics& metrics) {
-  if (!states_power(cluster)) return;
+Metrics with_energy(Metrics metrics, const ClusterSpec& cluster) {
+  if (!states_power(cluster)) return metrics;
   const auto known = [&](const DeviceName& name) { return cluster.index_of(name) >= 0; };
   std::map<DeviceName, double> radios;
   double total = 0;
@@ -57,6 +57,7 @@ void add_energy(const ClusterSpec& cluster, Metrics& metrics) {
   if (const double tokens = metrics.tokens(); tokens > 0) {
     metrics.energy_per_token_j = total / tokens;
   }
+  return metrics;
 }
 
 Goodput goodput_of(const Metrics& metrics, const Slo& slo) {

@@ -92,11 +92,11 @@ struct Metrics {
   double tokens() const;  // of all requests
 };
 
-// See run_meter.h, which measures a run without its log.
+// Without energy. See run_meter.h, which measures a run without its log.
 Metrics compute_metrics(const EventLog& log);
 
-// Where the cluster states a power.
-void add_energy(const ClusterSpec& cluster, Metrics& metrics);
+// The same with energy, where the cluster states a power.
+Metrics with_energy(Metrics metrics, const ClusterSpec& cluster);
 
 Goodput goodput_of(const Metrics& metrics, const Slo& slo);
 

@@ -137,12 +137,6 @@ Metrics RunMeter::metrics() const {
   return metrics;
 }
 
-Metrics RunMeter::metrics(const ClusterSpec& cluster) const {
-  Metrics metrics = this->metrics();
-  add_energy(cluster, metrics);
-  return metrics;
-}
-
 void RunMeter::add_requests(Metrics& metrics) const {
   for (const auto& [id, request] : requests_) {
     metrics.arrived += request.span || request.arrival;

@@ -25,9 +25,8 @@ class RunMeter {
  public:
   void take(const EventRow& row);
 
+  // Without energy.
   Metrics metrics() const;
-  // With energy.
-  Metrics metrics(const ClusterSpec& cluster) const;
 
  private:
   struct Request {

@@ -34,12 +34,6 @@ ClusterSpec powered_cluster() {
   return cluster;
 }
 
-Metrics metrics_with_energy(const EventLog& log, const ClusterSpec& cluster) {
-  Metrics metrics = compute_metrics(log);
-  add_energy(cluster, metrics);
-  return metrics;
-}
-
 // Two requests: 0 from 1 s with three tokens, 1 from 2 s with one.
 EventLog two_requests() {
   EventLog log;
@@ -312,7 +306,7 @@ TEST(Metrics, OfARequestWithoutTokensDoNotSpoilTheMeans) {
 }
 
 TEST(Metrics, EnergyIsThatOfComputingAndHalfOfEachLink) {
-  const Metrics metrics = metrics_with_energy(two_requests(), powered_cluster());
+  const Metrics metrics = with_energy(compute_metrics(two_requests()), powered_cluster());
   EXPECT_DOUBLE_EQ(metrics.links[0].energy_j.value(), 4 * 1.5);
   EXPECT_DOUBLE_EQ(metrics.links[1].energy_j.value(), 4 * 0.05);
   EXPECT_DOUBLE_EQ(metrics.devices[0].energy_j.value(), 2 * 3 + 3.1);
@@ -325,7 +319,7 @@ TEST(Metrics, EnergyIsThatOfComputingAndHalfOfEachLink) {
 TEST(Metrics, EnergyIsThatOfEachLinksOwnBandwidth) {
   ClusterSpec cluster = powered_cluster();
   cluster.links[{"b", "a"}] = {100, Seconds(0)};
-  const Metrics metrics = metrics_with_energy(two_requests(), cluster);
+  const Metrics metrics = with_energy(compute_metrics(two_requests()), cluster);
   EXPECT_DOUBLE_EQ(metrics.links[1].energy_j.value(), 4 * 0.5);
 }
 
@@ -333,7 +327,7 @@ TEST(Metrics, LinksOfTheCoordinatorAndToOneselfDrawNothing) {
   EventLog log = two_requests();
   add(log, "a->coordinator", event::kTransfer, 0, 0, 3, 4, 1e6);
   add(log, "a->a", event::kResult, 0, 0, 3, 4, 1e6);
-  const Metrics metrics = metrics_with_energy(log, powered_cluster());
+  const Metrics metrics = with_energy(compute_metrics(log), powered_cluster());
   ASSERT_EQ(metrics.links.size(), 4u);
   EXPECT_DOUBLE_EQ(metrics.energy_j.value(), 13.7);
 }
@@ -341,7 +335,7 @@ TEST(Metrics, LinksOfTheCoordinatorAndToOneselfDrawNothing) {
 TEST(Metrics, EnergyIsNotKnownWithoutPower) {
   ClusterSpec cluster = powered_cluster();
   cluster.devices[0].power_w = cluster.devices[1].power_w = cluster.radio_power_w = 0;
-  const Metrics metrics = metrics_with_energy(two_requests(), cluster);
+  const Metrics metrics = with_energy(compute_metrics(two_requests()), cluster);
   EXPECT_FALSE(metrics.energy_j || metrics.energy_per_token_j);
   EXPECT_FALSE(metrics.devices[0].energy_j || metrics.links[0].energy_j);
   EXPECT_EQ(summary_json(metrics), summary_json(compute_metrics(two_requests())));
@@ -349,13 +343,14 @@ TEST(Metrics, EnergyIsNotKnownWithoutPower) {
 }
 
 TEST(Metrics, EnergyPerTokenIsNotKnownWithoutTokens) {
-  const Metrics metrics = metrics_with_energy(EventLog(), powered_cluster());
+  const Metrics metrics = with_energy(compute_metrics(EventLog()), powered_cluster());
   EXPECT_EQ(metrics.energy_j, 0);
   EXPECT_FALSE(metrics.energy_per_token_j);
 }
 
 TEST(Report, JsonHasEnergyWhereItIsKnown) {
-  const nlohmann::json json = summary_json(metrics_with_energy(two_requests(), powered_cluster()));
+  const nlohmann::json json =
+      summary_json(with_energy(compute_metrics(two_requests()), powered_cluster()));
   EXPECT_DOUBLE_EQ(json["energy_j"].get<double>(), 13.7);
   EXPECT_DOUBLE_EQ(json["energy_per_token_j"].get<double>(), 3.425);
   EXPECT_DOUBLE_EQ(json["devices"][1]["energy_j"].get<double>(), 4.6);
@@ -400,7 +395,8 @@ std::vector<std::size_t> line_widths(const std::string& table) {
 }
 
 TEST(Report, TableShowsEnergyWhereItIsKnown) {
-  const std::string table = summary_table(metrics_with_energy(two_requests(), powered_cluster()));
+  const std::string table =
+      summary_table(with_energy(compute_metrics(two_requests()), powered_cluster()));
   EXPECT_THAT(table, HasSubstr("\nenergy: 13.7 J above idle, 3.42 J per token, by the powers"));
   EXPECT_THAT(table, HasSubstr("9.10 J"));
   EXPECT_THAT(table, HasSubstr("200 mJ"));
@@ -455,7 +451,7 @@ TEST(Report, TablesFitEightyColumns) {
   EventLog log = two_requests();
   add(log, "oneplus-9", event::kCompute, 0, 0, 1, 2);
   add(log, "oneplus-9->xiaomi-14", event::kTransfer, 0, 0, 1, 2, 1e6);
-  Metrics metrics = metrics_with_energy(log, powered_cluster());
+  Metrics metrics = with_energy(compute_metrics(log), powered_cluster());
   metrics.goodput = goodput_of(metrics, {Seconds(0.5), Seconds(0.05)});
   const std::vector<std::size_t> widths = line_widths(summary_table(metrics));
   // What stands above them is prose.
