@@ -90,10 +90,15 @@ bool Coordinator::take_from_client(Message& message, Seconds now, Effects& effec
 // it waiting. Whether a request that is alone has room is for the devices to say.
 void Coordinator::admit(Seconds now, Effects& effects) {
   if (services_.empty()) return;
+  if (table_.waiting() == 0) end_of_wait(-1, now);
   StateRoom& room = services_.back().room;
   for (int i = admissions(table_.waiting(), table_.running(), job_.in_flight); i > 0; --i) {
-    if (table_.running() > 0 && !room.fits(table_.front())) return;
+    if (table_.running() > 0 && !room.fits(table_.front())) {
+      no_room_since_ = no_room_since_.value_or(now);
+      return;
+    }
     Submit submit = table_.admit(current().epoch);
+    end_of_wait(submit.request, now);
     room.take(submit);
     stall_.moved(now);
     checks_.submitted(submit);
@@ -250,6 +255,12 @@ void Coordinator::take_rows(std::vector<EventRow> rows, const DeviceName& from, 
   });
   if (wrong > 0) wrong_rows_[from] += wrong;
   for (const EventRow& row : rows) keep(row);
+}
+
+void Coordinator::end_of_wait(RequestId request, Seconds now) {
+  if (no_room_since_)
+    keep({kCoordinator, event::kMemory, -1, request, -1, *no_room_since_, now, 0});
+  no_room_since_.reset();
 }
 
 void Coordinator::keep(const EventRow& row) {

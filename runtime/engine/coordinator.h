@@ -89,6 +89,7 @@ class Coordinator {
   void end_request(RequestId request, Seconds now, Effects& effects);
   void gather_when_all_is_answered(Seconds now, Effects& effects);
   void take_last_rows(Message& message, Seconds now);
+  void end_of_wait(RequestId request, Seconds now);
   void keep(const EventRow& row);
   void take_rows(std::vector<EventRow> rows, const DeviceName& from, Seconds now);
   void note_link(const DeviceName& from, const LinkLost& link, Seconds now);
@@ -122,6 +123,7 @@ class Coordinator {
   Seconds begun_{0};
   bool gathering_ = false;
   std::set<DeviceName> gathered_;
+  std::optional<Seconds> no_room_since_;          // for the states of the next request
   std::map<DeviceName, double> rows_;             // of the event log, by device
   std::map<DeviceName, std::size_t> wrong_rows_;  // that it cannot have written
   RunMeter meter_;

@@ -27,7 +27,7 @@ constexpr double kMaxSeconds = 1e9;      // which a timeline still holds in nano
 constexpr std::size_t kShownBytes = 60;  // of a value that is refused
 constexpr double kMaxBytes = 1e18;
 constexpr std::array kKinds = {event::kLoad, event::kCompute, event::kTransfer, event::kResult,
-                               event::kStep, event::kRequest, event::kArrival};
+                               event::kStep, event::kRequest, event::kArrival,  event::kMemory};
 
 void append_field(const std::string& field, std::string& text) {
   if (field.find_first_of(",\"\r\n") == std::string::npos) {

@@ -31,6 +31,8 @@ inline constexpr const char* kResult = "result";      // a token's way from tail
 inline constexpr const char* kStep = "step";          // at the header: tokens in to token out
 inline constexpr const char* kRequest = "request";    // at the header: prompt in to last token out
 inline constexpr const char* kArrival = "arrival";  // at a client: a request is there; end = start
+// At the coordinator: the next request waits until devices have room for its states.
+inline constexpr const char* kMemory = "memory";
 
 bool is_kind(const std::string& what);
 }  // namespace event

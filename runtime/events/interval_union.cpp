@@ -39,6 +39,11 @@ void IntervalUnion::add(Seconds start, Seconds end) {
   if (fresh_.size() >= std::max(kManyFresh, most_fresh_)) settle();
 }
 
+void IntervalUnion::add(const IntervalUnion& other) {
+  for (const auto& [start, end] : other.settled_) add(start, end);
+  for (const auto& [start, end] : other.fresh_) add(start, end);
+}
+
 void IntervalUnion::settle() {
   std::sort(fresh_.begin(), fresh_.end());
   const auto touched = std::partition_point(

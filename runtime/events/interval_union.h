@@ -17,6 +17,7 @@ class IntervalUnion {
  public:
   // One that does not end after its start covers nothing.
   void add(Seconds start, Seconds end);
+  void add(const IntervalUnion& other);
   // Of what is covered between two instants.
   double length_s(Seconds from, Seconds to) const;
 

@@ -126,12 +126,14 @@ nlohmann::json summary_json(const Metrics& metrics) {
     set(json["requests"].back(), "queueing_s", request.queueing_s);
   }
   for (const DeviceMetrics& device : metrics.devices) {
-    json["devices"].push_back(
-        {{"name", device.device},
-         {"busy_s", device.busy_s},
-         {"busy_share", device.busy_share},
-         {"mean_batch", device.mean_batch},
-         {"idle_s", {{"link", device.idle_link_s}, {"no_input", device.idle_no_input_s}}}});
+    json["devices"].push_back({{"name", device.device},
+                               {"busy_s", device.busy_s},
+                               {"busy_share", device.busy_share},
+                               {"mean_batch", device.mean_batch},
+                               {"idle_s",
+                                {{"link", device.idle_link_s},
+                                 {"memory", device.idle_memory_s},
+                                 {"no_input", device.idle_no_input_s}}}});
     set(json["devices"].back(), "energy_j", device.energy_j);
   }
   for (const LinkMetrics& link : metrics.links) {
@@ -159,20 +161,26 @@ std::string summary_table(const Metrics& metrics) {
   const auto batch_cell = [&](const DeviceMetrics& device) {
     return batches ? fmt::format("  {:>5.2f}", device.mean_batch) : "";
   };
+  const bool waits = std::any_of(metrics.devices.begin(), metrics.devices.end(),
+                                 [](const DeviceMetrics& d) { return d.idle_memory_s > 0; });
+  const auto memory_cell = [&](const DeviceMetrics& device) {
+    const double share = metrics.makespan_s > 0 ? device.idle_memory_s / metrics.makespan_s : 0.0;
+    return waits ? fmt::format("  {:>5.1f}%", 100 * share) : "";
+  };
   const auto out = std::back_inserter(text);
   std::size_t width = 6;
   for (const DeviceMetrics& device : metrics.devices) width = std::max(width, device.device.size());
   if (!metrics.devices.empty()) {
-    fmt::format_to(out, "\n{:<{}}  {:<20}  {:>6}  {:>6}  {:>10}  {:>8}{}{}\n", "device", width,
-                   "# busy, ~ link", "busy", "link", "time", "segments", batches ? "  batch" : "",
-                   energy_head);
+    fmt::format_to(out, "\n{:<{}}  {:<20}  {:>6}  {:>6}{}  {:>10}  {:>8}{}{}\n", "device", width,
+                   "# busy, ~ link", "busy", "link", waits ? "  memory" : "", "time", "segments",
+                   batches ? "  batch" : "", energy_head);
   }
   for (const DeviceMetrics& device : metrics.devices) {
     const double link = metrics.makespan_s > 0 ? device.idle_link_s / metrics.makespan_s : 0.0;
-    fmt::format_to(out, "{:<{}}  {}  {:>5.1f}%  {:>5.1f}%  {:>10}  {:>8.0f}{}{}\n", device.device,
+    fmt::format_to(out, "{:<{}}  {}  {:>5.1f}%  {:>5.1f}%{}  {:>10}  {:>8.0f}{}{}\n", device.device,
                    width, bar(device.busy_share, link), 100 * device.busy_share, 100 * link,
-                   format_quantity(device.busy_s, Unit::kSeconds), device.computed_segments,
-                   batch_cell(device), energy_cell(device.energy_j));
+                   memory_cell(device), format_quantity(device.busy_s, Unit::kSeconds),
+                   device.computed_segments, batch_cell(device), energy_cell(device.energy_j));
   }
   std::size_t link_width = 4;
   for (const LinkMetrics& link : metrics.links) {

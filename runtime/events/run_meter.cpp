@@ -75,6 +75,8 @@ void RunMeter::take(const EventRow& row) {
   } else if (row.what == event::kArrival) {
     auto& arrival = requests_[row.request].arrival;
     arrival = std::min(arrival.value_or(row.start), row.start);
+  } else if (row.what == event::kMemory) {
+    no_room_.add(row.start, row.end);
   } else if (row.what == event::kRequest) {
     auto& span = requests_[row.request].span;
     const std::pair own(row.start, row.end);
@@ -171,7 +173,11 @@ void RunMeter::add_devices(Metrics& metrics) const {
     if (metrics.makespan_s > kShortestRun_s) device.busy_share = device.busy_s / metrics.makespan_s;
     const double either = activity.either.length_s(from, to);
     device.idle_link_s = std::max(0.0, either - device.busy_s);
-    device.idle_no_input_s = std::max(0.0, metrics.makespan_s - either);
+    IntervalUnion explained = activity.either;
+    explained.add(no_room_);
+    const double all = explained.length_s(from, to);
+    device.idle_memory_s = std::max(0.0, all - either);
+    device.idle_no_input_s = std::max(0.0, metrics.makespan_s - all);
     metrics.devices.push_back(std::move(device));
   }
   std::sort(metrics.devices.begin(), metrics.devices.end(),

@@ -63,6 +63,7 @@ class RunMeter {
   void add_devices(Metrics& metrics) const;
   void add_links(Metrics& metrics) const;
 
+  IntervalUnion no_room_;  // for the next request's states
   std::unordered_map<RequestId, Request> requests_;
   std::unordered_map<DeviceName, Activity> devices_;
   std::unordered_map<std::string, Link> links_;  // by what the log calls them

@@ -221,7 +221,8 @@ TEST(Pipeline, RowsOfALongRunAreAllThere) {
   EXPECT_THAT(result.notes, ::testing::IsEmpty());
 }
 
-TEST(Pipeline, RequestsWaitWhereMemoryIsShortAndAllAreAnswered) {
+// Memory for the states of one request.
+ToyRun scarce_run() {
   ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .in_flight = 3};
   const double weights = 3 * 40 + 24;
   const double states = 3 * 8 * 8;
@@ -229,7 +230,28 @@ TEST(Pipeline, RequestsWaitWhereMemoryIsShortAndAllAreAnswered) {
   for (const Segment& segment : testing::toy_segmentation(kToySegments, true).segments)
     activations = std::max(activations, segment.activation_bytes({3, 0}));
   run.memory_bytes = weights + states + activations;
-  EXPECT_EQ(run.tokens(), tokens_of_a_plain_loop());
+  return run;
+}
+
+TEST(Pipeline, RequestsWaitWhereMemoryIsShortAndAllAreAnswered) {
+  EXPECT_EQ(scarce_run().tokens(), tokens_of_a_plain_loop());
+}
+
+TEST(Pipeline, TheLogSaysHowLongRequestsWaitedForMemoryAndMetricsWhatThatCost) {
+  const RunResult result = scarce_run()();
+  std::vector<RequestId> waited;
+  for (const EventRow& row : result.log.rows()) {
+    if (row.what != event::kMemory) continue;
+    EXPECT_EQ(row.who, kCoordinator);
+    EXPECT_GT(row.end, row.start);
+    waited.push_back(row.request);
+  }
+  EXPECT_THAT(waited, ::testing::ElementsAre(1, 2));
+  for (const DeviceMetrics& device : result.metrics.devices) {
+    EXPECT_GT(device.idle_memory_s, 0) << device.device;
+    EXPECT_NEAR(device.busy_s + device.idle_link_s + device.idle_memory_s + device.idle_no_input_s,
+                result.metrics.makespan_s, 1e-9);
+  }
 }
 
 TEST(Pipeline, ARequestThatNeverFitsIsRefusedWithWhatIsLeft) {

@@ -51,7 +51,7 @@ EventRow row(const char* who, const char* what, double start, double end) {
 
 TEST_F(EventLogFile, HasEveryKindOfRow) {
   for (const char* what : {event::kLoad, event::kCompute, event::kTransfer, event::kResult,
-                           event::kStep, event::kRequest, event::kArrival}) {
+                           event::kStep, event::kRequest, event::kArrival, event::kMemory}) {
     EventLog log;
     log.add(row("a", what, 1, 1));
     EXPECT_EQ(read(log.to_csv()).rows().at(0).what, what);

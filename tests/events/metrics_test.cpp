@@ -372,7 +372,8 @@ TEST(Report, JsonHasTheDocumentedKeys) {
   EXPECT_EQ(json["devices"][1]["name"], "b");
   EXPECT_EQ(json["devices"][1]["busy_share"], 0.0625);
   EXPECT_EQ(json["devices"][1]["busy_s"], 0.5);
-  EXPECT_EQ(json["devices"][1]["idle_s"], (nlohmann::json{{"link", 1.5}, {"no_input", 6.0}}));
+  EXPECT_EQ(json["devices"][1]["idle_s"],
+            (nlohmann::json{{"link", 1.5}, {"memory", 0.0}, {"no_input", 6.0}}));
   EXPECT_DOUBLE_EQ(json["bytes_per_token"].get<double>(), 387.5);
   for (const char* percentile : {"p50", "p90", "p95", "p99"}) {
     EXPECT_EQ(json["percentiles"][percentile]["ttft_s"], 3.0) << percentile;

@@ -153,19 +153,22 @@ class PlainMetrics {
   void add_device(const DeviceName& name) {
     std::vector<Interval> computing;
     std::vector<Interval> either;
+    std::vector<Interval> all;
     std::set<std::tuple<SegmentId, Seconds, Seconds>> batches;
     DeviceMetrics device;
     device.device = name;
     for (const EventRow& row : rows_) {
       const bool computes = row.what == event::kCompute && row.who == name;
+      const bool waits = row.what == event::kMemory;
       const bool comes = is_message(row) && row.who.substr(row.who.find("->") + 2) == name;
-      if (!computes && !comes) continue;
+      if (!computes && !comes && !waits) continue;
       Interval interval(row.start, row.end);
       if (!metrics.requests.empty()) {
         interval = {std::max(row.start, span_.first), std::min(row.end, span_.second)};
       }
       if (interval.first < interval.second) {
-        either.push_back(interval);
+        all.push_back(interval);
+        if (!waits) either.push_back(interval);
         if (computes) computing.push_back(interval);
       }
       if (!computes) continue;
@@ -177,7 +180,8 @@ class PlainMetrics {
     device.busy_s = plain_union_s(computing);
     if (metrics.makespan_s > 0) device.busy_share = device.busy_s / metrics.makespan_s;
     device.idle_link_s = plain_union_s(either) - device.busy_s;
-    device.idle_no_input_s = std::max(0.0, metrics.makespan_s - plain_union_s(either));
+    device.idle_memory_s = plain_union_s(all) - plain_union_s(either);
+    device.idle_no_input_s = std::max(0.0, metrics.makespan_s - plain_union_s(all));
     metrics.devices.push_back(device);
   }
 
@@ -205,6 +209,8 @@ class RandomLog {
       add(names[below(6)], below(3) == 0 ? event::kResult : event::kTransfer, below(12), below(6),
           time(), time(2));
     }
+    for (int i = below(5); i > 0; --i)
+      add("coordinator", event::kMemory, below(12), -1, time(), time(2));
     for (const char* name : {"a", "c", "z"}) {
       if (below(2) == 0) add(name, event::kLoad, -1, -1, 0, time(1));
     }
