@@ -125,7 +125,7 @@ TEST_F(Scheduled, WhatIsNoPolicyBatchOrChunkIsRefused) {
   expect_refused(lingua(verb + std::vector<std::string>{"--policy", "lifo"}), 2,
                  {"--policy 'lifo'", "fifo, decode-first or shortest-first"});
   expect_refused(lingua(verb + std::vector<std::string>{"--max-batch", "0"}), 2,
-                 {"--max-batch 0", "auto"});
+                 {"--max-batch '0'", "auto"});
   for (const char* chunk : {"0", "-3", "some", "8x"}) {
     expect_refused(lingua(verb + std::vector<std::string>{"--chunk", chunk}), 2,
                    {"--chunk", "auto or a number from 1"});
