@@ -45,7 +45,10 @@ bool is_between_devices(const MessageBody& body) {
          std::holds_alternative<Together>(body) || std::holds_alternative<Probe>(body);
 }
 
-constexpr std::size_t kManyRows = 4096;  // of the event log, which are not kept until the end
+// Rows of the event log that are not kept until the end. They travel a few at a time, for what is sent next waits
+// for them.
+constexpr std::size_t kManyRows = 4096;
+constexpr std::size_t kRowsAtOnce = 256;
 
 class Worker {
  public:
@@ -110,8 +113,8 @@ class Worker {
     events_.insert(events_.end(), std::make_move_iterator(effects_.rows.begin()),
                    std::make_move_iterator(effects_.rows.end()));
     effects_.rows.clear();
-    if (events_.size() >= kManyRows)
-      device_.send(kCoordinator, Events{std::exchange(events_, {}), true});
+    while (events_.size() >= kManyRows)
+      device_.send(kCoordinator, Events{oldest_rows(kRowsAtOnce), true});
     queue_.insert(queue_.end(), effects_.ready.begin(), effects_.ready.end());
     effects_.ready.clear();
   }
@@ -364,8 +367,16 @@ class Worker {
     tailer_.release(request);
   }
 
+  std::vector<EventRow> oldest_rows(std::size_t count) {
+    const auto end = events_.begin() + static_cast<std::ptrdiff_t>(count);
+    std::vector<EventRow> rows(std::make_move_iterator(events_.begin()),
+                               std::make_move_iterator(end));
+    events_.erase(events_.begin(), end);
+    return rows;
+  }
+
   void on(const AskEvents&, const Message&) {
-    effects_.send(kCoordinator, Events{std::exchange(events_, {})});
+    effects_.send(kCoordinator, Events{oldest_rows(events_.size())});
   }
 
   void on(const AskTelemetry&, const Message&) {
@@ -397,7 +408,7 @@ class Worker {
   EndedRequests ended_;
   StageRunner::Call call_;
   Effects effects_;
-  std::vector<EventRow> events_;
+  std::deque<EventRow> events_;
   std::int64_t sent_ = 0;  // to other devices, and received from them
   std::int64_t received_ = 0;
 };

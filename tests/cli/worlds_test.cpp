@@ -172,6 +172,18 @@ TEST_F(LinguaTest, ASimulationTwiceWithOneSeedGivesTheSameDigest) {
             first["digest"]);
 }
 
+// 100,000 rows go to the coordinator by the same slow link as the answers, and every request waits for one.
+TEST_F(LinguaTest, RowsOfTheLogHoldUpNoAnswer) {
+  const auto run = lingua({"simulate", "bloom-560m", "--cluster",
+                           std::string(LINGUA_SOURCE) + "/platforms/measured-five.yaml",
+                           "--planner", "cbc", "--objective", "throughput", "--prompt-length", "16",
+                           "--max-tokens", "64", "--requests", "32", "--in-flight", "1", "--json"})
+                       .json();
+  EXPECT_NEAR(
+      run["tokens_per_s"].get<double>() / run["plan"]["estimate"]["tokens_per_s"].get<double>(), 1,
+      1e-4);
+}
+
 TEST_F(LinguaTest, ThreadsOfThisMachineChangeNothingOfASimulation) {
   const std::vector<std::string> job = {"simulate",     "bloom-560m", "--cluster",
                                         kThreePhones,   "--planner",  "even",
