@@ -83,29 +83,13 @@ bool parse_switch(const char* option, const std::string& text) {
   throw UsageError(fmt::format("{} {} is not accepted; write on or off", option, quoted(text)));
 }
 
-int parse_max_batch(const std::string& text) {
-  constexpr std::int64_t kMost = 1024;
-  if (text == "auto") return kAutoBatch;
-  if (const auto count = number_up_to(text, kMost)) return static_cast<int>(*count);
-  throw UsageError(fmt::format(
-      "--max-batch {} is not accepted; write auto or a number from 1 to {}", quoted(text), kMost));
-}
-
-std::int64_t parse_chunk(const std::string& text) {
-  constexpr std::int64_t kMostTokens = std::int64_t{1} << 20;
-  if (text == "auto") return kAutoChunk;
-  if (const auto tokens = number_up_to(text, kMostTokens)) return *tokens;
-  throw UsageError(fmt::format("--chunk {} is not accepted; write auto or a number from 1 to {}",
-                               quoted(text), kMostTokens));
-}
-
-std::int64_t parse_head_pieces(const std::string& text) {
-  constexpr std::int64_t kMost = 1024;
-  if (text == "auto") return 0;
-  if (const auto count = number_up_to(text, kMost)) return *count;
-  throw UsageError(
-      fmt::format("--head-pieces {}: is not accepted; write auto or a number from 1 to {}",
-                  quoted(text), kMost));
+// A number up to `most`, or what "auto" stands for.
+std::int64_t parse_number_or_auto(const char* option, const std::string& text, std::int64_t most,
+                                  std::int64_t automatic) {
+  if (text == "auto") return automatic;
+  if (const auto number = number_up_to(text, most)) return *number;
+  throw UsageError(fmt::format("{} {} is not accepted; write auto or a number from 1 to {}", option,
+                               quoted(text), most));
 }
 
 }  // namespace
@@ -129,7 +113,9 @@ void add_model_options(CLI::App& app, ModelOptions& options, ModelArgument argum
       ->check(CLI::IsMember({"last", "all"}));
   app.add_option_function<std::string>(
          "--head-pieces",
-         [&options](const std::string& text) { options.head_pieces = parse_head_pieces(text); },
+         [&options](const std::string& text) {
+           options.head_pieces = parse_number_or_auto("--head-pieces", text, 1024, 0);
+         },
          "cut the LM head, and the embedding that it may be tied to, by rows into so many "
          "segments, or "
          "auto: none above a sixteenth of the weights (default: 1, or what --max-segment-size asks "
@@ -237,7 +223,10 @@ void add_scheduling_options(CLI::App& app, Scheduling& scheduling) {
       ->type_name("NAME");
   app.add_option_function<std::string>(
          "--max-batch",
-         [&scheduling](const std::string& text) { scheduling.max_batch = parse_max_batch(text); },
+         [&scheduling](const std::string& text) {
+           scheduling.max_batch =
+               static_cast<int>(parse_number_or_auto("--max-batch", text, 1024, kAutoBatch));
+         },
          "steps of different requests that a device runs as one, where they wait for it; auto: as "
          "many as are in flight for each stage of the plan")
       ->default_str(scheduling.max_batch == kAutoBatch ? "auto"
@@ -249,7 +238,10 @@ void add_scheduling_options(CLI::App& app, Scheduling& scheduling) {
 void add_chunk_option(CLI::App& app, Scheduling& scheduling) {
   app.add_option_function<std::string>(
          "--chunk",
-         [&scheduling](const std::string& text) { scheduling.chunk = parse_chunk(text); },
+         [&scheduling](const std::string& text) {
+           scheduling.chunk =
+               parse_number_or_auto("--chunk", text, std::int64_t{1} << 20, kAutoChunk);
+         },
          "tokens at most that one step takes of a prompt, or auto: two steps for each stage of the "
          "plan, of 32 tokens or more (default: whole prompts)")
       ->type_name("TOKENS|auto");

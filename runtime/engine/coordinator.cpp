@@ -80,6 +80,7 @@ bool Coordinator::take_from_client(Message& message, Seconds now, Effects& effec
     } else {
       effects.send(message.from, Done{cancel->request, {}, {}, Ending::kCancelled});
       table_.end(*request);
+      admit(now, effects);  // it may have kept others waiting
       gather_when_all_is_answered(now, effects);
     }
   }

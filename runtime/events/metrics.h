@@ -5,8 +5,10 @@
 // Definitions: ttft, from the header's receipt of a prompt to its first token; tpot, the mean time
 // per further token; tokens_per_s, all tokens over the time from the first request's start to the
 // last one's end; busy share, the union of a device's compute rows over the same time; idle by link, the
-// rest of that time in which a transfer or result to the device is under way; idle for memory, the
-// rest of that in which the next request waits for room; idle without input, what then remains; a batch, the compute rows of a device that have segment, start and end in common; queueing, from a request's arrival at its client to its start at the header.
+// rest of that time in which a transfer or result to the device is under way; idle for memory, the rest
+// of that in which the next request waits for room; idle without input, what then remains; a batch, the
+// compute rows of a device that have segment, start and end in common; queueing, from a request's arrival
+// at its client to its start at the header.
 // Energy, with the powers that the cluster states: a device's is its power times its busy time and
 // half of what each of its links draws; a link's that of its bytes at its bandwidth
 // (runtime/device/roofline.h). It is on top of what idle devices and radios draw; what has no stated

@@ -27,7 +27,8 @@ struct ReadyStep {
 // The places in `ready` of the steps to run next as one: the policy's choice, and behind it in its order
 // those of its epoch and part, of other requests, while there are fewer than max_batch and activations fit
 // `free_bytes` together; one at most is of a prompt. A step that finds no room waits for the next batch.
-// REQUIRES: ready is not empty; max_batch is not kAutoBatch. Source (a piece of a prompt beside tokens): Agrawal et al., arXiv 2403.02310.
+// REQUIRES: ready is not empty; max_batch is not kAutoBatch.
+// Source (a piece of a prompt beside tokens): Agrawal et al., arXiv 2403.02310.
 std::vector<std::size_t> next_batch(const std::vector<ReadyStep>& ready,
                                     const Scheduling& scheduling, double free_bytes);
 

@@ -157,6 +157,33 @@ TEST_F(CoordinatorTest, ARequestWaitsUntilItsStatesHaveRoom) {
   EXPECT_EQ(sent_to<Submit>("a").size(), 1U);
 }
 
+// The first that waits is too large for what is free, and goes; the one behind it is not.
+TEST_F(CoordinatorTest, ARequestThatIsCancelledKeepsNoOtherWaiting) {
+  job_.in_flight = 10;
+  begin();
+  double activations = 0;
+  for (const Segment& segment : model_.segments)
+    activations = std::max(activations, segment.activation_bytes({3, 0}));
+  become_ready(1, 2 * 3 * 8 * 5 + activations);
+  hear(kClient, Attach{});
+  hear(kClient, request(0));
+  hear(kClient, request(1, 7));
+  forget();
+  now_ = Seconds(1);
+  hear(kClient, request(2));
+  EXPECT_THAT(said(), IsEmpty());
+  now_ = Seconds(3);
+  hear(kClient, Cancel{1});
+  EXPECT_THAT(said(), ElementsAre("client:1: Done with request 1", "a: Submit of request 2"));
+  now_ = Seconds(4);
+  const CoordinatorResult result = std::move(*coordinator_).result();
+  ASSERT_EQ(result.log.rows().size(), 1U) << "the wait ended with it";
+  const EventRow& row = result.log.rows().front();
+  EXPECT_EQ(row.what, event::kMemory);
+  EXPECT_EQ(row.start, Seconds(0));
+  EXPECT_EQ(row.end, Seconds(3));
+}
+
 TEST_F(CoordinatorTest, ARequestThatNeverFitsIsForTheDevicesToRefuse) {
   begin();
   become_ready(1, 10);
