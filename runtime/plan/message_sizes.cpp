@@ -16,7 +16,7 @@ Tensor hidden_state() {
 
 Activations activations(std::size_t tensors) {
   Activations message;
-  message.epoch = 1;
+  message.epoch = kSizedEpoch;
   message.request = kRequest;
   message.step_index = kStep;
   message.step = {1, 11};
@@ -33,8 +33,11 @@ Together together(std::size_t steps) {
   return message;
 }
 
-Submit submit() {
+}  // namespace
+
+Submit usual_submit() {
   Submit message;
+  message.epoch = kSizedEpoch;
   message.request = kRequest;
   message.inputs = {make_int64_tensor(std::vector<std::int64_t>(16, 1))};
   message.max_tokens = 16;
@@ -43,8 +46,6 @@ Submit submit() {
   return message;
 }
 
-}  // namespace
-
 MessageSizes message_sizes(const std::function<double(const MessageBody&)>& wire_bytes) {
   const auto contents = static_cast<double>(hidden_state().bytes());
   const double one = wire_bytes(activations(1)) - contents;
@@ -52,7 +53,7 @@ MessageSizes message_sizes(const std::function<double(const MessageBody&)>& wire
   constexpr std::size_t kTokens = 32;  // more than fit a length of one byte
   const double done = wire_bytes(Done{kRequest, std::vector<TokenId>(kTokens, 1), {}});
   const double longer = wire_bytes(Done{kRequest, std::vector<TokenId>(kTokens + 1, 1), {}});
-  const Submit asked = submit();
+  const Submit asked = usual_submit();
   MessageSizes sizes;
   sizes.tensor = two - one;
   sizes.activations = one - sizes.tensor;
@@ -66,6 +67,7 @@ MessageSizes message_sizes(const std::function<double(const MessageBody&)>& wire
   sizes.done_token = longer - done;
   sizes.done = done - static_cast<double>(kTokens) * sizes.done_token;
   sizes.release = wire_bytes(Release{kRequest});
+  sizes.encoded_bytes = wire_bytes;
   return sizes;
 }
 

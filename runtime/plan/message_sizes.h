@@ -2,7 +2,8 @@
 // What messages take on the wire besides the contents of their tensors, as the encoding at hand says: who
 // plans asks the encoder (wire_bytes of net/wire.h), once.
 //
-// Units: bytes. Those of greedy requests with numbers up to 127; others differ by a few bytes.
+// Units: bytes. Those of greedy requests with numbers up to 127; others differ by a few bytes, of which
+// encoded_bytes knows.
 
 #include <functional>
 
@@ -21,7 +22,15 @@ struct MessageSizes {
   double done = 0;
   double done_token = 0;  // of each token in it
   double release = 0;
+  // A whole message, as the encoder sizes it; none: as above.
+  std::function<double(const MessageBody&)> encoded_bytes = {};
 };
+
+// The epoch of a run's first deployment, in which messages are sized.
+inline constexpr Epoch kSizedEpoch = 1;
+
+// A greedy request of 16 tokens for 16 more.
+Submit usual_submit();
 
 // By messages of the usual kind.
 MessageSizes message_sizes(const std::function<double(const MessageBody&)>& wire_bytes);

@@ -169,11 +169,12 @@ PipelineWork nudged(PipelineWork work, Rng& rng) {
     bytes = std::max(0.0, bytes + rng.uniform(-kFramingBytes, kFramingBytes));
   };
   for (PipelineWork::Kind& kind : work.kinds) {
-    for (std::vector<double>& messages : kind.message_bytes) {
-      std::for_each(messages.begin(), messages.end(), nudge);
+    for (PipelineWork::Bytes& bytes : kind.bytes) {
+      for (std::vector<double>& messages : bytes.messages)
+        std::for_each(messages.begin(), messages.end(), nudge);
+      std::for_each(bytes.answers.begin(), bytes.answers.end(), nudge);
+      nudge(bytes.submit);
     }
-    std::for_each(kind.answer_bytes.begin(), kind.answer_bytes.end(), nudge);
-    nudge(kind.submit_bytes);
   }
   return work;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -268,8 +269,11 @@ class Player {
     if (first_answer_ < 0) first_answer_ = now_;
     ++answers_;
     pass_marks();
-    send(header_to_coordinator_, {Kind::kOther, request, work_.sizes.token_made});
     const std::size_t pieces = kinds_[request]->pieces;
+    const PipelineWork::Bytes& bytes = bytes_of(request);
+    const std::size_t token = static_cast<std::size_t>(step_[request]) - (pieces - 1);
+    if (token < bytes.tokens_made.size() && bytes.tokens_made[token] > 0)
+      send(header_to_coordinator_, {Kind::kOther, request, bytes.tokens_made[token]});
     if (static_cast<std::size_t>(++step_[request]) < pieces - 1 + work_.stretch.size()) {
       make_ready(0, request, step_[request]);
       return;
@@ -277,9 +281,12 @@ class Player {
     last_end_ = now_;
     ends_.push_back(now_);
     ++ended_;
-    const double tokens = static_cast<double>(work_.stretch.size());
-    send(header_to_coordinator_,
-         {Kind::kDone, request, work_.sizes.done + work_.sizes.done_token * tokens});
+    send(header_to_coordinator_, {Kind::kDone, request, bytes.done});
+  }
+
+  const PipelineWork::Bytes& bytes_of(int request) const {
+    const auto width = work_.widths.empty() ? 0 : work_.widths[static_cast<std::size_t>(request)];
+    return kinds_[request]->bytes[static_cast<std::size_t>(width)];
   }
 
   void pass_marks() {
@@ -312,8 +319,12 @@ class Player {
     if (batch.size() == 1) return kinds_[first.request]->compute_s[first.step_index][first.part];
     std::vector<PipelineWork::Part> parts;
     for (const ReadyStep& step : batch)
-      parts.push_back({kinds_[step.request], static_cast<std::size_t>(step.step_index)});
+      parts.push_back(part_of(static_cast<int>(step.request), step.step_index));
     return work_.together_s(static_cast<int>(first.part), parts);
+  }
+
+  PipelineWork::Part part_of(int request, std::int64_t step) const {
+    return {kinds_[request], static_cast<std::size_t>(step), request};
   }
 
   double stretch(const ReadyStep& step) const {
@@ -347,12 +358,12 @@ class Player {
         const auto number = static_cast<std::size_t>(step.step_index);
         const PipelineWork::Kind& kind = *kinds_[step.request];
         sent_.push_back({{Kind::kActivations, static_cast<int>(step.request),
-                          kind.message_bytes[number][message], work_.messages[message].to,
-                          static_cast<int>(number)},
+                          bytes_of(static_cast<int>(step.request)).messages[number][message],
+                          work_.messages[message].to, static_cast<int>(number)},
                          stretch(step),
                          !kind.message_is_small.empty() && kind.message_is_small[number][message]});
       }
-      send_batch(channel);
+      send_batch(channel, static_cast<int>(message));
     }
     if (stage != 0 || !work_.returns) return;
     for (const ReadyStep& step : batch)
@@ -370,35 +381,44 @@ class Player {
       }
       const PipelineWork::Kind& kind = *kinds_[request];
       sent_.push_back(
-          {{Kind::kAnswer, request, kind.answer_bytes[number], 0, static_cast<int>(number)},
+          {{Kind::kAnswer, request, bytes_of(request).answers[number], 0, static_cast<int>(number)},
            stretch(step),
            !kind.answer_is_small.empty() && kind.answer_is_small[number]});
     }
-    if (answer_ >= 0) send_batch(answer_);
+    if (answer_ >= 0) send_batch(answer_, PipelineWork::kAnswers);
   }
 
   // What is in sent_, small ones that follow each other as one.
-  void send_batch(int channel) {
+  void send_batch(int channel, int message) {
     for (std::size_t first = 0; first < sent_.size();) {
       std::size_t end = first + 1;
       while (end < sent_.size() && sent_[first].is_small && sent_[end].is_small) ++end;
       Sent sent = sent_[first];
       if (end > first + 1) {
         sent.packet.others = new_bundle();
-        double longest = sent.stretch;
-        double around = sent.stretch;
         for (std::size_t i = first + 1; i < end; ++i) {
           bundles_[sent.packet.others].push_back(sent_[i].packet);
           sent.packet.bytes += sent_[i].packet.bytes;
-          longest = std::max(longest, sent_[i].stretch);
-          around += sent_[i].stretch;
+          sent.stretch = std::max(sent.stretch, sent_[i].stretch);
         }
-        sent.packet.bytes += longest * work_.sizes.together + around * work_.sizes.together_each;
-        sent.stretch = longest;
+        sent.packet.bytes += sent.stretch * together_bytes(message, first, end);
       }
       send(channel, sent.packet, sent.stretch);
       first = end;
     }
+  }
+
+  // Of some in sent_. Messages of equal sizes are told apart by no encoding, and most are equal to some before.
+  double together_bytes(int message, std::size_t first, std::size_t end) {
+    sizes_.assign(1, message);
+    for (std::size_t i = first; i < end; ++i)
+      sizes_.push_back(sent_[i].packet.bytes / sent_[i].stretch);
+    const auto [place, is_new] = together_.try_emplace(sizes_, 0);
+    if (!is_new) return place->second;
+    std::vector<PipelineWork::Part> parts;
+    for (std::size_t i = first; i < end; ++i)
+      parts.push_back(part_of(sent_[i].packet.request, sent_[i].packet.step));
+    return place->second = work_.together_bytes(message, parts);
   }
 
   int new_bundle() {
@@ -413,7 +433,7 @@ class Player {
 
   void release(int request) {
     for (int channel : from_coordinator_)
-      send(channel, {Kind::kRelease, request, work_.sizes.release});
+      send(channel, {Kind::kRelease, request, bytes_of(request).release});
     ++released_;
     submit_next();
   }
@@ -421,7 +441,7 @@ class Player {
   void submit_next() {
     const int waiting = work_.requests - submitted_;
     for (int n = admissions(waiting, submitted_ - released_, work_.in_flight); n > 0; --n) {
-      const double bytes = kinds_[submitted_]->submit_bytes;
+      const double bytes = bytes_of(submitted_).submit;
       send(from_coordinator_[0], {Kind::kSubmit, submitted_++, bytes});
     }
   }
@@ -445,6 +465,8 @@ class Player {
   std::vector<int> pieces_done_;                  // of those, through the last
   std::vector<int> held_;                         // the piece that waits for one of them, or -1
   std::vector<Sent> sent_;                        // to one device
+  std::vector<double> sizes_;                     // of those that travel as one, behind their place
+  std::map<std::vector<double>, double> together_;  // by such sizes: what they take besides
   std::vector<std::vector<Packet>> bundles_;
   std::vector<int> free_bundles_;
   Agenda events_;

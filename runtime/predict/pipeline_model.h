@@ -7,8 +7,7 @@
 // computes when it has done so; it sends when it has run its segments, and goes on while the bytes are under
 // way; the first stage begins the next piece of a prompt when it has run the last and few enough are under
 // way; the coordinator submits, as schedule/ admits, when it hears that a request has ended. Waiting, the
-// filling of the pipeline and shares of links are therefore exact; what differs from a simulation is some
-// bytes of framing.
+// filling of the pipeline and shares of links are therefore exact.
 // Cost: about 0.5 us for each step on each stage. Units: seconds, bytes. Determinism: no randomness.
 
 #include <functional>
@@ -18,7 +17,6 @@
 #include "runtime/device/scheduling.h"
 #include "runtime/device/spec.h"
 #include "runtime/model/step.h"
-#include "runtime/plan/message_sizes.h"
 
 namespace lingua {
 
@@ -28,14 +26,21 @@ struct PipelineWork {
     int from = 0;  // stage
     int to = 0;
   };
+  // What the messages of a request take.
+  struct Bytes {
+    std::vector<std::vector<double>> messages;  // by step and message
+    std::vector<double> answers;           // by step, from the last stage's device to the first
+    double submit = 0;                     // from the coordinator to the first stage
+    std::vector<double> tokens_made = {};  // by step behind the prompt's pieces; 0: no message
+    double done = 0;
+    double release = 0;
+  };
   // Requests that are alike. Steps are those of one request, in order; all kinds have as many behind the
   // pieces of their prompt.
   struct Kind {
-    std::vector<std::vector<double>> compute_s;      // by step and stage
-    std::vector<std::vector<double>> message_bytes;  // by step and message
-    std::vector<double> answer_bytes;  // by step, from the last stage's device to the first
-    double submit_bytes = 0;           // from the coordinator to the first stage
-    std::size_t pieces = 1;            // steps of the prompt: the last of them is answered
+    std::vector<std::vector<double>> compute_s;  // by step and stage
+    std::vector<Bytes> bytes;                    // by width of the request's number
+    std::size_t pieces = 1;  // steps of the prompt: the last of them is answered
     // What the scheduling looks at, where it is not the default.
     std::vector<Step> steps = {};
     std::int64_t capacity = 0;
@@ -50,6 +55,7 @@ struct PipelineWork {
   struct Part {
     const Kind* kind = nullptr;
     std::size_t step = 0;
+    int request = 0;
   };
   std::vector<DeviceName> devices;  // of the stages; each once, but for `returns`
   bool returns = false;             // the first device runs the last stage too
@@ -60,10 +66,16 @@ struct PipelineWork {
   std::vector<int> turn = {0};  // kinds of the requests, in turn
   int requests = 1;
   int in_flight = 1;
-  MessageSizes sizes = {};  // of the messages that carry no activations
+  // Of the requests: how much room their numbers take in messages, as a place in the bytes of their kinds.
+  // None: all the same.
+  std::vector<int> widths = {};
   Scheduling scheduling = {};
   // What a stage takes to compute several steps as one; not needed where max_batch is 1.
   std::function<double(int stage, const std::vector<Part>& batch)> together_s = {};
+  // What messages of a stage's batch take more than one by one, or less, when they travel as one; of answers:
+  // kAnswers. Not needed where none are small.
+  static constexpr int kAnswers = -1;
+  std::function<double(int message, const std::vector<Part>& parts)> together_bytes = {};
   // For states and the activations of a batch, by stage: all that its device has. None: no limit.
   std::vector<double> free_bytes = {};
 };

@@ -9,6 +9,7 @@
 #include "runtime/device/roofline.h"
 #include "runtime/plan/run_memory.h"
 #include "runtime/predict/estimate.h"
+#include "runtime/predict/wire_sizes.h"
 #include "runtime/schedule/schedule.h"
 
 namespace lingua {
@@ -39,28 +40,28 @@ PlanPipeline make_pipeline(const Plan& plan, const Segmentation& segmentation,
   }
   struct Contents {
     StepFunction bytes;
-    double tensors = 0;
+    std::vector<ValueId> values;
   };
   std::map<std::pair<int, int>, Contents> contents;  // by (to, from)
   for (const Transfer& transfer : plan.transfers) {
     Contents& message = contents[{receiver.at(transfer.to), sender.at(transfer.from)}];
     message.bytes += transfer.bytes;
-    ++message.tensors;
+    message.values.push_back(transfer.value);
   }
   for (const auto& [ends, message] : contents) {
     const auto [to, from] = ends;
     LINGUA_CHECK(from < to, "a transfer goes backwards");
     const StepFunction around(workload.messages.activations +
-                              message.tensors * workload.messages.tensor);
+                              static_cast<double>(message.values.size()) *
+                                  workload.messages.tensor);
     pipeline.messages.push_back(
         {from, to, message.bytes + around,
-         link_alone(cluster, plan.stages[from].device, plan.stages[to].device), message.bytes});
+         link_alone(cluster, plan.stages[from].device, plan.stages[to].device), message.bytes,
+         message.values});
   }
-  pipeline.answer = {static_cast<int>(plan.stages.size()) - 1,
-                     0,
-                     return_bytes(segmentation, workload),
-                     link_alone(cluster, plan.tailer(), plan.header()),
-                     {}};
+  pipeline.answer = {
+      static_cast<int>(plan.stages.size()) - 1,          0,  return_bytes(segmentation, workload),
+      link_alone(cluster, plan.tailer(), plan.header()), {}, {}};
   if (workload.max_tokens == 0) pipeline.answer.contents = pipeline.answer.bytes;
   return pipeline;
 }
@@ -95,43 +96,50 @@ namespace {
 
 // Which steps are played for a request, each standing for `stretch` of them: all where that is not
 // too much work.
-struct PlayedStep {
-  Step step;
-  double stretch = 1;
-};
-
 std::vector<PlayedStep> played_steps(const RequestKind& kind, double most) {
   const std::vector<Step>& steps = kind.steps;
   const auto group =
       static_cast<std::size_t>(std::ceil(static_cast<double>(steps.size()) / std::max(most, 4.0)));
   std::vector<PlayedStep> played;
-  for (std::size_t piece = 0; piece < kind.pieces; ++piece) played.push_back({steps[piece], 1});
+  for (std::size_t piece = 0; piece < kind.pieces; ++piece) {
+    played.push_back({steps[piece], 1, static_cast<std::int64_t>(piece), piece + 1 < kind.pieces});
+  }
   for (std::size_t first = kind.pieces; first < steps.size(); first += group) {
     const std::size_t count = std::min(group, steps.size() - first);
-    played.push_back({steps[first + count / 2], static_cast<double>(count)});
+    const std::size_t middle = first + count / 2;
+    played.push_back(
+        {steps[middle], static_cast<double>(count), static_cast<std::int64_t>(middle), false});
   }
   return played;
 }
 
-PipelineWork::Kind kind_work(const PlanPipeline& pipeline, const std::vector<PlayedStep>& played,
-                             const Step& prompt, double submit_bytes) {
+PipelineWork::Kind kind_work(const PlanPipeline& pipeline, const std::vector<PlayedStep>& played) {
   PipelineWork::Kind kind;
-  for (const auto& [step, stretch] : played) {
-    kind.answer_bytes.push_back(stretch * pipeline.answer.bytes.at(step));
+  for (const PlayedStep& step : played) {
     std::vector<double>& compute_s = kind.compute_s.emplace_back();
-    for (std::size_t s = 0; s < pipeline.devices.size(); ++s) {
-      compute_s.push_back(stretch * compute_at(pipeline, s, step));
-    }
-    std::vector<double>& message_bytes = kind.message_bytes.emplace_back();
-    for (const StageMessage& message : pipeline.messages) {
-      message_bytes.push_back(stretch * message.bytes.at(step));
-    }
+    for (std::size_t s = 0; s < pipeline.devices.size(); ++s)
+      compute_s.push_back(step.stretch * compute_at(pipeline, s, step.step));
   }
-  for (const TensorSpec& input : pipeline.segmentation.model_inputs) {
-    kind.submit_bytes += input.bytes.at(prompt);
-  }
-  kind.submit_bytes += submit_bytes;
   return kind;
+}
+
+PipelineWork::Bytes bytes_of(const WireSizes& sizes, const SizedRequest& request,
+                             const std::vector<PlayedStep>& played) {
+  PipelineWork::Bytes bytes;
+  std::int64_t token = 0;
+  for (const PlayedStep& step : played) {
+    bytes.answers.push_back(step.stretch * sizes.answer(request, step));
+    std::vector<double>& messages = bytes.messages.emplace_back();
+    for (std::size_t m = 0; m < sizes.messages(); ++m)
+      messages.push_back(step.stretch * sizes.activations(m, request, step));
+    if (step.prompt_goes_on) continue;
+    bytes.tokens_made.push_back(sizes.token_made(request, token));
+    token += static_cast<std::int64_t>(step.stretch);
+  }
+  bytes.submit = sizes.submit(request);
+  bytes.done = sizes.done(request);
+  bytes.release = sizes.release(request);
+  return bytes;
 }
 
 // Which messages may share a frame with others.
@@ -231,6 +239,43 @@ std::vector<double> free_bytes(const PlanPipeline& pipeline, const Workload& wor
   return bytes;
 }
 
+struct PlayedKind {
+  std::int64_t prompt_tokens = 0;
+  std::vector<PlayedStep> steps;
+};
+
+// Requests whose numbers take as much room as each other's have messages of the same sizes.
+void add_bytes(const WireSizes& sizes, const std::vector<PlayedKind>& kinds, PipelineWork* work) {
+  std::map<double, int> widths;
+  for (int r = 0; r < work->requests; ++r) {
+    const int next = static_cast<int>(widths.size());
+    const int width = widths.try_emplace(sizes.release({r, 0}), next).first->second;
+    work->widths.push_back(width);
+    const auto kind = static_cast<std::size_t>(work->turn[r % work->turn.size()]);
+    std::vector<PipelineWork::Bytes>& bytes = work->kinds[kind].bytes;
+    bytes.resize(std::max(bytes.size(), widths.size()));
+    if (bytes[width].answers.empty())
+      bytes[width] = bytes_of(sizes, {r, kinds[kind].prompt_tokens}, kinds[kind].steps);
+  }
+}
+
+struct TogetherBytes {
+  WireSizes sizes;
+  std::vector<PlayedKind> kinds;
+  std::vector<int> turn;  // of the requests
+
+  double operator()(int message, const std::vector<PipelineWork::Part>& parts) const {
+    std::vector<WireSizes::Part> sized;
+    for (const PipelineWork::Part& part : parts) {
+      const PlayedKind& kind = kinds[static_cast<std::size_t>(turn[part.request % turn.size()])];
+      sized.push_back({{part.request, kind.prompt_tokens}, kind.steps[part.step]});
+    }
+    const bool is_answer = message == PipelineWork::kAnswers;
+    return sizes.together(is_answer ? WireSizes::kAnswers : static_cast<std::size_t>(message),
+                          sized);
+  }
+};
+
 }  // namespace
 
 PipelineWork pipeline_work(const PlanPipeline& pipeline, const RequestSteps& steps,
@@ -238,7 +283,6 @@ PipelineWork pipeline_work(const PlanPipeline& pipeline, const RequestSteps& ste
   PipelineWork work;
   work.scheduling = pipeline.scheduling;
   work.in_flight = workload.in_flight;
-  work.sizes = workload.messages;
   work.requests = excerpt.requests;
   work.turn = steps.turn();
   work.returns = pipeline.returns;
@@ -246,10 +290,11 @@ PipelineWork pipeline_work(const PlanPipeline& pipeline, const RequestSteps& ste
   for (const StageMessage& message : pipeline.messages) {
     work.messages.push_back({message.from, message.to});
   }
+  std::vector<PlayedKind> played_kinds;
   for (const RequestKind& kind : steps.kinds()) {
-    const auto played = played_steps(kind, excerpt.steps);
-    work.kinds.push_back(
-        kind_work(pipeline, played, {kind.prompt_tokens(), 0}, workload.messages.submit));
+    played_kinds.push_back({kind.prompt_tokens(), played_steps(kind, excerpt.steps)});
+    const std::vector<PlayedStep>& played = played_kinds.back().steps;
+    work.kinds.push_back(kind_work(pipeline, played));
     work.kinds.back().pieces = kind.pieces;
     if (work.scheduling != Scheduling{}) {
       const std::int64_t tokens = kind.prompt_tokens() + workload.max_tokens;
@@ -261,8 +306,12 @@ PipelineWork pipeline_work(const PlanPipeline& pipeline, const RequestSteps& ste
     for (std::size_t s = kind.pieces - 1; s < played.size(); ++s)
       work.stretch.push_back(played[s].stretch);
   }
+  const WireSizes sizes(pipeline, workload);
+  add_bytes(sizes, played_kinds, &work);
   if (work.scheduling.max_batch > 1) {
     work.together_s = TogetherTime(pipeline, work.stretch);
+    if (pipeline.shares_frames)
+      work.together_bytes = TogetherBytes{sizes, std::move(played_kinds), work.turn};
     work.free_bytes = free_bytes(pipeline, workload);
   }
   return work;

@@ -20,6 +20,7 @@ struct StageMessage {
   StepFunction bytes;
   LinkSpec link;
   StepFunction contents;  // of the bytes, tensors'
+  std::vector<ValueId> values;
 };
 
 // Ownership: refers to plan, segmentation and cluster, which must outlive it.
@@ -34,6 +35,14 @@ struct PlanPipeline {
   Scheduling scheduling;                   // as far as the model allows it
   bool shares_frames = false;
   RequestSteps steps;
+};
+
+// A step that is played, and how many of the same kind it stands for.
+struct PlayedStep {
+  Step step;
+  double stretch = 1;
+  std::int64_t index = 0;       // among the request's
+  bool prompt_goes_on = false;  // in the next one
 };
 
 PlanPipeline make_pipeline(const Plan& plan, const Segmentation& segmentation,

@@ -5,7 +5,7 @@
 
 namespace lingua::testing {
 
-inline constexpr MessageSizes kHandSizes{.activations = 28,
+inline const MessageSizes kHandSizes{.activations = 28,
                                          .tensor = 12,
                                          .together = 9,
                                          .together_each = -7,

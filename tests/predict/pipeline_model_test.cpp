@@ -21,7 +21,7 @@ PipelineWork two_stages(int requests, int in_flight) {
   work.devices = {"A", "B"};
   work.messages = {{0, 1}};
   work.stretch = {1};
-  work.kinds = {{{{1, 1}}, {{1000}}, {1}, 1}};
+  work.kinds = {{{{1, 1}}, {{{{1000}}, {1}, 1}}}};
   work.requests = requests;
   work.in_flight = in_flight;
   return work;
@@ -31,7 +31,7 @@ TEST(PipelineModel, RequestsOnOneDeviceTakeTurnsAndTheOlderGoesFirst) {
   PipelineWork work;
   work.devices = {"A"};
   work.stretch = {1, 1};
-  work.kinds = {{{{2}, {1}}, {{}, {}}, {1, 1}, 0}};
+  work.kinds = {{{{2}, {1}}, {{{{}, {}}, {1, 1}, 0}}}};
   work.requests = 2;
   work.in_flight = 2;
   const Replay played = replay(work, instant_cluster());
@@ -66,7 +66,7 @@ TEST(PipelineModel, AStageWaitsForEveryMessageOfAStep) {
   PipelineWork work = two_stages(1, 1);
   work.devices = {"A", "B", "C"};
   work.messages = {{0, 1}, {0, 2}, {1, 2}};
-  work.kinds = {{{{1, 1, 1}}, {{1000, 1000, 1000}}, {1}, 1}};
+  work.kinds = {{{{1, 1, 1}}, {{{{1000, 1000, 1000}}, {1}, 1}}}};
   ClusterSpec cluster = instant_cluster();
   cluster.links[{"A", "C"}] = {200, Seconds(0)};
   EXPECT_NEAR(replay(work, cluster).makespan_s, 1 + 5 + 1, kTiny);
@@ -76,7 +76,7 @@ TEST(PipelineModel, MessagesOutOfOneDeviceShareItsRadio) {
   PipelineWork work = two_stages(1, 1);
   work.devices = {"A", "B", "C"};
   work.messages = {{0, 1}, {0, 2}, {1, 2}};
-  work.kinds = {{{{1, 1, 1}}, {{1000, 500, 0.001}}, {1}, 1}};
+  work.kinds = {{{{1, 1, 1}}, {{{{1000, 500, 0.001}}, {1}, 1}}}};
   ClusterSpec cluster = instant_cluster();
   cluster.default_link = {1000, Seconds(0)};
   // Half a radio each until the 500 bytes are there, 1 s after A; B has its 1000 after 1.5 s.
@@ -85,11 +85,11 @@ TEST(PipelineModel, MessagesOutOfOneDeviceShareItsRadio) {
 
 TEST(PipelineModel, LongStepsStandForSeveral) {
   PipelineWork work = two_stages(4, 2);
-  work.kinds = {
-      {{{1, 1}, {0.1, 0.1}, {0.1, 0.1}, {0.1, 0.1}}, {{1000}, {10}, {10}, {10}}, {1, 1, 1, 1}, 1}};
+  work.kinds = {{{{1, 1}, {0.1, 0.1}, {0.1, 0.1}, {0.1, 0.1}},
+                 {{{{1000}, {10}, {10}, {10}}, {1, 1, 1, 1}, 1}}}};
   work.stretch = {1, 1, 1, 1};
   const double all = replay(work, instant_cluster()).makespan_s;
-  work.kinds = {{{{1, 1}, {0.3, 0.3}}, {{1000}, {30}}, {1, 3}, 1}};
+  work.kinds = {{{{1, 1}, {0.3, 0.3}}, {{{{1000}, {30}}, {1, 3}, 1}}}};
   work.stretch = {1, 3};
   EXPECT_NEAR(replay(work, instant_cluster()).makespan_s / all, 1, 0.05);
 }
@@ -97,7 +97,7 @@ TEST(PipelineModel, LongStepsStandForSeveral) {
 // A request of 1 s a stage and one of 3 s, in turn, on two stages.
 TEST(PipelineModel, RequestsOfSeveralKindsTakeTurns) {
   PipelineWork work = two_stages(4, 1);
-  work.kinds.push_back({{{3, 3}}, {{1000}}, {1}, 1});
+  work.kinds.push_back({{{3, 3}}, {{{{1000}}, {1}, 1}}});
   work.turn = {0, 1};
   EXPECT_NEAR(replay(work, instant_cluster()).makespan_s, 2 + 6 + 2 + 6, kTiny);
   work.in_flight = 4;
@@ -106,10 +106,19 @@ TEST(PipelineModel, RequestsOfSeveralKindsTakeTurns) {
   EXPECT_NEAR(played.ends_s[0], 4, kTiny);  // its answer is there at 2 s, and A computes until then
 }
 
+TEST(PipelineModel, TheSizesOfARequestFollowTheWidthOfItsNumber) {
+  PipelineWork work = two_stages(2, 1);
+  work.kinds[0].bytes.push_back({{{3000}}, {1}, 1});
+  work.widths = {0, 1};
+  ClusterSpec cluster = instant_cluster();
+  cluster.links[{"A", "B"}] = {1000, Seconds(0)};
+  EXPECT_NEAR(replay(work, cluster).makespan_s, 2 + 1 + 2 + 3, kTiny);
+}
+
 TEST(PipelineModel, SaysWhenAStageNeverGetsAnInput) {
   PipelineWork work = two_stages(1, 1);
   work.messages.clear();
-  work.kinds[0].message_bytes = {{}};
+  work.kinds[0].bytes[0].messages = {{}};
   EXPECT_FALSE(replay(work, instant_cluster()).complete);
 }
 
