@@ -361,6 +361,7 @@ Workload workload_by(const WorkloadOptions& options, const Study& study) {
   }
   const auto [shortest, longest] = std::minmax_element(lengths.begin(), lengths.end());
   workload.messages = message_sizes(wire_bytes);
+  workload.messages.request.stop_tokens = study.stop_tokens;
   workload.prompt_tokens = *longest;
   if (*shortest != *longest) workload.prompt_lengths = lengths;
   workload.max_tokens = study.model.is_language_model ? max_tokens : 0;

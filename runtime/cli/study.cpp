@@ -359,6 +359,9 @@ Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster) {
     make_single_pass(options.output.output_file, request_count(options.workload, study), study);
   }
   study.workload = workload_by(options.workload, study);
+  const auto seed = study.workload.messages.request.sampling.seed;
+  study.workload.messages.request.sampling = options.text.sampling;
+  study.workload.messages.request.sampling.seed = seed;
   plan_study(options, study);
   return study;
 }

@@ -11,6 +11,9 @@
 
 namespace lingua {
 
+// A greedy request of 16 tokens for 16 more.
+Submit usual_submit();
+
 struct MessageSizes {
   double activations = 0;
   double tensor = 0;         // of each tensor in a message
@@ -24,13 +27,12 @@ struct MessageSizes {
   double release = 0;
   // A whole message, as the encoder sizes it; none: as above.
   std::function<double(const MessageBody&)> encoded_bytes = {};
+  // What requests ask for besides prompt and length: tokens that stop them, sampling.
+  Submit request = usual_submit();
 };
 
 // The epoch of a run's first deployment, in which messages are sized.
 inline constexpr Epoch kSizedEpoch = 1;
-
-// A greedy request of 16 tokens for 16 more.
-Submit usual_submit();
 
 // By messages of the usual kind.
 MessageSizes message_sizes(const std::function<double(const MessageBody&)>& wire_bytes);

@@ -1,5 +1,6 @@
 #include "runtime/predict/wire_sizes.h"
 
+#include <algorithm>
 #include <cmath>
 #include <unordered_map>
 
@@ -49,6 +50,12 @@ Activations WireSizes::make_activations(std::size_t message, const SizedRequest&
       {},
       {},
       played.prompt_goes_on && !header_chooses};
+  const Sampling& sampling = workload_.messages.request.sampling;
+  if (!header_chooses && !sampling.is_greedy()) activations.sampling = sampling;
+  if (!header_chooses && sampling.repetition_penalty != 1 && played.index == 0) {
+    activations.recent.resize(
+        static_cast<std::size_t>(std::min(request.prompt_tokens, sampling.repetition_window)));
+  }
   for (const TensorSpec& value : values_[message])
     activations.tensors.push_back(tensor_of(value, played.step));
   return activations;
@@ -80,7 +87,7 @@ double WireSizes::submit(const SizedRequest& request) const {
     for (const TensorSpec& input : inputs) bytes += input.bytes.at(prompt);
     return bytes;
   }
-  Submit submit = usual_submit();
+  Submit submit = workload_.messages.request;
   submit.request = request.number;
   submit.inputs.clear();
   for (const TensorSpec& input : inputs) submit.inputs.push_back(tensor_of(input, prompt));

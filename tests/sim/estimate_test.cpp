@@ -123,7 +123,8 @@ Metrics simulate(const Scene& scene,
     submit.max_tokens = scene.workload.max_tokens;
     submit.capacity = length + scene.workload.max_tokens;
     submit.kv_cache = scene.workload.kv_cache;
-    submit.sampling.seed = 1;
+    submit.stop_tokens = scene.workload.messages.request.stop_tokens;
+    submit.sampling = scene.workload.messages.request.sampling;
     job.client.requests.push_back(submit);
   }
   SimOptions options;
@@ -226,6 +227,7 @@ TEST_P(EstimateAgainstSimulation, AgreesToTheByteOfTheWireFormat) {
   const auto longer = static_cast<Longer>(rng.below(3));
   Scene scene = scheduled_scene(GetParam(), longer);
   scene.workload.messages = message_sizes(wire_bytes);
+  scene.workload.messages.request.stop_tokens.assign(rng.below(3), 1000);
   scene.workload.communication.wire = static_cast<WireType>(rng.below(3));
   scene.plan.transfers =
       transfers_of(scene.segmentation, scene.plan.stages, scene.workload.communication);
