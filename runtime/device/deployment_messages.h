@@ -55,6 +55,8 @@ struct Prepare {
   Scheduling scheduling;
   Communication communication;
   int stages = 1;  // of the plan
+  // Nothing of earlier epochs runs any more, and what only they needed goes first: states, steps, weights.
+  bool replaces_all = false;
   // Of weights by name, as far as they are known: what a device has kept of earlier runs it need not be sent.
   std::map<std::string, Digest> digests;
 };

@@ -7,6 +7,7 @@
 // refuses what contradicts the deployment.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -49,6 +50,10 @@ struct Submit {
   std::vector<TokenId> stop_tokens;
   Sampling sampling;
   Epoch epoch = 0;  // in which the header shall run it: the coordinator's to say
+  // The coordinator's too, of a request that an earlier epoch has begun: the tokens of its answer so far, and
+  // when that header had it.
+  std::vector<TokenId> made;
+  std::optional<Seconds> started;
 };
 
 // device -> device: the tensors of one step that the receiver needs from the sender.

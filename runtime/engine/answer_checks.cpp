@@ -66,11 +66,32 @@ void AnswerChecks::submitted(const Submit& submit) {
   request.step = first_step(submit, segmentation_.model_inputs);
   request.max_tokens = submit.max_tokens;
   request.stop_tokens = submit.stop_tokens;
-  // A prompt may be computed token by token.
-  steps_ += 1 + static_cast<double>(request.step.new_tokens) +
-            static_cast<double>(std::max<std::int64_t>(request.max_tokens, 0));
+  steps_ += most_steps(request);
   requests_.insert_or_assign(submit.request, std::move(request));
   latest_ = std::max(latest_, submit.request);
+}
+
+// A prompt may be computed token by token.
+double AnswerChecks::most_steps(const Request& request) const {
+  return 1 + static_cast<double>(request.step.new_tokens) +
+         static_cast<double>(std::max<std::int64_t>(request.max_tokens, 0));
+}
+
+void AnswerChecks::resumed(RequestId request) { steps_ += most_steps(requests_.at(request)); }
+
+const std::vector<TokenId>& AnswerChecks::tokens(RequestId request) const {
+  return requests_.at(request).tokens;
+}
+
+std::optional<Ending> AnswerChecks::ending(RequestId id) const {
+  const Request& request = requests_.at(id);
+  const auto& stops = request.stop_tokens;
+  const bool stopped = !request.tokens.empty() &&
+                       std::find(stops.begin(), stops.end(), request.tokens.back()) != stops.end();
+  if (stopped) return Ending::kStop;
+  if (static_cast<std::int64_t>(request.tokens.size()) >= request.max_tokens)
+    return Ending::kLength;
+  return request.cancelled ? std::optional(Ending::kCancelled) : std::nullopt;
 }
 
 void AnswerChecks::cancelled(RequestId request) { requests_.at(request).cancelled = true; }

@@ -6,6 +6,7 @@
 // follow "NAME answers nonsense: "; empty when nothing is.
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,8 +23,14 @@ class AnswerChecks {
   // Its devices may write rows of the event log.
   void deployed(const Plan& plan);
   void submitted(const Submit& submit);
+  // It begins again in another epoch, with the tokens that it has.
+  void resumed(RequestId request);
   void cancelled(RequestId request);
   void refused(RequestId request);
+
+  // Of a request under way: its tokens so far, and how it ended where they are all.
+  const std::vector<TokenId>& tokens(RequestId request) const;
+  std::optional<Ending> ending(RequestId request) const;
 
   // Takes a token, which must be the next of a request that goes on.
   std::string take(const TokenMade& token);
@@ -44,6 +51,7 @@ class AnswerChecks {
     bool cancelled = false;
   };
 
+  double most_steps(const Request& request) const;
   const TensorSpec* spec_of(ValueId value) const;
   std::string wrong_outputs(const Request& request, const std::vector<Tensor>& outputs) const;
   std::string wrong_end(const Request& request, const Done& done) const;

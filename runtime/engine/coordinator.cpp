@@ -22,6 +22,7 @@ void Coordinator::begin(Seconds now, Effects& effects) {
 }
 
 void Coordinator::deploy(Deployment deployment, Effects& effects) {
+  last_epoch_ = deployment.epoch;
   checks_.deployed(deployment.plan);
   deployment.scheduling = with_batches(deployment.scheduling, job_.in_flight,
                                        static_cast<int>(deployment.plan.stages.size()));
@@ -38,8 +39,11 @@ void Coordinator::take(Message message, Seconds now, Effects& effects) {
   if (message.from == kCoordinator && std::holds_alternative<Stop>(message.body))
     throw WorldError(fmt::format("the run was told to end; {}", progress()));
   if (take_from_client(message, now, effects)) return;
-  if (std::find(workers_.begin(), workers_.end(), message.from) == workers_.end())
-    return;  // a device that the plan leaves out
+  if (std::find(workers_.begin(), workers_.end(), message.from) == workers_.end()) {
+    // A device that no plan uses.
+    if (std::holds_alternative<PeerLost>(message.body)) membership_.lost.insert(message.from);
+    return;
+  }
   if (const auto* answer = std::get_if<Standing>(&message.body)) {
     stall_.heard(message.from, *answer, now);
     tick(now, effects);
@@ -78,7 +82,10 @@ bool Coordinator::take_from_client(Message& message, Seconds now, Effects& effec
       const Deployer& deployer = *service_of(entry.submit.epoch).deployer;
       effects.send(deployer.deployment().plan.header(), Cancel{*request});
     } else {
-      effects.send(message.from, Done{cancel->request, {}, {}, Ending::kCancelled});
+      std::vector<TokenId> tokens;
+      if (entry.admitted) tokens = checks_.tokens(*request);
+      checks_.refused(*request);
+      effects.send(message.from, Done{cancel->request, std::move(tokens), {}, Ending::kCancelled});
       table_.end(*request);
       admit(now, effects);  // it may have kept others waiting
       gather_when_all_is_answered(now, effects);
@@ -94,15 +101,21 @@ void Coordinator::admit(Seconds now, Effects& effects) {
   if (table_.waiting() == 0) end_of_wait(-1, now);
   StateRoom& room = services_.back().room;
   for (int i = admissions(table_.waiting(), table_.running(), job_.in_flight); i > 0; --i) {
+    if (finish_if_complete(table_.front().request, effects)) continue;
     if (table_.running() > 0 && !room.fits(table_.front())) {
       no_room_since_ = no_room_since_.value_or(now);
       return;
     }
-    Submit submit = table_.admit(current().epoch);
+    Submit submit = table_.admit(current().epoch, now);
     end_of_wait(submit.request, now);
     room.take(submit);
     stall_.moved(now);
-    checks_.submitted(submit);
+    if (submit.started) {
+      checks_.resumed(submit.request);
+      submit.made = checks_.tokens(submit.request);
+    } else {
+      checks_.submitted(submit);
+    }
     effects.send(current().plan.header(), std::move(submit));
   }
 }
@@ -128,6 +141,10 @@ void Coordinator::take_from_worker(Message& message, Seconds now, Effects& effec
       give_up_coming(message, trouble, effects);
       return;
     }
+    if (survives(message, trouble)) {
+      lose(message.from, trouble, now, effects);
+      return;
+    }
     if (!gathering_) throw WorldError(fmt::format("{}; {}", trouble, progress()));
   }
   if (auto* events = std::get_if<Events>(&message.body); events != nullptr && events->early) {
@@ -148,7 +165,7 @@ void Coordinator::take_from_worker(Message& message, Seconds now, Effects& effec
 }
 
 void Coordinator::become_current(Seconds now, Effects& effects) {
-  if (services_.empty()) {
+  if (!std::exchange(served_, true)) {
     result_.deployment = now - begun_;
     if (job_.on_serving) job_.on_serving();
     for (const DeviceName& client : clients_) effects.send(client, Serving{});
@@ -156,6 +173,7 @@ void Coordinator::become_current(Seconds now, Effects& effects) {
   StateRoom room(coming_->deployment(), coming_->free_bytes());
   services_.push_back({std::move(coming_), std::move(room)});
   coming_.reset();
+  end_recovery(now);
   retire_unused(effects);
   admit(now, effects);
   gather_when_all_is_answered(now, effects);
@@ -184,6 +202,7 @@ void Coordinator::retire_unused(Effects& effects) {
 }
 
 void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
+  if (is_stale(message)) return;
   if (auto* token = std::get_if<TokenMade>(&message.body)) {
     refuse_if(checks_.take(*token), message);
     const RequestTable::Entry& entry = *table_.find(token->request);
@@ -211,10 +230,12 @@ void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
 
 void Coordinator::end_request(RequestId request, Seconds now, Effects& effects) {
   const Submit& submit = table_.find(request)->submit;
-  Service& service = service_of(submit.epoch);
-  service.room.give_back(submit);
-  for (const DeviceName& worker : service.deployer->workers())
-    effects.send(worker, Release{request});
+  if (table_.find(request)->running) {
+    Service& service = service_of(submit.epoch);
+    service.room.give_back(submit);
+    for (const DeviceName& worker : service.deployer->workers())
+      effects.send(worker, Release{request});
+  }
   table_.end(request);
   retire_unused(effects);
   if (job_.redeploy && !coming_) {
@@ -275,8 +296,9 @@ void Coordinator::keep(const EventRow& row) {
 
 // The device at the other end may be gone altogether, which will be seen here soon.
 void Coordinator::note_link(const DeviceName& from, const LinkLost& link, Seconds now) {
-  if (!link_lost_.empty() || gathering_) return;
-  link_lost_ =
+  if (link_lost_ || gathering_ || membership_.lost.contains(link.peer)) return;
+  link_lost_ = {from, link.peer};
+  link_lost_why_ =
       fmt::format("{} lost its link to {}: {}", from, one_line(link.peer), one_line(link.reason));
   settled_ = now + job_.settle;
 }
@@ -286,7 +308,13 @@ Seconds Coordinator::deadline() const {
 }
 
 void Coordinator::tick(Seconds now, Effects& effects) {
-  if (now >= settled_) throw WorldError(fmt::format("{}; {}", link_lost_, progress()));
+  if (now >= settled_) {
+    settled_ = kNever;
+    if (!job_.recover) throw WorldError(fmt::format("{}; {}", link_lost_why_, progress()));
+    membership_.cut.insert(*std::exchange(link_lost_, std::nullopt));
+    begin_again(link_lost_why_, now, effects);
+    return;
+  }
   if (!expects()) return;
   if (const auto standstill = stall_.standstill(now)) {
     throw WorldError(fmt::format("{}; {}", one_line(*standstill), progress()));
@@ -309,6 +337,7 @@ std::string Coordinator::trouble_of(const Message& message) const {
 
 // The segments that a device runs: "segments 0 to 3", "segments 0 to 3 and 24 to 25".
 std::string Coordinator::segments_of(const DeviceName& worker) const {
+  if (services_.empty() && !coming_) return "no segments";
   const Deployment& deployment = services_.empty() ? coming_->deployment() : current();
   std::string text = "segments ";
   for (const Stage& stage : deployment.plan.stages) {
@@ -326,6 +355,7 @@ std::string Coordinator::progress() const {
 // `wrong`: see AnswerChecks.
 void Coordinator::refuse_if(const std::string& wrong, const Message& message) const {
   const bool from_header =
+      old_headers_.contains(message.from) ||
       std::any_of(services_.begin(), services_.end(), [&](const Service& service) {
         return message.from == service.deployer->deployment().plan.header();
       });
@@ -337,6 +367,7 @@ void Coordinator::refuse_if(const std::string& wrong, const Message& message) co
 
 void Coordinator::stop_all(Effects& effects) const {
   for (const DeviceName& worker : workers_) effects.send(worker, Stop{});
+  for (const DeviceName& worker : membership_.lost) effects.send(worker, Stop{});  // if it is there
   for (const DeviceName& client : clients_) effects.send(client, Stop{});
 }
 

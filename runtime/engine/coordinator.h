@@ -4,9 +4,12 @@
 // It sees control traffic only: activations go from phone to phone, tokens from tailer to header. A role
 // without I/O, and the loop that binds it to a mailbox.
 // Threads: run_coordinator() runs in the caller's thread. Determinism: as its mailbox's.
-// Errors: WorldError when a device that holds a part of the plan is lost, fails or answers nonsense, when
-// two devices cannot reach each other, or when nothing moves any more: one line with who, which segments,
-// why, and how far the run had come; and when Stop comes from the coordinator itself, which ends it early. A request that is wrong is refused alone, to its client. However it
+// Losses: a device that is lost or fails, and a link between two that is, take what runs with them. With
+// `recover` the requests begin again on a plan for what is left, with the tokens that they have; without, the
+// run ends.
+// Errors: WorldError for a loss that ends the run, for a device that answers nonsense, and when nothing moves
+// any more: one line with who, which segments, why, and how far the run had come; and when Stop comes from the
+// coordinator itself, which ends it early. A request that is wrong is refused alone, to its client. However it
 // ends, every device and every client is told to stop.
 
 #include <functional>
@@ -20,6 +23,7 @@
 #include "runtime/device/mailbox.h"
 #include "runtime/engine/answer_checks.h"
 #include "runtime/engine/deployer.h"
+#include "runtime/engine/membership.h"
 #include "runtime/engine/request_table.h"
 #include "runtime/engine/stall_watch.h"
 #include "runtime/engine/state_room.h"
@@ -49,6 +53,10 @@ struct CoordinatorJob {
   // Asked when a request has ended, with how many have: a deployment of a later epoch, for the requests
   // that are admitted once it is ready. Those that run end where they run. Empty: nothing changes.
   std::function<std::optional<Deployment>(int ended)> redeploy;
+  // Asked for a deployment on what is left when something of the present one is lost; its epoch is the
+  // coordinator's to say. What it throws ends the run. Empty: a loss ends the run.
+  std::function<Deployment(const Membership&)> recover;
+  std::function<void(const std::string& what)> on_loss;  // that the run goes on after; may be empty
 };
 
 struct CoordinatorResult {
@@ -59,6 +67,7 @@ struct CoordinatorResult {
   Seconds deployment{0};  // until the devices had their weights
   // What is missing from the log and why, and deployments that came to nothing: the answers were given.
   std::vector<std::string> notes;
+  std::vector<Recovery> recoveries;
 };
 
 class Coordinator {
@@ -81,10 +90,16 @@ class Coordinator {
   void deploy(Deployment deployment, Effects& effects);
   bool take_from_client(Message& message, Seconds now, Effects& effects);
   void take_from_worker(Message& message, Seconds now, Effects& effects);
+  bool is_stale(const Message& message) const;
   void take_answer(Message& message, Seconds now, Effects& effects);
   void become_current(Seconds now, Effects& effects);
   void give_up_coming(const Message& message, const std::string& why, Effects& effects);
   void retire_unused(Effects& effects);
+  bool survives(const Message& message, const std::string& trouble) const;
+  void lose(const DeviceName& device, const std::string& why, Seconds now, Effects& effects);
+  void begin_again(const std::string& why, Seconds now, Effects& effects);
+  bool finish_if_complete(RequestId request, Effects& effects);
+  void end_recovery(Seconds now);
   void admit(Seconds now, Effects& effects);
   void end_request(RequestId request, Seconds now, Effects& effects);
   void gather_when_all_is_answered(Seconds now, Effects& effects);
@@ -116,9 +131,16 @@ class Coordinator {
   std::vector<Service> services_;  // ascending; the last takes new requests, the others end theirs
   AnswerChecks checks_;
   RequestTable table_;
-  std::set<DeviceName> clients_;  // that are there
+  Epoch last_epoch_ = 0;
+  bool served_ = false;  // at some time
+  Membership membership_;
+  std::optional<Recovery> recovering_;
+  std::set<DeviceName> old_headers_;  // of what was lost: what they had sent still counts
+  std::set<DeviceName> clients_;      // that are there
   int clients_gone_ = 0;
-  std::string link_lost_;  // what a device said first
+  std::optional<std::pair<DeviceName, DeviceName>>
+      link_lost_;  // the first, and what its device said
+  std::string link_lost_why_;
   Seconds settled_ = kNever;
   Seconds begun_{0};
   bool gathering_ = false;

@@ -59,6 +59,7 @@ Prepare Deployment::prepare_for(const DeviceName& device) const {
   prepare.threads = threads;
   prepare.scheduling = allowed_by(segmentation->freedom, scheduling);
   prepare.stages = static_cast<int>(plan.stages.size());
+  prepare.replaces_all = replaces_all;
   prepare.segmentation = plan.segmentation.digest;
   prepare.has_data = source->has_data();
   for (SegmentId id : stored_by(device)) {

@@ -22,6 +22,7 @@ struct Deployment {
   int threads = 0;                        // per device; 0: as many as it has cores
   std::int64_t chunk_bytes = 64LL << 10;  // pieces of weights: a second at 0.5 Mbit/s
   int window = 128;                       // so many at most are under way to a device
+  bool replaces_all = false;              // nothing of earlier epochs runs any more
 
   // What a device of the plan is told.
   Prepare prepare_for(const DeviceName& device) const;

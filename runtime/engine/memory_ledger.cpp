@@ -105,4 +105,12 @@ double MemoryLedger::Stage::bytes_of(std::int64_t capacity) const {
   return sum;
 }
 
+std::vector<RequestId> MemoryLedger::requests_of(Epoch epoch) const {
+  std::vector<RequestId> requests;
+  for (const auto& [id, request] : requests_) {
+    if (request.epoch == epoch) requests.push_back(id);
+  }
+  return requests;
+}
+
 }  // namespace lingua

@@ -32,6 +32,8 @@ class MemoryLedger {
   // of its activations: steps that run as one must find room for the sum (schedule/).
   double admit(Epoch epoch, RequestId request, const Step& step, std::int64_t capacity);
   void release(RequestId request);
+  // Those whose states were taken under an epoch.
+  std::vector<RequestId> requests_of(Epoch epoch) const;
 
   double states_bytes() const { return states_bytes_; }
   double free_bytes() const { return memory_bytes_ - weights_bytes_ - states_bytes_; }

@@ -35,7 +35,8 @@ std::int64_t new_tokens_of(const std::vector<Tensor>& inputs,
 }  // namespace
 
 Step first_step(const Submit& submit, const std::vector<TensorSpec>& model_inputs) {
-  return {new_tokens_of(submit.inputs, model_inputs), 0};
+  const auto made = static_cast<std::int64_t>(submit.made.size());
+  return {new_tokens_of(submit.inputs, model_inputs) + made, 0};
 }
 
 void check_submit(const Submit& submit, const std::vector<TensorSpec>& model_inputs) {
@@ -50,7 +51,7 @@ void check_submit(const Submit& submit, const std::vector<TensorSpec>& model_inp
                          dtype_name(submit.inputs[i].dtype), dtype_name(model_inputs[i].dtype)));
     }
   }
-  const Step step = first_step(submit, model_inputs);
+  const Step step{new_tokens_of(submit.inputs, model_inputs), 0};
   for (std::size_t i = 0; i < submit.inputs.size(); ++i) {
     const auto& shape = submit.inputs[i].shape;
     bool same = shape.size() == model_inputs[i].dims.size();
@@ -69,6 +70,9 @@ void check_submit(const Submit& submit, const std::vector<TensorSpec>& model_inp
                     sampling.repetition_penalty > 0 && std::isfinite(sampling.repetition_penalty) &&
                     sampling.repetition_window >= 0;
   if (!sane) refuse("its sampling has a value out of range");
+  if (!submit.made.empty() && static_cast<std::int64_t>(submit.made.size()) >= submit.max_tokens)
+    refuse(
+        fmt::format("{} tokens of its {} are made already", submit.made.size(), submit.max_tokens));
   if (submit.max_tokens == 0) return;
   if (submit.inputs.size() != 1 || submit.inputs[0].dtype != DType::kInt64 ||
       submit.inputs[0].elements() < 1) {
@@ -84,11 +88,13 @@ void check_submit(const Submit& submit, const std::vector<TensorSpec>& model_inp
 RequestState::RequestState(Submit submit, const std::vector<TensorSpec>& model_inputs,
                            Seconds start, const Scheduling& scheduling, int stages)
     : submit_(std::move(submit)),
-      first_tokens_(new_tokens_of(submit_.inputs, model_inputs)),
+      first_tokens_(first_step(submit_, model_inputs).new_tokens),
       most_pieces_(most_pieces_under_way(stages)),
-      start_(start),
+      tokens_(submit_.made),
+      start_(submit_.started.value_or(start)),
       step_start_(start) {
   if (generates()) prompt_ = as_int64(submit_.inputs[0]);
+  prompt_.insert(prompt_.end(), tokens_.begin(), tokens_.end());
   if (generates() && submit_.kv_cache) pieces_ = prompt_pieces(first_tokens_, scheduling, stages);
   if (submit_.sampling.is_greedy()) submit_.sampling = {};  // which no message has to carry
 }
@@ -102,13 +108,15 @@ bool RequestState::piece_done(std::int64_t step_index) {
 
 Step RequestState::step() const {
   if (step_index_ < pieces_) return prompt_piece(first_tokens_, pieces_, step_index_);
-  const auto known = static_cast<std::int64_t>(prompt_.size() + tokens_.size());
+  const auto known =
+      static_cast<std::int64_t>(prompt_.size() + tokens_.size() - submit_.made.size());
   if (submit_.kv_cache) return {1, known - 1};
   return {known, 0};
 }
 
 std::vector<Tensor> RequestState::step_inputs() const {
-  if (!generates() || (step_index_ == 0 && pieces_ == 1)) return submit_.inputs;
+  const bool is_whole = step_index_ == 0 && pieces_ == 1 && submit_.made.empty();
+  if (!generates() || is_whole) return submit_.inputs;
   std::vector<std::int64_t> ids;
   if (step_index_ < pieces_) {
     const Step piece = step();
@@ -118,7 +126,8 @@ std::vector<Tensor> RequestState::step_inputs() const {
     ids = {tokens_.back()};
   } else {
     ids = prompt_;
-    ids.insert(ids.end(), tokens_.begin(), tokens_.end());
+    ids.insert(ids.end(), tokens_.begin() + static_cast<std::ptrdiff_t>(submit_.made.size()),
+               tokens_.end());
   }
   Tensor tensor = make_int64_tensor(ids);
   // A model may take its tokens as [1, n]: keep the prompt's leading dimensions.

@@ -1,5 +1,6 @@
 #pragma once
-// A request as its header sees it: the prompt, the tokens so far, and which step comes next.
+// A request as its header sees it: the prompt, the tokens so far, and which step comes next. Tokens that an
+// earlier epoch has made are to the first steps as if they stood in the prompt.
 //
 // Pure bookkeeping: no device, no clock of its own.
 
@@ -32,8 +33,8 @@ class RequestState {
   // One tensor per model input for the current step.
   std::vector<Tensor> step_inputs() const;
   const Sampling& sampling() const { return submit_.sampling; }
-  // What the tailer has to be told for the repetition penalty: with step 0 the last tokens of the
-  // prompt, as many as it looks at. The answer's tokens it chooses itself.
+  // What the tailer has to be told for the repetition penalty: with step 0 the last tokens so far,
+  // as many as it looks at. Those that follow it chooses itself.
   std::vector<TokenId> recent() const;
   Seconds start() const { return start_; }
   Seconds step_start() const { return step_start_; }
@@ -54,9 +55,10 @@ class RequestState {
   std::int64_t first_tokens_ = 1;  // n of the whole prompt
   std::int64_t most_pieces_ = 1;   // under way
   std::int64_t pieces_done_ = 0;
-  std::int64_t pieces_ = 1;           // steps that the prompt takes
-  std::vector<std::int64_t> prompt_;  // of a generating request
-  std::vector<TokenId> tokens_;       // generated
+  std::int64_t pieces_ = 1;  // steps that the prompt takes
+  std::vector<std::int64_t>
+      prompt_;                   // of a generating request, and the tokens that were made before
+  std::vector<TokenId> tokens_;  // generated, those among them
   std::int64_t step_index_ = 0;
   bool cancelled_ = false;
   Ending ending_ = Ending::kLength;

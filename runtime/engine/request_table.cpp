@@ -18,11 +18,27 @@ void RequestTable::submit(const DeviceName& client, Submit submit, Seconds now, 
   queue_.push_back(next_++);
 }
 
-Submit RequestTable::admit(Epoch epoch) {
+std::vector<RequestId> RequestTable::suspend_all() {
+  std::vector<RequestId> suspended;
+  for (auto& [id, entry] : entries_) {
+    if (!entry.running) continue;
+    entry.running = false;
+    suspended.push_back(id);
+  }
+  running_ = 0;
+  queue_.insert(queue_.begin(), suspended.begin(), suspended.end());
+  return suspended;
+}
+
+Submit RequestTable::admit(Epoch epoch, Seconds now) {
   Entry& entry = entries_.at(queue_.front());
   queue_.pop_front();
   entry.running = true;
   entry.submit.epoch = epoch;
+  if (entry.admitted)
+    entry.submit.started = entry.admitted;
+  else
+    entry.admitted = now;
   ++running_;
   return entry.submit;
 }

@@ -23,6 +23,7 @@ class RequestTable {
     Submit submit;
     Seconds arrived{0};
     bool running = false;
+    std::optional<Seconds> admitted = {};  // for the first time
   };
 
   // Takes a request that waits from now on. Nothing, and a Refused to its client, when that has another
@@ -39,7 +40,9 @@ class RequestTable {
   // The first that waits. REQUIRES: waiting() > 0.
   const Submit& front() const { return entries_.at(queue_.front()).submit; }
   // It runs from now on, in an epoch. Returns what its header is told.
-  Submit admit(Epoch epoch);
+  Submit admit(Epoch epoch, Seconds now);
+  // All that run wait again, before those that have not run yet. Returns them.
+  std::vector<RequestId> suspend_all();
 
   // Of a request that waits or runs; null for any other.
   const Entry* find(RequestId request) const;

@@ -17,9 +17,10 @@ void check_all_answered(const RunResult& result) {
 }
 
 RunResult result_of(CoordinatorResult coordinator, ClientResult client) {
-  return {std::move(client.answers),      std::move(client.refusals),    std::move(coordinator.log),
-          std::move(coordinator.metrics), std::move(coordinator.digest), coordinator.deployment,
-          std::move(coordinator.notes)};
+  return {std::move(client.answers),     std::move(client.refusals),
+          std::move(coordinator.log),    std::move(coordinator.metrics),
+          std::move(coordinator.digest), coordinator.deployment,
+          std::move(coordinator.notes),  std::move(coordinator.recoveries)};
 }
 
 namespace {

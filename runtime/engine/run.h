@@ -23,6 +23,7 @@ struct RunResult {
   std::string digest;
   Seconds deployment{0};  // until the devices had their weights
   std::vector<std::string> notes;
+  std::vector<Recovery> recoveries;
 };
 
 // The name of the client of a run that has one.

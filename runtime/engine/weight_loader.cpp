@@ -65,6 +65,13 @@ std::map<std::string, WeightSpec> WeightLoader::weights_with(const Prepare& prep
   return weights;
 }
 
+std::vector<SegmentId> WeightLoader::make_way_for(const Prepare& prepare) {
+  std::set<SegmentId> needed;
+  for (const Segment& segment : prepare.segments) needed.insert(segment.id);
+  epochs_.clear();
+  return keep(needed);
+}
+
 void WeightLoader::prepare(const Prepare& prepare, Seconds now, Effects& effects) {
   check(prepare);
   double bytes = 0;
@@ -169,6 +176,11 @@ std::vector<SegmentId> WeightLoader::retire(Epoch epoch) {
   for (const auto& [other, deployed] : epochs_) {
     needed.insert(deployed.segments.begin(), deployed.segments.end());
   }
+  return keep(needed);
+}
+
+// Only these segments; gives those that were loaded and are not among them.
+std::vector<SegmentId> WeightLoader::keep(const std::set<SegmentId>& needed) {
   std::vector<SegmentId> unneeded;
   std::set<std::string> names;
   double bytes = 0;

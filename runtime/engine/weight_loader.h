@@ -33,6 +33,9 @@ class WeightLoader {
   WeightLoader(DeviceName self, MemoryLedger& ledger, WeightCache* cache = nullptr)
       : self_(std::move(self)), ledger_(ledger), cache_(cache) {}
 
+  // For a deployment that replaces all others: they are over, and what it does not store goes. Returns the
+  // segments to be unloaded.
+  std::vector<SegmentId> make_way_for(const Prepare& prepare);
   // Sends Lacks.
   void prepare(const Prepare& prepare, Seconds now, Effects& effects);
   void take(const SegmentProgram& program);
@@ -71,6 +74,7 @@ class WeightLoader {
   bool is_kept(const WeightSpec& weight, const Prepare& prepare);
   std::map<std::string, WeightSpec> weights_with(const Prepare& prepare) const;
   Deployed* coming();
+  std::vector<SegmentId> keep(const std::set<SegmentId>& needed);
 
   const DeviceName self_;
   MemoryLedger& ledger_;

@@ -174,6 +174,10 @@ class Worker {
   }
 
   void on(const Prepare& prepare, const Message&) {
+    if (prepare.replaces_all) {
+      while (!deployed_.empty()) end_work(deployed_.begin()->first);
+      for (SegmentId id : loader_.make_way_for(prepare)) device_.executor().unload(id);
+    }
     loader_.prepare(prepare, device_.now(), effects_);
     auto deployed = std::make_unique<Deployed>(prepare, device_.name(), ledger_);
     if (prepare.threads > 0) device_.executor().set_threads(prepare.threads);
@@ -213,6 +217,13 @@ class Worker {
   }
 
   void retire(Epoch epoch) {
+    end_work(epoch);
+    for (SegmentId id : loader_.retire(epoch)) device_.executor().unload(id);
+  }
+
+  // Its steps, and the states of the requests that it had not answered: another epoch may have them again.
+  void end_work(Epoch epoch) {
+    for (const RequestId request : ledger_.requests_of(epoch)) drop(request);
     deployed_.erase(epoch);
     std::erase_if(queue_, [&](const ReadyStep& step) { return step.epoch == epoch; });
     std::erase_if(waiting_, [&](const Message& message) {
@@ -220,7 +231,6 @@ class Worker {
       waiting_bytes_ -= message.wire_bytes;
       return true;
     });
-    for (SegmentId id : loader_.retire(epoch)) device_.executor().unload(id);
   }
 
   void on(const Probe& probe, const Message& envelope) {

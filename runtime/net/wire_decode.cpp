@@ -11,6 +11,7 @@ namespace {
 // Smaller tensors are copied: sharing would keep a whole receive buffer alive.
 constexpr std::size_t kShareBytes = 4096;
 constexpr std::size_t kShareAlignment = 8;
+constexpr double kFarTime = 1e12;
 
 [[noreturn]] void refuse(const char* field, const std::string& what) {
   throw InputError(fmt::format("message: {}: {}", field, what));
@@ -243,6 +244,7 @@ class BodyDecoder {
     m.senders.assign(in.senders().begin(), in.senders().end());
     if (in.has_scheduling()) m.scheduling = scheduling(in.scheduling());
     m.stages = static_cast<int>(in_range("stages", in.stages(), 1, INT32_MAX));
+    m.replaces_all = in.replaces_all();
     if (in.has_communication()) m.communication = communication(in.communication());
     for (const auto& spec : in.passing()) m.passing.push_back(decode_tensor_spec(spec));
     const int segments = frames_left("segments", in.segments());
@@ -315,6 +317,9 @@ class BodyDecoder {
     m.stop_tokens.assign(in.stop_tokens().begin(), in.stop_tokens().end());
     if (in.has_sampling()) m.sampling = sampling(in.sampling());
     m.epoch = in.epoch();
+    m.made.assign(in.made().begin(), in.made().end());
+    if (in.has_started_s())
+      m.started = Seconds(real("started_s", in.started_s(), -kFarTime, kFarTime));
     return m;
   }
 

@@ -87,6 +87,7 @@ class BodyEncoder {
       out->mutable_scheduling()->set_chunk(m.scheduling.chunk);
     }
     out->set_stages(m.stages);
+    out->set_replaces_all(m.replaces_all);
     if (m.communication != Communication{}) {
       out->mutable_communication()->set_wire(static_cast<int>(m.communication.wire));
       out->mutable_communication()->set_residuals(static_cast<int>(m.communication.residuals));
@@ -179,6 +180,8 @@ class BodyEncoder {
     for (TokenId token : m.stop_tokens) out->add_stop_tokens(token);
     if (m.sampling != Sampling{}) add_sampling(m.sampling, out->mutable_sampling());
     out->set_epoch(m.epoch);
+    for (TokenId token : m.made) out->add_made(token);
+    if (m.started) out->set_started_s(m.started->count());
   }
 
   void operator()(const Activations& m) {

@@ -1,0 +1,108 @@
+// What the coordinator does when something of the running deployment is lost.
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "runtime/engine/coordinator.h"
+
+namespace lingua {
+
+bool Coordinator::survives(const Message& message, const std::string& trouble) const {
+  return job_.recover && !gathering_ && !trouble.empty() &&
+         !membership_.lost.contains(message.from);
+}
+
+// One that no plan uses at present is merely none to plan with.
+void Coordinator::lose(const DeviceName& device, const std::string& why, Seconds now,
+                       Effects& effects) {
+  const auto uses_it = [&](const Deployer& deployer) {
+    const std::vector<DeviceName>& workers = deployer.workers();
+    return std::find(workers.begin(), workers.end(), device) != workers.end();
+  };
+  const bool is_used = (coming_ && uses_it(*coming_)) ||
+                       std::any_of(services_.begin(), services_.end(), [&](const Service& service) {
+                         return uses_it(*service.deployer);
+                       });
+  membership_.lost.insert(device);
+  std::erase(workers_, device);
+  stall_.watch(workers_);
+  if (link_lost_ && (link_lost_->first == device || link_lost_->second == device)) {
+    link_lost_.reset();
+    settled_ = kNever;
+  }
+  if (is_used) begin_again(why, now, effects);
+}
+
+// All requests that run wait again and are admitted to the new deployment, which begins with what they have.
+// What they had on the devices goes when these hear of it: before they are ready for anything new, so that what
+// they have sent before has arrived when the first request begins again.
+void Coordinator::begin_again(const std::string& why, Seconds now, Effects& effects) {
+  if (!recovering_) recovering_ = Recovery{why, now, now, 0, 0};
+  if (recovering_->why != why) recovering_->why += "; " + why;
+  if (job_.on_loss) job_.on_loss(why);
+  recovering_->requests += static_cast<int>(table_.suspend_all().size());
+  std::vector<std::unique_ptr<Deployer>> gone;
+  for (Service& service : services_) gone.push_back(std::move(service.deployer));
+  if (coming_) gone.push_back(std::move(coming_));
+  services_.clear();
+  coming_.reset();
+  Deployment next;
+  try {
+    next = job_.recover(membership_);
+  } catch (const Error& error) {
+    throw WorldError(fmt::format("{}; {}; {}", why, error.what(), progress()));
+  }
+  next.epoch = last_epoch_ + 1;
+  next.replaces_all = true;
+  const std::vector<DeviceName> devices = next.plan.devices();
+  for (const auto& deployer : gone) {
+    const Deployment& deployment = deployer->deployment();
+    given_up_.insert(deployment.epoch);
+    old_headers_.insert(deployment.plan.header());
+    for (const DeviceName& worker : deployer->workers()) {
+      const bool stays = std::find(devices.begin(), devices.end(), worker) != devices.end();
+      if (!stays && !membership_.lost.contains(worker))
+        effects.send(worker, Retire{deployment.epoch});
+    }
+  }
+  deploy(std::move(next), effects);
+  stall_.moved(now);
+}
+
+void Coordinator::end_recovery(Seconds now) {
+  if (!recovering_) return;
+  recovering_->ready = now;
+  recovering_->weights_bytes = services_.back().deployer->weights_total();
+  result_.recoveries.push_back(*std::exchange(recovering_, std::nullopt));
+}
+
+// All its tokens had come, and its end was lost.
+bool Coordinator::finish_if_complete(RequestId request, Effects& effects) {
+  const RequestTable::Entry& entry = *table_.find(request);
+  if (!entry.admitted || entry.submit.max_tokens == 0) return false;
+  const std::optional<Ending> ending = checks_.ending(request);
+  if (!ending) return false;
+  effects.send(entry.client, Done{entry.own, checks_.tokens(request), {}, *ending});
+  checks_.refused(request);
+  table_.end(request);
+  return true;
+}
+
+// From a header whose deployment was lost, of a request that has begun again elsewhere or has ended.
+bool Coordinator::is_stale(const Message& message) const {
+  if (!old_headers_.contains(message.from)) return false;
+  RequestId request = -1;
+  if (const auto* token = std::get_if<TokenMade>(&message.body)) request = token->request;
+  if (const auto* done = std::get_if<Done>(&message.body)) request = done->request;
+  if (request < 0) return false;
+  const RequestTable::Entry* entry = table_.find(request);
+  if (entry == nullptr) return true;
+  if (!entry->running) return false;
+  const auto place = std::find_if(services_.begin(), services_.end(), [&](const Service& s) {
+    return s.deployer->deployment().epoch == entry->submit.epoch;
+  });
+  return place == services_.end() || place->deployer->deployment().plan.header() != message.from;
+}
+
+}  // namespace lingua

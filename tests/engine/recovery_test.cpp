@@ -1,0 +1,144 @@
+// Devices that are lost in the middle of a run, over the engine's own loops on simulated devices.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "runtime/base/random.h"
+#include "tests/support/toy_run.h"
+
+namespace lingua {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::kToySegments;
+using testing::tokens_of_a_plain_loop;
+using testing::ToyRun;
+
+// Equal runs of segments for those that are left, in their order.
+std::vector<Stage> shared_among(std::vector<DeviceName> devices, const Membership& membership) {
+  std::erase_if(devices, [&](const DeviceName& name) { return membership.lost.contains(name); });
+  if (devices.empty()) throw WorldError("no device is left");
+  const int count = static_cast<int>(devices.size());
+  std::vector<Stage> stages;
+  for (int d = 0; d < count; ++d) {
+    const int first = kToySegments * d / count;
+    const int last = kToySegments * (d + 1) / count - 1;
+    if (first <= last) stages.push_back({devices[static_cast<std::size_t>(d)], first, last, {}});
+  }
+  return stages;
+}
+
+const std::vector<DeviceName> kDevices = {"a", "b", "c", "d"};
+
+ToyRun recovering_run() {
+  ToyRun run{.stages = shared_among(kDevices, {})};
+  run.change_job = [](RunJob& job) {
+    const Deployment before = job.coordinator.deployment;
+    job.coordinator.recover = [before](const Membership& membership) {
+      Deployment next = before;
+      next.plan.stages = shared_among(kDevices, membership);
+      next.plan.transfers =
+          transfers_of(*before.segmentation, next.plan.stages, before.communication);
+      return next;
+    };
+  };
+  return run;
+}
+
+// Exit code 0 when the answers are those of a plain loop. SimGrid simulates once in a process.
+template <class Change>
+void expect_same_answers(const Change& change, int requests, const std::string& what) {
+  EXPECT_EXIT(
+      {
+        ToyRun run = recovering_run();
+        run.requests = requests;
+        change(run);
+        _exit(run.tokens() == tokens_of_a_plain_loop(requests) ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "")
+      << what;
+}
+
+class Recovery : public ::testing::TestWithParam<int> {};
+
+TEST_P(Recovery, AnswersAreTheSameWhoeverIsLostAndWhenever) {
+  Rng rng(static_cast<std::uint64_t>(GetParam()));
+  const int losses = 1 + static_cast<int>(rng.below(3));
+  std::vector<DeviceName> victims = kDevices;
+  std::string what;
+  std::vector<std::pair<DeviceName, double>> kills;
+  for (int i = 0; i < losses; ++i) {
+    const std::size_t at = rng.below(victims.size());
+    kills.emplace_back(victims[at], rng.uniform(0, 1.5));
+    what += fmt::format("{} at {:.4f} s ", kills.back().first, kills.back().second);
+    victims.erase(victims.begin() + static_cast<std::ptrdiff_t>(at));
+  }
+  const int in_flight = 1 + static_cast<int>(rng.below(4));
+  const int max_batch = 1 + static_cast<int>(rng.below(3));
+  const std::int64_t chunk = rng.below(2) == 0 ? kWholePrompts : 2;
+  const bool kv_cache = rng.below(4) != 0;
+  expect_same_answers(
+      [&](ToyRun& run) {
+        run.in_flight = in_flight;
+        run.kv_cache = kv_cache;
+        run.change_deployment = [&](Deployment& deployment) {
+          deployment.scheduling = {Policy::kFifo, max_batch, chunk};
+        };
+        run.faults = [&](SimCluster& sim) {
+          for (const auto& [device, when] : kills) sim.kill_at(Seconds(when), device);
+        };
+      },
+      10, what);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Recovery, ::testing::Range(1, 101));
+
+TEST(RecoveryOfARun, SaysWhoWasLostAndWhatItTook) {
+  ToyRun run = recovering_run();
+  run.requests = 10;
+  run.in_flight = 2;
+  run.faults = [](SimCluster& sim) { sim.kill_at(Seconds(0.5), "b"); };
+  const RunResult result = run();
+  ASSERT_EQ(result.recoveries.size(), 1U);
+  const auto& recovery = result.recoveries.front();
+  EXPECT_THAT(recovery.why, HasSubstr("b was lost while it held segments 1 to 2 (killed)"));
+  EXPECT_NEAR(recovery.lost.count(), 0.5, 1e-6);
+  EXPECT_GT(recovery.ready, recovery.lost);
+  EXPECT_EQ(recovery.requests, 2);
+  EXPECT_GT(recovery.weights_bytes, 0);
+}
+
+TEST(RecoveryOfARun, EndsWhenNobodyIsLeft) {
+  ToyRun run = recovering_run();
+  run.requests = 10;
+  run.faults = [](SimCluster& sim) {
+    for (const DeviceName& device : kDevices) sim.kill_at(Seconds(0.5), device);
+  };
+  try {
+    run();
+    FAIL() << "it ended in order";
+  } catch (const WorldError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("no device is left"));
+    EXPECT_THAT(error.what(), HasSubstr("of 10 requests were answered"));
+  }
+}
+
+// Each device has room for its part of the plan on three and little more.
+TEST(RecoveryOfARun, WhatTheOldPlanNeededMakesWay) {
+  ToyRun run = recovering_run();
+  run.change_model = [](Segmentation& model) {
+    for (Segment& segment : model.segments)
+      segment.weights.push_back({fmt::format("ballast {}", segment.id), DType::kInt64, {1000}});
+  };
+  run.memory_bytes = 2 * 8000 + 2000;
+  run.requests = 10;
+  run.faults = [](SimCluster& sim) { sim.kill_at(Seconds(2), "a"); };
+  const RunResult result = run();
+  EXPECT_EQ(result.answers.size(), 10U);
+  EXPECT_EQ(result.recoveries.size(), 1U);
+}
+
+}  // namespace
+}  // namespace lingua
