@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "runtime/balance/recover.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/plain_text.h"
 #include "runtime/base/signals.h"
@@ -88,6 +89,22 @@ void add_real_options(CLI::App& app, RealOptions& options) {
                     "what is read of a model is kept for the next run: weights in int8, digests",
                     options.cache);
   add_loss_option(app, options.loss_timeout_s);
+  app.add_option_function<std::string>(
+         "--on-loss",
+         [&options](const std::string& text) {
+           if (text != "recover" && text != "end") {
+             throw UsageError(fmt::format(
+                 "--on-loss '{}' is not known; write recover (plan anew for the workers that are "
+                 "left, where requests go on with the tokens they have) or end",
+                 one_line(text)));
+           }
+           options.recovers = text == "recover";
+         },
+         "what a lost worker or link between two does to the run: recover (it goes on with the "
+         "workers "
+         "that are left, and gives the same tokens) or end")
+      ->default_str("recover; of serve: end, and it begins anew with all workers")
+      ->type_name("WHAT");
   app.add_option("--stall-timeout", options.stall_timeout_s,
                  "seconds after which a worker that neither answers nor says what it does ends the "
                  "run, while nothing comes from any")
@@ -207,7 +224,7 @@ void RealWorld::hear(std::vector<DeviceSpec> said) {
   tell("{}planned with what the devices say:\n{}", differences, plan_text(study_));
 }
 
-CoordinatorJob RealWorld::coordinator_job() {
+CoordinatorJob RealWorld::coordinator_job(bool recovers) {
   ahead_ = std::make_unique<ReadAhead>(*study_.source());
   kept_ = kept_model(options_.cache, study_, *ahead_, !options_.local);
   CoordinatorJob job;
@@ -222,7 +239,19 @@ CoordinatorJob RealWorld::coordinator_job() {
   job.deployment.threads = threads();
   job.stall_timeout = Seconds(options_.stall_timeout_s);
   job.settle = Seconds(options_.loss_timeout_s) / 2;
+  if (!options_.recovers.value_or(recovers)) return job;
+  job.recover = [this, before = job.deployment](const Membership& left) {
+    return recovered(before, left);
+  };
+  job.on_loss = [](const std::string& what) { tell("lingua: {}; planning without\n", what); };
   return job;
+}
+
+Deployment RealWorld::recovered(const Deployment& before, const Membership& left) const {
+  Deployment next = before;
+  next.plan =
+      plan_for_remaining(study_options_.plan.planner, plan_request(study_options_, study_), left);
+  return next;
 }
 
 RunResult RealWorld::run(const ClientJob& client) {
@@ -230,7 +259,7 @@ RunResult RealWorld::run(const ClientJob& client) {
   NetCoordinator coordinator(net);
   const OrderlyEnd on_signal([&] { coordinator.tell_to_end(); });
   gather(coordinator, net);
-  RunJob job{coordinator_job(), client};
+  RunJob job{coordinator_job(true), client};
   const auto mailbox = open_client(coordinator, kOnlyClient);
   RunResult result;
   try {
@@ -253,7 +282,7 @@ void RealWorld::serve(const std::function<void(NetCoordinator&)>& begin,
   NetCoordinator coordinator(net);
   const OrderlyEnd on_signal([&] { coordinator.tell_to_end(); });
   gather(coordinator, net);
-  CoordinatorJob job = coordinator_job();
+  CoordinatorJob job = coordinator_job(false);
   job.clients = 0;
   job.keep = Keep::kNothing;
   job.on_serving = [&] { begin(coordinator); };

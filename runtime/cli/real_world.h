@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,8 @@ struct RealOptions {
   double join_timeout_s = 60;
   double loss_timeout_s = 10;
   double stall_timeout_s = 600;
+  // On a loss it goes on with the workers that are left; not said: run() does, serve() does not.
+  std::optional<bool> recovers;
   bool trusts_devices = false;  // plans with what they say of themselves when they have joined
   bool pace = false;            // local workers take as long as the cluster's phones would
   // Of workers that were started ahead.
@@ -79,7 +82,8 @@ class RealWorld {
   void gather(NetCoordinator& coordinator, const NetOptions& net);
   void hear(std::vector<DeviceSpec> said);
   std::vector<DeviceName> names() const;
-  CoordinatorJob coordinator_job();
+  CoordinatorJob coordinator_job(bool recovers);
+  Deployment recovered(const Deployment& before, const Membership& left) const;
   bool is_secured() const;
   std::string listen_address() const;
   void start_workers(const std::string& address);

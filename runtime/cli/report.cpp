@@ -94,6 +94,18 @@ nlohmann::json communication_json(const Communication& communication) {
           {"share_frames", communication.share_frames}};
 }
 
+nlohmann::json recoveries_json(const std::vector<Recovery>& recoveries) {
+  nlohmann::json json = nlohmann::json::array();
+  for (const Recovery& recovery : recoveries) {
+    json.push_back({{"why", recovery.why},
+                    {"lost_s", recovery.lost.count()},
+                    {"ready_s", recovery.ready.count()},
+                    {"weights_bytes", recovery.weights_bytes},
+                    {"requests", recovery.requests}});
+  }
+  return json;
+}
+
 nlohmann::json run_json(const RunReport& report, const StudyOptions& options, const Study& study,
                         const RunResult& result, const nlohmann::json& extra) {
   nlohmann::json json = summary_json(metrics_of(options, study, result));
@@ -121,6 +133,7 @@ nlohmann::json run_json(const RunReport& report, const StudyOptions& options, co
   }
   json["plan"] = plan_to_json(study.plan);
   json.update(plan_extras_json(study));
+  if (!result.recoveries.empty()) json["recoveries"] = recoveries_json(result.recoveries);
   if (report.deterministic) json["digest"] = result.digest;
   if (!report.configuration.empty()) json["simulator"] = report.configuration;
   add_answers(json["requests"], result, study);
@@ -142,6 +155,20 @@ void print_tokens(const RunResult& result) {
 }
 
 }  // namespace
+
+std::string recoveries_text(const std::vector<Recovery>& recoveries) {
+  std::string text;
+  for (const Recovery& recovery : recoveries) {
+    text += fmt::format(
+        "after {:.3f} s: {}; those left were ready {} later, with {} of weights sent, and {} "
+        "requests began "
+        "again with the tokens they had\n",
+        recovery.lost.count(), one_line(recovery.why),
+        format_quantity((recovery.ready - recovery.lost).count(), Unit::kSeconds),
+        format_quantity(recovery.weights_bytes, Unit::kBytes), recovery.requests);
+  }
+  return text;
+}
 
 nlohmann::json answer_json(const Done& answer, const Study& study) {
   nlohmann::json json = nlohmann::json::object();
@@ -209,6 +236,7 @@ void report_run(const RunReport& report, const StudyOptions& options, const Stud
   if (!options.output.json) {
     tell("\n{}\n\n{}\n{}", title, plan_text(study),
          summary_table(metrics_of(options, study, result)));
+    tell("{}", recoveries_text(result.recoveries));
     if (!study.tokenizer) print_tokens(result);
     if (report.deterministic) tell("digest {}\n", result.digest);
   }

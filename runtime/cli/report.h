@@ -47,6 +47,9 @@ std::string plan_text(const Study& study);
 // The same beside the plan itself: "dtype", "int8_segments", "spread", "secondary", where there are any.
 nlohmann::json plan_extras_json(const Study& study);
 
+// A line for each loss after which a run went on.
+std::string recoveries_text(const std::vector<Recovery>& recoveries);
+
 // "int8: segments 0-3 of 16\n"; empty when there are none.
 std::string int8_line(const Study& study);
 

@@ -16,6 +16,7 @@
 #include <thread>
 #include <type_traits>
 
+#include "runtime/balance/recover.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
 #include "runtime/base/plain_text.h"
@@ -48,11 +49,19 @@ RunResult run_job_in(SimCluster& cluster, const Study& study, const RunJob& job,
       body(outer);
     };
   };
-  for (const DeviceName& name : study.plan.devices()) {
+  // With losses those too that the plan leaves out: they may be needed.
+  std::vector<DeviceName> devices = study.plan.devices();
+  if (job.coordinator.recover) {
+    devices.clear();
+    for (const DeviceSpec& device : study.cluster.devices) devices.push_back(device.name);
+  }
+  for (const DeviceName& name : devices) {
     cluster.start(name, traced([](Device& device) { run_worker(device, sampling_worker()); }));
   }
-  cluster.start(kCoordinator,
-                traced([&](Device& device) { result = run_coordinator(device, job.coordinator); }));
+  cluster.start(kCoordinator, traced([&](Device& device) {
+                  result = run_coordinator(device, job.coordinator);
+                  for (const DeviceName& name : devices) device.send(name, Stop{});
+                }));
   cluster.start_client(
       kOnlyClient, traced([&](Mailbox& mailbox) { answers = run_client(mailbox, job.client); }));
   cluster.run();
@@ -66,9 +75,39 @@ void write_messages(MessageTrace& trace, const OutputOptions& output) {
   if (!output.json) tell("messages: {}\n", output.messages);
 }
 
+// A device that is lost in the middle of the run.
+struct Loss {
+  DeviceName device;
+  Seconds when{0};
+};
+
+// "NAME:TIME". Errors: UsageError.
+std::vector<Loss> parse_losses(const std::vector<std::string>& texts, const ClusterSpec& cluster) {
+  std::vector<Loss> losses;
+  for (const std::string& text : texts) {
+    const auto colon = text.rfind(':');
+    Loss loss{text.substr(0, colon)};
+    try {
+      if (colon == std::string::npos) throw InputError("it has no colon");
+      loss.when = Seconds(parse_quantity(text.substr(colon + 1), Unit::kSeconds));
+    } catch (const InputError& error) {
+      throw UsageError(fmt::format("--lose '{}': {}; write DEVICE:TIME such as {}:2.5s",
+                                   one_line(text), error.what(), cluster.devices.front().name));
+    }
+    if (cluster.index_of(loss.device) < 0) {
+      throw UsageError(
+          fmt::format("--lose '{}': {} has no device '{}'; write DEVICE:TIME with one of its names",
+                      one_line(text), cluster.name, one_line(loss.device)));
+    }
+    losses.push_back(loss);
+  }
+  return losses;
+}
+
 // Runs a study inside SimGrid. With numerics the devices compute real tokens in virtual time.
 RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numerics,
-                         MessageTrace* trace = nullptr, bool shows_progress = true) {
+                         const std::vector<Loss>& losses, MessageTrace* trace = nullptr,
+                         bool shows_progress = true) {
   SimOptions sim_options;
   sim_options.wire_bytes = wire_bytes;
   // Threads are this machine's business, not the modelled phones': the deployment names none.
@@ -98,18 +137,26 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
     done += 1;
     progress.update(done, all, fmt::format("{} of {} requests", done, all));
   };
+  if (!losses.empty()) {
+    job.coordinator.recover = [&](const Membership& left) {
+      Deployment next = job.coordinator.deployment;
+      next.plan = plan_for_remaining(options.plan.planner, plan_request(options, study), left);
+      return next;
+    };
+  }
   SimCluster cluster(study.cluster, sim_options);
+  for (const Loss& loss : losses) cluster.kill_at(loss.when, loss.device);
   return run_job_in(cluster, study, job, trace);
 }
 
 // The same with --trace-messages, which a run that fails writes too; `write` does it of one that went well.
 RunResult run_traced(const StudyOptions& options, Study& study, bool numerics,
-                     std::function<void()>* write) {
-  if (options.output.messages.empty()) return run_in_simgrid(options, study, numerics);
+                     const std::vector<Loss>& losses, std::function<void()>* write) {
+  if (options.output.messages.empty()) return run_in_simgrid(options, study, numerics, losses);
   const auto trace = std::make_shared<MessageTrace>(wire_bytes);
   *write = [trace, &options] { write_messages(*trace, options.output); };
   try {
-    return run_in_simgrid(options, study, numerics, trace.get());
+    return run_in_simgrid(options, study, numerics, losses, trace.get());
   } catch (const Error&) {
     try {
       (*write)();
@@ -139,7 +186,7 @@ Repeat start_repeat(const StudyOptions& options, Study& study, const ClusterSpec
   int code = 1;
   try {
     study.cluster = cluster;
-    const Metrics metrics = run_in_simgrid(options, study, false, nullptr, false).metrics;
+    const Metrics metrics = run_in_simgrid(options, study, false, {}, nullptr, false).metrics;
     double latency_s = 0;
     for (const RequestMetrics& request : metrics.requests)
       latency_s += (request.end - request.start).count();
@@ -193,11 +240,19 @@ void add_verb(CLI::App& app, const char* name, const char* summary, bool numeric
   auto* verb = app.add_subcommand(name, summary);
   auto options = std::make_shared<StudyOptions>();
   add_study_options(*verb, *options, true);
-  verb->callback([options, numerics] {
+  auto lost = std::make_shared<std::vector<std::string>>();
+  verb->add_option("--lose", *lost,
+                   "a device that is lost at a time of the run, as DEVICE:TIME; may be given "
+                   "again. The run goes "
+                   "on with those that are left")
+      ->type_name("LOSS");
+  verb->callback([options, numerics, lost] {
     if (!numerics && !options->output.output_file.empty()) {
       throw UsageError("--output-file: simulate computes no values; emulate, run and reference do");
     }
-    Study study = prepare_study(*options, load_cluster(options->plan.cluster));
+    const ClusterSpec cluster = load_cluster(options->plan.cluster);
+    const std::vector<Loss> losses = parse_losses(*lost, cluster);
+    Study study = prepare_study(*options, cluster);
     if (numerics) require_weights(study.model, options->model.model);
     nlohmann::json extra;
     std::optional<PlanSpread> spread;
@@ -207,7 +262,7 @@ void add_verb(CLI::App& app, const char* name, const char* summary, bool numeric
       extra["simulated_spread"] = spread_to_json(*spread);
     }
     std::function<void()> write;
-    const RunResult result = run_traced(*options, study, numerics, &write);
+    const RunResult result = run_traced(*options, study, numerics, losses, &write);
     malloc_trim(0);  // gives back what the run has freed, before the report takes more
     report_run({numerics ? "emulated" : "simulated", SimCluster::configuration(), true, write},
                *options, study, result, extra);

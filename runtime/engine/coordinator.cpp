@@ -212,6 +212,7 @@ void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
     const RequestId request = done->request;
     const RequestTable::Entry& entry = *table_.find(request);
     done->request = entry.own;
+    if (entry.submit.started) meter_.made(request, static_cast<std::int64_t>(done->tokens.size()));
     effects.send(entry.client, std::move(*done));
     end_request(request, now, effects);
   } else if (const auto* refused = std::get_if<Refused>(&message.body)) {
@@ -296,7 +297,10 @@ void Coordinator::keep(const EventRow& row) {
 
 // The device at the other end may be gone altogether, which will be seen here soon.
 void Coordinator::note_link(const DeviceName& from, const LinkLost& link, Seconds now) {
-  if (link_lost_ || gathering_ || membership_.lost.contains(link.peer)) return;
+  const bool is_known = membership_.lost.contains(link.peer) ||
+                        membership_.cut.contains({from, link.peer}) ||
+                        membership_.cut.contains({link.peer, from});
+  if (link_lost_ || gathering_ || is_known) return;
   link_lost_ = {from, link.peer};
   link_lost_why_ =
       fmt::format("{} lost its link to {}: {}", from, one_line(link.peer), one_line(link.reason));

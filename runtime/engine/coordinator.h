@@ -23,17 +23,26 @@
 #include "runtime/device/mailbox.h"
 #include "runtime/engine/answer_checks.h"
 #include "runtime/engine/deployer.h"
-#include "runtime/engine/membership.h"
 #include "runtime/engine/request_table.h"
 #include "runtime/engine/stall_watch.h"
 #include "runtime/engine/state_room.h"
 #include "runtime/events/event_log.h"
 #include "runtime/events/run_meter.h"
+#include "runtime/plan/membership.h"
 
 namespace lingua {
 
 // What is kept of the rows of the event log: nothing, what they come to, or the rows too.
 enum class Keep { kNothing, kMeasures, kRows };
+
+// A loss after which the run went on.
+struct Recovery {
+  std::string why;           // in one line: who was lost, and what of the model with it
+  Seconds lost{0};           // when it was seen
+  Seconds ready{0};          // when the devices that are left could go on
+  double weights_bytes = 0;  // that were sent for it
+  int requests = 0;          // that begin again with the tokens they have
+};
 
 struct CoordinatorJob {
   Deployment deployment;

@@ -25,6 +25,9 @@ void Coordinator::lose(const DeviceName& device, const std::string& why, Seconds
                          return uses_it(*service.deployer);
                        });
   membership_.lost.insert(device);
+  if (is_used && job_.keep != Keep::kNothing)
+    result_.notes.push_back(
+        fmt::format("the event log lacks the last rows of {}, which was lost", device));
   std::erase(workers_, device);
   stall_.watch(workers_);
   if (link_lost_ && (link_lost_->first == device || link_lost_->second == device)) {
@@ -84,6 +87,7 @@ bool Coordinator::finish_if_complete(RequestId request, Effects& effects) {
   const std::optional<Ending> ending = checks_.ending(request);
   if (!ending) return false;
   effects.send(entry.client, Done{entry.own, checks_.tokens(request), {}, *ending});
+  meter_.made(request, static_cast<std::int64_t>(checks_.tokens(request).size()));
   checks_.refused(request);
   table_.end(request);
   return true;

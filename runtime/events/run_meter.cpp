@@ -146,12 +146,12 @@ void RunMeter::add_requests(Metrics& metrics) const {
     RequestMetrics one;
     one.request = id;
     std::tie(one.start, one.end) = *request.span;
-    one.tokens = request.steps;
+    one.tokens = request.tokens.value_or(request.steps);
     if (request.arrival) one.queueing_s = std::max(0.0, (one.start - *request.arrival).count());
     if (request.steps > 0) one.ttft_s = (request.first_end - one.start).count();
-    if (request.steps > 1) {
+    if (request.steps > 1 && one.tokens > 1) {
       one.tpot_s =
-          (request.last_end - request.first_end).count() / static_cast<double>(request.steps - 1);
+          (request.last_end - request.first_end).count() / static_cast<double>(one.tokens - 1);
     }
     metrics.requests.push_back(one);
   }

@@ -24,6 +24,8 @@ namespace lingua {
 class RunMeter {
  public:
   void take(const EventRow& row);
+  // A request that began again has so many tokens, of which the rows of a lost device do not tell.
+  void made(RequestId request, std::int64_t tokens) { requests_[request].tokens = tokens; }
 
   // Without energy.
   Metrics metrics() const;
@@ -33,7 +35,8 @@ class RunMeter {
     std::optional<Seconds> arrival;
     std::optional<std::pair<Seconds, Seconds>> span;
     std::int64_t steps = 0;
-    std::int64_t first_step = 0;  // the lowest: further ones may be of the prompt
+    std::optional<std::int64_t> tokens;  // where they are not as many as steps
+    std::int64_t first_step = 0;         // the lowest: further ones may be of the prompt
     Seconds first_start{0};
     Seconds first_end{0};
     Seconds last_end{0};

@@ -37,7 +37,7 @@ class LostProcess : public LinguaTest {
     program_ = std::make_unique<Program>(
         lingua_command({"run", "--local", "--workers", "3", "--planner", "even", "--model",
                         tiny_model(), "--prompt-length", "4", "--max-tokens", "100000",
-                        "--ignore-eos", "--log", folder_.file("log.csv")}));
+                        "--ignore-eos", "--on-loss", "end", "--log", folder_.file("log.csv")}));
     ASSERT_TRUE(eventually([&] { return program_->err().find("answering") != std::string::npos; }))
         << program_->err();
     workers_ = children_of(program_->pid());
@@ -78,6 +78,48 @@ TEST_F(LostProcess, AStoppedWorkerEndsTheRunToo) {
   EXPECT_TRUE(no_worker_left());
 }
 
+// Header, middle and tailer in turn: killed, and stopped so that only its silence tells.
+TEST_F(LostProcess, TheOthersGoOnAndGiveTheSameTokens) {
+  const std::vector<std::string> asked = {"run",
+                                          "--local",
+                                          "--workers",
+                                          "3",
+                                          "--planner",
+                                          "even",
+                                          "--model",
+                                          tiny_model(),
+                                          "--prompt-length",
+                                          "4",
+                                          "--max-tokens",
+                                          "3000",
+                                          "--ignore-eos",
+                                          "--loss-timeout",
+                                          "2",
+                                          "--json"};
+  const auto tokens_of = [](const nlohmann::json& run) { return run["requests"][0]["tokens"]; };
+  const nlohmann::json expected = tokens_of(lingua(asked).json());
+  for (const int signal : {SIGKILL, SIGSTOP}) {
+    for (std::size_t victim = 0; victim < 3; ++victim) {
+      program_ = std::make_unique<Program>(lingua_command(asked));
+      ASSERT_TRUE(eventually([&] {
+        return program_->err().find("answering") != std::string::npos;
+      })) << program_->err();
+      workers_ = children_of(program_->pid());
+      ASSERT_EQ(workers_.size(), 3U);
+      std::this_thread::sleep_for(milliseconds(100 * victim));
+      ::kill(workers_[victim], signal);
+      const Outcome outcome = program_->wait(seconds(60));
+      ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+      const nlohmann::json run = outcome.json();
+      EXPECT_EQ(tokens_of(run), expected);
+      ASSERT_EQ(run["recoveries"].size(), 1U) << outcome.err;
+      EXPECT_EQ(run["recoveries"][0]["requests"], 1);
+      EXPECT_THAT(outcome.err, ::testing::HasSubstr("was lost while it held segments"));
+      EXPECT_TRUE(no_worker_left());
+    }
+  }
+}
+
 TEST_F(LostProcess, WorkersEndWithTheirCoordinator) {
   start();
   ::kill(program_->pid(), SIGKILL);
@@ -90,6 +132,32 @@ TEST_F(LostProcess, InterruptingTheRunLeavesNoWorker) {
   ::kill(program_->pid(), SIGINT);
   EXPECT_NE(program_->wait(seconds(10)).exit_code, 0);
   EXPECT_TRUE(no_worker_left());
+}
+
+TEST_F(LinguaTest, ADeviceThatIsLostInVirtualTimeChangesNoToken) {
+  const auto emulated = [&](const std::vector<std::string>& more) {
+    return lingua(std::vector<std::string>{"emulate", "--model", tiny_model(), "--cluster",
+                                           kThreePhones, "--planner", "even", "--prompt-length",
+                                           "6", "--max-tokens", "20", "--requests", "4",
+                                           "--in-flight", "2", "--json"} +
+                  more)
+        .json();
+  };
+  const nlohmann::json whole = emulated({});
+  const double from = whole["requests"][0]["start_s"];
+  const double to = whole["requests"][3]["end_s"];
+  const std::string middle = fmt::format("{}s", from + (to - from) / 2);
+  for (const char* device : {"xiaomi-14", "oneplus-9", "oneplus-6"}) {
+    const nlohmann::json run = emulated({"--lose", device + (":" + middle)});
+    for (std::size_t r = 0; r < 4; ++r)
+      EXPECT_EQ(run["requests"][r]["tokens"], whole["requests"][r]["tokens"]) << device;
+    EXPECT_EQ(run["tokens"], whole["tokens"]) << device;
+    EXPECT_EQ(run["recoveries"].size(), 1U) << device;
+  }
+  for (const char* wrong : {"nobody:1s", "xiaomi-14", "xiaomi-14:", "xiaomi-14:-1s", ":1s"}) {
+    expect_refused(lingua({"simulate", "bloom-560m", "--cluster", kThreePhones, "--lose", wrong}),
+                   2, {"--lose", "DEVICE"});
+  }
 }
 
 TEST_F(LinguaTest, NamesTheWorkersThatDoNotCome) {

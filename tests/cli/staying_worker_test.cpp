@@ -34,7 +34,7 @@ class StayingWorkers : public NetworkRun {
   // A run that goes on until it is told to end.
   void start_long_run() {
     max_tokens_ = "100000";
-    start({"--insecure", "--ignore-eos"});
+    start({"--insecure", "--ignore-eos", "--on-loss", "end"});
     max_tokens_ = "4";
     ASSERT_TRUE(eventually([&] { return run_->err().find("answering") != std::string::npos; }))
         << run_->err();
