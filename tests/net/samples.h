@@ -53,6 +53,7 @@ inline Prepare sample_prepare() {
   m.senders = {"phone0", "phone1"};
   m.scheduling = {Policy::kShortestFirst, 8, kAutoChunk};
   m.stages = 3;
+  m.replaces_all = true;
   m.communication = {WireType::kInt8, ResidualPath::kRelay, false};
   m.passing = sample_segment(1).outputs;
   for (const Segment& segment : m.segments) {
@@ -84,7 +85,9 @@ inline std::vector<MessageBody> sample_bodies() {
                  true,
                  {2, 0, 250879},
                  {0.7, 40, 0.9, 1.1, 64, 99},
-                 3},
+                 3,
+                 {17, 0},
+                 Seconds(-1.5)},
           Activations{3,
                       8,
                       1,

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -182,7 +183,18 @@ TEST(Wire, WhatADeviceLacksAndGetsSurvives) {
   EXPECT_EQ(round_trip(SegmentProgram{3, 7, bytes}).program, bytes);
   EXPECT_EQ(round_trip(Ready{3, 12345}).free_bytes, 12345);
   EXPECT_EQ(round_trip(Retire{3}).epoch, 3);
-  EXPECT_EQ(round_trip(Submit{8, {}, 16, 27, true, {}, {}, 4}).epoch, 4);
+  EXPECT_EQ(round_trip(Submit{8, {}, 16, 27, true, {}, {}, 4, {}, {}}).epoch, 4);
+}
+
+TEST(Wire, WhatAnEarlierEpochHasMadeOfARequestSurvives) {
+  const Submit begun = round_trip(Submit{8, {}, 16, 27, true, {}, {}, 4, {17, 0}, Seconds(2.5)});
+  EXPECT_EQ(begun.made, (std::vector<TokenId>{17, 0}));
+  EXPECT_EQ(begun.started, Seconds(2.5));
+  EXPECT_EQ(round_trip(Submit{8, {}, 16, 27, true, {}, {}, 4, {}, {}}).started, std::nullopt);
+  for (const double time : {std::nan(""), HUGE_VAL, 1e300}) {
+    EXPECT_THROW(round_trip(Submit{8, {}, 16, 27, true, {}, {}, 4, {17}, Seconds(time)}),
+                 InputError);
+  }
 }
 
 TEST(Wire, HowARequestEndedSurvives) {
@@ -206,7 +218,7 @@ TEST(Wire, TensorDataAndScalarsSurvive) {
 
 TEST(Wire, SamplingAndRecentTokensSurvive) {
   const Sampling sampling{0.7, 40, 0.9, 1.1, 3, 0xfedcba9876543210ULL};
-  EXPECT_EQ(round_trip(Submit{8, {}, 16, 27, true, {2}, sampling}).sampling, sampling);
+  EXPECT_EQ(round_trip(Submit{8, {}, 16, 27, true, {2}, sampling, 0, {}, {}}).sampling, sampling);
   const auto out = round_trip(
       Activations{3, 8, 1, {1, 11}, 27, {}, {}, sampling, {250879, kNoToken, 0, 250879}});
   EXPECT_EQ(out.sampling, sampling);
@@ -265,7 +277,7 @@ TEST(Wire, GreedyRequestsCarryNoSampling) {
 TEST(Wire, RefusesSamplingOutOfRange) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const auto refused = [](const Sampling& sampling, const char* why) {
-    EXPECT_THAT(refusal(Submit{8, {}, 16, 27, true, {}, sampling}), HasSubstr(why));
+    EXPECT_THAT(refusal(Submit{8, {}, 16, 27, true, {}, sampling, 0, {}, {}}), HasSubstr(why));
     EXPECT_THAT(refusal(Activations{3, 8, 1, {1, 0}, 9, {}, {}, sampling, {}}), HasSubstr(why));
   };
   refused({.temperature = -1}, "temperature");
