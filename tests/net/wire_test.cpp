@@ -114,7 +114,7 @@ TEST(Wire, SizesThatPlansAreMadeWithHoldForOtherMessages) {
   EXPECT_NEAR(wire_bytes(Done{8, std::vector<TokenId>(500, 7), {}}),
               sizes.done + 500 * sizes.done_token, kOff);
   EXPECT_NEAR(wire_bytes(Release{80}), sizes.release, kOff);
-  Submit submit{8, {make_int64_tensor({1, 2, 3})}, 16, 19, true, {}, {}};
+  Submit submit{8, {make_int64_tensor({1, 2, 3})}, 16, 19, true, {}, {}, 0, {}, {}};
   submit.sampling.seed = 1;
   EXPECT_NEAR(wire_bytes(submit), sizes.submit + 3 * 8, kOff);
 }
@@ -267,7 +267,7 @@ TEST(Wire, WhatADeviceSaysOfItsBatterySurvives) {
 }
 
 TEST(Wire, GreedyRequestsCarryNoSampling) {
-  const Submit greedy{8, {}, 16, 27, true, {2}, {}};
+  const Submit greedy{8, {}, 16, 27, true, {2}, {}, 0, {}, {}};
   EXPECT_EQ(round_trip(greedy).sampling, Sampling{});
   Submit drawn = greedy;
   drawn.sampling.temperature = 1;
