@@ -263,6 +263,7 @@ void add_verb(CLI::App& app, const char* name, const char* summary, bool numeric
     }
     std::function<void()> write;
     const RunResult result = run_traced(*options, study, numerics, losses, &write);
+    for (const std::string& note : result.notes) tell("lingua: {}\n", note);
     malloc_trim(0);  // gives back what the run has freed, before the report takes more
     report_run({numerics ? "emulated" : "simulated", SimCluster::configuration(), true, write},
                *options, study, result, extra);

@@ -26,8 +26,8 @@ void Coordinator::lose(const DeviceName& device, const std::string& why, Seconds
                        });
   membership_.lost.insert(device);
   if (is_used && job_.keep != Keep::kNothing)
-    result_.notes.push_back(
-        fmt::format("the event log lacks the last rows of {}, which was lost", device));
+    result_.notes.push_back(fmt::format(
+        "event log and metrics lack what {} had noted and not sent when it was lost", device));
   std::erase(workers_, device);
   stall_.watch(workers_);
   if (link_lost_ && (link_lost_->first == device || link_lost_->second == device)) {
