@@ -59,7 +59,11 @@ std::optional<Link> cut_link_of(const Plan& plan, const Membership& left) {
 
 std::optional<Plan> plan_around_cuts(const std::string& planner, const PlanRequest& request,
                                      const Membership& left, std::string* why_not) {
-  const ClusterSpec cluster = remaining_cluster(*request.cluster, left);
+  ClusterSpec cluster = remaining_cluster(*request.cluster, left);
+  const std::vector<DeviceName>& excluded = request.rules.excluded;
+  // The rules had another header, which is lost.
+  if (std::find(excluded.begin(), excluded.end(), cluster.header) != excluded.end())
+    cluster.header.clear();
   std::optional<Plan> plan;
   try {
     if (cluster.devices.empty()) throw InfeasibleError("nobody can run the model");
