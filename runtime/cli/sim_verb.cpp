@@ -60,6 +60,7 @@ RunResult run_job_in(SimCluster& cluster, const Study& study, const RunJob& job,
   }
   cluster.start(kCoordinator, traced([&](Device& device) {
                   result = run_coordinator(device, job.coordinator);
+                  if (!job.coordinator.recover) return;
                   for (const DeviceName& name : devices) device.send(name, Stop{});
                 }));
   cluster.start_client(

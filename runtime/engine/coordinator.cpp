@@ -100,7 +100,7 @@ void Coordinator::admit(Seconds now, Effects& effects) {
   if (services_.empty()) return;
   if (table_.waiting() == 0) end_of_wait(-1, now);
   StateRoom& room = services_.back().room;
-  for (int i = admissions(table_.waiting(), table_.running(), job_.in_flight); i > 0; --i) {
+  while (admissions(table_.waiting(), table_.running(), job_.in_flight) > 0) {
     if (finish_if_complete(table_.front().request, effects)) continue;
     if (table_.running() > 0 && !room.fits(table_.front())) {
       no_room_since_ = no_room_since_.value_or(now);
@@ -219,6 +219,8 @@ void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
     const RequestTable::Entry* entry = table_.find(refused->request);
     // Another device has refused it before, or one has made it up to have this one refuse it.
     if (entry == nullptr || !entry->running) return;
+    const std::vector<DeviceName>& workers = service_of(entry->submit.epoch).deployer->workers();
+    if (std::find(workers.begin(), workers.end(), message.from) == workers.end()) return;
     checks_.refused(refused->request);
     effects.send(entry->client, Refused{entry->own, fmt::format("{}: {}", message.from,
                                                                 one_line(refused->reason))});

@@ -293,6 +293,56 @@ TEST_F(CoordinatorTest, NewRequestsGoToANewEpochAndTheOldOneEndsItsOwn) {
   EXPECT_EQ(sent_to<Retire>("b").size(), 1U);
 }
 
+// b is lost and a goes on alone.
+TEST_F(CoordinatorTest, ALostEndIsGivenAndLetsTheNextRequestIn) {
+  job_.in_flight = 1;
+  job_.recover = [&](const Membership& left) {
+    EXPECT_THAT(left.lost, UnorderedElementsAre("b"));
+    Deployment next = deployment(1, 2);
+    next.plan.stages = {{"a", 0, 5, {}}};
+    next.plan.transfers = {};
+    return next;
+  };
+  serve();
+  for (RequestId id = 0; id < 2; ++id) hear(kClient, request(id));
+  const std::int64_t tokens = request(0).max_tokens;
+  for (std::int64_t i = 0; i < tokens; ++i) hear("a", TokenMade{0, i, 5});
+  forget();
+  hear("b", PeerLost{"gone"});
+  ASSERT_EQ(sent_to<Prepare>("a").size(), 1U);
+  EXPECT_TRUE(sent_to<Prepare>("a")[0].replaces_all);
+  forget();
+  hear("a", Lacks{2, {}, {}});
+  hear("a", Ready{2, 1e9});
+  ASSERT_EQ(sent_to<Done>(kClient).size(), 1U);
+  EXPECT_EQ(sent_to<Done>(kClient)[0].tokens.size(), static_cast<std::size_t>(tokens));
+  ASSERT_EQ(sent_to<Submit>("a").size(), 1U) << "the one that waited";
+  EXPECT_EQ(sent_to<Submit>("a")[0].request, 1);
+}
+
+// a is lost, and the new plan leaves b out, whose refusal was still on its way.
+TEST_F(CoordinatorTest, ADeviceThatThePlanHasLeftRefusesNothing) {
+  job_.recover = [&](const Membership&) {
+    Deployment next = deployment(1, 2);
+    next.plan.stages = {{"c", 0, 5, {}}};
+    next.plan.transfers = {};
+    return next;
+  };
+  serve();
+  hear(kClient, request(0));
+  hear("a", TokenMade{0, 0, 5});
+  hear("a", PeerLost{"gone"});
+  hear("c", Lacks{2, {}, {}});
+  forget();
+  hear("c", Ready{2, 1e9});
+  ASSERT_EQ(sent_to<Submit>("c").size(), 1U);
+  EXPECT_THAT(sent_to<Submit>("c")[0].made, ElementsAre(5));
+  hear("b", Refused{0, "no room"});
+  EXPECT_TRUE(sent_to<Refused>(kClient).empty());
+  hear("c", Refused{0, "no room"});
+  EXPECT_EQ(sent_to<Refused>(kClient).size(), 1U);
+}
+
 TEST_F(CoordinatorTest, ADeploymentThatFailsLeavesTheRunningOne) {
   job_.redeploy = [&](int ended) {
     return ended == 1 ? std::optional(deployment(2, 0)) : std::nullopt;
