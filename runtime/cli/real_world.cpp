@@ -105,6 +105,7 @@ void add_real_options(CLI::App& app, RealOptions& options) {
          "that are left, and gives the same tokens) or end")
       ->default_str("recover; of serve: end, and it begins anew with all workers")
       ->type_name("WHAT");
+  add_balance_options(app, options.balance);
   app.add_option("--stall-timeout", options.stall_timeout_s,
                  "seconds after which a worker that neither answers nor says what it does ends the "
                  "run, while nothing comes from any")
@@ -239,11 +240,20 @@ CoordinatorJob RealWorld::coordinator_job(bool recovers) {
   job.deployment.threads = threads();
   job.stall_timeout = Seconds(options_.stall_timeout_s);
   job.settle = Seconds(options_.loss_timeout_s) / 2;
+  request_ = plan_request(study_options_, study_);
+  balancing_ = balance(options_.balance, study_options_.plan.planner, request_, {}, job);
+  if (job.rebalance) {
+    job.rebalance = [decide = job.rebalance](const RunState& state) {
+      std::optional<Move> move = decide(state);
+      if (move) tell("lingua: {}; moving to another plan\n", move->why);
+      return move;
+    };
+  }
   if (!options_.recovers.value_or(recovers)) return job;
   job.recover = [this, before = job.deployment](const Membership& left) {
     return recovered(before, left);
   };
-  job.on_loss = [](const std::string& what) { tell("lingua: {}; planning without\n", what); };
+  job.on_change = [](const std::string& what) { tell("lingua: {}\n", what); };
   return job;
 }
 
@@ -270,6 +280,7 @@ RunResult RealWorld::run(const ClientJob& client) {
     throw;
   }
   for (const std::string& note : result.notes) tell("lingua: {}\n", note);
+  for (const std::string& note : balancing_.unused()) tell("lingua: {}\n", note);
   for (const DeviceName& name : names()) coordinator_mailbox(coordinator).send(name, Stop{});
   if (options_.local) collect_reports();
   peak_memory_[kCoordinator] = peak_memory_bytes();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/base/files.h"
+#include "runtime/cli/balancing.h"
 #include "runtime/cli/cache_options.h"
 #include "runtime/cli/link_options.h"
 #include "runtime/cli/study.h"
@@ -33,12 +34,13 @@ struct RealOptions {
   LinkOptions links;
   CacheOptions cache;
   double join_timeout_s = 60;
-  double loss_timeout_s = 10;
+  double loss_timeout_s = 2;
   double stall_timeout_s = 600;
   // On a loss it goes on with the workers that are left; not said: run() does, serve() does not.
   std::optional<bool> recovers;
   bool trusts_devices = false;  // plans with what they say of themselves when they have joined
-  bool pace = false;            // local workers take as long as the cluster's phones would
+  BalanceOptions balance = {};
+  bool pace = false;  // local workers take as long as the cluster's phones would
   // Of workers that were started ahead.
   std::shared_ptr<LocalProcesses> ahead = nullptr;
   std::string secret = {};
@@ -98,6 +100,8 @@ class RealWorld {
   RealOptions options_;
   const StudyOptions& study_options_;
   Study& study_;
+  PlanRequest request_;  // of the run, for the balancer
+  Balancing balancing_;
   std::unique_ptr<ModelSource> ahead_;  // the study's
   std::unique_ptr<ModelSource> kept_;   // where it is kept
   std::unique_ptr<TemporaryFolder> folder_;

@@ -14,6 +14,7 @@
 #include "runtime/base/files.h"
 #include "runtime/base/plain_text.h"
 #include "runtime/cli/answer_text.h"
+#include "runtime/cli/balancing.h"
 #include "runtime/cli/int8_choice.h"
 #include "runtime/cli/tensor_files.h"
 #include "runtime/events/metrics.h"
@@ -134,6 +135,7 @@ nlohmann::json run_json(const RunReport& report, const StudyOptions& options, co
   json["plan"] = plan_to_json(study.plan);
   json.update(plan_extras_json(study));
   if (!result.recoveries.empty()) json["recoveries"] = recoveries_json(result.recoveries);
+  if (!result.moves.empty()) json["moves"] = moves_json(result.moves);
   if (report.deterministic) json["digest"] = result.digest;
   if (!report.configuration.empty()) json["simulator"] = report.configuration;
   add_answers(json["requests"], result, study);
@@ -236,7 +238,7 @@ void report_run(const RunReport& report, const StudyOptions& options, const Stud
   if (!options.output.json) {
     tell("\n{}\n\n{}\n{}", title, plan_text(study),
          summary_table(metrics_of(options, study, result)));
-    tell("{}", recoveries_text(result.recoveries));
+    tell("{}{}", recoveries_text(result.recoveries), moves_text(result.moves));
     if (!study.tokenizer) print_tokens(result);
     if (report.deterministic) tell("digest {}\n", result.digest);
   }

@@ -21,6 +21,7 @@
 #include "runtime/base/files.h"
 #include "runtime/base/plain_text.h"
 #include "runtime/cli/answer_text.h"
+#include "runtime/cli/balancing.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/requests.h"
 #include "runtime/cli/sampling_worker.h"
@@ -49,9 +50,10 @@ RunResult run_job_in(SimCluster& cluster, const Study& study, const RunJob& job,
       body(outer);
     };
   };
-  // With losses those too that the plan leaves out: they may be needed.
+  // Where the plan may change those too that it leaves out: they may be needed.
+  const bool may_change = job.coordinator.recover || job.coordinator.rebalance;
   std::vector<DeviceName> devices = study.plan.devices();
-  if (job.coordinator.recover) {
+  if (may_change) {
     devices.clear();
     for (const DeviceSpec& device : study.cluster.devices) devices.push_back(device.name);
   }
@@ -60,7 +62,7 @@ RunResult run_job_in(SimCluster& cluster, const Study& study, const RunJob& job,
   }
   cluster.start(kCoordinator, traced([&](Device& device) {
                   result = run_coordinator(device, job.coordinator);
-                  if (!job.coordinator.recover) return;
+                  if (!may_change) return;
                   for (const DeviceName& name : devices) device.send(name, Stop{});
                 }));
   cluster.start_client(
@@ -80,6 +82,12 @@ void write_messages(MessageTrace& trace, const OutputOptions& output) {
 struct Loss {
   DeviceName device;
   Seconds when{0};
+};
+
+// What a run meets, and what is done about it.
+struct Faults {
+  std::vector<Loss> losses;
+  BalanceOptions balance;
 };
 
 // "NAME:TIME". Errors: UsageError.
@@ -107,7 +115,7 @@ std::vector<Loss> parse_losses(const std::vector<std::string>& texts, const Clus
 
 // Runs a study inside SimGrid. With numerics the devices compute real tokens in virtual time.
 RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numerics,
-                         const std::vector<Loss>& losses, MessageTrace* trace = nullptr,
+                         const Faults& faults, MessageTrace* trace = nullptr,
                          bool shows_progress = true) {
   SimOptions sim_options;
   sim_options.wire_bytes = wire_bytes;
@@ -138,26 +146,31 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
     done += 1;
     progress.update(done, all, fmt::format("{} of {} requests", done, all));
   };
-  if (!losses.empty()) {
+  if (!faults.losses.empty()) {
     job.coordinator.recover = [&](const Membership& left) {
       Deployment next = job.coordinator.deployment;
       next.plan = plan_for_remaining(options.plan.planner, plan_request(options, study), left);
       return next;
     };
   }
+  const PlanRequest request = plan_request(options, study);
+  const Balancing balancing =
+      balance(faults.balance, options.plan.planner, request, {}, job.coordinator);
   SimCluster cluster(study.cluster, sim_options);
-  for (const Loss& loss : losses) cluster.kill_at(loss.when, loss.device);
-  return run_job_in(cluster, study, job, trace);
+  for (const Loss& loss : faults.losses) cluster.kill_at(loss.when, loss.device);
+  RunResult result = run_job_in(cluster, study, job, trace);
+  for (std::string& note : balancing.unused()) result.notes.push_back(std::move(note));
+  return result;
 }
 
 // The same with --trace-messages, which a run that fails writes too; `write` does it of one that went well.
-RunResult run_traced(const StudyOptions& options, Study& study, bool numerics,
-                     const std::vector<Loss>& losses, std::function<void()>* write) {
-  if (options.output.messages.empty()) return run_in_simgrid(options, study, numerics, losses);
+RunResult run_traced(const StudyOptions& options, Study& study, bool numerics, const Faults& faults,
+                     std::function<void()>* write) {
+  if (options.output.messages.empty()) return run_in_simgrid(options, study, numerics, faults);
   const auto trace = std::make_shared<MessageTrace>(wire_bytes);
   *write = [trace, &options] { write_messages(*trace, options.output); };
   try {
-    return run_in_simgrid(options, study, numerics, losses, trace.get());
+    return run_in_simgrid(options, study, numerics, faults, trace.get());
   } catch (const Error&) {
     try {
       (*write)();
@@ -247,12 +260,14 @@ void add_verb(CLI::App& app, const char* name, const char* summary, bool numeric
                    "again. The run goes "
                    "on with those that are left")
       ->type_name("LOSS");
-  verb->callback([options, numerics, lost] {
+  auto faults = std::make_shared<Faults>();
+  add_balance_options(*verb, faults->balance);
+  verb->callback([options, numerics, lost, faults] {
     if (!numerics && !options->output.output_file.empty()) {
       throw UsageError("--output-file: simulate computes no values; emulate, run and reference do");
     }
     const ClusterSpec cluster = load_cluster(options->plan.cluster);
-    const std::vector<Loss> losses = parse_losses(*lost, cluster);
+    faults->losses = parse_losses(*lost, cluster);
     Study study = prepare_study(*options, cluster);
     if (numerics) require_weights(study.model, options->model.model);
     nlohmann::json extra;
@@ -263,7 +278,7 @@ void add_verb(CLI::App& app, const char* name, const char* summary, bool numeric
       extra["simulated_spread"] = spread_to_json(*spread);
     }
     std::function<void()> write;
-    const RunResult result = run_traced(*options, study, numerics, losses, &write);
+    const RunResult result = run_traced(*options, study, numerics, *faults, &write);
     for (const std::string& note : result.notes) tell("lingua: {}\n", note);
     malloc_trim(0);  // gives back what the run has freed, before the report takes more
     report_run({numerics ? "emulated" : "simulated", SimCluster::configuration(), true, write},

@@ -45,7 +45,7 @@ struct Options {
   std::string pace;  // folder
   std::string messages;
   double join_timeout_s = 30;
-  double loss_timeout_s = 10;
+  double loss_timeout_s = 2;
   bool once = false;
 };
 

@@ -32,6 +32,15 @@ struct SegmentRun {
   SegmentId last = 0;
 };
 
+// What the plan takes a device for, so that it can say how it compares.
+struct Measuring {
+  Seconds every{0};  // a WorkReport at most so often; 0: none
+  double flops_per_s = 0;
+  double memory_bytes_per_s = 0;
+  Seconds overhead{0};
+  bool operator==(const Measuring&) const = default;
+};
+
 // coordinator -> device: the part of a plan that this device carries out. It stands beside what runs
 // already under other epochs.
 struct Prepare {
@@ -59,6 +68,7 @@ struct Prepare {
   bool replaces_all = false;
   // Of weights by name, as far as they are known: what a device has kept of earlier runs it need not be sent.
   std::map<std::string, Digest> digests;
+  Measuring measuring = {};
 };
 
 // device -> coordinator, the answer: what it does not hold of that, and nothing else is sent to it.
@@ -100,6 +110,12 @@ struct Ready {
 // coordinator -> device: no request needs this epoch any more; what only it needed can go.
 struct Retire {
   Epoch epoch = 0;
+  bool answer = false;  // with Retired: nothing of the epoch comes from this device after it
+};
+// And so much memory is free then.
+struct Retired {
+  Epoch epoch = 0;
+  double free_bytes = 0;
 };
 
 // device -> coordinator: it cannot go on, and why, in one line.

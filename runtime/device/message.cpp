@@ -36,6 +36,7 @@ std::string describe(const MessageBody& body) {
           },
           [](const Ready& m) { return fmt::format("Ready for epoch {}", m.epoch); },
           [](const Retire& m) { return fmt::format("Retire of epoch {}", m.epoch); },
+          [](const Retired& m) { return fmt::format("Retired of epoch {}", m.epoch); },
           [](const Failed& m) { return fmt::format("Failed: {}", m.reason); },
           [](const Submit& m) { return fmt::format("Submit of request {}", m.request); },
           [](const Activations& m) {
@@ -65,6 +66,7 @@ std::string describe(const MessageBody& body) {
           [](const Hello& m) { return fmt::format("Hello from {}", m.spec.name); },
           [](const AskTelemetry&) { return std::string("AskTelemetry"); },
           [](const TelemetryReport&) { return std::string("TelemetryReport"); },
+          [](const WorkReport& m) { return fmt::format("WorkReport of epoch {}", m.epoch); },
           [](const Stop&) { return std::string("Stop"); },
           [](const Probe& m) { return fmt::format("Probe of epoch {}", m.epoch); },
           [](const Reached& m) { return fmt::format("Reached by {}", m.from); },

@@ -176,6 +176,27 @@ struct Hello {
   DeviceSpec spec;
 };
 
+// device -> coordinator, as a by-product of work, where its deployment measures: what it did since the last one.
+struct WorkTime {
+  std::int64_t runs = 0;  // of segments
+  double expected_s = 0;  // by what the plan takes the device for (Measuring)
+  double measured_s = 0;
+};
+struct LinkTime {
+  DeviceName from;
+  std::int64_t messages = 0;
+  double bytes = 0;
+  double seconds = 0;  // from send() to arrival, of all
+};
+struct WorkReport {
+  Epoch epoch = 0;
+  WorkTime prompts;  // steps of several tokens, and what ran as one with them
+  WorkTime tokens;   // steps of one
+  std::vector<LinkTime> links;
+  std::int64_t queued = 0;  // steps that could run
+  Telemetry telemetry;
+};
+
 struct AskTelemetry {};
 struct TelemetryReport {
   Telemetry telemetry;
@@ -190,10 +211,11 @@ struct PeerLost {
 };
 
 using MessageBody =
-    std::variant<Prepare, Lacks, SegmentProgram, WeightChunk, WeightAck, Ready, Retire, Failed,
-                 Submit, Activations, StepResult, Together, TokenMade, Done, Refused, Cancel,
-                 Release, Attach, Serving, Detach, AskEvents, Events, Hello, AskTelemetry,
-                 TelemetryReport, Stop, PeerLost, Probe, Reached, LinkLost, AskStanding, Standing>;
+    std::variant<Prepare, Lacks, SegmentProgram, WeightChunk, WeightAck, Ready, Retire, Retired,
+                 Failed, Submit, Activations, StepResult, Together, TokenMade, Done, Refused,
+                 Cancel, Release, Attach, Serving, Detach, AskEvents, Events, Hello, AskTelemetry,
+                 TelemetryReport, WorkReport, Stop, PeerLost, Probe, Reached, LinkLost, AskStanding,
+                 Standing>;
 
 struct Message {
   DeviceName from;

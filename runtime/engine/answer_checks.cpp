@@ -182,8 +182,7 @@ bool AnswerChecks::plausible(const EventRow& row, const DeviceName& from, Second
       row.who == from || (arrow != std::string::npos && arrow + 2 + from.size() == row.who.size() &&
                           devices_.contains(row.who.substr(0, arrow)));
   const auto segments = static_cast<std::int64_t>(segmentation_.segments.size());
-  return own && event::is_kind(row.what) && row.what != event::kArrival &&
-         row.what != event::kMemory && row.segment >= -1 && row.segment < segments &&
+  return own && event::is_of_device(row.what) && row.segment >= -1 && row.segment < segments &&
          row.request >= -1 && row.request <= latest_ && row.step >= -1 &&
          row.start >= -kClockError && row.start <= row.end && row.end <= now + kClockError &&
          row.bytes >= 0 && row.bytes <= kMostBytes;

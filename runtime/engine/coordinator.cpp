@@ -39,6 +39,10 @@ void Coordinator::take(Message message, Seconds now, Effects& effects) {
   if (message.from == kCoordinator && std::holds_alternative<Stop>(message.body))
     throw WorldError(fmt::format("the run was told to end; {}", progress()));
   if (take_from_client(message, now, effects)) return;
+  if (std::holds_alternative<Hello>(message.body)) {
+    join(message.from, now, effects);
+    return;
+  }
   if (std::find(workers_.begin(), workers_.end(), message.from) == workers_.end()) {
     // A device that no plan uses.
     if (std::holds_alternative<PeerLost>(message.body)) membership_.lost.insert(message.from);
@@ -97,7 +101,7 @@ bool Coordinator::take_from_client(Message& message, Seconds now, Effects& effec
 // First come, first admitted: one that has no room beside the states of those that run keeps those behind
 // it waiting. Whether a request that is alone has room is for the devices to say.
 void Coordinator::admit(Seconds now, Effects& effects) {
-  if (services_.empty()) return;
+  if (services_.empty() || !crossing_.empty()) return;
   if (table_.waiting() == 0) end_of_wait(-1, now);
   StateRoom& room = services_.back().room;
   while (admissions(table_.waiting(), table_.running(), job_.in_flight) > 0) {
@@ -136,9 +140,9 @@ void Coordinator::take_from_worker(Message& message, Seconds now, Effects& effec
   const std::string trouble = trouble_of(message);
   if (!trouble.empty()) {
     const auto* failed = std::get_if<Failed>(&message.body);
-    if (failed != nullptr && coming_ && !services_.empty() &&
+    if (failed != nullptr && coming_ && !services_.empty() && crossing_.empty() &&
         failed->epoch == coming_->deployment().epoch) {
-      give_up_coming(message, trouble, effects);
+      give_up_coming(message, trouble, now, effects);
       return;
     }
     if (survives(message, trouble)) {
@@ -151,8 +155,16 @@ void Coordinator::take_from_worker(Message& message, Seconds now, Effects& effec
     take_rows(std::move(events->rows), message.from, now);
     return;
   }
+  if (std::holds_alternative<WorkReport>(message.body)) {
+    take_report(message, now, effects);
+    return;
+  }
   if (gathering_) {
     take_last_rows(message, now);
+    return;
+  }
+  if (std::holds_alternative<Retired>(message.body)) {
+    take_retired(message, now, effects);
     return;
   }
   if (coming_ && coming_->take(message, now, effects)) {
@@ -170,17 +182,34 @@ void Coordinator::become_current(Seconds now, Effects& effects) {
     if (job_.on_serving) job_.on_serving();
     for (const DeviceName& client : clients_) effects.send(client, Serving{});
   }
-  StateRoom room(coming_->deployment(), coming_->free_bytes());
+  if (moving_) {
+    moving_->ready = now;
+    moving_->weights_bytes = coming_->weights_total();
+    if (moving_->crossing == Crossing::kRebuild && table_.running() > 0) {
+      begin_crossing(effects);
+      return;
+    }
+  }
+  serve_coming(now, effects);
+}
+
+void Coordinator::serve_coming(Seconds now, Effects& effects) {
+  std::map<DeviceName, double> free_bytes = coming_->free_bytes();
+  for (const auto& [name, bytes] : freed_bytes_) free_bytes[name] = bytes;
+  freed_bytes_.clear();
+  StateRoom room(coming_->deployment(), free_bytes);
   services_.push_back({std::move(coming_), std::move(room)});
   coming_.reset();
   end_recovery(now);
+  end_move("", now);
   retire_unused(effects);
   admit(now, effects);
   gather_when_all_is_answered(now, effects);
 }
 
 // What runs goes on.
-void Coordinator::give_up_coming(const Message& message, const std::string& why, Effects& effects) {
+void Coordinator::give_up_coming(const Message& message, const std::string& why, Seconds now,
+                                 Effects& effects) {
   const Epoch epoch = coming_->deployment().epoch;
   given_up_.insert(epoch);
   result_.notes.push_back(
@@ -189,6 +218,7 @@ void Coordinator::give_up_coming(const Message& message, const std::string& why,
     if (worker != message.from) effects.send(worker, Retire{epoch});
   }
   coming_.reset();
+  end_move(why, now);
 }
 
 void Coordinator::retire_unused(Effects& effects) {
@@ -207,6 +237,7 @@ void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
     refuse_if(checks_.take(*token), message);
     const RequestTable::Entry& entry = *table_.find(token->request);
     effects.send(entry.client, TokenMade{entry.own, token->index, token->token});
+    note_token(token->request, now);
   } else if (auto* done = std::get_if<Done>(&message.body)) {
     refuse_if(checks_.take(*done), message);
     const RequestId request = done->request;
@@ -240,10 +271,10 @@ void Coordinator::end_request(RequestId request, Seconds now, Effects& effects) 
       effects.send(worker, Release{request});
   }
   table_.end(request);
-  retire_unused(effects);
-  if (job_.redeploy && !coming_) {
-    if (auto deployment = job_.redeploy(table_.ended())) deploy(std::move(*deployment), effects);
-  }
+  last_token_.erase(request);
+  crossed_.erase(request);
+  if (crossing_.empty()) retire_unused(effects);
+  consider_move(true, now, effects);
   admit(now, effects);
   gather_when_all_is_answered(now, effects);
 }
@@ -310,7 +341,7 @@ void Coordinator::note_link(const DeviceName& from, const LinkLost& link, Second
 }
 
 Seconds Coordinator::deadline() const {
-  return std::min(expects() ? stall_.next() : kNever, settled_);
+  return std::min({expects() ? stall_.next() : kNever, settled_, waits_until_});
 }
 
 void Coordinator::tick(Seconds now, Effects& effects) {
@@ -320,6 +351,10 @@ void Coordinator::tick(Seconds now, Effects& effects) {
     membership_.cut.insert(*std::exchange(link_lost_, std::nullopt));
     begin_again(link_lost_why_, now, effects);
     return;
+  }
+  if (now >= waits_until_) {
+    throw WorldError(fmt::format("{}; no device has joined for {:g} s", waits_why_,
+                                 job_.wait_for_devices.count()));
   }
   if (!expects()) return;
   if (const auto standstill = stall_.standstill(now)) {

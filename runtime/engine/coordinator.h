@@ -23,6 +23,7 @@
 #include "runtime/device/mailbox.h"
 #include "runtime/engine/answer_checks.h"
 #include "runtime/engine/deployer.h"
+#include "runtime/engine/move.h"
 #include "runtime/engine/request_table.h"
 #include "runtime/engine/stall_watch.h"
 #include "runtime/engine/state_room.h"
@@ -59,13 +60,18 @@ struct CoordinatorJob {
   // Called as things happen; may be empty.
   std::function<void(double bytes, double total)> on_weights;
   std::function<void()> on_serving;  // the devices are ready
-  // Asked when a request has ended, with how many have: a deployment of a later epoch, for the requests
-  // that are admitted once it is ready. Those that run end where they run. Empty: nothing changes.
-  std::function<std::optional<Deployment>(int ended)> redeploy;
+  // Asked when a request has ended and when a device has reported, while no move is under way: another
+  // deployment, beside which the present one serves until it is ready. Empty: nothing changes.
+  std::function<std::optional<Move>(const RunState&)> rebalance;
+  // What a device of the present deployment says of its work; may be empty. Not checked.
+  std::function<void(const DeviceName&, const WorkReport&, Seconds now)> on_report;
   // Asked for a deployment on what is left when something of the present one is lost; its epoch is the
   // coordinator's to say. What it throws ends the run. Empty: a loss ends the run.
   std::function<Deployment(const Membership&)> recover;
-  std::function<void(const std::string& what)> on_loss;  // that the run goes on after; may be empty
+  // For how long the run waits for a device to join where what is left cannot go on.
+  Seconds wait_for_devices{0};
+  // Losses that the run goes on after, waiting, and who has joined; may be empty.
+  std::function<void(const std::string& what)> on_change;
 };
 
 struct CoordinatorResult {
@@ -77,6 +83,7 @@ struct CoordinatorResult {
   // What is missing from the log and why, and deployments that came to nothing: the answers were given.
   std::vector<std::string> notes;
   std::vector<Recovery> recoveries;
+  std::vector<MoveRecord> moves;
 };
 
 class Coordinator {
@@ -102,13 +109,24 @@ class Coordinator {
   bool is_stale(const Message& message) const;
   void take_answer(Message& message, Seconds now, Effects& effects);
   void become_current(Seconds now, Effects& effects);
-  void give_up_coming(const Message& message, const std::string& why, Effects& effects);
+  void serve_coming(Seconds now, Effects& effects);
+  void give_up_coming(const Message& message, const std::string& why, Seconds now,
+                      Effects& effects);
   void retire_unused(Effects& effects);
   bool survives(const Message& message, const std::string& trouble) const;
   void lose(const DeviceName& device, const std::string& why, Seconds now, Effects& effects);
   void begin_again(const std::string& why, Seconds now, Effects& effects);
+  void plan_again(Seconds now, Effects& effects);
+  void join(const DeviceName& device, Seconds now, Effects& effects);
   bool finish_if_complete(RequestId request, Effects& effects);
   void end_recovery(Seconds now);
+  void take_report(const Message& message, Seconds now, Effects& effects);
+  void consider_move(bool between, Seconds now, Effects& effects);
+  std::vector<RunState::Request> requests_left() const;
+  void begin_crossing(Effects& effects);
+  void take_retired(const Message& message, Seconds now, Effects& effects);
+  void end_move(const std::string& failed, Seconds now);
+  void note_token(RequestId request, Seconds now);
   void admit(Seconds now, Effects& effects);
   void end_request(RequestId request, Seconds now, Effects& effects);
   void gather_when_all_is_answered(Seconds now, Effects& effects);
@@ -144,6 +162,16 @@ class Coordinator {
   bool served_ = false;  // at some time
   Membership membership_;
   std::optional<Recovery> recovering_;
+  std::map<Epoch, std::vector<DeviceName>> leaving_;  // what was lost, and who had a part in it
+  Seconds waits_until_ = kNever;                      // for a device to join
+  std::string waits_why_;
+  std::optional<MoveRecord> moving_;
+  // While requests cross: whose Retired of which epoch has not come, and what memory the others have free.
+  std::set<std::pair<Epoch, DeviceName>> crossing_;
+  std::map<DeviceName, double> freed_bytes_;
+  // With moves: when the last token of a request came, and of those that cross, which move it was.
+  std::map<RequestId, Seconds> last_token_;
+  std::map<RequestId, std::size_t> crossed_;
   std::set<DeviceName> old_headers_;  // of what was lost: what they had sent still counts
   std::set<DeviceName> clients_;      // that are there
   int clients_gone_ = 0;

@@ -80,6 +80,10 @@ Prepare Deployment::prepare_for(const DeviceName& device) const {
       route->to.push_back(transfer.to);
     }
   }
+  if (measured_against != nullptr) {
+    const DeviceSpec& spec = measured_against->device(device);
+    prepare.measuring = {report_every, spec.flops_per_s, spec.memory_bytes_per_s, spec.overhead};
+  }
   prepare.communication = communication;
   prepare.passing = passing_values(prepare, *segmentation, device == prepare.header);
   prepare.senders.assign(senders.begin(), senders.end());

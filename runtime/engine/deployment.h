@@ -23,6 +23,9 @@ struct Deployment {
   std::int64_t chunk_bytes = 64LL << 10;  // pieces of weights: a second at 0.5 Mbit/s
   int window = 128;                       // so many at most are under way to a device
   bool replaces_all = false;              // nothing of earlier epochs runs any more
+  // What the plan takes the devices for; null: they report nothing of their work. REQUIRES: outlives this.
+  const ClusterSpec* measured_against = nullptr;
+  Seconds report_every{0.5};
 
   // What a device of the plan is told.
   Prepare prepare_for(const DeviceName& device) const;

@@ -43,40 +43,72 @@ void Coordinator::lose(const DeviceName& device, const std::string& why, Seconds
 void Coordinator::begin_again(const std::string& why, Seconds now, Effects& effects) {
   if (!recovering_) recovering_ = Recovery{why, now, now, 0, 0};
   if (recovering_->why != why) recovering_->why += "; " + why;
-  if (job_.on_loss) job_.on_loss(why);
+  if (job_.on_change) job_.on_change(why + "; planning without");
   recovering_->requests += static_cast<int>(table_.suspend_all().size());
-  std::vector<std::unique_ptr<Deployer>> gone;
-  for (Service& service : services_) gone.push_back(std::move(service.deployer));
-  if (coming_) gone.push_back(std::move(coming_));
+  const auto leave = [&](const Deployer& deployer) {
+    leaving_[deployer.deployment().epoch] = deployer.workers();
+    given_up_.insert(deployer.deployment().epoch);
+    old_headers_.insert(deployer.deployment().plan.header());
+  };
+  for (const Service& service : services_) leave(*service.deployer);
+  if (coming_) leave(*coming_);
   services_.clear();
   coming_.reset();
+  crossing_.clear();
+  freed_bytes_.clear();
+  end_move(why, now);
+  plan_again(now, effects);
+}
+
+void Coordinator::plan_again(Seconds now, Effects& effects) {
   Deployment next;
   try {
     next = job_.recover(membership_);
   } catch (const Error& error) {
-    throw WorldError(fmt::format("{}; {}; {}", why, error.what(), progress()));
+    waits_why_ = fmt::format("{}; {}; {}", recovering_->why, error.what(), progress());
+    if (job_.wait_for_devices <= Seconds(0)) throw WorldError(waits_why_);
+    if (waits_until_ == kNever) waits_until_ = now + job_.wait_for_devices;
+    if (job_.on_change)
+      job_.on_change(fmt::format("{}; waiting {:g} s for a device to join", error.what(),
+                                 (waits_until_ - now).count()));
+    return;
   }
+  waits_until_ = kNever;
   next.epoch = last_epoch_ + 1;
   next.replaces_all = true;
   const std::vector<DeviceName> devices = next.plan.devices();
-  for (const auto& deployer : gone) {
-    const Deployment& deployment = deployer->deployment();
-    given_up_.insert(deployment.epoch);
-    old_headers_.insert(deployment.plan.header());
-    for (const DeviceName& worker : deployer->workers()) {
+  for (const auto& [epoch, workers] : std::exchange(leaving_, {})) {
+    for (const DeviceName& worker : workers) {
       const bool stays = std::find(devices.begin(), devices.end(), worker) != devices.end();
-      if (!stays && !membership_.lost.contains(worker))
-        effects.send(worker, Retire{deployment.epoch});
+      if (!stays && !membership_.lost.contains(worker)) effects.send(worker, Retire{epoch});
     }
   }
   deploy(std::move(next), effects);
   stall_.moved(now);
 }
 
+// It may have been here before: then the process that was is lost, whether or not that has been seen.
+void Coordinator::join(const DeviceName& device, Seconds now, Effects& effects) {
+  if (gathering_ || (!job_.recover && !job_.rebalance)) return;
+  const bool works = std::find(workers_.begin(), workers_.end(), device) != workers_.end();
+  if (works && job_.recover) lose(device, fmt::format("{} has begun anew", device), now, effects);
+  membership_.lost.erase(device);
+  std::erase_if(membership_.cut,
+                [&](const auto& link) { return link.first == device || link.second == device; });
+  if (job_.on_change) job_.on_change(fmt::format("{} has joined", device));
+  if (waits_until_ < kNever) {
+    plan_again(now, effects);
+  } else {
+    consider_move(false, now, effects);
+  }
+}
+
 void Coordinator::end_recovery(Seconds now) {
   if (!recovering_) return;
   recovering_->ready = now;
   recovering_->weights_bytes = services_.back().deployer->weights_total();
+  keep({kCoordinator, event::kRecovery, -1, -1, current().epoch, recovering_->lost, now,
+        recovering_->weights_bytes});
   result_.recoveries.push_back(*std::exchange(recovering_, std::nullopt));
 }
 

@@ -44,6 +44,8 @@ class RequestTable {
   // All that run wait again, before those that have not run yet. Returns them.
   std::vector<RequestId> suspend_all();
 
+  // Those that wait or run, by number.
+  const std::map<RequestId, Entry>& entries() const { return entries_; }
   // Of a request that waits or runs; null for any other.
   const Entry* find(RequestId request) const;
   // By the client's own number.

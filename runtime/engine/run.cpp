@@ -20,7 +20,8 @@ RunResult result_of(CoordinatorResult coordinator, ClientResult client) {
   return {std::move(client.answers),     std::move(client.refusals),
           std::move(coordinator.log),    std::move(coordinator.metrics),
           std::move(coordinator.digest), coordinator.deployment,
-          std::move(coordinator.notes),  std::move(coordinator.recoveries)};
+          std::move(coordinator.notes),  std::move(coordinator.recoveries),
+          std::move(coordinator.moves)};
 }
 
 namespace {

@@ -24,6 +24,7 @@ struct RunResult {
   Seconds deployment{0};  // until the devices had their weights
   std::vector<std::string> notes;
   std::vector<Recovery> recoveries;
+  std::vector<MoveRecord> moves;
 };
 
 // The name of the client of a run that has one.

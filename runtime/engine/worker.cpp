@@ -17,6 +17,7 @@
 #include "runtime/engine/stage_runner.h"
 #include "runtime/engine/tailer.h"
 #include "runtime/engine/weight_loader.h"
+#include "runtime/engine/work_meter.h"
 #include "runtime/events/event_log.h"
 #include "runtime/schedule/schedule.h"
 
@@ -30,13 +31,15 @@ struct Deployed {
         header(prepare),
         header_name(prepare.header),
         tailer_name(prepare.tailer),
-        shares_frames(prepare.communication.share_frames) {}
+        shares_frames(prepare.communication.share_frames),
+        meter(prepare) {}
 
   StageRunner stage;
   Header header;  // used where this device is the header
   DeviceName header_name;
   DeviceName tailer_name;
   bool shares_frames = false;
+  WorkMeter meter;
 };
 
 // What other devices may send; everything else comes from the coordinator.
@@ -149,6 +152,7 @@ class Worker {
       if (*epoch > newest_ready_) keep_waiting(std::move(message));
       return;
     }
+    if (is_work && message.from != kCoordinator) deployed_.at(*epoch)->meter.arrived(message);
     std::visit([&](const auto& body) { on(body, message); }, message.body);
   }
 
@@ -214,6 +218,7 @@ class Worker {
 
   void on(const Retire& gone, const Message&) {
     if (loader_.knows(gone.epoch)) retire(gone.epoch);
+    if (gone.answer) effects_.send(kCoordinator, Retired{gone.epoch, ledger_.free_bytes()});
   }
 
   void retire(Epoch epoch) {
@@ -320,7 +325,9 @@ class Worker {
         if (!results[i].error.empty())
           refused.emplace_back(call_.batch[i].context.request, results[i].error);
       }
-      stage.take_results(std::move(results), start, device_.now(), effects_);
+      const Seconds end = device_.now();
+      deployed.meter.ran(call_.segment, call_.batch, end - start);
+      stage.take_results(std::move(results), start, end, effects_);
       for (const RequestRefused& request : refused) refuse(request.request(), request.what());
     }
     for (StageRunner::StepOutput& output : stage.finish(device_.now(), effects_))
@@ -332,6 +339,10 @@ class Worker {
       }
     }
     if (deployed.shares_frames && batch.size() > 1) share_frames(effects_.letters);
+    if (deployed.meter.is_due(device_.now())) {
+      effects_.send(kCoordinator, deployed.meter.report(device_.now(), stage.epoch(), queue_.size(),
+                                                        device_.telemetry()));
+    }
   }
 
   // What came of a step, to the header.

@@ -26,8 +26,10 @@ constexpr std::uint64_t kMaxFileBytes = 1ULL << 30;
 constexpr double kMaxSeconds = 1e9;      // which a timeline still holds in nanoseconds
 constexpr std::size_t kShownBytes = 60;  // of a value that is refused
 constexpr double kMaxBytes = 1e18;
-constexpr std::array kKinds = {event::kLoad, event::kCompute, event::kTransfer, event::kResult,
-                               event::kStep, event::kRequest, event::kArrival,  event::kMemory};
+constexpr std::array kDeviceKinds = {event::kLoad,   event::kCompute, event::kTransfer,
+                                     event::kResult, event::kStep,    event::kRequest};
+constexpr std::array kCoordinatorKinds = {event::kArrival, event::kMemory, event::kMove,
+                                          event::kSwitch, event::kRecovery};
 
 void append_field(const std::string& field, std::string& text) {
   if (field.find_first_of(",\"\r\n") == std::string::npos) {
@@ -135,8 +137,9 @@ EventRow parse_row(const CsvReader& reader, const std::array<std::string, kColum
   row.what = fields[1];
   if (row.who.empty()) throw reader.error("who: '' is not accepted; write a device");
   if (!event::is_kind(row.what)) {
-    throw reader.error(fmt::format("what: '{}' is not known; write one of {}",
-                                   one_line(row.what, kShownBytes), fmt::join(kKinds, ", ")));
+    throw reader.error(fmt::format("what: '{}' is not known; write one of {}, {}",
+                                   one_line(row.what, kShownBytes), fmt::join(kDeviceKinds, ", "),
+                                   fmt::join(kCoordinatorKinds, ", ")));
   }
   row.segment =
       number<SegmentId>(reader, "segment", fields[2], -1, std::numeric_limits<SegmentId>::max());
@@ -151,8 +154,13 @@ EventRow parse_row(const CsvReader& reader, const std::array<std::string, kColum
 
 }  // namespace
 
+bool event::is_of_device(const std::string& what) {
+  return std::find(kDeviceKinds.begin(), kDeviceKinds.end(), what) != kDeviceKinds.end();
+}
+
 bool event::is_kind(const std::string& what) {
-  return std::find(kKinds.begin(), kKinds.end(), what) != kKinds.end();
+  return is_of_device(what) || std::find(kCoordinatorKinds.begin(), kCoordinatorKinds.end(),
+                                         what) != kCoordinatorKinds.end();
 }
 
 void EventLog::sort() {

@@ -33,8 +33,15 @@ inline constexpr const char* kRequest = "request";    // at the header: prompt i
 inline constexpr const char* kArrival = "arrival";  // at a client: a request is there; end = start
 // At the coordinator: the next request waits until devices have room for its states.
 inline constexpr const char* kMemory = "memory";
+// At the coordinator, with the epoch as step and the bytes of weights that were sent: a new plan is prepared
+// beside the running one, requests cross to it, and something was lost until the others were ready.
+inline constexpr const char* kMove = "move";
+inline constexpr const char* kSwitch = "switch";
+inline constexpr const char* kRecovery = "recovery";
 
 bool is_kind(const std::string& what);
+// What devices write, and not the coordinator.
+bool is_of_device(const std::string& what);
 }  // namespace event
 
 // Tells whether two logs have the same rows, as often each, in whatever order they come: XXH3 (64 bit) of the

@@ -20,6 +20,9 @@ Clock::duration duration(Seconds time) {
   return std::chrono::duration_cast<Clock::duration>(std::min(time, Seconds(1e8)));
 }
 
+// A peer that has just started may be busy for longer than one that works may be silent.
+constexpr double kPatientLosses = 5;
+
 // How often a connection is looked at: a fraction of the time after which silence is a loss.
 Seconds look_interval(Seconds loss_timeout) {
   return std::clamp(loss_timeout / 8, Seconds(0.01), Seconds(1));
@@ -46,7 +49,7 @@ Connection::Connection(zmq::context_t& context, const PeerAddress& peer, const N
                ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
                    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
                    ZMQ_EVENT_HANDSHAKE_FAILED_AUTH),
-      give_up_(Clock::now() + duration(loss_timeout_)),
+      give_up_(Clock::now() + duration(loss_timeout_ * kPatientLosses)),
       looked_(Clock::now()),
       next_look_(looked_) {
   socket_.set(zmq::sockopt::sndhwm, 0);

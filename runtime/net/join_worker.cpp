@@ -43,7 +43,7 @@ class Joining {
     const Seconds wait = connection_->wait();
     if (!(wait >= Seconds(0) && wait < Seconds(1e9))) nonsense("a time that cannot be");
     // The coordinator says when it gives up; this is for the case that it cannot.
-    deadline_ = after(wait + options_.net.loss_timeout);
+    deadline_ = after(wait + options_.net.loss_timeout * 5);
     find_clock();
     while (!directory_) pump();
     take_directory();

@@ -54,8 +54,9 @@ struct NetOptions {
   // The coordinator's, without keys: what a device has to quote that joins; empty: anybody may.
   std::string secret;
   // How long no byte may move before a peer is taken for lost. One that ends is noticed at once, so
-  // this is for machines that vanish and links that are cut; a phone may be silent for seconds.
-  Seconds loss_timeout{10};
+  // this is for machines that vanish and links that are cut. What is busy answers meanwhile: a thread of its own
+  // does, and a look that comes late counts as one in time.
+  Seconds loss_timeout{2};
   // The coordinator's: for all workers to come. A worker's: for the coordinator to take it in; from
   // then on it waits as long as the coordinator does.
   Seconds join_timeout{30};

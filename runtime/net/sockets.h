@@ -143,7 +143,7 @@ class Connection {
   enum class State { kConnecting, kUp, kDown };
   State state() const { return state_; }
   // Reads what has come. A connection goes down when it breaks, when nothing moves for
-  // loss_timeout, when the peer refuses, and when it is not up within loss_timeout (`patient` ones
+  // loss_timeout, when the peer refuses, and when it is not up within five times that (`patient` ones
   // go on trying for ever).
   State update(bool patient = false);
   // When update() has to be called at the latest.

@@ -156,10 +156,15 @@ class BodyDecoder {
       case Case::kEvents: return events(envelope_.events());
       case Case::kProbe: return Probe{envelope_.probe().epoch()};
       case Case::kReached: return Reached{envelope_.reached().epoch(), envelope_.reached().from()};
-      case Case::kLinkLost: return link_lost(envelope_.link_lost());
+      case Case::kLinkLost:
+        return LinkLost{envelope_.link_lost().epoch(), envelope_.link_lost().peer(),
+                        envelope_.link_lost().reason()};
       case Case::kLacks: return lacks(envelope_.lacks());
       case Case::kSegmentProgram: return segment_program(envelope_.segment_program());
-      case Case::kRetire: return Retire{envelope_.retire().epoch()};
+      case Case::kRetire: return Retire{envelope_.retire().epoch(), envelope_.retire().answer()};
+      case Case::kRetired:
+        return Retired{envelope_.retired().epoch(),
+                       not_negative("free_bytes", envelope_.retired().free_bytes())};
       case Case::kRequestRefused:
         return Refused{envelope_.request_refused().request(), envelope_.request_refused().reason()};
       case Case::kAskStanding: return AskStanding{};
@@ -167,6 +172,7 @@ class BodyDecoder {
       case Case::kHello: return Hello{decode_device_spec(envelope_.hello())};
       case Case::kAskTelemetry: return AskTelemetry{};
       case Case::kTelemetry: return telemetry(envelope_.telemetry());
+      case Case::kWorkReport: return work_report(envelope_.work_report());
       case Case::kStop: return Stop{};
       case Case::kPeerLost: return PeerLost{envelope_.peer_lost().reason()};
       default: break;
@@ -245,6 +251,7 @@ class BodyDecoder {
     if (in.has_scheduling()) m.scheduling = scheduling(in.scheduling());
     m.stages = static_cast<int>(in_range("stages", in.stages(), 1, INT32_MAX));
     m.replaces_all = in.replaces_all();
+    if (in.has_measuring()) m.measuring = measuring(in.measuring());
     if (in.has_communication()) m.communication = communication(in.communication());
     for (const auto& spec : in.passing()) m.passing.push_back(decode_tensor_spec(spec));
     const int segments = frames_left("segments", in.segments());
@@ -400,10 +407,6 @@ class BodyDecoder {
     return m;
   }
 
-  static LinkLost link_lost(const wire::LinkLost& in) {
-    return {in.epoch(), in.peer(), in.reason()};
-  }
-
   Standing standing(const wire::Standing& in) {
     Standing m;
     m.busy = in.busy();
@@ -426,13 +429,31 @@ class BodyDecoder {
     return m;
   }
 
-  TelemetryReport telemetry(const wire::Telemetry& in) {
-    TelemetryReport m;
-    m.telemetry.free_memory_bytes = not_negative("free_memory_bytes", in.free_memory_bytes());
-    m.telemetry.temperature_c = finite("temperature_c", in.temperature_c());
-    m.telemetry.battery = finite("battery", in.battery());
-    m.telemetry.load = finite("load", in.load());
+  // What it says is not refused here, whatever it is: who reads it judges (balance/monitor.h), and a device that
+  // measures badly computes on.
+  static WorkReport work_report(const wire::WorkReport& in) {
+    const auto time = [](const wire::WorkTime& from) {
+      return WorkTime{from.runs(), from.expected_s(), from.measured_s()};
+    };
+    WorkReport m{in.epoch(), time(in.prompts()), time(in.tokens()), {}, in.queued(), {}};
+    for (const wire::LinkTime& link : in.links())
+      m.links.push_back({link.from(), link.messages(), link.size(), link.seconds()});
+    m.telemetry = {in.telemetry().free_memory_bytes(), in.telemetry().temperature_c(),
+                   in.telemetry().battery(), in.telemetry().load()};
     return m;
+  }
+
+  Measuring measuring(const wire::Measuring& in) {
+    return {Seconds(not_negative("every", in.every_s())),
+            not_negative("flops_per_s", in.flops_per_s()),
+            not_negative("memory_bytes_per_s", in.memory_bytes_per_s()),
+            Seconds(not_negative("overhead", in.overhead_s()))};
+  }
+
+  TelemetryReport telemetry(const wire::Telemetry& in) {
+    return {{not_negative("free_memory_bytes", in.free_memory_bytes()),
+             finite("temperature_c", in.temperature_c()), finite("battery", in.battery()),
+             finite("load", in.load())}};
   }
 
   const wire::Envelope& envelope_;

@@ -22,6 +22,13 @@ void fill_tensor_spec(const TensorSpec& spec, wire::TensorSpec* out) {
   fill_function(spec.bytes, out->mutable_size());
 }
 
+void fill_telemetry(const Telemetry& telemetry, wire::Telemetry* out) {
+  out->set_free_memory_bytes(telemetry.free_memory_bytes);
+  out->set_temperature_c(telemetry.temperature_c);
+  out->set_battery(telemetry.battery);
+  out->set_load(telemetry.load);
+}
+
 void fill_segment(const Segment& segment, wire::SegmentSpec* out) {
   out->set_id(segment.id);
   out->set_name(segment.name);
@@ -88,6 +95,13 @@ class BodyEncoder {
     }
     out->set_stages(m.stages);
     out->set_replaces_all(m.replaces_all);
+    if (m.measuring != Measuring{}) {
+      wire::Measuring* measuring = out->mutable_measuring();
+      measuring->set_every_s(m.measuring.every.count());
+      measuring->set_flops_per_s(m.measuring.flops_per_s);
+      measuring->set_memory_bytes_per_s(m.measuring.memory_bytes_per_s);
+      measuring->set_overhead_s(m.measuring.overhead.count());
+    }
     if (m.communication != Communication{}) {
       out->mutable_communication()->set_wire(static_cast<int>(m.communication.wire));
       out->mutable_communication()->set_residuals(static_cast<int>(m.communication.residuals));
@@ -123,7 +137,15 @@ class BodyEncoder {
     extra_->push_back({*copy, copy});
   }
 
-  void operator()(const Retire& m) { envelope_->mutable_retire()->set_epoch(m.epoch); }
+  void operator()(const Retire& m) {
+    envelope_->mutable_retire()->set_epoch(m.epoch);
+    envelope_->mutable_retire()->set_answer(m.answer);
+  }
+
+  void operator()(const Retired& m) {
+    envelope_->mutable_retired()->set_epoch(m.epoch);
+    envelope_->mutable_retired()->set_free_bytes(m.free_bytes);
+  }
 
   void operator()(const Refused& m) {
     envelope_->mutable_request_refused()->set_request(m.request);
@@ -261,14 +283,31 @@ class BodyEncoder {
   }
 
   void operator()(const Hello& m) { fill_device_spec(m.spec, envelope_->mutable_hello()); }
+  void operator()(const WorkReport& m) {
+    const auto fill = [](const WorkTime& time, wire::WorkTime* out) {
+      out->set_runs(time.runs);
+      out->set_expected_s(time.expected_s);
+      out->set_measured_s(time.measured_s);
+    };
+    wire::WorkReport* out = envelope_->mutable_work_report();
+    out->set_epoch(m.epoch);
+    if (m.prompts.runs != 0) fill(m.prompts, out->mutable_prompts());
+    if (m.tokens.runs != 0) fill(m.tokens, out->mutable_tokens());
+    for (const LinkTime& link : m.links) {
+      wire::LinkTime* to = out->add_links();
+      to->set_from(link.from);
+      to->set_messages(link.messages);
+      to->set_size(link.bytes);
+      to->set_seconds(link.seconds);
+    }
+    out->set_queued(m.queued);
+    fill_telemetry(m.telemetry, out->mutable_telemetry());
+  }
+
   void operator()(const AskTelemetry&) { envelope_->mutable_ask_telemetry(); }
 
   void operator()(const TelemetryReport& m) {
-    wire::Telemetry* out = envelope_->mutable_telemetry();
-    out->set_free_memory_bytes(m.telemetry.free_memory_bytes);
-    out->set_temperature_c(m.telemetry.temperature_c);
-    out->set_battery(m.telemetry.battery);
-    out->set_load(m.telemetry.load);
+    fill_telemetry(m.telemetry, envelope_->mutable_telemetry());
   }
 
   void operator()(const Stop&) { envelope_->mutable_stop(); }

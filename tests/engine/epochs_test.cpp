@@ -23,9 +23,10 @@ struct Sent {
 };
 
 // Runs under `first` until a request has ended, then under `second`.
-ToyRun moving(const std::vector<Stage>& first, const std::vector<Stage>& second, Sent& sent) {
+ToyRun moving(const std::vector<Stage>& first, const std::vector<Stage>& second, Sent& sent,
+              Crossing crossing = Crossing::kEnd) {
   ToyRun run{.stages = first};
-  run.change_job = [second](RunJob& job) { testing::move_after_one(job, second); };
+  run.change_job = [=](RunJob& job) { testing::move_after_one(job, second, crossing); };
   run.wire_bytes = [&sent](const MessageBody& body) {
     if (const auto* chunk = std::get_if<WeightChunk>(&body)) {
       if (chunk->offset == 0) sent.weights.insert(chunk->weight);
@@ -72,17 +73,20 @@ TEST(Epochs, TokensAreTheSameBeforeAndAfterForEveryMove) {
   };
   for (const auto& second : plans) {
     for (const int in_flight : {1, 3}) {
-      Sent sent;
-      // In a process of its own: SimGrid simulates once.
-      EXPECT_EXIT(
-          {
-            ToyRun run = moving(kBefore, second, sent);
-            run.in_flight = in_flight;
-            run.requests = 30;
-            _exit(run.tokens() == tokens_of_a_plain_loop(30) ? 0 : 1);
-          },
-          ::testing::ExitedWithCode(0), "")
-          << "to " << second.size() << " stages, " << in_flight << " in flight";
+      for (const Crossing crossing : {Crossing::kEnd, Crossing::kRebuild}) {
+        Sent sent;
+        // In a process of its own: SimGrid simulates once.
+        EXPECT_EXIT(
+            {
+              ToyRun run = moving(kBefore, second, sent, crossing);
+              run.in_flight = in_flight;
+              run.requests = 30;
+              _exit(run.tokens() == tokens_of_a_plain_loop(30) ? 0 : 1);
+            },
+            ::testing::ExitedWithCode(0), "")
+            << "to " << second.size() << " stages, " << in_flight << " in flight, crossing "
+            << static_cast<int>(crossing);
+      }
     }
   }
 }

@@ -84,7 +84,7 @@ TEST(NetCoordinator, RefusesANameThatJoinsTwiceAndGoesOn) {
 
 TEST(NetCoordinator, NothingThatAStrangerSendsEndsAJoiningRun) {
   NetOptions options = quick(40);
-  options.loss_timeout = Seconds(1);  // a connection that nobody takes is given up then
+  options.loss_timeout = Seconds(0.2);  // a connection that nobody takes is given up then
   NetCoordinator coordinator(options);
   const std::string nobody = [] { return NetCoordinator({}).address(); }();
   std::vector<std::string> reasons;

@@ -54,6 +54,7 @@ inline Prepare sample_prepare() {
   m.scheduling = {Policy::kShortestFirst, 8, kAutoChunk};
   m.stages = 3;
   m.replaces_all = true;
+  m.measuring = {Seconds(0.5), 20e9, 10e9, Seconds(0.001)};
   m.communication = {WireType::kInt8, ResidualPath::kRelay, false};
   m.passing = sample_segment(1).outputs;
   for (const Segment& segment : m.segments) {
@@ -63,64 +64,81 @@ inline Prepare sample_prepare() {
   return m;
 }
 
+inline WorkReport sample_report() {
+  WorkReport m;
+  m.epoch = 3;
+  m.prompts = {4, 0.25, 0.5};
+  m.links.push_back({"phone1", 2, 4096, 0.125});
+  m.links.push_back({"no \xff name", -1, -2, -3});
+  m.queued = 1;
+  m.telemetry = {4e9, 38.5, 0.75, 0.5};
+  return m;
+}
+
 inline std::vector<MessageBody> sample_bodies() {
   const Tensor hidden = sample_tensor(DType::kFloat32, {1, 11, 64});
   const Tensor number = make_number(-5);
   const Tensor none = sample_tensor(DType::kFloat16, {0, 8});
   DeviceSpec spec{"phone1", 20e9, 10e9, 8e9, 4, Seconds(0.001), 3.5, 5e4, 0.25};
   EventRow row{"phone1->phone2", "transfer", 3, 4, 5, Seconds(1.5), Seconds(2), 4096};
-  return {sample_prepare(),
-          WeightChunk{3, "wte", 4096, sample_tensor(DType::kUInt8, {10000}), 0xfedcba9876543210ULL},
-          Lacks{3, {2, 3}, {"wte", std::string("\0\xff", 2)}},
-          SegmentProgram{3, 2, std::string(5000, 'p')},
-          SegmentProgram{3, 3, std::string("\0\xff", 2)},
-          WeightAck{3, "wte", 4096},
-          Ready{3, 5e8},
-          Retire{2},
-          Failed{3, "no \xff memory"},
-          Submit{8,
-                 {make_int64_tensor({1, 2, 3}), number},
-                 16,
-                 27,
-                 true,
-                 {2, 0, 250879},
-                 {0.7, 40, 0.9, 1.1, 64, 99},
-                 3,
-                 {17, 0},
-                 Seconds(-1.5)},
-          Activations{3,
-                      8,
-                      1,
-                      {1, 11},
-                      27,
-                      {4, 5, 6},
-                      {hidden, number, none},
-                      {0.7, 40, 0.9, 1.1, 64, 99},
-                      {1, kNoToken},
-                      true},
-          StepResult{3, 8, 1, 250879, {hidden}},
-          Together{3,
-                   {{3, 8, 1, {1, 11}, 27, {4}, {hidden}, {}, {}},
-                    {3, 9, 4, {1, 40}, 90, {4, 5}, {hidden, none}, {}, {}}},
-                   {{3, 8, 1, 17, {}}, {3, 9, 4, kNoToken, {}}}},
-          TokenMade{8, 1, 17},
-          Done{8, {17, kNoToken, 0}, {hidden, none}, Ending::kCancelled},
-          Refused{8, "no \xff room"},
-          Cancel{8},
-          Release{8},
-          AskEvents{},
-          Events{std::vector<EventRow>(5000, row)},
-          Events{{row}, true},
-          Hello{spec},
-          AskTelemetry{},
-          TelemetryReport{{4e9, 38.5, 0.75, 0.5}},
-          Stop{},
-          PeerLost{"the connection broke"},
-          Probe{3},
-          Reached{3, "phone1"},
-          LinkLost{3, "phone2", "no \xff answer"},
-          AskStanding{},
-          Standing{true, 70, 69, "waits for step 3 of request 8"}};
+  std::vector<MessageBody> bodies;
+  bodies.emplace_back(sample_prepare());
+  bodies.emplace_back(
+      WeightChunk{3, "wte", 4096, sample_tensor(DType::kUInt8, {10000}), 0xfedcba9876543210ULL});
+  bodies.emplace_back(Lacks{3, {2, 3}, {"wte", std::string("\0\xff", 2)}});
+  bodies.emplace_back(SegmentProgram{3, 2, std::string(5000, 'p')});
+  bodies.emplace_back(SegmentProgram{3, 3, std::string("\0\xff", 2)});
+  bodies.emplace_back(WeightAck{3, "wte", 4096});
+  bodies.emplace_back(Ready{3, 5e8});
+  bodies.emplace_back(Retire{2});
+  bodies.emplace_back(Retire{2, true});
+  bodies.emplace_back(Retired{2, 7e8});
+  bodies.emplace_back(Failed{3, "no \xff memory"});
+  bodies.emplace_back(Submit{8,
+                             {make_int64_tensor({1, 2, 3}), number},
+                             16,
+                             27,
+                             true,
+                             {2, 0, 250879},
+                             {0.7, 40, 0.9, 1.1, 64, 99},
+                             3,
+                             {17, 0},
+                             Seconds(-1.5)});
+  bodies.emplace_back(Activations{3,
+                                  8,
+                                  1,
+                                  {1, 11},
+                                  27,
+                                  {4, 5, 6},
+                                  {hidden, number, none},
+                                  {0.7, 40, 0.9, 1.1, 64, 99},
+                                  {1, kNoToken},
+                                  true});
+  bodies.emplace_back(StepResult{3, 8, 1, 250879, {hidden}});
+  bodies.emplace_back(Together{3,
+                               {{3, 8, 1, {1, 11}, 27, {4}, {hidden}, {}, {}},
+                                {3, 9, 4, {1, 40}, 90, {4, 5}, {hidden, none}, {}, {}}},
+                               {{3, 8, 1, 17, {}}, {3, 9, 4, kNoToken, {}}}});
+  bodies.emplace_back(TokenMade{8, 1, 17});
+  bodies.emplace_back(Done{8, {17, kNoToken, 0}, {hidden, none}, Ending::kCancelled});
+  bodies.emplace_back(Refused{8, "no \xff room"});
+  bodies.emplace_back(Cancel{8});
+  bodies.emplace_back(Release{8});
+  bodies.emplace_back(AskEvents{});
+  bodies.emplace_back(Events{std::vector<EventRow>(5000, row)});
+  bodies.emplace_back(Events{{row}, true});
+  bodies.emplace_back(Hello{spec});
+  bodies.emplace_back(AskTelemetry{});
+  bodies.emplace_back(TelemetryReport{{4e9, 38.5, 0.75, 0.5}});
+  bodies.emplace_back(sample_report());
+  bodies.emplace_back(Stop{});
+  bodies.emplace_back(PeerLost{"the connection broke"});
+  bodies.emplace_back(Probe{3});
+  bodies.emplace_back(Reached{3, "phone1"});
+  bodies.emplace_back(LinkLost{3, "phone2", "no \xff answer"});
+  bodies.emplace_back(AskStanding{});
+  bodies.emplace_back(Standing{true, 70, 69, "waits for step 3 of request 8"});
+  return bodies;
 }
 
 }  // namespace lingua

@@ -82,8 +82,10 @@ struct ToyRun {
             run_worker(device, worker);
           });
     }
-    sim.start(kCoordinator,
-              [&](Device& device) { result = run_coordinator(device, job.coordinator); });
+    sim.start(kCoordinator, [&](Device& device) {
+      result = run_coordinator(device, job.coordinator);
+      for (const DeviceName& name : spares) device.send(name, Stop{});
+    });
     sim.start_client(kOnlyClient,
                      [&](Mailbox& mailbox) { answers = run_client(mailbox, job.client); });
     faults(sim);
@@ -109,16 +111,17 @@ struct ToyRun {
   }
 };
 
-// The same model on other stages, for the requests that begin once one has ended.
-inline void move_after_one(RunJob& job, const std::vector<Stage>& stages) {
+// The same model on other stages, once a request has ended.
+inline void move_after_one(RunJob& job, const std::vector<Stage>& stages,
+                           Crossing crossing = Crossing::kEnd) {
   const Deployment before = job.coordinator.deployment;
-  job.coordinator.redeploy = [=](int ended) -> std::optional<Deployment> {
-    if (ended != 1) return std::nullopt;
-    Deployment next = before;
-    next.epoch = 2;
-    next.plan.stages = stages;
-    next.plan.transfers = transfers_of(*before.segmentation, stages, before.communication);
-    return next;
+  job.coordinator.rebalance = [=](const RunState& state) -> std::optional<Move> {
+    if (state.ended != 1) return std::nullopt;
+    Move move{before, crossing, {}, "a test asks for it"};
+    move.deployment.plan.stages = stages;
+    move.deployment.plan.transfers =
+        transfers_of(*before.segmentation, stages, before.communication);
+    return move;
   };
 }
 

@@ -1,0 +1,118 @@
+#include "runtime/balance/balancer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "runtime/balance/recover.h"
+
+namespace lingua {
+namespace {
+
+constexpr double kSame = 0.03;  // as much may speeds differ and still be the same
+constexpr Seconds kAskAgain{
+    10};  // while speeds are not those planned with, for the requests that come
+constexpr Seconds kOneChange{5};         // what is found within it is one change
+constexpr std::size_t kManyChanges = 3;  // from which on the next is taken to come as soon
+constexpr double kHorizons = 2;          // times the mean time between changes
+
+bool same_speed(double a, double b) { return std::abs(std::log(a / b)) <= kSame; }
+
+// Somebody is there that was not.
+bool joined(const ClusterSpec& present, const ClusterSpec& before) {
+  return std::any_of(present.devices.begin(), present.devices.end(),
+                     [&](const DeviceSpec& device) { return before.index_of(device.name) < 0; });
+}
+
+// REQUIRES: the one has been made from the other, or both from a third.
+bool same_speeds(const ClusterSpec& a, const ClusterSpec& b) {
+  if (a.devices.size() != b.devices.size()) return false;
+  for (const DeviceSpec& device : a.devices) {
+    const int index = b.index_of(device.name);
+    if (index < 0) return false;
+    const DeviceSpec& other = b.devices[static_cast<std::size_t>(index)];
+    if (!same_speed(device.flops_per_s, other.flops_per_s) ||
+        !same_speed(device.memory_bytes_per_s, other.memory_bytes_per_s))
+      return false;
+  }
+  for (const auto* side : {&a, &b}) {
+    for (const auto& [ends, link] : side->links) {
+      if (a.index_of(ends.first) < 0 || a.index_of(ends.second) < 0) continue;
+      if (!same_speed(a.link(ends.first, ends.second).bytes_per_s,
+                      b.link(ends.first, ends.second).bytes_per_s))
+        return false;
+    }
+  }
+  return true;
+}
+
+bool same_runs(const Plan& a, const Plan& b) {
+  return std::equal(a.stages.begin(), a.stages.end(), b.stages.begin(), b.stages.end(),
+                    [](const Stage& x, const Stage& y) {
+                      return x.device == y.device && x.first_segment == y.first_segment &&
+                             x.last_segment == y.last_segment;
+                    });
+}
+
+}  // namespace
+
+Balancer::Balancer(const PolicyEntry& policy, std::string planner, const PlanRequest& request,
+                   std::function<ClusterSpec(Seconds)> truth)
+    : policy_(policy),
+      planner_(std::move(planner)),
+      request_(request),
+      truth_(std::move(truth)),
+      monitor_(*request_.cluster),
+      planned_with_(*request_.cluster) {}
+
+std::string Balancer::heard(const DeviceName& device, const WorkReport& report, Seconds now) {
+  return monitor_.take(device, report, now);
+}
+
+// Speeds that have changed again and again will do so once more.
+double Balancer::horizon_s(Seconds now) const {
+  if (policy_.knows || changes_.size() < kManyChanges)
+    return std::numeric_limits<double>::infinity();
+  const std::size_t first = changes_.size() > 5 ? changes_.size() - 5 : 0;
+  const Seconds span = now - changes_[first];
+  return kHorizons * span.count() / static_cast<double>(changes_.size() - first);
+}
+
+std::optional<Decision> Balancer::consider(
+    const Plan& running, const Membership& membership,
+    const std::function<std::vector<RequestLeft>()>& requests, bool between, Seconds now) {
+  if (decided_ && same_runs(*decided_, running)) {
+    planned_with_ = std::move(decided_with_);
+  } else if (running_ && !same_runs(*running_, running)) {  // something was lost
+    planned_with_ = remaining_cluster(planned_with_, membership);
+  }
+  decided_.reset();
+  running_ = running;
+  ClusterSpec present = policy_.knows && truth_ ? truth_(now) : monitor_.present();
+  present = remaining_cluster(present, membership);
+  if (same_speeds(present, planned_with_)) {
+    considered_.reset();
+    return std::nullopt;
+  }
+  const bool is_new = !considered_ || !same_speeds(present, *considered_);
+  const bool is_due = between && !asked_between_;  // a policy may wait for an end
+  if (!is_new && !is_due && now < considered_at_ + kAskAgain) return std::nullopt;
+  asked_between_ = between;
+  if (is_new && (changes_.empty() || now > changes_.back() + kOneChange)) changes_.push_back(now);
+  considered_ = present;
+  considered_at_ = now;
+  const bool has_joined = joined(present, planned_with_);
+  if (!policy_.moves && !has_joined) return std::nullopt;
+  const Snapshot snapshot{planner_,           &request_,  &running, planned_with_,
+                          std::move(present), requests(), between,  horizon_s(now)};
+  std::optional<Decision> decision =
+      policy_.moves ? policy_.decide(snapshot) : policy("optimal").decide(snapshot);
+  if (decision) {
+    decided_ = decision->plan;
+    decided_with_ = snapshot.present;
+  }
+  return decision;
+}
+
+}  // namespace lingua

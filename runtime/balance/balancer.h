@@ -1,0 +1,56 @@
+#pragma once
+// The runtime load balancer: keeps the present speeds from what workers report, and asks a policy when they have
+// changed.
+//
+// Pure but for what it remembers; no clock, no message. Determinism: as the run's planner.
+// Threads: one at a time. Errors: none of its own; what a planner cannot plan moves nothing.
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/balance/monitor.h"
+#include "runtime/balance/policy.h"
+
+namespace lingua {
+
+class Balancer {
+ public:
+  // `request`: as the run was planned, on the whole cluster. `truth` gives the cluster as it is at a time, without
+  // who is gone, for a policy that knows it; may be empty for others. REQUIRES: what the request refers to outlives
+  // it.
+  Balancer(const PolicyEntry& policy, std::string planner, const PlanRequest& request,
+           std::function<ClusterSpec(Seconds)> truth = {});
+
+  bool measures() const { return policy_.measures; }
+  // Of a device that reports on the running plan. Returns what in it cannot be, in words; empty when it is used.
+  std::string heard(const DeviceName& device, const WorkReport& report, Seconds now);
+  // What to do now. Of a policy that does not move the load it is to use a device that has joined, where that
+  // pays. `running`: the plan that serves; one that was decided on and does not serve when it is asked
+  // again came to nothing, and is not tried again until something changes.
+  std::optional<Decision> consider(const Plan& running, const Membership& membership,
+                                   const std::function<std::vector<RequestLeft>()>& requests,
+                                   bool between, Seconds now);
+  // "phone1 2.90x the time planned with"; empty when all is as planned with.
+  std::string differences() const { return monitor_.differences(); }
+
+ private:
+  double horizon_s(Seconds now) const;
+
+  const PolicyEntry& policy_;
+  const std::string planner_;
+  const PlanRequest request_;
+  const std::function<ClusterSpec(Seconds)> truth_;
+  Monitor monitor_;
+  ClusterSpec planned_with_;     // the running plan
+  std::optional<Plan> running_;  // when it was asked last
+  std::optional<Plan> decided_;  // that may serve when it is asked next
+  ClusterSpec decided_with_;
+  std::optional<ClusterSpec> considered_;  // last, and when
+  Seconds considered_at_{0};
+  bool asked_between_ = false;    // when it was considered last
+  std::vector<Seconds> changes_;  // of what it went by
+};
+
+}  // namespace lingua

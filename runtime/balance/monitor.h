@@ -1,0 +1,59 @@
+#pragma once
+// The present speeds of devices and links, from what workers report of their work.
+//
+// A device's prompts tell of its FLOP/s, its tokens of its memory bandwidth; where only one of both has changed,
+// the other is taken to have changed as much, for heat and other programs slow both. A link's time for its bytes is
+// held against its own first reports: with messages of others on the way it takes longer than alone.
+// Reports come from the network: what is no time, no number of bytes, or longer than the time that has passed is
+// not looked at, and take() says why.
+// Pure; deterministic. Units: seconds since the run began.
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/balance/speed_estimate.h"
+#include "runtime/device/message.h"
+
+namespace lingua {
+
+class Monitor {
+ public:
+  // REQUIRES: the cluster, which plans are made with, outlives it.
+  explicit Monitor(const ClusterSpec& planned_with) : cluster_(planned_with) {}
+
+  // Empty, or what in the report cannot be.
+  std::string take(const DeviceName& device, const WorkReport& report, Seconds now);
+
+  // The cluster as it is at present.
+  ClusterSpec present() const;
+  // "phone1 2.9x slower (prompts 1.0x)": those that are not as planned with, for people; empty: all are.
+  std::string differences() const;
+  // When speeds were found to have changed, so far.
+  const std::vector<Seconds>& changes() const { return changes_; }
+  const std::map<DeviceName, Telemetry>& telemetry() const { return telemetry_; }
+
+ private:
+  struct Speed {
+    SpeedEstimate prompts;
+    SpeedEstimate tokens;
+    Seconds last_report{0};
+  };
+  struct Link {
+    SpeedEstimate speed;
+    double first_ratio = 0;  // mean of the first reports
+    int first_reports = 0;
+  };
+
+  static std::pair<double, double> slowness(const Speed& speed);
+  void take_link(const DeviceName& to, const LinkTime& link, Seconds now);
+
+  const ClusterSpec& cluster_;
+  std::map<DeviceName, Speed> speeds_;
+  std::map<std::pair<DeviceName, DeviceName>, Link> links_;  // from, to
+  std::map<DeviceName, Telemetry> telemetry_;
+  std::vector<Seconds> changes_;
+};
+
+}  // namespace lingua

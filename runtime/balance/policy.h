@@ -1,0 +1,60 @@
+#pragma once
+// Policies: whether the plan of a run should change now, and to what. By name, as planners are.
+//
+// Each is a pure function of a snapshot: no clock, no state, no message. Determinism: as the run's planner.
+// Source: `lingualinked` is the runtime load balancer of LinguaLinked (arXiv 2312.00388): boundaries move within
+// what neighbours both store, between requests. `optimal` is ours: gain over the rest of the run against the cost
+// of moving, both predicted.
+// Errors: UsageError for an unknown name.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/balance/forecast.h"
+#include "runtime/plan/membership.h"
+#include "runtime/plan/plan_request.h"
+
+namespace lingua {
+
+// A run at a moment.
+struct Snapshot {
+  std::string planner;                   // of the run
+  const PlanRequest* request = nullptr;  // as the run was planned
+  const Plan* running = nullptr;
+  ClusterSpec planned_with;  // what the running plan was made for
+  ClusterSpec present;       // as it is measured, without who is lost
+  std::vector<RequestLeft> requests;
+  bool between = false;  // a request has just ended
+  // For how long a change is taken to last; of a device whose speed changes again and again not for ever.
+  double horizon_s = 0;
+};
+
+struct Decision {
+  Plan plan;
+  bool rebuilds =
+      false;          // requests that run go on with the new plan; else they end with the old one
+  double gain_s = 0;  // the run ends so much sooner, costs taken off
+  double weights_bytes = 0;
+  double prepare_s = 0;
+  double pause_s = 0;
+  std::string why;  // in one line
+};
+
+struct PolicyEntry {
+  const char* name;
+  const char* summary;  // one line
+  std::optional<Decision> (*decide)(const Snapshot& snapshot);
+  bool moves = true;     // the load; else the plan changes with the devices that are there
+  bool measures = true;  // by what workers report
+  bool knows = false;    // the present cluster is the true one, at once
+};
+
+const std::vector<PolicyEntry>& policies();
+const PolicyEntry& policy(const std::string& name);
+
+// The best plan with the running one's devices in their order where no weight has to be sent, boundaries moved
+// within what neighbours both store; nothing when the boundaries are there already.
+std::optional<Plan> plan_within_overlap(const Snapshot& snapshot);
+
+}  // namespace lingua

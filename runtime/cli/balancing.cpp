@@ -1,0 +1,123 @@
+#include "runtime/cli/balancing.h"
+
+#include <CLI/CLI.hpp>
+#include <utility>
+
+#include "runtime/base/plain_text.h"
+#include "runtime/cli/options.h"
+#include "runtime/cli/time_limit.h"
+
+namespace lingua {
+namespace {
+
+constexpr std::size_t kMostNotes = 10;
+// Pieces of weights that are under way to a device while it computes: what else is sent waits little for them.
+constexpr int kBackgroundWindow = 8;
+
+std::vector<RequestLeft> requests_of(const RunState& state) {
+  std::vector<RequestLeft> requests;
+  for (const RunState::Request& request : state.requests())
+    requests.push_back({request.prompt_tokens, request.made, request.max_tokens, request.runs});
+  return requests;
+}
+
+const char* crossing_name(Crossing crossing) {
+  return crossing == Crossing::kRebuild ? "rebuilt" : "ended";
+}
+
+}  // namespace
+
+void add_balance_options(CLI::App& app, BalanceOptions& options) {
+  std::string names;
+  for (const PolicyEntry& entry : policies())
+    names += fmt::format("{}{} ({})", names.empty() ? "" : "; ", entry.name, entry.summary);
+  app.add_option_function<std::string>(
+         "--balance", [&options](const std::string& text) { options.policy = policy(text).name; },
+         "when the plan changes as devices become slower or faster: " + names)
+      ->default_str("none")
+      ->type_name("POLICY");
+  app.add_option("--report-every", options.report_every_s,
+                 "with --balance: seconds between two reports of a device, at least")
+      ->capture_default_str()
+      ->check(CLI::Range(0.001, 3600.0));
+}
+
+Balancing balance(const BalanceOptions& options, const std::string& planner,
+                  const PlanRequest& request, std::function<ClusterSpec(Seconds)> truth,
+                  CoordinatorJob& job) {
+  const PolicyEntry& entry = policy(options.policy);
+  if (std::string(entry.name) == "none") return {};
+  const auto balancer = std::make_shared<Balancer>(entry, planner, request, std::move(truth));
+  const auto notes = std::make_shared<std::vector<std::string>>();
+  job.deployment.measured_against = request.cluster;
+  job.deployment.report_every = Seconds(options.report_every_s);
+  job.on_report = [=](const DeviceName& device, const WorkReport& report, Seconds now) {
+    const std::string wrong = balancer->heard(device, report, now);
+    if (wrong.empty() || notes->size() == kMostNotes) return;
+    notes->push_back(fmt::format("after {:.3f} s a report of {} was not used: {}", now.count(),
+                                 device, one_line(wrong)));
+  };
+  job.rebalance = [=](const RunState& state) -> std::optional<Move> {
+    std::optional<Decision> decision = balancer->consider(
+        state.deployment->plan, *state.membership, [&] { return requests_of(state); },
+        state.between, state.now);
+    if (!decision) return std::nullopt;
+    Move move;
+    move.deployment = *state.deployment;
+    move.deployment.plan = std::move(decision->plan);
+    move.deployment.window = kBackgroundWindow;
+    move.crossing = decision->rebuilds ? Crossing::kRebuild : Crossing::kEnd;
+    move.forecast = {decision->gain_s, decision->weights_bytes, decision->prepare_s,
+                     decision->pause_s};
+    move.why = decision->why;
+    return move;
+  };
+  return {balancer, notes};
+}
+
+nlohmann::json moves_json(const std::vector<MoveRecord>& moves) {
+  nlohmann::json json = nlohmann::json::array();
+  for (const MoveRecord& move : moves) {
+    nlohmann::json entry = {{"why", move.why},
+                            {"plan", move.plan},
+                            {"requests", move.requests},
+                            {"states", crossing_name(move.crossing)},
+                            {"decided_s", move.decided.count()},
+                            {"ready_s", move.ready.count()},
+                            {"switched_s", move.switched.count()},
+                            {"weights_bytes", move.weights_bytes},
+                            {"pause_s", move.pause_s},
+                            {"predicted",
+                             {{"gain_s", move.forecast.gain_s},
+                              {"weights_bytes", move.forecast.weights_bytes},
+                              {"prepare_s", move.forecast.prepare_s},
+                              {"pause_s", move.forecast.pause_s}}}};
+    if (!move.failed.empty()) entry["failed"] = move.failed;
+    json.push_back(std::move(entry));
+  }
+  return json;
+}
+
+std::string moves_text(const std::vector<MoveRecord>& moves) {
+  const auto seconds = [](double s) { return format_quantity(s, Unit::kSeconds); };
+  std::string text;
+  for (const MoveRecord& move : moves) {
+    text += fmt::format("after {:.3f} s: {}; ", move.decided.count(), move.why);
+    if (!move.failed.empty()) {
+      text += fmt::format("the move to {} came to nothing: {}\n", move.plan, move.failed);
+      continue;
+    }
+    text +=
+        fmt::format("moved to {}, {} of weights in {} (predicted {})", move.plan,
+                    format_quantity(move.weights_bytes, Unit::kBytes),
+                    seconds((move.ready - move.decided).count()), seconds(move.forecast.prepare_s));
+    if (move.requests > 0)
+      text += fmt::format("; {} requests {}, a pause of {} (predicted {})", move.requests,
+                          crossing_name(move.crossing), seconds(move.pause_s),
+                          seconds(move.forecast.pause_s));
+    text += fmt::format("; predicted gain {}\n", seconds(move.forecast.gain_s));
+  }
+  return text;
+}
+
+}  // namespace lingua

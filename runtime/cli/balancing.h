@@ -1,0 +1,43 @@
+#pragma once
+// The load balancer of a run: --balance, and what came of it for people.
+//
+// Errors: UsageError for a policy that is not known.
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "runtime/balance/balancer.h"
+#include "runtime/engine/coordinator.h"
+
+namespace CLI {
+class App;
+}
+
+namespace lingua {
+
+struct BalanceOptions {
+  std::string policy = "none";
+  double report_every_s = 0.5;
+};
+void add_balance_options(CLI::App& app, BalanceOptions& options);
+
+// Has the coordinator of a job balance the load. `request`: as the run is planned; what it refers to outlives the
+// job. `truth`: see Balancer. A policy that measures has devices report.
+struct Balancing {
+  std::shared_ptr<Balancer> balancer;
+  std::shared_ptr<std::vector<std::string>> notes;
+
+  // Reports that were not used and why, the first few.
+  std::vector<std::string> unused() const { return notes ? *notes : std::vector<std::string>(); }
+};
+Balancing balance(const BalanceOptions& options, const std::string& planner,
+                  const PlanRequest& request, std::function<ClusterSpec(Seconds)> truth,
+                  CoordinatorJob& job);
+
+nlohmann::json moves_json(const std::vector<MoveRecord>& moves);
+std::string moves_text(const std::vector<MoveRecord>& moves);
+
+}  // namespace lingua

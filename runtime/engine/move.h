@@ -1,0 +1,69 @@
+#pragma once
+// A change of the plan while a run goes on: what is asked for it, and what came of it.
+//
+// Plain values. Units: seconds, bytes, tokens.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "runtime/engine/deployment.h"
+#include "runtime/plan/membership.h"
+
+namespace lingua {
+
+// What becomes of the requests that run when the new deployment is ready.
+enum class Crossing {
+  kEnd,      // they end where they run; those that are admitted later go to the new one
+  kRebuild,  // they go on there: prompt and tokens so far are computed as one prompt
+};
+
+// What a move is taken to be good for, and to cost.
+struct MoveForecast {
+  double gain_s = 0;         // the run ends so much sooner, the cost taken off
+  double weights_bytes = 0;  // that devices lack
+  double prepare_s = 0;      // until they have them, beside the work that goes on
+  double pause_s = 0;        // no token comes for so long, of a request that crosses
+};
+
+struct Move {
+  Deployment deployment;  // its epoch is the coordinator's to say
+  Crossing crossing = Crossing::kEnd;
+  MoveForecast forecast;
+  std::string why;  // in one line
+};
+
+struct MoveRecord {
+  std::string why;
+  Crossing crossing = Crossing::kEnd;
+  MoveForecast forecast;
+  Epoch epoch = 0;
+  std::string plan;  // "a 0-3 | b 4-9"
+  Seconds decided{0};
+  Seconds ready{0};          // when the devices had what they lacked
+  Seconds switched{0};       // when new requests, or those that cross, could go there
+  double weights_bytes = 0;  // that were sent
+  int requests = 0;          // that crossed
+  // The longest time between two tokens of one of them, the one before and the first after; 0: none crossed.
+  double pause_s = 0;
+  std::string failed;  // why it came to nothing; empty where it did not
+};
+
+// What the coordinator sees of a run when it asks whether to move.
+struct RunState {
+  struct Request {
+    std::int64_t prompt_tokens = 0;
+    std::int64_t made = 0;        // tokens
+    std::int64_t max_tokens = 0;  // of them
+    bool runs = false;            // it has been admitted
+  };
+  Seconds now{0};
+  bool between = false;  // asked because a request has ended; else because devices have reported
+  int ended = 0;         // requests
+  // Those that have not ended; made when it is asked for, since there may be many.
+  std::function<std::vector<Request>()> requests;
+  const Deployment* deployment = nullptr;  // that takes new requests
+  const Membership* membership = nullptr;
+};
+
+}  // namespace lingua

@@ -1,0 +1,130 @@
+// What the coordinator does when the plan changes while all devices are there.
+//
+// The new deployment is prepared beside the running one. When it is ready, requests end where they run
+// (Crossing::kEnd), or all devices retire the old deployments and say so: what their headers had sent has come
+// by then, and nothing comes after it. Then the requests begin again with the tokens that they have.
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/plain_text.h"
+#include "runtime/engine/coordinator.h"
+#include "runtime/engine/request_state.h"
+
+namespace lingua {
+namespace {
+
+std::string text_of(const Plan& plan) {
+  std::vector<std::string> stages;
+  for (const Stage& stage : plan.stages)
+    stages.push_back(
+        fmt::format("{} {}-{}", stage.device, stage.first_segment, stage.last_segment));
+  return fmt::format("{}", fmt::join(stages, " | "));
+}
+
+}  // namespace
+
+// Those of devices that have been told to retire it meanwhile are late.
+void Coordinator::take_report(const Message& message, Seconds now, Effects& effects) {
+  if (gathering_ || services_.empty()) return;
+  const auto& report = std::get<WorkReport>(message.body);
+  if (report.epoch != current().epoch) return;
+  if (job_.on_report) job_.on_report(message.from, report, now);
+  consider_move(false, now, effects);
+}
+
+void Coordinator::consider_move(bool between, Seconds now, Effects& effects) {
+  if (!job_.rebalance || coming_ || gathering_ || services_.empty()) return;
+  RunState state;
+  state.now = now;
+  state.between = between;
+  state.ended = table_.ended();
+  state.deployment = &current();
+  state.membership = &membership_;
+  state.requests = [this] { return requests_left(); };
+  std::optional<Move> move = job_.rebalance(state);
+  if (!move) return;
+  moving_ = MoveRecord{};
+  moving_->why = one_line(move->why);
+  moving_->crossing = move->crossing;
+  moving_->forecast = move->forecast;
+  moving_->epoch = last_epoch_ + 1;
+  moving_->plan = text_of(move->deployment.plan);
+  moving_->decided = now;
+  move->deployment.epoch = last_epoch_ + 1;
+  move->deployment.replaces_all = false;
+  deploy(std::move(move->deployment), effects);
+  stall_.moved(now);
+}
+
+std::vector<RunState::Request> Coordinator::requests_left() const {
+  std::vector<RunState::Request> requests;
+  for (const auto& [id, entry] : table_.entries()) {
+    const std::vector<TensorSpec>& inputs = current().segmentation->model_inputs;
+    const auto made =
+        entry.admitted ? static_cast<std::int64_t>(checks_.tokens(id).size()) : std::int64_t{0};
+    Submit whole = entry.submit;
+    whole.made.clear();
+    requests.push_back(
+        {first_step(whole, inputs).new_tokens, made, entry.submit.max_tokens, entry.running});
+  }
+  return requests;
+}
+
+void Coordinator::begin_crossing(Effects& effects) {
+  for (const Service& service : services_) {
+    const Epoch epoch = service.deployer->deployment().epoch;
+    for (const DeviceName& worker : service.deployer->workers()) {
+      crossing_.emplace(epoch, worker);
+      effects.send(worker, Retire{epoch, true});
+    }
+  }
+}
+
+void Coordinator::take_retired(const Message& message, Seconds now, Effects& effects) {
+  const auto& retired = std::get<Retired>(message.body);
+  if (crossing_.erase({retired.epoch, message.from}) == 0) {
+    throw WorldError(fmt::format("{} answers nonsense: {} is not expected now; {}", message.from,
+                                 describe(message.body), progress()));
+  }
+  freed_bytes_[message.from] = retired.free_bytes;  // the last of several epochs is right
+  if (!crossing_.empty()) return;
+  for (const Service& service : services_) given_up_.insert(service.deployer->deployment().epoch);
+  services_.clear();
+  const std::vector<RequestId> suspended = table_.suspend_all();
+  moving_->requests = static_cast<int>(suspended.size());
+  for (const RequestId request : suspended) crossed_[request] = result_.moves.size();
+  serve_coming(now, effects);
+}
+
+void Coordinator::end_move(const std::string& failed, Seconds now) {
+  if (!moving_) return;
+  moving_->failed = one_line(failed);
+  moving_->switched = now;
+  if (failed.empty()) {
+    const EventRow row{
+        kCoordinator,   event::kMove,          -1, -1, moving_->epoch, moving_->decided,
+        moving_->ready, moving_->weights_bytes};
+    keep(row);
+    if (moving_->requests > 0)
+      keep({kCoordinator, event::kSwitch, -1, -1, moving_->epoch, moving_->ready, now, 0});
+  }
+  result_.moves.push_back(*std::exchange(moving_, std::nullopt));
+}
+
+void Coordinator::note_token(RequestId request, Seconds now) {
+  if (!job_.rebalance) return;
+  const auto crossed = crossed_.find(request);
+  if (crossed != crossed_.end()) {
+    double& pause_s = result_.moves[crossed->second].pause_s;
+    const auto last = last_token_.find(request);
+    if (last != last_token_.end()) pause_s = std::max(pause_s, (now - last->second).count());
+    crossed_.erase(crossed);
+  }
+  last_token_[request] = now;
+}
+
+}  // namespace lingua

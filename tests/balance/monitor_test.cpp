@@ -1,0 +1,115 @@
+#include "runtime/balance/monitor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+namespace lingua {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+ClusterSpec two_phones() {
+  ClusterSpec cluster;
+  cluster.name = "test";
+  cluster.default_link = {1e6, Seconds(0.002)};
+  cluster.devices = {{"a", 1e9, 2e9, 1e9, 1, Seconds(0.001)}, {"b", 1e9, 2e9, 1e9, 1, Seconds(0)}};
+  return cluster;
+}
+
+WorkReport tokens(double slowness) { return {1, {}, {4, 0.1, 0.1 * slowness}, {}, 0, {}}; }
+WorkReport prompts(double slowness) { return {1, {4, 0.1, 0.1 * slowness}, {}, {}, 0, {}}; }
+
+class MonitorTest : public ::testing::Test {
+ protected:
+  // Ten reports, ten seconds apart.
+  void hear(const DeviceName& device, const WorkReport& report, int times = 10) {
+    for (int i = 0; i < times; ++i) {
+      now_ += Seconds(10);
+      EXPECT_THAT(monitor_.take(device, report, now_), IsEmpty());
+    }
+  }
+
+  const ClusterSpec cluster_ = two_phones();
+  Monitor monitor_{cluster_};
+  Seconds now_{0};
+};
+
+TEST_F(MonitorTest, IsTheClusterWhileAllIsAsPlannedWith) {
+  hear("a", tokens(1));
+  EXPECT_EQ(monitor_.present().device("a").memory_bytes_per_s, 2e9);
+  EXPECT_EQ(monitor_.differences(), "");
+  EXPECT_THAT(monitor_.changes(), IsEmpty());
+}
+
+TEST_F(MonitorTest, TellsPromptsFromTokens) {
+  hear("a", prompts(4));
+  hear("a", tokens(2));
+  const ClusterSpec present = monitor_.present();
+  EXPECT_NEAR(present.device("a").flops_per_s, 1e9 / 4, 1e6);
+  EXPECT_NEAR(present.device("a").memory_bytes_per_s, 2e9 / 2, 1e6);
+  EXPECT_NEAR(present.device("a").overhead.count(), 0.002, 1e-5);
+  EXPECT_EQ(present.device("b").flops_per_s, 1e9);
+  EXPECT_EQ(monitor_.differences(), "a 2.00x (prompts 4.00x) the time planned with");
+}
+
+TEST_F(MonitorTest, WhatIsKnownOfTheOneIsTakenForTheOther) {
+  hear("b", tokens(3));
+  EXPECT_NEAR(monitor_.present().device("b").flops_per_s, 1e9 / 3, 1e6);
+}
+
+TEST_F(MonitorTest, ALinkIsHeldAgainstItsFirstReports) {
+  const auto link = [](double seconds) {
+    WorkReport report = tokens(1);
+    report.links = {{"a", 1, 1e5, seconds}};
+    return report;
+  };
+  hear("b", link(0.25), 20);  // two and a half times as long as alone: others are on the way
+  EXPECT_EQ(monitor_.present().link("a", "b").bytes_per_s, 1e6);
+  hear("b", link(0.5), 20);
+  EXPECT_NEAR(monitor_.present().link("a", "b").bytes_per_s, 0.5e6, 2e4);
+  EXPECT_EQ(monitor_.present().link("b", "a").bytes_per_s, 1e6);
+}
+
+TEST_F(MonitorTest, WhatCannotBeIsNotUsed) {
+  const auto refused = [&](const WorkReport& report) {
+    for (int i = 0; i < 10; ++i) {
+      now_ += Seconds(10);
+      EXPECT_THAT(monitor_.take("a", report, now_), ::testing::Not(IsEmpty()));
+    }
+  };
+  for (const double seconds : {-1.0, 0.0, kNan, kInfinity, -kInfinity, 1e300}) {
+    refused({1, {}, {4, 0.1, seconds}, {}, 0, {}});
+    refused({1, {4, 0.1, seconds}, {}, {}, 0, {}});
+    refused({1, {}, {4, seconds, 0.1}, {}, 0, {}});
+  }
+  refused({1, {}, {-1, 0.1, 0.1}, {}, 0, {}});
+  refused({1, {}, {4, 0.1, 11}, {}, 0, {}});  // in ten seconds
+  for (const double value : {-1.0, 0.0, kNan, kInfinity}) {
+    WorkReport report = tokens(1);
+    report.links = {{"b", 1, value, 0.1},
+                    {"b", 1, 100, value},
+                    {"nobody", 1, 100, 0.1},
+                    {"a", 1, 100, 0.1},
+                    {"b", -3, 100, 0.1}};
+    hear("a", report);
+  }
+  EXPECT_EQ(monitor_.differences(), "");
+  EXPECT_EQ(monitor_.present().links.size(), 0U);
+  EXPECT_THAT(monitor_.take("nobody", tokens(1), now_), HasSubstr("not in the cluster"));
+}
+
+TEST_F(MonitorTest, SaysWhatCannotBe) {
+  now_ = Seconds(2);
+  EXPECT_EQ(monitor_.take("a", {1, {}, {4, 0.1, 3}, {}, 0, {}}, now_),
+            "tokens took 3.000 s in a time of 2.000 s");
+}
+
+}  // namespace
+}  // namespace lingua

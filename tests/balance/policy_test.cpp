@@ -1,0 +1,157 @@
+#include "runtime/balance/policy.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "runtime/base/errors.h"
+#include "runtime/predict/estimate.h"
+#include "tests/balance/slow_phone.h"
+
+namespace lingua {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::SlowPhone;
+using ::testing::ThrowsMessage;
+
+TEST(Policies, AreFoundByName) {
+  for (const char* name : {"none", "lingualinked", "threshold", "optimal", "oracle"})
+    EXPECT_EQ(policy(name).name, std::string(name));
+  EXPECT_THAT([] { policy("magic"); },
+              ThrowsMessage<UsageError>(HasSubstr(
+                  "'magic' is not known; write one of none, lingualinked, threshold, optimal")));
+}
+
+TEST(Policies, NoneNeverMoves) {
+  SlowPhone run(1, 10);
+  EXPECT_FALSE(policy("none").decide(run.snapshot()));
+}
+
+class Overlap : public ::testing::TestWithParam<int> {};
+
+// Held against all boundaries that what is stored allows.
+TEST_P(Overlap, BoundariesMoveToTheBestPlaceThatIsStored) {
+  Rng rng(static_cast<std::uint64_t>(GetParam()));
+  SlowPhone run(static_cast<std::uint64_t>(GetParam()), rng.uniform(1.5, 6));
+  const Snapshot snapshot = run.snapshot();
+  const int segments = static_cast<int>(run.instance.segmentation.segments.size());
+  double best = std::numeric_limits<double>::infinity();
+  const auto& stages = run.plan.stages;
+  const auto holds = [&](const Stage& stage, int first, int last) {
+    for (int id = first; id <= last; ++id) {
+      const auto& stored = stage.stored_segments;
+      const bool is_run = id >= stage.first_segment && id <= stage.last_segment;
+      if (!is_run && std::find(stored.begin(), stored.end(), id) == stored.end()) return false;
+    }
+    return true;
+  };
+  for (int a = 1; a < segments - 1; ++a) {
+    for (int b = a + 1; b < segments; ++b) {
+      if (!holds(stages[0], 0, a - 1) || !holds(stages[1], a, b - 1) ||
+          !holds(stages[2], b, segments - 1))
+        continue;
+      Plan plan = run.plan;
+      plan.stages[0].last_segment = a - 1;
+      plan.stages[1].first_segment = a;
+      plan.stages[1].last_segment = b - 1;
+      plan.stages[2].first_segment = b;
+      plan.transfers = transfers_of(run.instance.segmentation, plan.stages);
+      best = std::min(
+          best, estimate(plan, run.instance.segmentation, snapshot.present, run.instance.workload)
+                    .latency_s);
+    }
+  }
+  const std::optional<Plan> plan = plan_within_overlap(snapshot);
+  const Plan& found = plan ? *plan : run.plan;
+  EXPECT_NEAR(
+      estimate(found, run.instance.segmentation, snapshot.present, run.instance.workload).latency_s,
+      best, 1e-9 * best);
+  if (plan) {
+    const Forecast forecast(run.request, snapshot.present, snapshot.requests);
+    EXPECT_EQ(forecast.missing_bytes(run.plan, *plan), 0);
+    // What is stored stays so.
+    EXPECT_EQ(forecast.missing_bytes(*plan, run.plan), 0);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Overlap, ::testing::Range(1, 41));
+
+TEST(Policies, LinguaLinkedMovesBetweenRequestsOnly) {
+  SlowPhone run(3, 5);
+  Snapshot snapshot = run.snapshot();
+  EXPECT_FALSE(policy("lingualinked").decide(snapshot));
+  snapshot.between = true;
+  const auto decision = policy("lingualinked").decide(snapshot);
+  ASSERT_TRUE(decision);
+  EXPECT_FALSE(decision->rebuilds);
+  EXPECT_EQ(decision->weights_bytes, 0);
+  EXPECT_EQ(decision->pause_s, 0);
+  EXPECT_THAT(decision->why, HasSubstr("phone1 is 5.00x slower"));
+}
+
+TEST(Policies, ThresholdLooksAtTheSpeedAlone) {
+  EXPECT_FALSE(policy("threshold").decide(SlowPhone(3, 1.2).snapshot()));
+  SlowPhone run(3, 5);
+  Snapshot snapshot = run.snapshot();
+  snapshot.requests = {{10, 39, 40, true}};  // a single token is left
+  const auto decision = policy("threshold").decide(snapshot);
+  ASSERT_TRUE(decision);
+  EXPECT_LT(decision->gain_s, 0);
+}
+
+TEST(Policies, OptimalMovesWhenItPays) {
+  SlowPhone run(3, 5);
+  Snapshot snapshot = run.snapshot();
+  snapshot.requests = {{10, 39, 40, true}};
+  EXPECT_FALSE(policy("optimal").decide(snapshot)) << "a single token is left";
+  snapshot.requests = {{10, 1, 4000, true}};
+  const auto decision = policy("optimal").decide(snapshot);
+  ASSERT_TRUE(decision);
+  EXPECT_TRUE(decision->rebuilds);
+  EXPECT_GT(decision->gain_s, 0);
+  EXPECT_GT(decision->pause_s, 0);
+  const Forecast forecast(run.request, snapshot.present, snapshot.requests);
+  EXPECT_LT(forecast.rest_s(decision->plan), forecast.rest_s(run.plan));
+  snapshot.horizon_s = decision->prepare_s;
+  EXPECT_FALSE(policy("optimal").decide(snapshot)) << "the change is taken to be over by then";
+}
+
+TEST(Policies, OptimalStaysWhereNothingIsBetter) {
+  SlowPhone run(3, 1);
+  EXPECT_FALSE(policy("optimal").decide(run.snapshot()));
+}
+
+// One request that generates, on one device: its tokens one after the other.
+TEST(Forecasts, TheRestIsTheTokensThatAreLeft) {
+  SlowPhone run(3, 1);
+  run.plan.stages = {{"phone0", 0, 5, {}}};
+  run.plan.transfers = transfers_of(run.instance.segmentation, run.plan.stages);
+  const Snapshot snapshot = run.snapshot();
+  const auto rest_s = [&](std::int64_t made, std::int64_t max_tokens) {
+    const std::vector<RequestLeft> requests = {{10, made, max_tokens, true}};
+    return Forecast(run.request, snapshot.present, requests).rest_s(run.plan);
+  };
+  double expected_s = 0;
+  for (std::int64_t step = 0; step < 30; ++step) {
+    for (const Segment& segment : run.instance.segmentation.segments)
+      expected_s += compute_time(segment, snapshot.present.devices[0], {1, 20 + step}).count();
+  }
+  EXPECT_NEAR(rest_s(10, 40), expected_s, 0.01 * expected_s);
+  EXPECT_EQ(rest_s(40, 40), 0);
+}
+
+TEST(Forecasts, WhatDoesNotFitBesideTheRunningPlanIsSeen) {
+  SlowPhone run(3, 5);
+  Plan other = run.plan;
+  std::swap(other.stages[0].device, other.stages[1].device);
+  const Snapshot snapshot = run.snapshot();
+  EXPECT_TRUE(Forecast(run.request, snapshot.present, {}).fits_beside(run.plan, other));
+  ClusterSpec small = snapshot.present;
+  for (DeviceSpec& device : small.devices) device.memory_bytes = 1000;
+  EXPECT_FALSE(Forecast(run.request, small, {}).fits_beside(run.plan, other));
+}
+
+}  // namespace
+}  // namespace lingua

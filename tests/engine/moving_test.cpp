@@ -1,0 +1,170 @@
+// Plans that change while requests run, over the engine's own loops on simulated devices.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "runtime/base/random.h"
+#include "tests/support/toy_run.h"
+
+namespace lingua {
+namespace {
+
+using testing::kToySegments;
+using testing::tokens_of_a_plain_loop;
+using testing::ToyRun;
+
+const std::vector<DeviceName> kDevices = {"a", "b", "c", "d"};
+
+// Some devices in some order, and cuts anywhere.
+std::vector<Stage> random_stages(Rng& rng, std::vector<DeviceName> devices) {
+  std::vector<Stage> stages;
+  SegmentId first = 0;
+  while (first < kToySegments) {
+    const std::size_t at = rng.below(devices.size());
+    const DeviceName device = devices[at];
+    devices.erase(devices.begin() + static_cast<std::ptrdiff_t>(at));
+    const auto most = static_cast<std::uint64_t>(kToySegments - first);
+    const SegmentId last =
+        devices.empty() ? kToySegments - 1 : first + static_cast<SegmentId>(rng.below(most));
+    stages.push_back({device, first, last, {}});
+    first = last + 1;
+  }
+  return stages;
+}
+
+std::vector<DeviceName> left_of(const Membership& membership) {
+  std::vector<DeviceName> devices = kDevices;
+  std::erase_if(devices, [&](const DeviceName& name) { return membership.lost.contains(name); });
+  if (devices.empty()) throw WorldError("no device is left");
+  return devices;
+}
+
+Deployment moved(const Deployment& before, std::vector<Stage> stages) {
+  Deployment next = before;
+  next.plan.stages = std::move(stages);
+  next.plan.transfers = transfers_of(*before.segmentation, next.plan.stages, before.communication);
+  return next;
+}
+
+// Devices as ToyRun has them.
+ClusterSpec toy_cluster() {
+  ClusterSpec cluster;
+  for (const DeviceName& name : kDevices)
+    cluster.devices.push_back({name, 1e9, 1e9, 1e9, 1, Seconds(0)});
+  return cluster;
+}
+
+struct Moves {
+  double probability = 0.3;  // of a move at a report
+  std::uint64_t seed = 1;
+};
+
+// Moves to random plans, again and again.
+ToyRun restless(const Moves& moves, const ClusterSpec& cluster) {
+  ToyRun run{.stages = {{"a", 0, 1, {}}, {"b", 2, 3, {}}, {"c", 4, 5, {}}}};
+  run.spares = {"d"};
+  run.change_job = [moves, &cluster](RunJob& job) {
+    Deployment& deployment = job.coordinator.deployment;
+    deployment.measured_against = &cluster;
+    deployment.report_every = Seconds(0.005);
+    const auto rng = std::make_shared<Rng>(moves.seed);
+    job.coordinator.rebalance = [=](const RunState& state) -> std::optional<Move> {
+      if (rng->uniform(0, 1) > moves.probability) return std::nullopt;
+      const Crossing crossing = rng->below(4) == 0 ? Crossing::kEnd : Crossing::kRebuild;
+      return Move{moved(*state.deployment, random_stages(*rng, left_of(*state.membership))),
+                  crossing,
+                  {},
+                  "a test asks for it"};
+    };
+    job.coordinator.recover = [=, before = deployment](const Membership& membership) {
+      return moved(before, random_stages(*rng, left_of(membership)));
+    };
+  };
+  return run;
+}
+
+class Moving : public ::testing::TestWithParam<int> {};
+
+TEST_P(Moving, AnswersAreTheSameWhateverMovesAndWhenever) {
+  Rng rng(static_cast<std::uint64_t>(GetParam()) + 1000);
+  const ClusterSpec cluster = toy_cluster();
+  Moves moves{rng.uniform(0.05, 0.9), rng.below(1000)};
+  ToyRun run = restless(moves, cluster);
+  run.requests = 12;
+  run.in_flight = 1 + static_cast<int>(rng.below(4));
+  run.kv_cache = rng.below(4) != 0;
+  const int max_batch = 1 + static_cast<int>(rng.below(3));
+  const std::int64_t chunk = rng.below(2) == 0 ? kWholePrompts : 2;
+  run.change_deployment = [=](Deployment& deployment) {
+    deployment.scheduling = {Policy::kFifo, max_batch, chunk};
+  };
+  if (rng.below(3) == 0) {
+    const DeviceName victim = kDevices[rng.below(kDevices.size())];
+    const double when = rng.uniform(0, 2);
+    run.faults = [=](SimCluster& sim) { sim.kill_at(Seconds(when), victim); };
+  }
+  const RunResult result = run();
+  testing::ToyTokens tokens;
+  for (const Done& answer : result.answers) tokens.push_back(answer.tokens);
+  EXPECT_EQ(tokens, tokens_of_a_plain_loop(12));
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Moving, ::testing::Range(1, 101));
+
+TEST(MovingRun, RequestsCrossInTheMiddleAndTheRecordSaysWhatItTook) {
+  const ClusterSpec cluster = toy_cluster();
+  ToyRun run = restless({1, 7}, cluster);
+  run.requests = 6;
+  run.in_flight = 2;
+  const RunResult result = run();
+  ASSERT_GT(result.moves.size(), 3U);
+  int crossed = 0;
+  for (const MoveRecord& move : result.moves) {
+    if (!move.failed.empty()) continue;
+    EXPECT_LE(move.decided, move.ready);
+    EXPECT_LE(move.ready, move.switched);
+    crossed += move.requests;
+  }
+  EXPECT_GT(crossed, 3);
+  int rows = 0;
+  for (const EventRow& row : result.log.rows())
+    rows += static_cast<int>(row.what == event::kMove && row.who == kCoordinator);
+  EXPECT_EQ(rows, static_cast<int>(
+                      std::count_if(result.moves.begin(), result.moves.end(),
+                                    [](const MoveRecord& move) { return move.failed.empty(); })));
+}
+
+TEST(MovingRun, APromptMovesInTheMiddleOfItsPieces) {
+  const ClusterSpec cluster = toy_cluster();
+  ToyRun run = restless({0.5, 3}, cluster);
+  run.requests = 2;
+  run.max_tokens = 5;
+  run.prompt = [](std::int64_t request) {
+    std::vector<std::int64_t> prompt;
+    for (std::int64_t i = 0; i < 40; ++i) prompt.push_back((request + i) % 90);
+    return prompt;
+  };
+  run.change_deployment = [](Deployment& deployment) {
+    deployment.scheduling = {Policy::kFifo, 1, 2};
+  };
+  const RunResult result = run();
+  ASSERT_EQ(result.answers.size(), 2U);
+  const auto expected = tokens_of_a_plain_loop(2, run.prompt);
+  for (std::size_t r = 0; r < 2; ++r) EXPECT_EQ(result.answers[r].tokens, expected[r]);
+}
+
+TEST(MovingRun, WithoutReportsNothingIsMeasuredOrSent) {
+  ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}};
+  int reports = 0;
+  run.wire_bytes = [&](const MessageBody& body) {
+    reports += static_cast<int>(std::holds_alternative<WorkReport>(body));
+    return 1000.0;
+  };
+  run();
+  EXPECT_EQ(reports, 0);
+}
+
+}  // namespace
+}  // namespace lingua
