@@ -39,6 +39,7 @@ struct RealOptions {
   std::optional<bool> recovers;
   bool trusts_devices = false;  // plans with what they say of themselves when they have joined
   bool pace = false;            // local workers take as long as the cluster's phones would
+  SupplyTrace supply = {};      // which they do as this says
   // Of workers that were started ahead.
   std::shared_ptr<LocalProcesses> ahead = nullptr;
   std::string secret = {};

@@ -4,14 +4,15 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
-#include "sim/cluster/platform.h"
 
 namespace lingua {
 
 World::World(const ClusterSpec& cluster, SimOptions options)
-    : cluster_(cluster), options_(std::move(options)) {
+    : cluster_(cluster),
+      platform_(*simgrid::s4u::Engine::get_instance(), cluster_),
+      options_(std::move(options)) {
   LINGUA_CHECK(options_.wire_bytes && options_.make_executor, "SimOptions are not complete");
-  const auto hosts = build_platform(*simgrid::s4u::Engine::get_instance(), cluster_);
+  const auto& hosts = platform_.hosts();
   for (std::size_t i = 0; i < hosts.size(); ++i) {
     DeviceSpec spec = i < cluster_.devices.size() ? cluster_.devices[i] : coordinator_spec();
     devices_.push_back(std::make_unique<SimDevice>(*this, std::move(spec), hosts[i]));
