@@ -77,7 +77,7 @@ class Bandwidth final : public Scheduled {
  public:
   Bandwidth(World& world, SimDevice& device, double factor)
       : world_(world), device_(device), factor_(factor) {}
-  void due() override { world_.platform().set_bandwidth(device_.name(), factor_); }
+  void due() override { world_.set_bandwidth(device_, factor_); }
 
  private:
   World& world_;

@@ -63,7 +63,8 @@ class SimCluster {
   // so many times the cluster's, besides what throttle_at() makes of it.
   void set_speed_at(Seconds when, const DeviceName& device, double speed);
   // So many times the bandwidth of its links that the cluster says; one of a pair gives what the slower of
-  // its two ends does, a shared medium what it always does. REQUIRES, of both: more than 0.
+  // its two ends does, a shared medium what it always does. A change moves what is under way by half a byte
+  // at most. REQUIRES, of both: more than 0.
   void set_bandwidth_at(Seconds when, const DeviceName& device, double factor);
   // All that a supply says: speeds, bandwidths, and that a device goes, which is killed. Errors: InputError
   // where one comes back. REQUIRES: it is of the cluster; before run(), once.

@@ -70,6 +70,13 @@ void World::ended(std::exception_ptr error) {
   }
 }
 
+void World::set_bandwidth(SimDevice& device, double factor) {
+  platform_.set_bandwidth(device.name(), factor);
+  for (Channel& channel : channels_) {
+    if (&channel.from() == &device || &channel.to() == &device) channel.bandwidth_changed();
+  }
+}
+
 void World::kill(SimDevice& victim) {
   if (!victim.running()) return;
   for (Channel& channel : channels_) {

@@ -34,7 +34,7 @@ class World final : public Scheduled {
   World(const ClusterSpec& cluster, SimOptions options);
 
   Agenda& agenda() { return agenda_; }
-  Platform& platform() { return platform_; }
+  void set_bandwidth(SimDevice& device, double factor);
   const SimOptions& options() const { return options_; }
   SimDevice& device(const DeviceName& name);
   SimDevice& add_client(const DeviceName& name);

@@ -114,10 +114,10 @@ SupplyTrace drawn_supply(std::uint64_t seed) {
 
 class SameAsSimulated : public ::testing::TestWithParam<std::uint64_t> {
  protected:
-  void compare(const SupplyTrace& supply) const;
+  void compare(const SupplyTrace& supply, double tolerance_s) const;
 };
 
-void SameAsSimulated::compare(const SupplyTrace& supply) const {
+void SameAsSimulated::compare(const SupplyTrace& supply, double tolerance_s) const {
   const std::vector<Sent> sent = drawn_messages(GetParam());
   const Arrivals expected = simulated(uneven_cluster(), sent, supply);
   for (const double look_every_s : {0.001, 10.0}) {
@@ -128,16 +128,20 @@ void SameAsSimulated::compare(const SupplyTrace& supply) const {
       ASSERT_NE(found, got.end());
       ASSERT_EQ(found->second.size(), times.size());
       for (std::size_t i = 0; i < times.size(); ++i) {
-        EXPECT_NEAR(found->second[i], times[i], 1e-6)
+        ASSERT_NEAR(found->second[i], times[i], tolerance_s)
             << pair.first << " to " << pair.second << ", message " << i;
       }
     }
   }
 }
 
-TEST_P(SameAsSimulated, EveryMessageArrivesWhenItDoesInTheSimulatedWorld) { compare({}); }
+TEST_P(SameAsSimulated, EveryMessageArrivesWhenItDoesInTheSimulatedWorld) { compare({}, 1e-6); }
 
-TEST_P(SameAsSimulated, AndWhereBandwidthsChangeMeanwhile) { compare(drawn_supply(GetParam())); }
+// SimGrid's transfers have whole bytes: each change moves those under way by half a one at most, which takes
+// 25 us on the slowest link here.
+TEST_P(SameAsSimulated, AndWhereBandwidthsChangeMeanwhile) {
+  compare(drawn_supply(GetParam()), 1e-3);
+}
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SameAsSimulated, ::testing::Values(1, 2, 3, 4, 5));
 

@@ -114,7 +114,7 @@ TEST_F(PaceFolder, HasASupplyWhoseTimesCountFromWhereTheRunsClockDid) {
   executor->load(segment, "", {});
   const std::vector<SegmentStep> batch = {{{0, Step{1, 0}, 0}, {}}};
   executor->run(0, batch);
-  EXPECT_DOUBLE_EQ(one.work().modelled.count(), 0.2);
+  EXPECT_NEAR(one.work().modelled.count(), 0.2, 1e-9);
 }
 
 TEST_F(PaceFolder, WithASupplyIsForWorkersOfARunThatHasBegun) {

@@ -92,6 +92,15 @@ TEST(SimSupply, BandwidthChangesATransferThatIsUnderWay) {
   EXPECT_NEAR(arrivals_at_c(simulation, 2'000'000, {"a"}).at("a"), 4.51, 4.51 * kRelative);
 }
 
+TEST(SimSupply, ATransferMayGoFasterThanItBegan) {
+  SupplyTrace supply;
+  for (const char* device : {"a", "c"}) supply.add(device, Seconds(0.51), {.bandwidth = 2});
+  SimCluster simulation(small_cluster(3), shape_options());
+  simulation.follow(supply);
+  // 0.5 MB by 0.51 s, 1.5 MB twice as fast.
+  EXPECT_NEAR(arrivals_at_c(simulation, 2'000'000, {"a"}).at("a"), 1.26, 1.26 * kRelative);
+}
+
 TEST(SimSupply, OfTwoEndsTheSlowerOneCountsAndOthersGetWhatItLeaves) {
   SupplyTrace supply;
   supply.add("a", Seconds(0.01), {.bandwidth = 0.2});
