@@ -1,6 +1,5 @@
 #include "runtime/arrivals/trace_file.h"
 
-#include <csv.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -14,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/csv_cells.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
 #include "runtime/base/plain_text.h"
@@ -99,37 +99,6 @@ std::int64_t parse_tokens(const Arrivals& arrivals, std::string_view field, std:
   return parse_number<std::int64_t>(arrivals, field, text, 1, kMostTraceTokens, "a whole number");
 }
 
-// The cells of one line. libcsv keeps no state between lines: a quoted cell ends in the line in which
-// it begins.
-class CsvCells {
- public:
-  CsvCells() {
-    if (csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI) != 0) throw WorldError("out of memory");
-  }
-  ~CsvCells() { csv_free(&parser_); }
-  CsvCells(const CsvCells&) = delete;
-  CsvCells& operator=(const CsvCells&) = delete;
-
-  // None for an empty line.
-  const std::vector<std::string>& of(std::string_view line, const Arrivals& arrivals) {
-    cells_.clear();
-    const std::size_t read = csv_parse(&parser_, line.data(), line.size(), take, nullptr, this);
-    if (read != line.size() || csv_fini(&parser_, take, nullptr, this) != 0) {
-      throw arrivals.error(
-          fmt::format("'{}' is no line of CSV: a quote does not match", shown(line)));
-    }
-    return cells_;
-  }
-
- private:
-  static void take(void* bytes, std::size_t size, void* self) {
-    static_cast<CsvCells*>(self)->cells_.emplace_back(static_cast<const char*>(bytes), size);
-  }
-
-  csv_parser parser_{};
-  std::vector<std::string> cells_;
-};
-
 // Whole days, and the hundreds of nanoseconds of them.
 struct Moment {
   std::chrono::sys_days day;
@@ -199,7 +168,12 @@ std::vector<Arrival> parse_csv(std::string_view text, Arrivals& arrivals) {
   std::vector<std::string> columns;
   bool azure = false;
   for_each_line(text, arrivals, [&](std::string_view line) {
-    const std::vector<std::string>& row = cells.of(line, arrivals);
+    const std::vector<std::string>* cells_of_line = cells.of(line);
+    if (cells_of_line == nullptr) {
+      throw arrivals.error(
+          fmt::format("'{}' is no line of CSV: a quote does not match", shown(line)));
+    }
+    const std::vector<std::string>& row = *cells_of_line;
     if (row.empty()) return;
     if (columns.empty()) {
       columns = row;

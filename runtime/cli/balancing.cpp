@@ -75,6 +75,12 @@ Balancing balance(const BalanceOptions& options, const std::string& planner,
   return {balancer, notes};
 }
 
+std::function<ClusterSpec(Seconds)> truth_of(const ClusterSpec& cluster,
+                                             const SupplyTrace& supply) {
+  if (supply.devices().empty()) return {};
+  return [cluster, supply](Seconds now) { return cluster_at(cluster, supply, now); };
+}
+
 nlohmann::json moves_json(const std::vector<MoveRecord>& moves) {
   nlohmann::json json = nlohmann::json::array();
   for (const MoveRecord& move : moves) {

@@ -11,6 +11,7 @@
 
 #include "runtime/balance/balancer.h"
 #include "runtime/engine/coordinator.h"
+#include "runtime/supply/supply.h"
 
 namespace CLI {
 class App;
@@ -36,6 +37,9 @@ struct Balancing {
 Balancing balance(const BalanceOptions& options, const std::string& planner,
                   const PlanRequest& request, std::function<ClusterSpec(Seconds)> truth,
                   CoordinatorJob& job);
+
+// The cluster as a supply has it at a time; empty where there is none.
+std::function<ClusterSpec(Seconds)> truth_of(const ClusterSpec& cluster, const SupplyTrace& supply);
 
 nlohmann::json moves_json(const std::vector<MoveRecord>& moves);
 std::string moves_text(const std::vector<MoveRecord>& moves);

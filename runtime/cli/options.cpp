@@ -200,8 +200,8 @@ void add_workload_options(CLI::App& app, WorkloadOptions& options) {
       ->check(CLI::Range(1e-6, 1e6))
       ->needs(trace);
   app.add_option("--seed", options.seed,
-                 "of seeded prompts, drawn tokens and planners that draw; modelled times have "
-                 "nothing random")
+                 "of seeded prompts, drawn tokens, planners and supplies that draw; modelled times "
+                 "have nothing else random")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--ignore-eos", options.ignore_eos, "go on after an end-of-sequence token");

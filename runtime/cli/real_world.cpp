@@ -167,7 +167,7 @@ RealWorld::RealWorld(RealOptions options, const StudyOptions& study_options, Stu
   }
   if (!options_.pace) return;
   pace_folder_ = std::make_unique<TemporaryFolder>();
-  make_pace(pace_folder_->path(), study_options.plan.cluster);
+  make_pace(pace_folder_->path(), study_options.plan.cluster, options_.supply);
   pace_ = std::make_unique<Pace>(pace_folder_->path(), kCoordinator);
 }
 
@@ -241,7 +241,8 @@ CoordinatorJob RealWorld::coordinator_job(bool recovers) {
   job.stall_timeout = Seconds(options_.stall_timeout_s);
   job.settle = Seconds(options_.loss_timeout_s) / 2;
   request_ = plan_request(study_options_, study_);
-  balancing_ = balance(options_.balance, study_options_.plan.planner, request_, {}, job);
+  balancing_ = balance(options_.balance, study_options_.plan.planner, request_,
+                       truth_of(study_.cluster, options_.supply), job);
   if (job.rebalance) {
     job.rebalance = [decide = job.rebalance](const RunState& state) {
       std::optional<Move> move = decide(state);
@@ -267,6 +268,7 @@ Deployment RealWorld::recovered(const Deployment& before, const Membership& left
 RunResult RealWorld::run(const ClientJob& client) {
   const NetOptions net = net_options();
   NetCoordinator coordinator(net);
+  if (pace_) pace_->begin(coordinator.mailbox().now());
   const OrderlyEnd on_signal([&] { coordinator.tell_to_end(); });
   gather(coordinator, net);
   RunJob job{coordinator_job(true), client};
@@ -363,6 +365,7 @@ std::string RealWorld::listen_address() const {
 nlohmann::json RealWorld::extra() const {
   nlohmann::json json = nlohmann::json::object();
   if (!said_.empty()) json["devices_say"] = said_json(said_);
+  if (!options_.supply.source.empty()) json["supply"] = options_.supply.source;
   for (const auto& [name, bytes] : peak_memory_) json["peak_memory_bytes"][name] = bytes;
   for (const auto& [name, report] : pace_reports_) {
     json["pace"][name] = {{"work", delays_json(report.work)},

@@ -34,13 +34,14 @@ struct RealOptions {
   LinkOptions links;
   CacheOptions cache;
   double join_timeout_s = 60;
-  double loss_timeout_s = 2;
+  double loss_timeout_s = 10;
   double stall_timeout_s = 600;
   // On a loss it goes on with the workers that are left; not said: run() does, serve() does not.
   std::optional<bool> recovers;
   bool trusts_devices = false;  // plans with what they say of themselves when they have joined
   BalanceOptions balance = {};
-  bool pace = false;  // local workers take as long as the cluster's phones would
+  bool pace = false;        // local workers take as long as the cluster's phones would
+  SupplyTrace supply = {};  // which they do as this says
   // Of workers that were started ahead.
   std::shared_ptr<LocalProcesses> ahead = nullptr;
   std::string secret = {};

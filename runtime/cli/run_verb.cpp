@@ -10,6 +10,7 @@
 #include "runtime/cli/real_world.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/requests.h"
+#include "runtime/cli/supply_option.h"
 #include "runtime/cli/verbs.h"
 
 namespace lingua {
@@ -19,6 +20,7 @@ struct Options {
   StudyOptions study;
   RealOptions real;
   ConnectOptions connect;
+  std::string supply;
 };
 
 // Shows answers as text on standard output: as it is made where one request runs at a time, whole
@@ -65,6 +67,11 @@ void run(const Options& options) {
   }
   const ClusterSpec cluster = real_cluster(options.real, options.study.plan.cluster);
   RealOptions real_options = options.real;
+  if (!options.supply.empty() && !options.real.pace) {
+    throw UsageError(
+        "--supply: workers that are not paced give what they give; write it with --pace");
+  }
+  real_options.supply = supply_of(options.supply, cluster, options.study.workload.seed);
   start_workers_ahead(cluster, real_options);
   Study study = prepare_study(options.study, cluster);
   require_weights(study.model, options.study.model.model);
@@ -99,6 +106,7 @@ void add_run(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_study_options(*verb, options->study, false);
   add_real_options(*verb, options->real);
+  add_supply_option(*verb, options->supply);
   add_connect_options(*verb, options->connect);
   verb->callback([options, verb] {
     check_connect_options(

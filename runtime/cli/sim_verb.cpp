@@ -25,6 +25,7 @@
 #include "runtime/cli/report.h"
 #include "runtime/cli/requests.h"
 #include "runtime/cli/sampling_worker.h"
+#include "runtime/cli/supply_option.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/events/message_trace.h"
 #include "runtime/events/metrics.h"
@@ -84,10 +85,13 @@ struct Loss {
   Seconds when{0};
 };
 
-// What a run meets, and what is done about it.
-struct Faults {
+// What comes to the modelled devices as the run goes on, and what is done about it.
+struct Course {
   std::vector<Loss> losses;
+  SupplyTrace supply;
   BalanceOptions balance;
+
+  bool has_losses() const { return !losses.empty() || !departures(supply).empty(); }
 };
 
 // "NAME:TIME". Errors: UsageError.
@@ -115,7 +119,7 @@ std::vector<Loss> parse_losses(const std::vector<std::string>& texts, const Clus
 
 // Runs a study inside SimGrid. With numerics the devices compute real tokens in virtual time.
 RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numerics,
-                         const Faults& faults, MessageTrace* trace = nullptr,
+                         const Course& course, MessageTrace* trace = nullptr,
                          bool shows_progress = true) {
   SimOptions sim_options;
   sim_options.wire_bytes = wire_bytes;
@@ -146,7 +150,7 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
     done += 1;
     progress.update(done, all, fmt::format("{} of {} requests", done, all));
   };
-  if (!faults.losses.empty()) {
+  if (course.has_losses()) {
     job.coordinator.recover = [&](const Membership& left) {
       Deployment next = job.coordinator.deployment;
       next.plan = plan_for_remaining(options.plan.planner, plan_request(options, study), left);
@@ -154,23 +158,24 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
     };
   }
   const PlanRequest request = plan_request(options, study);
-  const Balancing balancing =
-      balance(faults.balance, options.plan.planner, request, {}, job.coordinator);
+  const Balancing balancing = balance(course.balance, options.plan.planner, request,
+                                      truth_of(study.cluster, course.supply), job.coordinator);
   SimCluster cluster(study.cluster, sim_options);
-  for (const Loss& loss : faults.losses) cluster.kill_at(loss.when, loss.device);
+  for (const Loss& loss : course.losses) cluster.kill_at(loss.when, loss.device);
+  cluster.follow(course.supply);
   RunResult result = run_job_in(cluster, study, job, trace);
   for (std::string& note : balancing.unused()) result.notes.push_back(std::move(note));
   return result;
 }
 
 // The same with --trace-messages, which a run that fails writes too; `write` does it of one that went well.
-RunResult run_traced(const StudyOptions& options, Study& study, bool numerics, const Faults& faults,
+RunResult run_traced(const StudyOptions& options, Study& study, bool numerics, const Course& course,
                      std::function<void()>* write) {
-  if (options.output.messages.empty()) return run_in_simgrid(options, study, numerics, faults);
+  if (options.output.messages.empty()) return run_in_simgrid(options, study, numerics, course);
   const auto trace = std::make_shared<MessageTrace>(wire_bytes);
   *write = [trace, &options] { write_messages(*trace, options.output); };
   try {
-    return run_in_simgrid(options, study, numerics, faults, trace.get());
+    return run_in_simgrid(options, study, numerics, course, trace.get());
   } catch (const Error&) {
     try {
       (*write)();
@@ -260,14 +265,17 @@ void add_verb(CLI::App& app, const char* name, const char* summary, bool numeric
                    "again. The run goes "
                    "on with those that are left")
       ->type_name("LOSS");
-  auto faults = std::make_shared<Faults>();
-  add_balance_options(*verb, faults->balance);
-  verb->callback([options, numerics, lost, faults] {
+  auto supply = std::make_shared<std::string>();
+  add_supply_option(*verb, *supply);
+  auto balance = std::make_shared<BalanceOptions>();
+  add_balance_options(*verb, *balance);
+  verb->callback([options, numerics, lost, supply, balance] {
     if (!numerics && !options->output.output_file.empty()) {
       throw UsageError("--output-file: simulate computes no values; emulate, run and reference do");
     }
     const ClusterSpec cluster = load_cluster(options->plan.cluster);
-    faults->losses = parse_losses(*lost, cluster);
+    const Course course = {parse_losses(*lost, cluster),
+                           supply_of(*supply, cluster, options->workload.seed), *balance};
     Study study = prepare_study(*options, cluster);
     if (numerics) require_weights(study.model, options->model.model);
     nlohmann::json extra;
@@ -278,7 +286,8 @@ void add_verb(CLI::App& app, const char* name, const char* summary, bool numeric
       extra["simulated_spread"] = spread_to_json(*spread);
     }
     std::function<void()> write;
-    const RunResult result = run_traced(*options, study, numerics, *faults, &write);
+    if (!supply->empty()) extra["supply"] = course.supply.source;
+    const RunResult result = run_traced(*options, study, numerics, course, &write);
     for (const std::string& note : result.notes) tell("lingua: {}\n", note);
     malloc_trim(0);  // gives back what the run has freed, before the report takes more
     report_run({numerics ? "emulated" : "simulated", SimCluster::configuration(), true, write},

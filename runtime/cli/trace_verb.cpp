@@ -8,11 +8,14 @@
 #include "runtime/arrivals/generate.h"
 #include "runtime/arrivals/trace_file.h"
 #include "runtime/base/errors.h"
+#include "runtime/base/files.h"
 #include "runtime/base/plain_text.h"
 #include "runtime/cli/output_paths.h"
 #include "runtime/cli/report.h"
+#include "runtime/cli/supply_option.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/events/report.h"
+#include "runtime/supply/supply_file.h"
 
 namespace lingua {
 namespace {
@@ -20,6 +23,8 @@ namespace {
 struct Options {
   std::string file;
   std::string process;
+  std::string supply;
+  std::string cluster;
   std::string output;
   std::string like;
   std::string prompt_length = "16";
@@ -110,6 +115,13 @@ void generate(const Options& options) {
   write_or_show(generate_trace(request), options.output);
 }
 
+void write_supply(const Options& options) {
+  const ClusterSpec cluster = load_cluster(options.cluster);
+  const std::string csv = supply_csv(supply_of(options.supply, cluster, options.seed, true));
+  if (options.output.empty()) return show(csv);
+  write_file_atomically(options.output, [&](std::ostream& out) { out << csv; });
+}
+
 void add_scaling(CLI::App& verb, Options& options) {
   verb.add_option("file", options.file,
                   "CSV of ours or of Azure's traces, or Mooncake's JSON lines")
@@ -130,7 +142,8 @@ void add_output(CLI::App& verb, Options& options) {
 }  // namespace
 
 void add_trace(CLI::App& app) {
-  auto* verb = app.add_subcommand("trace", "traces of requests: when they come, how long they are");
+  auto* verb = app.add_subcommand(
+      "trace", "traces of requests (when they come, how long they are) and of devices");
   verb->require_subcommand(1);
   auto options = std::make_shared<Options>();
 
@@ -163,6 +176,19 @@ void add_trace(CLI::App& app) {
       ->excludes(answer);
   add_output(*made, *options);
   made->callback([options] { generate(*options); });
+
+  auto* supplied = verb->add_subcommand(
+      "supply", "write what devices and links give over time, as --supply takes it, as CSV");
+  supplied
+      ->add_option("supply", options->supply,
+                   "a file, or slow:DEVICE:TIME:FACTOR and others (traces/devices/README.md)")
+      ->required();
+  supplied->add_option("--cluster", options->cluster, "whose devices it names")
+      ->required()
+      ->type_name(kInputPath);
+  supplied->add_option("--seed", options->seed, "of what is drawn")->capture_default_str();
+  add_output(*supplied, *options);
+  supplied->callback([options] { write_supply(*options); });
 
   auto* turned = verb->add_subcommand("convert", "write a trace, or a part of it, as our CSV");
   add_scaling(*turned, *options);

@@ -15,17 +15,22 @@ NetworkLayout::NetworkLayout(const ClusterSpec& cluster) : cluster_(cluster) {
   }
 }
 
+double NetworkLayout::factor(const DeviceName& name) const {
+  const auto set = factors_.find(name);
+  return set == factors_.end() ? 1 : set->second;
+}
+
 NetworkPart NetworkLayout::radio(const DeviceName& name, bool up) const {
   const auto& fastest = up ? fastest_up_ : fastest_down_;
   const auto own = fastest.find(name);
   const double usual = cluster_.default_link.bytes_per_s;
   return {(up ? "up " : "down ") + name,
-          own == fastest.end() ? usual : std::max(usual, own->second)};
+          (own == fastest.end() ? usual : std::max(usual, own->second)) * factor(name)};
 }
 
 void NetworkLayout::add_default(const DeviceName& name, bool up,
                                 std::vector<NetworkPart>* parts) const {
-  const double usual = cluster_.default_link.bytes_per_s;
+  const double usual = cluster_.default_link.bytes_per_s * factor(name);
   if (usual == 0 || radio(name, up).bytes_per_s == usual) return;
   parts->push_back({(up ? "up by default " : "down by default ") + name, usual});
 }
@@ -51,7 +56,8 @@ std::vector<NetworkPart> NetworkLayout::path(const DeviceName& from, const Devic
   std::vector<NetworkPart> parts = {radio(from, true), radio(to, false)};
   const auto own = cluster_.links.find({from, to});
   if (own != cluster_.links.end()) {
-    parts.push_back({from + " to " + to, own->second.bytes_per_s});
+    parts.push_back(
+        {from + " to " + to, own->second.bytes_per_s * std::min(factor(from), factor(to))});
   } else {
     LINGUA_CHECK(cluster_.default_link.bytes_per_s > 0, "no link from {} to {}", from, to);
     add_default(from, true, &parts);

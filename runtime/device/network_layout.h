@@ -7,9 +7,11 @@
 // radios. Other transfers go at the default: where a radio is faster than that, all that a device sends by
 // default share one part, and all that it gets by default share another. The shared medium, if there is one,
 // is part of every path. The coordinator is a device like others.
+// A device's bandwidth may change (set_bandwidth): its radio does, what goes by default too, and a link of its
+// own gives what the slower of its two ends does. The medium stays as it is.
 // Parts have no latency: it delays a message and occupies nothing.
 // Units: bytes/s. Ownership: refers to the cluster, which must outlive it. Determinism: paths depend on the
-// cluster alone.
+// cluster and the bandwidths set.
 
 #include <map>
 #include <string>
@@ -30,6 +32,10 @@ class NetworkLayout {
  public:
   explicit NetworkLayout(const ClusterSpec& cluster);
 
+  // From now on the device's links have so many times the bandwidth that the cluster says. REQUIRES:
+  // factor > 0.
+  void set_bandwidth(const DeviceName& device, double factor) { factors_[device] = factor; }
+
   // What a transfer uses. REQUIRES: from != to; the cluster has a link from one to the other.
   std::vector<NetworkPart> path(const DeviceName& from, const DeviceName& to) const;
 
@@ -39,6 +45,7 @@ class NetworkLayout {
   std::vector<NetworkPart> arriving(const DeviceName& to) const;
 
  private:
+  double factor(const DeviceName& name) const;
   NetworkPart radio(const DeviceName& name, bool up) const;
   // Beside a faster radio, what goes by default is no faster than the default.
   void add_default(const DeviceName& name, bool up, std::vector<NetworkPart>* parts) const;
@@ -47,6 +54,7 @@ class NetworkLayout {
   const ClusterSpec& cluster_;
   std::map<DeviceName, double> fastest_up_;  // of the links that differ from the default
   std::map<DeviceName, double> fastest_down_;
+  std::map<DeviceName, double> factors_;  // of those set
 };
 
 }  // namespace lingua

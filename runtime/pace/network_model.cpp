@@ -27,6 +27,10 @@ void NetworkModel::send(const DeviceName& from, const DeviceName& to, double byt
   latencies_.push({std::max(now_s + way.latency_s, last_s_), sent_++, index});
 }
 
+void NetworkModel::set_bandwidth_at(double when_s, const DeviceName& device, double factor) {
+  bandwidths_.emplace(when_s, Bandwidth{device, factor});
+}
+
 const std::vector<NetworkModel::Arrival>& NetworkModel::advance(double now_s) {
   constexpr double kNone = std::numeric_limits<double>::infinity();
   arrivals_.clear();
@@ -34,9 +38,15 @@ const std::vector<NetworkModel::Arrival>& NetworkModel::advance(double now_s) {
     const int done = next_done();
     const double done_s = done < 0 ? kNone : ways_[done].done_s;
     const double paid_s = latencies_.empty() ? kNone : latencies_.top().when_s;
-    if (std::min(done_s, paid_s) > now_s) break;
-    last_s_ = std::max(last_s_, std::min(done_s, paid_s));
-    if (paid_s <= done_s) {
+    const double set_s = bandwidths_.empty() ? kNone : bandwidths_.begin()->first;
+    const double next_s = std::min({done_s, paid_s, set_s});
+    if (next_s > now_s) break;
+    last_s_ = std::max(last_s_, next_s);
+    if (set_s == next_s) {
+      const auto first = bandwidths_.begin();
+      take(flows_.set_bandwidth(first->second.device, first->second.factor, last_s_));
+      bandwidths_.erase(first);
+    } else if (paid_s <= done_s) {
       const int index = latencies_.top().way;
       latencies_.pop();
       ++ways_[index].ready;
@@ -57,6 +67,7 @@ double NetworkModel::next_s() const {
   double next = std::numeric_limits<double>::infinity();
   if (const int done = next_done(); done >= 0) next = ways_[done].done_s;
   if (!latencies_.empty()) next = std::min(next, latencies_.top().when_s);
+  if (!flowing_.empty() && !bandwidths_.empty()) next = std::min(next, bandwidths_.begin()->first);
   return next;
 }
 

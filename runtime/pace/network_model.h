@@ -26,6 +26,10 @@ class NetworkModel {
   // advance() comes about then.
   void send(const DeviceName& from, const DeviceName& to, double bytes, double now_s);
 
+  // From a time on the device's links have so many times the bandwidth that the cluster says, for what is
+  // under way too. The changes of one time come about in the order of these calls.
+  void set_bandwidth_at(double when_s, const DeviceName& device, double factor);
+
   struct Arrival {
     DeviceName from;
     DeviceName to;
@@ -34,7 +38,7 @@ class NetworkModel {
   // Lets time pass; what arrived since, in order. Valid until the next call.
   const std::vector<Arrival>& advance(double now_s);
 
-  // When something changes next, if nothing is sent meanwhile; infinity when nothing is under way.
+  // When something about messages changes next, if nothing is sent meanwhile; infinity when nothing is under way.
   double next_s() const;
 
   // Messages of a pair that have not arrived.
@@ -66,8 +70,14 @@ class NetworkModel {
   void arrive(Way& way, double now_s);
   void take(const std::vector<FlowNetwork::Change>& changes);
 
+  struct Bandwidth {
+    DeviceName device;
+    double factor = 1;
+  };
+
   const ClusterSpec cluster_;
   FlowNetwork flows_;
+  std::multimap<double, Bandwidth> bandwidths_;  // to come, by when
   std::map<std::pair<DeviceName, DeviceName>, int> way_by_pair_;
   std::vector<Way> ways_;
   std::vector<int> flowing_;

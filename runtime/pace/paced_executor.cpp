@@ -11,9 +11,10 @@ std::vector<SegmentResult> PacedExecutor::run(SegmentId segment,
 }
 
 void PacedExecutor::spend(Seconds time) {
-  counter_.note(time, std::chrono::steady_clock::now() - begun_);
+  const Seconds takes = supply_.time_of_work(name_, begun_, time);
+  counter_.note(takes, std::chrono::steady_clock::now() - begun_);
   std::this_thread::sleep_until(
-      begun_ + std::chrono::duration_cast<std::chrono::steady_clock::duration>(time));
+      begun_ + std::chrono::duration_cast<std::chrono::steady_clock::duration>(takes));
 }
 
 }  // namespace lingua

@@ -62,6 +62,16 @@ PacedNetwork::PacedNetwork(const ClusterSpec& cluster, DeviceName self,
 
 PacedNetwork::~PacedNetwork() { ::close(file_); }
 
+void PacedNetwork::follow(const SupplyClock& supply) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [device, points] : supply.trace.devices()) {
+    for (const SupplyPoint& point : points) {
+      model_.set_bandwidth_at(seconds_of(supply.time_of(point.from)), device,
+                              point.state.bandwidth);
+    }
+  }
+}
+
 void PacedNetwork::send(const DeviceName& to, double bytes) {
   const Note note{std::chrono::nanoseconds(Clock::now().time_since_epoch()).count(),
                   number_of_.at(self_), number_of_.at(to), bytes};

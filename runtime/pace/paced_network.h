@@ -17,6 +17,7 @@
 #include "runtime/net/slow_network.h"
 #include "runtime/pace/delays.h"
 #include "runtime/pace/network_model.h"
+#include "runtime/pace/supply_clock.h"
 
 namespace lingua {
 
@@ -28,6 +29,9 @@ class PacedNetwork final : public SlowNetwork {
   ~PacedNetwork() override;
   PacedNetwork(const PacedNetwork&) = delete;
   PacedNetwork& operator=(const PacedNetwork&) = delete;
+
+  // From now on its bandwidths are those of the supply. Once. Threads: any.
+  void follow(const SupplyClock& supply);
 
   void send(const DeviceName& to, double bytes) override;
   std::optional<Clock::time_point> take_arrival(const DeviceName& from,

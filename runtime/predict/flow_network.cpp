@@ -7,6 +7,8 @@ namespace lingua {
 
 int FlowNetwork::add_way(const DeviceName& from, const DeviceName& to) {
   Way way;
+  way.from = from;
+  way.to = to;
   for (const NetworkPart& part : layout_.path(from, to)) {
     const auto [found, is_new] =
         link_by_name_.try_emplace(part.name, static_cast<int>(links_.size()));
@@ -63,6 +65,19 @@ const std::vector<FlowNetwork::Change>& FlowNetwork::end(int index, double now_s
     }
   }
   if (!alone) share(now_s);
+  return changes_;
+}
+
+const std::vector<FlowNetwork::Change>& FlowNetwork::set_bandwidth(const DeviceName& device,
+                                                                   double factor, double now_s) {
+  changes_.clear();
+  layout_.set_bandwidth(device, factor);
+  for (const Way& way : ways_) {
+    if (way.from != device && way.to != device) continue;
+    for (const NetworkPart& part : layout_.path(way.from, way.to))
+      links_[link_by_name_.at(part.name)].bytes_per_s = part.bytes_per_s;
+  }
+  share(now_s);
   return changes_;
 }
 

@@ -21,13 +21,15 @@ class FlowNetwork {
   // REQUIRES: from != to; the cluster has a link from one to the other.
   int add_way(const DeviceName& from, const DeviceName& to);
 
-  // Ways whose flow got another rate in the last begin() or end(), with when each will be done.
+  // Ways whose flow got another rate in the last begin(), end() or set_bandwidth(), with when each will be done.
   struct Change {
     int way = 0;
     double done_s = 0;
   };
   const std::vector<Change>& begin(int way, double bytes, double now_s);
   const std::vector<Change>& end(int way, double now_s);
+  // The device's links have another bandwidth from now on, as NetworkLayout::set_bandwidth() says.
+  const std::vector<Change>& set_bandwidth(const DeviceName& device, double factor, double now_s);
 
  private:
   struct Link {
@@ -37,6 +39,8 @@ class FlowNetwork {
     int open_flows = 0;
   };
   struct Way {
+    DeviceName from;
+    DeviceName to;
     std::vector<int> links;
     bool active = false;
     bool settled = false;

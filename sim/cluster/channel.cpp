@@ -28,12 +28,25 @@ void Channel::start() {
       deliver();
       continue;
     }
-    comm_ = simgrid::s4u::Comm::sendto_init(from_.host(), to_.host());
-    comm_->set_data(this);
-    comm_->set_payload_size(bytes);
-    comm_->start();
+    flow(bytes);
     return;
   }
+}
+
+void Channel::flow(std::uint64_t bytes) {
+  comm_ = simgrid::s4u::Comm::sendto_init(from_.host(), to_.host());
+  comm_->set_data(this);
+  comm_->set_payload_size(bytes);
+  comm_->start();
+}
+
+void Channel::bandwidth_changed() {
+  const auto left = static_cast<std::uint64_t>(std::llround(comm_ ? comm_->get_remaining() : 0));
+  if (left == 0) return;
+  const simgrid::s4u::CommPtr comm = std::exchange(comm_, nullptr);
+  comm->cancel();
+  world_.retire(comm);
+  flow(left);
 }
 
 void Channel::completed(const simgrid::s4u::Comm& comm) {

@@ -6,6 +6,7 @@
 // Shares: streams that meet on a link share it max-min fairly, however many messages each has.
 
 #include <cstddef>
+#include <cstdint>
 #include <list>
 
 #include "runtime/device/message.h"
@@ -31,6 +32,10 @@ class Channel final : public Scheduled {
   // SimGrid has moved the bytes of `comm` (or given up, after cut()).
   void completed(const simgrid::s4u::Comm& comm);
 
+  // Its path has other bandwidths from now on. SimGrid lets no transfer go faster than it could when it began,
+  // so that the rest is one of its own, to the nearest byte.
+  void bandwidth_changed();
+
   // Drops all that is under way.
   void cut();
 
@@ -39,6 +44,7 @@ class Channel final : public Scheduled {
 
  private:
   void start();
+  void flow(std::uint64_t bytes);
   void deliver();
 
   World& world_;

@@ -63,6 +63,28 @@ class Throttle final : public Scheduled {
   double factor_;
 };
 
+class Speed final : public Scheduled {
+ public:
+  Speed(SimDevice& device, double speed) : device_(device), speed_(speed) {}
+  void due() override { device_.supply(speed_); }
+
+ private:
+  SimDevice& device_;
+  double speed_;
+};
+
+class Bandwidth final : public Scheduled {
+ public:
+  Bandwidth(World& world, SimDevice& device, double factor)
+      : world_(world), device_(device), factor_(factor) {}
+  void due() override { world_.set_bandwidth(device_, factor_); }
+
+ private:
+  World& world_;
+  SimDevice& device_;
+  double factor_;
+};
+
 }  // namespace
 
 class SimCluster::Impl {
@@ -74,6 +96,8 @@ class SimCluster::Impl {
   World world;
   std::deque<Kill> kills;
   std::deque<Throttle> throttles;
+  std::deque<Speed> speeds;
+  std::deque<Bandwidth> bandwidths;
 };
 
 SimCluster::SimCluster(const ClusterSpec& cluster, SimOptions options)
@@ -115,6 +139,33 @@ void SimCluster::throttle_at(Seconds when, const DeviceName& device, double fact
   LINGUA_CHECK(factor > 0, "a device cannot be throttled to {} of its speed", factor);
   World& world = impl_->world;
   world.agenda().add(when.count(), impl_->throttles.emplace_back(world.device(device), factor));
+}
+
+void SimCluster::set_speed_at(Seconds when, const DeviceName& device, double speed) {
+  LINGUA_CHECK(speed > 0, "a device cannot have {} of its speed", speed);
+  World& world = impl_->world;
+  world.agenda().add(when.count(), impl_->speeds.emplace_back(world.device(device), speed));
+}
+
+void SimCluster::set_bandwidth_at(Seconds when, const DeviceName& device, double factor) {
+  LINGUA_CHECK(factor > 0, "links cannot have {} of their bandwidth", factor);
+  World& world = impl_->world;
+  world.agenda().add(when.count(),
+                     impl_->bandwidths.emplace_back(world, world.device(device), factor));
+}
+
+void SimCluster::follow(const SupplyTrace& supply) {
+  for (const auto& [device, when] : departures(supply)) kill_at(when, device);
+  for (const auto& [device, points] : supply.devices()) {
+    DeviceState before;
+    for (const SupplyPoint& point : points) {
+      const DeviceState& state = point.state;
+      if (state.speed != before.speed) set_speed_at(point.from, device, state.speed);
+      if (state.bandwidth != before.bandwidth)
+        set_bandwidth_at(point.from, device, state.bandwidth);
+      before = state;
+    }
+  }
 }
 
 }  // namespace lingua

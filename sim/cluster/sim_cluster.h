@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "runtime/device/device.h"
+#include "runtime/supply/supply.h"
 
 namespace lingua {
 
@@ -57,6 +58,17 @@ class SimCluster {
   // Multiplies a device's speed by `factor` from then on, also of what it is computing; a factor
   // of 1 / factor restores it. REQUIRES: factor > 0.
   void throttle_at(Seconds when, const DeviceName& device, double factor);
+
+  // What a device gives over time (runtime/supply), from then on and for what is under way too. Its speed is
+  // so many times the cluster's, besides what throttle_at() makes of it.
+  void set_speed_at(Seconds when, const DeviceName& device, double speed);
+  // So many times the bandwidth of its links that the cluster says; one of a pair gives what the slower of
+  // its two ends does, a shared medium what it always does. A change moves what is under way by half a byte
+  // at most. REQUIRES, of both: more than 0.
+  void set_bandwidth_at(Seconds when, const DeviceName& device, double factor);
+  // All that a supply says: speeds, bandwidths, and that a device goes, which is killed. Errors: InputError
+  // where one comes back. REQUIRES: it is of the cluster; before run(), once.
+  void follow(const SupplyTrace& supply);
 
  private:
   class Impl;

@@ -128,7 +128,7 @@ void SimDevice::compute(Seconds time) {
     try {
       exec_->wait();
       left_ = 0;
-    } catch (const simgrid::CancelException&) {  // throttle() has set left_
+    } catch (const simgrid::CancelException&) {  // change_speed() has set left_
     }
   }
   exec_ = nullptr;
@@ -136,8 +136,17 @@ void SimDevice::compute(Seconds time) {
 }
 
 void SimDevice::throttle(double factor) {
-  const double before = speed_;
-  speed_ *= factor;
+  throttled_ *= factor;
+  change_speed();
+}
+
+void SimDevice::supply(double speed) {
+  supplied_ = speed;
+  change_speed();
+}
+
+void SimDevice::change_speed() {
+  const double before = std::exchange(speed_, throttled_ * supplied_);
   if (!exec_ || gone_) return;
   left_ = exec_->get_remaining() / spec_.flops_per_s * before;
   exec_->cancel();

@@ -47,12 +47,15 @@ class SimDevice final : public Device, public Scheduled {
   // Takes the first message of the list.
   void deliver(std::list<Message>& messages);
   void throttle(double factor);
+  // So many times its nominal speed, besides what throttle() takes of it.
+  void supply(double speed);
   // Ends the body, wherever it stands.
   void kill();
   // A deadline.
   void due() override;
 
  private:
+  void change_speed();
   void live(const std::function<void(Device&)>& body);
   void leave();
   void wait(double deadline);
@@ -73,7 +76,9 @@ class SimDevice final : public Device, public Scheduled {
   double deadline_ = 0;
   double alarm_ = std::numeric_limits<double>::infinity();  // the earliest entry in the agenda
 
-  double speed_ = 1;  // share of spec_.flops_per_s
+  double throttled_ = 1;
+  double supplied_ = 1;
+  double speed_ = 1;  // share of spec_.flops_per_s: both of them
   simgrid::s4u::ExecPtr exec_;
   double left_ = 0;  // seconds at full speed that an interrupted exec_ has left
   double busy_s_ = 0;

@@ -4,14 +4,15 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
-#include "sim/cluster/platform.h"
 
 namespace lingua {
 
 World::World(const ClusterSpec& cluster, SimOptions options)
-    : cluster_(cluster), options_(std::move(options)) {
+    : cluster_(cluster),
+      platform_(*simgrid::s4u::Engine::get_instance(), cluster_),
+      options_(std::move(options)) {
   LINGUA_CHECK(options_.wire_bytes && options_.make_executor, "SimOptions are not complete");
-  const auto hosts = build_platform(*simgrid::s4u::Engine::get_instance(), cluster_);
+  const auto& hosts = platform_.hosts();
   for (std::size_t i = 0; i < hosts.size(); ++i) {
     DeviceSpec spec = i < cluster_.devices.size() ? cluster_.devices[i] : coordinator_spec();
     devices_.push_back(std::make_unique<SimDevice>(*this, std::move(spec), hosts[i]));
@@ -66,6 +67,13 @@ void World::ended(std::exception_ptr error) {
     agenda_.clear();
   } else {
     look_for_deadlock();
+  }
+}
+
+void World::set_bandwidth(SimDevice& device, double factor) {
+  platform_.set_bandwidth(device.name(), factor);
+  for (Channel& channel : channels_) {
+    if (&channel.from() == &device || &channel.to() == &device) channel.bandwidth_changed();
   }
 }
 

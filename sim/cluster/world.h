@@ -13,6 +13,7 @@
 
 #include "sim/cluster/agenda.h"
 #include "sim/cluster/channel.h"
+#include "sim/cluster/platform.h"
 #include "sim/cluster/sim_cluster.h"
 #include "sim/cluster/sim_device.h"
 
@@ -33,6 +34,7 @@ class World final : public Scheduled {
   World(const ClusterSpec& cluster, SimOptions options);
 
   Agenda& agenda() { return agenda_; }
+  void set_bandwidth(SimDevice& device, double factor);
   const SimOptions& options() const { return options_; }
   SimDevice& device(const DeviceName& name);
   SimDevice& add_client(const DeviceName& name);
@@ -59,6 +61,7 @@ class World final : public Scheduled {
   void stop(std::exception_ptr error);
 
   ClusterSpec cluster_;
+  Platform platform_;
   SimOptions options_;
   Agenda agenda_;
   Population population_;

@@ -78,6 +78,25 @@ TEST(NetworkLayout, LetsASlowLinkBindItsPairAlone) {
               UnorderedElementsAre(NetworkPart{"up a", 100}, NetworkPart{"down c", 100}));
 }
 
+TEST(NetworkLayout, ChangesWithTheBandwidthOfADeviceButForTheMedium) {
+  ClusterSpec cluster = three();
+  cluster.links[{"a", "b"}] = {1000, Seconds(0)};
+  cluster.shared_bytes_per_s = 70;
+  NetworkLayout layout(cluster);
+  layout.set_bandwidth("a", 0.5);
+  layout.set_bandwidth("b", 0.25);
+  EXPECT_THAT(layout.path("a", "b"),
+              UnorderedElementsAre(NetworkPart{"up a", 500}, NetworkPart{"a to b", 250},
+                                   NetworkPart{"down b", 250}, NetworkPart{"medium", 70}));
+  EXPECT_THAT(layout.path("a", "c"),
+              UnorderedElementsAre(NetworkPart{"up a", 500}, NetworkPart{"up by default a", 50},
+                                   NetworkPart{"down c", 100}, NetworkPart{"medium", 70}));
+  layout.set_bandwidth("a", 1);
+  EXPECT_THAT(layout.leaving("a"),
+              UnorderedElementsAre(NetworkPart{"up a", 1000}, NetworkPart{"up by default a", 100},
+                                   NetworkPart{"medium", 70}));
+}
+
 TEST(NetworkLayout, RefusesAPathWithoutBandwidth) {
   ClusterSpec cluster = three();
   cluster.default_link = {};

@@ -26,6 +26,7 @@ FuzzTarget npy_target();
 FuzzTarget program_target();
 FuzzTarget safetensors_target();
 FuzzTarget sentencepiece_target();
+FuzzTarget supply_target();
 FuzzTarget tokenizer_gguf_target();
 FuzzTarget tokenizer_json_target();
 FuzzTarget trace_target();

@@ -18,6 +18,7 @@ BEGIN {
   allow("runtime/model", b)
   allow("runtime/device", bm)
   allow("runtime/arrivals", bmd)
+  allow("runtime/supply", bmd)
   allow(c, bm)
   allow("runtime/events", bmd)
   allow("runtime/partition", bmd)
@@ -34,8 +35,8 @@ BEGIN {
   allow("runtime/cache", bmd)
   allow("runtime/http", plan " runtime/schedule runtime/events runtime/engine runtime/text")
   allow("runtime/net", bmd " runtime/trust runtime/events")
-  allow("runtime/pace", predict " runtime/net")
-  allow("sim", bmd " runtime/events")
+  allow("runtime/pace", predict " runtime/net runtime/supply")
+  allow("sim", bmd " runtime/events runtime/supply")
 }
 
 {

@@ -35,8 +35,9 @@ class Sleepy : public Executor {
 class PacedExecutorTest : public ::testing::Test {
  protected:
   // Runs a segment of 0.1 s for each step on the modelled device; how long it took.
-  double run_s(std::chrono::milliseconds work, const std::vector<std::int64_t>& new_tokens) {
-    PacedExecutor executor(spec(), std::make_unique<Sleepy>(work), counter_);
+  double run_s(std::chrono::milliseconds work, const std::vector<std::int64_t>& new_tokens,
+               const SupplyClock& supply = {}) {
+    PacedExecutor executor(spec(), std::make_unique<Sleepy>(work), counter_, supply);
     executor.load(segment(), "", {});
     std::vector<SegmentStep> batch;
     for (const std::int64_t tokens : new_tokens) batch.push_back({{0, Step{tokens, 0}, 0}, {}});
@@ -67,6 +68,35 @@ TEST_F(PacedExecutorTest, ABatchTakesWhatTheModelSaysOfABatchWithoutStepsThatFai
   EXPECT_DOUBLE_EQ(counter_.read().modelled.count(), 0.2);
   run_s(std::chrono::milliseconds(0), {13});
   EXPECT_EQ(counter_.read().count, 1) << "nothing was charged for";
+}
+
+TEST_F(PacedExecutorTest, WorkTakesAsLongAsTheSpeedsOfItsTimeSay) {
+  SupplyClock supply;
+  supply.trace.add("phone", Seconds(0), {.speed = 0.5});
+  supply.trace.add("phone", Seconds(100), {.speed = 4});
+  supply.origin = SupplyClock::Clock::now();
+  EXPECT_GE(run_s(std::chrono::milliseconds(0), {1}, supply), 0.2);
+  EXPECT_DOUBLE_EQ(counter_.read().modelled.count(), 0.2);
+  supply.origin -= std::chrono::seconds(200);
+  EXPECT_GE(run_s(std::chrono::milliseconds(0), {1}, supply), 0.025);
+  EXPECT_NEAR(counter_.read().modelled.count(), 0.225, 1e-9);
+}
+
+TEST_F(PacedExecutorTest, WorkThatIsUnderWayWhenASpeedChangesGoesOnAtTheNewOne) {
+  SupplyClock supply;
+  supply.trace.add("phone", Seconds(10), {.speed = 0.25});
+  supply.origin = SupplyClock::Clock::now() - std::chrono::milliseconds(9950);
+  run_s(std::chrono::milliseconds(0), {1}, supply);
+  const double modelled_s = counter_.read().modelled.count();
+  EXPECT_GE(modelled_s, 0.25) << "half of it at full speed at most, the rest takes four times";
+  EXPECT_LE(modelled_s, 0.4);
+}
+
+TEST_F(PacedExecutorTest, SpeedsOfOtherDevicesChangeNothing) {
+  SupplyClock supply;
+  supply.trace.add("tablet", Seconds(0), {.speed = 0.01});
+  run_s(std::chrono::milliseconds(0), {1}, supply);
+  EXPECT_DOUBLE_EQ(counter_.read().modelled.count(), 0.1);
 }
 
 TEST_F(PacedExecutorTest, WorkThatTakesLongerHereIsCounted) {

@@ -54,6 +54,38 @@ TEST_F(Paced, AMessageArrivesAfterItsLatencyAndItsBytes) {
   EXPECT_EQ(b.delays().late, 0);
 }
 
+TEST_F(Paced, AMessageArrivesWhenTheBandwidthsOfItsTimeLetIt) {
+  SupplyClock supply;
+  supply.trace.add("b", Seconds(10), {.bandwidth = 0.5});
+  supply.origin = Clock::now() - std::chrono::seconds(20);
+  PacedNetwork a(cluster(), "a", file());
+  PacedNetwork b(cluster(), "b", file());
+  a.follow(supply);
+  b.follow(supply);
+  const Clock::time_point start = Clock::now();
+  a.send("b", 50'000);
+  const double sent_by = seconds_since(start, Clock::now());
+  const double took = seconds_since(start, arrival(b, "a", start));
+  EXPECT_GE(took, 0.12 - 1e-6);
+  EXPECT_LE(took, 0.12 + sent_by + 1e-6);
+}
+
+TEST_F(Paced, ABandwidthThatChangesChangesWhatIsUnderWay) {
+  SupplyClock supply;
+  supply.origin = Clock::now();
+  supply.trace.add("b", Seconds(0.1), {.bandwidth = 10});
+  supply.trace.add("a", Seconds(0.1), {.bandwidth = 10});
+  PacedNetwork a(cluster(), "a", file());
+  PacedNetwork b(cluster(), "b", file());
+  a.follow(supply);
+  b.follow(supply);
+  a.send("b", 1'000'000);
+  const double sent_by = seconds_since(supply.origin, Clock::now());
+  const double took = seconds_since(supply.origin, arrival(b, "a", supply.origin));
+  EXPECT_GE(took, 0.1 + 0.092 - 1e-6) << "at most 0.08 MB by then, the rest ten times as fast";
+  EXPECT_LE(took, 0.1 + 0.1 + sent_by + 1e-6);
+}
+
 TEST_F(Paced, MessagesOfOthersTakeTheirShareOfTheSameRadio) {
   PacedNetwork a(cluster(), "a", file());
   PacedNetwork b(cluster(), "b", file());
