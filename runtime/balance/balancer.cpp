@@ -84,6 +84,8 @@ std::optional<Decision> Balancer::consider(
     const std::function<std::vector<RequestLeft>()>& requests, bool between, Seconds now) {
   if (decided_ && same_runs(*decided_, running)) {
     planned_with_ = std::move(decided_with_);
+  } else if (decided_) {
+    failed_ = std::move(decided_);
   } else if (running_ && !same_runs(*running_, running)) {  // something was lost
     planned_with_ = remaining_cluster(planned_with_, membership);
   }
@@ -99,6 +101,7 @@ std::optional<Decision> Balancer::consider(
   const bool is_due = between && !asked_between_;  // a policy may wait for an end
   if (!is_new && !is_due && now < considered_at_ + kAskAgain) return std::nullopt;
   asked_between_ = between;
+  if (is_new) failed_.reset();
   if (is_new && (changes_.empty() || now > changes_.back() + kOneChange)) changes_.push_back(now);
   considered_ = present;
   considered_at_ = now;
@@ -108,6 +111,7 @@ std::optional<Decision> Balancer::consider(
                           std::move(present), requests(), between,  horizon_s(now)};
   std::optional<Decision> decision =
       policy_.moves ? policy_.decide(snapshot) : policy("optimal").decide(snapshot);
+  if (decision && failed_ && same_runs(decision->plan, *failed_)) return std::nullopt;
   if (decision) {
     decided_ = decision->plan;
     decided_with_ = snapshot.present;

@@ -47,6 +47,7 @@ class Balancer {
   std::optional<Plan> running_;  // when it was asked last
   std::optional<Plan> decided_;  // that may serve when it is asked next
   ClusterSpec decided_with_;
+  std::optional<Plan> failed_;             // came to nothing at these speeds
   std::optional<ClusterSpec> considered_;  // last, and when
   Seconds considered_at_{0};
   bool asked_between_ = false;    // when it was considered last
