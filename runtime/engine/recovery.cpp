@@ -30,10 +30,10 @@ void Coordinator::lose(const DeviceName& device, const std::string& why, Seconds
         "event log and metrics lack what {} had noted and not sent when it was lost", device));
   std::erase(workers_, device);
   stall_.watch(workers_);
-  if (link_lost_ && (link_lost_->first == device || link_lost_->second == device)) {
-    link_lost_.reset();
-    settled_ = kNever;
-  }
+  std::erase_if(links_lost_, [&](const auto& item) {
+    return item.first.first == device || item.first.second == device;
+  });
+  if (links_lost_.empty()) settled_ = kNever;
   if (is_used) begin_again(why, now, effects);
 }
 

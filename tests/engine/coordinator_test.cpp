@@ -343,6 +343,24 @@ TEST_F(CoordinatorTest, ADeviceThatThePlanHasLeftRefusesNothing) {
   EXPECT_EQ(sent_to<Refused>(kClient).size(), 1U);
 }
 
+TEST_F(CoordinatorTest, LinksThatAreLostTogetherAreAllLeftOut) {
+  std::vector<Membership> asked;
+  job_.recover = [&](const Membership& left) {
+    asked.push_back(left);
+    return deployment(1, 2);
+  };
+  serve();
+  hear("a", LinkLost{1, "b", "silent"});
+  now_ += job_.settle / 2;
+  hear("b", LinkLost{1, "c", "silent"});
+  hear("b", LinkLost{1, "a", "silent"});  // the first, from its other end
+  now_ += job_.settle * 2;
+  coordinator_->tick(now_, effects_);
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_THAT(asked[0].cut, UnorderedElementsAre(std::pair("a", "b"), std::pair("b", "c")));
+  EXPECT_THAT(asked[0].lost, IsEmpty());
+}
+
 TEST_F(CoordinatorTest, ADeploymentThatFailsLeavesTheRunningOne) {
   job_.redeploy = [&](int ended) {
     return ended == 1 ? std::optional(deployment(2, 0)) : std::nullopt;
