@@ -222,9 +222,12 @@ void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
     const std::vector<DeviceName>& workers = service_of(entry->submit.epoch).deployer->workers();
     if (std::find(workers.begin(), workers.end(), message.from) == workers.end()) return;
     checks_.refused(refused->request);
+    refused_.insert(refused->request);
     effects.send(entry->client, Refused{entry->own, fmt::format("{}: {}", message.from,
                                                                 one_line(refused->reason))});
     end_request(refused->request, now, effects);
+  } else if (std::holds_alternative<Reached>(message.body)) {
+    return;  // who sent the Probe has made up its epoch
   } else {
     throw WorldError(fmt::format("{} answers nonsense: {} is not expected now", message.from,
                                  describe(message.body)));

@@ -145,6 +145,7 @@ class Coordinator {
   Membership membership_;
   std::optional<Recovery> recovering_;
   std::set<DeviceName> old_headers_;  // of what was lost: what they had sent still counts
+  std::set<RequestId> refused_;       // by devices: what a header had sent of them comes later
   std::set<DeviceName> clients_;      // that are there
   int clients_gone_ = 0;
   // That nothing has explained yet, and what a device said of it.

@@ -93,13 +93,14 @@ bool Coordinator::finish_if_complete(RequestId request, Effects& effects) {
   return true;
 }
 
-// From a header whose deployment was lost, of a request that has begun again elsewhere or has ended.
+// Of a request that another device has refused meanwhile, or from a header whose deployment was lost, of one that
+// has begun again elsewhere or has ended.
 bool Coordinator::is_stale(const Message& message) const {
-  if (!old_headers_.contains(message.from)) return false;
   RequestId request = -1;
   if (const auto* token = std::get_if<TokenMade>(&message.body)) request = token->request;
   if (const auto* done = std::get_if<Done>(&message.body)) request = done->request;
-  if (request < 0) return false;
+  if (refused_.contains(request)) return true;
+  if (request < 0 || !old_headers_.contains(message.from)) return false;
   const RequestTable::Entry* entry = table_.find(request);
   if (entry == nullptr) return true;
   if (!entry->running) return false;

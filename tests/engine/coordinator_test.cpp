@@ -343,6 +343,32 @@ TEST_F(CoordinatorTest, ADeviceThatThePlanHasLeftRefusesNothing) {
   EXPECT_EQ(sent_to<Refused>(kClient).size(), 1U);
 }
 
+// The refusal of the next step came faster than the header's token of the last.
+TEST_F(CoordinatorTest, WhatTheHeaderHadSentOfARefusedRequestIsDropped) {
+  serve();
+  hear(kClient, request(0));
+  hear(kClient, request(1));
+  hear("b", Refused{0, "no room"});
+  EXPECT_EQ(sent_to<Refused>(kClient).size(), 1U);
+  forget();
+  answer(0);
+  EXPECT_THAT(said(), IsEmpty());
+  answer(1);
+  EXPECT_EQ(sent_to<Done>(kClient).size(), 1U);
+}
+
+// A liar has sent the Probe that this one answers.
+TEST_F(CoordinatorTest, AnAnswerToAProbeThatNobodyWasToSendEndsNothing) {
+  begin();
+  hear("b", Reached{1, "a"});
+  hear("b", Reached{1, "a"});
+  hear("b", Reached{0, "a"});
+  become_ready(1);
+  hear("b", Reached{1000, "a"});
+  hear(kClient, Attach{});
+  EXPECT_EQ(sent_to<Serving>(kClient).size(), 1U);
+}
+
 TEST_F(CoordinatorTest, LinksThatAreLostTogetherAreAllLeftOut) {
   std::vector<Membership> asked;
   job_.recover = [&](const Membership& left) {
