@@ -253,9 +253,12 @@ void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
     const std::vector<DeviceName>& workers = service_of(entry->submit.epoch).deployer->workers();
     if (std::find(workers.begin(), workers.end(), message.from) == workers.end()) return;
     checks_.refused(refused->request);
+    refused_.insert(refused->request);
     effects.send(entry->client, Refused{entry->own, fmt::format("{}: {}", message.from,
                                                                 one_line(refused->reason))});
     end_request(refused->request, now, effects);
+  } else if (std::holds_alternative<Reached>(message.body)) {
+    return;  // who sent the Probe has made up its epoch
   } else {
     throw WorldError(fmt::format("{} answers nonsense: {} is not expected now", message.from,
                                  describe(message.body)));
@@ -330,12 +333,13 @@ void Coordinator::keep(const EventRow& row) {
 
 // The device at the other end may be gone altogether, which will be seen here soon.
 void Coordinator::note_link(const DeviceName& from, const LinkLost& link, Seconds now) {
-  const bool is_known = membership_.lost.contains(link.peer) ||
-                        membership_.cut.contains({from, link.peer}) ||
-                        membership_.cut.contains({link.peer, from});
-  if (link_lost_ || gathering_ || is_known) return;
-  link_lost_ = {from, link.peer};
-  link_lost_why_ =
+  const std::pair<DeviceName, DeviceName> here(from, link.peer);
+  const std::pair<DeviceName, DeviceName> there(link.peer, from);
+  const bool is_known = membership_.lost.contains(link.peer) || membership_.cut.contains(here) ||
+                        membership_.cut.contains(there) || links_lost_.contains(here) ||
+                        links_lost_.contains(there);
+  if (gathering_ || is_known) return;
+  links_lost_[here] =
       fmt::format("{} lost its link to {}: {}", from, one_line(link.peer), one_line(link.reason));
   settled_ = now + job_.settle;
 }
@@ -347,9 +351,13 @@ Seconds Coordinator::deadline() const {
 void Coordinator::tick(Seconds now, Effects& effects) {
   if (now >= settled_) {
     settled_ = kNever;
-    if (!job_.recover) throw WorldError(fmt::format("{}; {}", link_lost_why_, progress()));
-    membership_.cut.insert(*std::exchange(link_lost_, std::nullopt));
-    begin_again(link_lost_why_, now, effects);
+    std::string why;
+    for (const auto& [link, said] : std::exchange(links_lost_, {})) {
+      membership_.cut.insert(link);
+      why += (why.empty() ? "" : "; ") + said;
+    }
+    if (!job_.recover) throw WorldError(fmt::format("{}; {}", why, progress()));
+    begin_again(why, now, effects);
     return;
   }
   if (now >= waits_until_) {

@@ -173,11 +173,11 @@ class Coordinator {
   std::map<RequestId, Seconds> last_token_;
   std::map<RequestId, std::size_t> crossed_;
   std::set<DeviceName> old_headers_;  // of what was lost: what they had sent still counts
+  std::set<RequestId> refused_;       // by devices: what a header had sent of them comes later
   std::set<DeviceName> clients_;      // that are there
   int clients_gone_ = 0;
-  std::optional<std::pair<DeviceName, DeviceName>>
-      link_lost_;  // the first, and what its device said
-  std::string link_lost_why_;
+  // That nothing has explained yet, and what a device said of it.
+  std::map<std::pair<DeviceName, DeviceName>, std::string> links_lost_;
   Seconds settled_ = kNever;
   Seconds begun_{0};
   bool gathering_ = false;

@@ -37,7 +37,8 @@ bool Deployer::take(const Message& message, Seconds now, Effects& effects) {
     if (!is_new) refuse(message);
     if (senders_.size() == workers_.size() && untried_.empty()) send_weights(now, effects);
   } else if (const auto* reached = std::get_if<Reached>(&message.body)) {
-    if (untried_.erase({reached->from, message.from}) != 1) refuse(message);
+    // Once more, or by one that was not to try it: who was reached cannot know.
+    if (untried_.erase({reached->from, message.from}) != 1) return true;
     if (senders_.size() == workers_.size() && untried_.empty()) send_weights(now, effects);
   } else if (sender == senders_.end()) {
     refuse(message);

@@ -30,10 +30,10 @@ void Coordinator::lose(const DeviceName& device, const std::string& why, Seconds
         "event log and metrics lack what {} had noted and not sent when it was lost", device));
   std::erase(workers_, device);
   stall_.watch(workers_);
-  if (link_lost_ && (link_lost_->first == device || link_lost_->second == device)) {
-    link_lost_.reset();
-    settled_ = kNever;
-  }
+  std::erase_if(links_lost_, [&](const auto& item) {
+    return item.first.first == device || item.first.second == device;
+  });
+  if (links_lost_.empty()) settled_ = kNever;
   if (is_used) begin_again(why, now, effects);
 }
 
@@ -125,13 +125,14 @@ bool Coordinator::finish_if_complete(RequestId request, Effects& effects) {
   return true;
 }
 
-// From a header whose deployment was lost, of a request that has begun again elsewhere or has ended.
+// Of a request that another device has refused meanwhile, or from a header whose deployment was lost, of one that
+// has begun again elsewhere or has ended.
 bool Coordinator::is_stale(const Message& message) const {
-  if (!old_headers_.contains(message.from)) return false;
   RequestId request = -1;
   if (const auto* token = std::get_if<TokenMade>(&message.body)) request = token->request;
   if (const auto* done = std::get_if<Done>(&message.body)) request = done->request;
-  if (request < 0) return false;
+  if (refused_.contains(request)) return true;
+  if (request < 0 || !old_headers_.contains(message.from)) return false;
   const RequestTable::Entry* entry = table_.find(request);
   if (entry == nullptr) return true;
   if (!entry->running) return false;

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "runtime/base/errors.h"
@@ -40,7 +41,11 @@ struct Deployed {
   DeviceName tailer_name;
   bool shares_frames = false;
   WorkMeter meter;
+  std::set<RequestId> refused;  // here, and not released yet
 };
+
+// Others may be made up.
+constexpr std::size_t kMostRefused = 1024;
 
 // What other devices may send; everything else comes from the coordinator.
 bool is_between_devices(const MessageBody& body) {
@@ -83,7 +88,7 @@ class Worker {
       carry_out();
       return;
     } catch (const RequestRefused& refused) {
-      refuse(refused.request(), refused.what());
+      refuse(refused.request(), refused.what(), epoch);
     } catch (const Error& error) {
       effects_ = {};
       fail(epoch.value_or(newest()), error.what());
@@ -91,7 +96,11 @@ class Worker {
     carry_out();
   }
 
-  void refuse(RequestId request, const std::string& why) {
+  // Its steps that are still to come under this epoch are dropped.
+  void refuse(RequestId request, const std::string& why, std::optional<Epoch> epoch) {
+    const auto deployed = deployed_.find(epoch.value_or(newest()));
+    if (deployed != deployed_.end() && deployed->second->refused.size() < kMostRefused)
+      deployed->second->refused.insert(request);
     const bool is_mine = std::any_of(deployed_.begin(), deployed_.end(), [&](const auto& item) {
       return item.second->header.holds(request);
     });
@@ -277,9 +286,9 @@ class Worker {
     Arrival arrival = arrival_of(envelope);
     arrival.bytes /= static_cast<double>(together.activations.size() + together.results.size());
     for (const Activations& message : together.activations)
-      for_request(message.request, [&] { take(message, arrival); });
+      for_request(message.request, message.epoch, [&] { take(message, arrival); });
     for (const StepResult& result : together.results)
-      for_request(result.request, [&] { take(result, arrival); });
+      for_request(result.request, result.epoch, [&] { take(result, arrival); });
   }
 
   static Arrival arrival_of(const Message& envelope) {
@@ -287,8 +296,9 @@ class Worker {
   }
 
   void take(const Activations& message, const Arrival& arrival) {
-    if (ended_.contains(message.request)) return;
-    deployed_.at(message.epoch)->stage.take(message, arrival, device_.now(), effects_);
+    Deployed& deployed = *deployed_.at(message.epoch);
+    if (ended_.contains(message.request) || deployed.refused.contains(message.request)) return;
+    deployed.stage.take(message, arrival, device_.now(), effects_);
   }
 
   void take(const StepResult& result, const Arrival& arrival) {
@@ -328,13 +338,14 @@ class Worker {
       const Seconds end = device_.now();
       deployed.meter.ran(call_.segment, call_.batch, end - start);
       stage.take_results(std::move(results), start, end, effects_);
-      for (const RequestRefused& request : refused) refuse(request.request(), request.what());
+      for (const RequestRefused& request : refused)
+        refuse(request.request(), request.what(), stage.epoch());
     }
     for (StageRunner::StepOutput& output : stage.finish(device_.now(), effects_))
       pass_on(deployed, std::move(output));
     if (stage.wiring().is_header() && batch.front().part == 0) {
       for (const ReadyStep& step : batch) {
-        for_request(step.request,
+        for_request(step.request, stage.epoch(),
                     [&] { start(deployed, deployed.header.next_piece(step.request)); });
       }
     }
@@ -348,7 +359,7 @@ class Worker {
   // What came of a step, to the header.
   void pass_on(Deployed& deployed, StageRunner::StepOutput output) {
     const RequestId request = output.request;
-    for_request(request, [&] {
+    for_request(request, deployed.stage.epoch(), [&] {
       StepResult result = tailer_.result_of(std::move(output), deployed.stage.epoch());
       if (deployed.stage.wiring().is_header()) {
         start(deployed, deployed.header.take(std::move(result), device_.now(), effects_));
@@ -360,11 +371,11 @@ class Worker {
 
   // Refuses one request of several, and the work goes on with the others.
   template <class Work>
-  void for_request(RequestId request, Work work) {
+  void for_request(RequestId request, Epoch epoch, Work work) {
     try {
       work();
     } catch (const RequestRefused& refused) {
-      refuse(request, refused.what());
+      refuse(request, refused.what(), epoch);
     }
   }
 
@@ -374,6 +385,7 @@ class Worker {
 
   void on(const Release& release, const Message&) {
     ended_.add(release.request);
+    for (auto& [epoch, deployed] : deployed_) deployed->refused.erase(release.request);
     drop(release.request);
   }
 

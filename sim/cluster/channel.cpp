@@ -1,5 +1,6 @@
 #include "sim/cluster/channel.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -9,9 +10,10 @@
 namespace lingua {
 
 void Channel::send(Message message) {
+  if (closed_) return;
   stream_.push_back(std::move(message));
   ++world_.population().under_way;
-  world_.agenda().add(Agenda::now() + latency_s_, *this);
+  world_.agenda().add(std::max(Agenda::now(), delayed_until_) + latency_s_, *this);
 }
 
 void Channel::due() {
@@ -63,6 +65,11 @@ void Channel::deliver() {
   stream_.front().arrived = Seconds(Agenda::now());
   to_.deliver(stream_);
   if (world_.population().under_way == 0) world_.look_for_deadlock();
+}
+
+void Channel::close() {
+  closed_ = true;
+  cut();
 }
 
 void Channel::cut() {

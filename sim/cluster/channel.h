@@ -5,6 +5,7 @@
 // before it in the stream have arrived, so the latencies of messages in a row overlap.
 // Shares: streams that meet on a link share it max-min fairly, however many messages each has.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -38,6 +39,10 @@ class Channel final : public Scheduled {
 
   // Drops all that is under way.
   void cut();
+  // The same, and all that is sent from then on.
+  void close();
+  // What is sent from now on arrives no sooner than its latency after `until`, by SimGrid's clock.
+  void delay(double until) { delayed_until_ = std::max(delayed_until_, until); }
 
   const SimDevice& from() const { return from_; }
   const SimDevice& to() const { return to_; }
@@ -51,6 +56,8 @@ class Channel final : public Scheduled {
   SimDevice& from_;
   SimDevice& to_;
   double latency_s_;
+  bool closed_ = false;
+  double delayed_until_ = 0;
   std::list<Message> stream_;  // under way; the first `ready_` have paid their latency
   std::size_t ready_ = 0;
   simgrid::s4u::CommPtr comm_;  // of the first message, while its bytes flow

@@ -39,18 +39,19 @@ s4u::Engine& make_engine() {
   return *engine;
 }
 
-class Kill final : public Scheduled {
+// A run that waits for one to come is not stuck.
+class Call final : public Scheduled {
  public:
-  Kill(World& world, SimDevice& device) : world_(world), device_(device) {}
+  Call(World& world, std::function<void()> call) : world_(world), call_(std::move(call)) {}
   void due() override {
+    call_();
     --world_.population().under_way;
-    world_.kill(device_);
     world_.look_for_deadlock();
   }
 
  private:
   World& world_;
-  SimDevice& device_;
+  std::function<void()> call_;
 };
 
 class Throttle final : public Scheduled {
@@ -94,7 +95,7 @@ class SimCluster::Impl {
 
   s4u::Engine& engine;
   World world;
-  std::deque<Kill> kills;
+  std::deque<Call> calls;
   std::deque<Throttle> throttles;
   std::deque<Speed> speeds;
   std::deque<Bandwidth> bandwidths;
@@ -129,10 +130,42 @@ std::string SimCluster::configuration() {
       major, minor, patch);
 }
 
-void SimCluster::kill_at(Seconds when, const DeviceName& device) {
+void SimCluster::call_at(Seconds when, std::function<void()> call) {
   World& world = impl_->world;
   ++world.population().under_way;
-  world.agenda().add(when.count(), impl_->kills.emplace_back(world, world.device(device)));
+  world.agenda().add(when.count(), impl_->calls.emplace_back(world, std::move(call)));
+}
+
+void SimCluster::kill_at(Seconds when, const DeviceName& device) {
+  World& world = impl_->world;
+  call_at(when, [&world, &victim = world.device(device)] { world.kill(victim); });
+}
+
+void SimCluster::hang_at(Seconds when, const DeviceName& device) {
+  World& world = impl_->world;
+  call_at(when, [&world, &victim = world.device(device)] { world.hang(victim); });
+}
+
+void SimCluster::cut_at(Seconds when, const DeviceName& from, const DeviceName& to) {
+  SimDevice& sender = impl_->world.device(from);
+  LINGUA_CHECK(from != to, "{} has no link to itself", from);
+  impl_->world.device(to);  // it exists
+  call_at(when, [&sender, to] { sender.channel_to(to).close(); });
+}
+
+void SimCluster::delay_at(Seconds when, const DeviceName& from, const DeviceName& to,
+                          Seconds time) {
+  SimDevice& sender = impl_->world.device(from);
+  impl_->world.device(to);
+  call_at(when,
+          [&sender, to, until = (when + time).count()] { sender.channel_to(to).delay(until); });
+}
+
+void SimCluster::lose_at(Seconds when, const DeviceName& at, const DeviceName& peer,
+                         const std::string& reason) {
+  SimDevice& device = impl_->world.device(at);
+  impl_->world.device(peer);
+  call_at(when, [&device, peer, reason] { device.lose(peer, reason); });
 }
 
 void SimCluster::throttle_at(Seconds when, const DeviceName& device, double factor) {

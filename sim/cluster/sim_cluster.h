@@ -8,7 +8,8 @@
 // that all flows share, the coordinator's too. Shares are max-min fair. The messages of a pair are
 // one stream: in order, their latencies overlap.
 // Losses: a killed device's body is unwound; messages under way from it and to it are lost, and all
-// others who run have its PeerLost at that instant, after what it has delivered.
+// others who run have its PeerLost at that instant, after what it has delivered. Links that are cut and devices
+// that fall silent are told by nobody: sim/fault/ says who notices and when.
 // Determinism: the same inputs give the same events, to the last bit.
 // Threads: one SimCluster per process (SimGrid's clock cannot be reset); run() blocks. A body must
 // not receive() or run a segment inside a catch block: other bodies run meanwhile on its thread.
@@ -55,6 +56,20 @@ class SimCluster {
   // Fault controls: on the cluster, never on a Device. Effective at a virtual time; may be called
   // before run() and in it. REQUIRES: the device exists. One that has finished cannot be killed.
   void kill_at(Seconds when, const DeviceName& device);
+  // A device falls silent: it takes and sends nothing from then on. What it has sent arrives, and nobody is
+  // told; its peers find out by lose_at().
+  void hang_at(Seconds when, const DeviceName& device);
+  // All that is under way from one device to another is lost, and all that it sends from then on; nobody is
+  // told. REQUIRES: they are two.
+  void cut_at(Seconds when, const DeviceName& from, const DeviceName& to);
+  // What one device sends to another from then on arrives no sooner than after `time`; in order, as ever.
+  void delay_at(Seconds when, const DeviceName& from, const DeviceName& to, Seconds time);
+  // A device takes another for lost: it has that one's PeerLost, once, and neither hears from it nor reaches it
+  // any more. The other is not told.
+  void lose_at(Seconds when, const DeviceName& at, const DeviceName& peer,
+               const std::string& reason);
+  // Calls `call` outside of all bodies: it may order faults and look at values, and must not block.
+  void call_at(Seconds when, std::function<void()> call);
   // Multiplies a device's speed by `factor` from then on, also of what it is computing; a factor
   // of 1 / factor restores it. REQUIRES: factor > 0.
   void throttle_at(Seconds when, const DeviceName& device, double factor);

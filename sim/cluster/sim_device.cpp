@@ -50,17 +50,22 @@ void SimDevice::kill() {
   actor_->kill();
 }
 
-void SimDevice::send(const DeviceName& to, MessageBody body) {
+Channel& SimDevice::channel_to(const DeviceName& to) {
   Channel*& channel = channels_[to];
   if (channel == nullptr) channel = &world_.channel(*this, to);
-  if (gone_ || channel->to().gone()) return;
+  return *channel;
+}
+
+void SimDevice::send(const DeviceName& to, MessageBody body) {
+  Channel& channel = channel_to(to);
+  if (gone_ || channel.to().gone() || lost_.contains(to)) return;
   Message message;
   message.from = spec_.name;
   const bool is_local = is_client(spec_.name) || is_client(to);
   message.wire_bytes = is_local ? 0 : world_.options().wire_bytes(body);
   message.body = std::move(body);
   message.sent = now();
-  channel->send(std::move(message));
+  channel.send(std::move(message));
 }
 
 std::optional<Message> SimDevice::receive(Seconds deadline) {
@@ -105,11 +110,18 @@ void SimDevice::due() {
 }
 
 void SimDevice::deliver(std::list<Message>& messages) {
-  if (gone_) {
+  if (gone_ || lost_.contains(messages.front().from)) {
     messages.pop_front();
     return;
   }
   inbox_.splice(inbox_.end(), messages, messages.begin());
+  wake();
+}
+
+void SimDevice::lose(const DeviceName& peer, const std::string& reason) {
+  if (!running_ || !lost_.insert(peer).second) return;
+  const Seconds now{Agenda::now()};
+  inbox_.push_back({peer, PeerLost{reason}, now, now, 0});
   wake();
 }
 

@@ -8,6 +8,8 @@
 #include <limits>
 #include <list>
 #include <memory>
+#include <set>
+#include <string>
 #include <unordered_map>
 
 #include "runtime/device/device.h"
@@ -46,6 +48,9 @@ class SimDevice final : public Device, public Scheduled {
 
   // Takes the first message of the list.
   void deliver(std::list<Message>& messages);
+  // Has the PeerLost of another, once, and neither hears nor sends it anything from then on.
+  void lose(const DeviceName& peer, const std::string& reason);
+  Channel& channel_to(const DeviceName& to);
   void throttle(double factor);
   // So many times its nominal speed, besides what throttle() takes of it.
   void supply(double speed);
@@ -70,6 +75,7 @@ class SimDevice final : public Device, public Scheduled {
 
   bool running_ = false;
   bool gone_ = false;
+  std::set<DeviceName> lost_;  // for this device
   std::list<Message> inbox_;
   simgrid::s4u::SemaphorePtr semaphore_;
   bool waiting_ = false;

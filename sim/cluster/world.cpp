@@ -83,13 +83,13 @@ void World::kill(SimDevice& victim) {
     if (&channel.from() == &victim || &channel.to() == &victim) channel.cut();
   }
   victim.kill();
-  const Seconds now{Agenda::now()};
-  for (const auto& device : devices_) {
-    if (!device->running()) continue;
-    std::list<Message> notice;
-    notice.push_back({victim.spec().name, PeerLost{"killed"}, now, now, 0});
-    device->deliver(notice);
-  }
+  for (const auto& device : devices_) device->lose(victim.spec().name, "killed");
+  if (population_.running == 0) agenda_.clear();
+}
+
+void World::hang(SimDevice& victim) {
+  if (!victim.running()) return;
+  victim.kill();
   if (population_.running == 0) agenda_.clear();
 }
 

@@ -48,6 +48,8 @@ class World final : public Scheduled {
   void ended(std::exception_ptr error);
   // A device dies: its actor, its messages under way and those to it; all others who run are told.
   void kill(SimDevice& device);
+  // A device takes and sends nothing any more, and nobody is told.
+  void hang(SimDevice& device);
   // Ends the run: every body that still runs is unwound.
   void due() override;
 

@@ -2,6 +2,7 @@
 
 #include "runtime/events/message_trace.h"
 #include "sim/cluster/sim_cluster.h"
+#include "sim/fault/fault_injector.h"
 #include "tests/contract/device_contract.h"
 #include "tests/contract/executor_contract.h"
 #include "tests/contract/message_bytes.h"
@@ -43,6 +44,21 @@ class TracedWorld final : public ContractWorld {
   }
 };
 
+// The same on devices that faults could hit.
+class FaultyWorld final : public ContractWorld {
+ public:
+  void run(const ClusterSpec& cluster, const Bodies& bodies,
+           const std::vector<ContractKill>& kills) override {
+    SimCluster simulation(cluster, options());
+    FaultPlan plan;
+    for (const ContractKill& kill : kills)
+      plan.faults.push_back({FaultKind::kKill, kill.device, {}, {kill.when, {}, 0}});
+    FaultInjector injector(simulation, plan, {});
+    for (const auto& [name, body] : bodies) simulation.start(name, injector.faulty(body));
+    simulation.run();
+  }
+};
+
 class SimulatedExecutor final : public ExecutorWorld {
  public:
   void run(const std::function<void(Executor&)>& use) override {
@@ -61,11 +77,13 @@ class ShapeExecutorAlone final : public ExecutorWorld {
 };
 
 TracedWorld traced_world;
+FaultyWorld faulty_world;
 SimulatedExecutor simulated_executor;
 ShapeExecutorAlone shape_executor;
 
 INSTANTIATE_TEST_SUITE_P(Simulated, DeviceContract, ::testing::Values(&simulated_world));
 INSTANTIATE_TEST_SUITE_P(Traced, DeviceContract, ::testing::Values(&traced_world));
+INSTANTIATE_TEST_SUITE_P(Faulty, DeviceContract, ::testing::Values(&faulty_world));
 INSTANTIATE_TEST_SUITE_P(Simulated, ExecutorContract, ::testing::Values(&simulated_executor));
 INSTANTIATE_TEST_SUITE_P(Shapes, ExecutorContract, ::testing::Values(&shape_executor));
 

@@ -250,5 +250,32 @@ TEST(Chunks, TheTailerKnowsThePromptsLastTokens) {
   EXPECT_THAT(seen[1].recent, ::testing::ElementsAre(7, 8, 9, tokens[0]));
 }
 
+// Has no memory for the first piece of the first prompt.
+class RefusesAPiece : public testing::ToyExecutor {
+ public:
+  std::vector<Tensor> outputs_of(SegmentId id, const StepContext& context,
+                                 const std::vector<Tensor>& inputs) override {
+    if (id == kToySegments - 1 && context.request == 0 && context.step.cached_tokens == 0)
+      throw WorldError("no memory is left");
+    return ToyExecutor::outputs_of(id, context, inputs);
+  }
+};
+
+// The pieces that follow are under way when the first is refused, which the header hears of late.
+TEST(Chunks, APromptWhosePieceIsRefusedEndsAlone) {
+  ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .in_flight = 2};
+  run.make_executor = [] { return std::make_unique<RefusesAPiece>(); };
+  run.wire_bytes = [](const MessageBody& body) {
+    return std::holds_alternative<Refused>(body) ? 50000.0 : 1000.0;
+  };
+  run.change_deployment = [](Deployment& deployment) {
+    deployment.scheduling = {Policy::kFifo, 1, 1};
+  };
+  const RunResult result = run();
+  ASSERT_EQ(result.refusals.size(), 1U);
+  EXPECT_EQ(result.refusals[0].request, 0);
+  EXPECT_EQ(result.answers.size(), 2U);
+}
+
 }  // namespace
 }  // namespace lingua

@@ -455,6 +455,50 @@ TEST_F(CoordinatorTest, ADeviceThatThePlanHasLeftRefusesNothing) {
   EXPECT_EQ(sent_to<Refused>(kClient).size(), 1U);
 }
 
+// The refusal of the next step came faster than the header's token of the last.
+TEST_F(CoordinatorTest, WhatTheHeaderHadSentOfARefusedRequestIsDropped) {
+  serve();
+  hear(kClient, request(0));
+  hear(kClient, request(1));
+  hear("b", Refused{0, "no room"});
+  EXPECT_EQ(sent_to<Refused>(kClient).size(), 1U);
+  forget();
+  answer(0);
+  EXPECT_THAT(said(), IsEmpty());
+  answer(1);
+  EXPECT_EQ(sent_to<Done>(kClient).size(), 1U);
+}
+
+// A liar has sent the Probe that this one answers.
+TEST_F(CoordinatorTest, AnAnswerToAProbeThatNobodyWasToSendEndsNothing) {
+  begin();
+  hear("b", Reached{1, "a"});
+  hear("b", Reached{1, "a"});
+  hear("b", Reached{0, "a"});
+  become_ready(1);
+  hear("b", Reached{1000, "a"});
+  hear(kClient, Attach{});
+  EXPECT_EQ(sent_to<Serving>(kClient).size(), 1U);
+}
+
+TEST_F(CoordinatorTest, LinksThatAreLostTogetherAreAllLeftOut) {
+  std::vector<Membership> asked;
+  job_.recover = [&](const Membership& left) {
+    asked.push_back(left);
+    return deployment(1, 2);
+  };
+  serve();
+  hear("a", LinkLost{1, "b", "silent"});
+  now_ += job_.settle / 2;
+  hear("b", LinkLost{1, "c", "silent"});
+  hear("b", LinkLost{1, "a", "silent"});  // the first, from its other end
+  now_ += job_.settle * 2;
+  coordinator_->tick(now_, effects_);
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_THAT(asked[0].cut, UnorderedElementsAre(std::pair("a", "b"), std::pair("b", "c")));
+  EXPECT_THAT(asked[0].lost, IsEmpty());
+}
+
 // b is lost, and a alone has no plan; c joins.
 class WaitingForADevice : public CoordinatorTest {
  protected:

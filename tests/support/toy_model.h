@@ -5,6 +5,7 @@
 // per token, so that a lost tensor, a wrong order, a stale state or a wrong weight changes the
 // tokens.
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -110,8 +111,11 @@ class ToyExecutor : public Executor {
                                          const std::vector<Tensor>& inputs) {
     LINGUA_CHECK(segments_.contains(id));
     const auto& [segment, weights] = segments_.at(id);
-    auto& seen = states_[{context.request, id}];
-    if (context.step.cached_tokens == 0) seen = 0;
+    auto& states = states_[{context.request, id}];
+    auto place = static_cast<std::size_t>(context.step.cached_tokens);
+    states.resize(std::max(states.size(),  // 0 where it has none
+                           place + static_cast<std::size_t>(context.step.new_tokens)));
+    std::uint64_t seen = place == 0 ? 0 : states[place - 1];
     std::uint64_t mixed = mix(weights, static_cast<std::uint64_t>(id));
     std::vector<Tensor> outputs;
     for (const TensorSpec& spec : segment.outputs) {
@@ -129,6 +133,7 @@ class ToyExecutor : public Executor {
         for (std::int64_t i = 0; i < width; ++i) row = mix(row, number(input, t * width + i));
       }
       seen = mix(seen, row);
+      states[place++] = seen;
       rows.push_back({seen, mix(seen, 1)});
     }
     for (Tensor& output : outputs) fill(output, rows);
@@ -161,7 +166,8 @@ class ToyExecutor : public Executor {
   }
 
   std::map<SegmentId, std::pair<Segment, std::uint64_t>> segments_;
-  std::map<std::pair<RequestId, SegmentId>, std::uint64_t> states_;
+  // After each token, as a KV cache has them: a step that is computed again changes nothing.
+  std::map<std::pair<RequestId, SegmentId>, std::vector<std::uint64_t>> states_;
 };
 
 }  // namespace lingua::testing

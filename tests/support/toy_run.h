@@ -129,8 +129,8 @@ inline void move_after_one(RunJob& job, const std::vector<Stage>& stages,
 inline ToyTokens tokens_of_a_plain_loop(
     std::int64_t requests = 3,
     const std::function<std::vector<std::int64_t>(std::int64_t)>& prompt = toy_prompt,
-    std::size_t max_tokens = 5) {
-  const Segmentation segmentation = toy_segmentation(kToySegments, true);
+    std::size_t max_tokens = 5,
+    const Segmentation& segmentation = toy_segmentation(kToySegments, true)) {
   ToySource source;
   ToyExecutor executor;
   for (const Segment& segment : segmentation.segments) {
@@ -158,7 +158,7 @@ inline ToyTokens tokens_of_a_plain_loop(
           values[segment.outputs[i].value] = outputs[i];
       }
       cached += static_cast<std::int64_t>(next.size());
-      tokens.push_back(greedy_token(values.at(kToySegments)));
+      tokens.push_back(greedy_token(values.at(segmentation.model_outputs.front())));
       next = {tokens.back()};
     }
     all.push_back(tokens);
