@@ -26,6 +26,7 @@ class Forecast {
   Forecast(const PlanRequest& request, const ClusterSpec& present,
            const std::vector<RequestLeft>& requests);
 
+  int running() const { return running_.requests; }
   // Until the last of the requests ends, under a plan.
   double rest_s(const Plan& plan) const;
   // The mean time between tokens of the requests that run; 0 where none does.

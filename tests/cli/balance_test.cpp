@@ -1,0 +1,102 @@
+// --balance: the load moves as a phone becomes slow, and no token changes.
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/lingua_fixture.h"
+
+namespace lingua::testing {
+namespace {
+
+class Balance : public LinguaTest {
+ protected:
+  Balance() {
+    write("equal.yaml",
+          "name: equal\ndevices:\n"
+          "  - {name: anna, compute: 100 MFLOP/s, memory_bandwidth: 40 MB/s, memory: 4 MB}\n"
+          "  - {name: ben, compute: 100 MFLOP/s, memory_bandwidth: 40 MB/s, memory: 4 MB}\n"
+          "  - {name: carla, compute: 100 MFLOP/s, memory_bandwidth: 40 MB/s, memory: 4 MB}\n"
+          "links: {default: {bandwidth: 2 MB/s, latency: 2 ms}}\n");
+    const Outcome made =
+        lingua({"model", "random", "bloom:hidden=128,layers=9,heads=4,vocabulary=512", "--seed",
+                "3", "-o", folder_.file("model")});
+    EXPECT_EQ(made.exit_code, 0) << made.err;
+  }
+  // ben falls to a third of its speed a second after the phones are ready.
+  nlohmann::json balanced(const std::vector<std::string>& verb, const std::string& policy) const {
+    const Outcome outcome = lingua(verb + std::vector<std::string>{"--model",
+                                                                   folder_.file("model"),
+                                                                   "--cluster",
+                                                                   folder_.file("equal.yaml"),
+                                                                   "--planner",
+                                                                   "dp",
+                                                                   "--objective",
+                                                                   "throughput",
+                                                                   "--overlap",
+                                                                   "gain",
+                                                                   "--prompt-length",
+                                                                   "12",
+                                                                   "--max-tokens",
+                                                                   "30",
+                                                                   "--requests",
+                                                                   "8",
+                                                                   "--in-flight",
+                                                                   "3",
+                                                                   "--threads",
+                                                                   "1",
+                                                                   "--ignore-eos",
+                                                                   "--supply",
+                                                                   "slow:ben:4s:0.33",
+                                                                   "--report-every",
+                                                                   "0.1",
+                                                                   "--balance",
+                                                                   policy,
+                                                                   "--json"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return outcome.exit_code == 0 ? outcome.json() : nlohmann::json();
+  }
+  static std::vector<nlohmann::json> tokens(const nlohmann::json& run) {
+    std::vector<nlohmann::json> all;
+    for (const auto& request : run["requests"]) all.push_back(request["tokens"]);
+    return all;
+  }
+  static double makespan_s(const nlohmann::json& run) { return run["makespan_s"].get<double>(); }
+};
+
+TEST_F(Balance, ASlowPhoneIsRelievedAndNoTokenChanges) {
+  const auto none = balanced({"emulate"}, "none");
+  EXPECT_FALSE(none.contains("moves"));
+  const auto oracle = balanced({"emulate"}, "oracle");
+  for (const char* policy : {"threshold", "optimal"}) {
+    const auto run = balanced({"emulate"}, policy);
+    EXPECT_EQ(tokens(run), tokens(none)) << policy;
+    EXPECT_LT(makespan_s(run), makespan_s(none) / 1.32) << policy;
+    EXPECT_LT(makespan_s(run), makespan_s(oracle) / 0.9) << policy;
+    ASSERT_GE(run["moves"].size(), 1U) << policy;
+    const auto& move = run["moves"][0];
+    EXPECT_EQ(move["states"], "rebuilt");
+    EXPECT_NE(move["why"].get<std::string>().find("ben is 3.0"), std::string::npos) << move;
+    EXPECT_GT(move["predicted"]["gain_s"], 0);
+    EXPECT_GT(move["pause_s"], 0);
+  }
+  const auto between = balanced({"emulate"}, "lingualinked");
+  EXPECT_EQ(tokens(between), tokens(none));
+  EXPECT_LE(makespan_s(between), makespan_s(none));
+  for (const auto& move : between["moves"]) EXPECT_EQ(move["weights_bytes"], 0);
+}
+
+TEST_F(Balance, PacedWorkersAreRelievedToo) {
+  const auto run = balanced({"run", "--local", "--pace"}, "optimal");
+  EXPECT_GE(run["moves"].size(), 1U);
+  EXPECT_EQ(tokens(run), tokens(balanced({"emulate"}, "none")));
+}
+
+TEST_F(Balance, APolicyThatIsNotKnownIsRefused) {
+  expect_refused(
+      lingua({"simulate", "bloom-560m", "--cluster", kThreePhones, "--balance", "magic"}), 2,
+      {"'magic'", "none, lingualinked, threshold, optimal, oracle"});
+}
+
+}  // namespace
+}  // namespace lingua::testing

@@ -1,0 +1,340 @@
+// What a coordinator does when the plan changes: moves, losses, devices that join.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "runtime/base/errors.h"
+#include "tests/engine/coordinator_fixture.h"
+
+namespace lingua {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::kClient;
+using ::testing::ThrowsMessage;
+using ::testing::UnorderedElementsAre;
+
+class ChangingPlans : public testing::CoordinatorTest {};
+
+TEST_F(ChangingPlans, NewRequestsGoToANewEpochAndTheOldOneEndsItsOwn) {
+  move_after_one();
+  serve();
+  for (RequestId id = 0; id < 4; ++id) hear(kClient, request(id));
+  forget();
+  answer(0);
+  EXPECT_EQ(sent_to<Prepare>("a").size(), 1U);
+  EXPECT_EQ(sent_to<Submit>("a").back().epoch, 1) << "it is not ready yet";
+  forget();
+  become_ready(2);
+  EXPECT_THAT(said(), IsEmpty()) << "two requests run in the old one";
+  answer(1);
+  EXPECT_EQ(sent_to<Submit>("a").back().epoch, 2);
+  EXPECT_TRUE(sent_to<Retire>("a").empty());
+  answer(2);
+  ASSERT_EQ(sent_to<Retire>("a").size(), 1U);
+  EXPECT_EQ(sent_to<Retire>("a")[0].epoch, 1);
+  EXPECT_EQ(sent_to<Retire>("b").size(), 1U);
+}
+
+TEST_F(ChangingPlans, RequestsThatCrossGoOnInTheNewEpochWithTheirTokens) {
+  job_.in_flight = 3;
+  move_after_one(Crossing::kRebuild);
+  serve();
+  for (RequestId id = 0; id < 4; ++id) hear(kClient, request(id));
+  hear("a", TokenMade{1, 0, 7});
+  answer(0);
+  forget();
+  become_ready(2);
+  EXPECT_THAT(said(), UnorderedElementsAre("a: Retire of epoch 1", "b: Retire of epoch 1"));
+  hear(kClient, request(4));
+  hear(kClient, Cancel{2});
+  hear("a", TokenMade{3, 0, 8});  // it had not heard of that yet
+  EXPECT_TRUE(sent_to<Submit>("a").empty()) << "nothing begins before all have said so";
+  forget();
+  hear("b", Retired{1, 1e9});
+  EXPECT_THAT(said(), IsEmpty());
+  hear("a", Retired{1, 1e9});
+  const std::vector<Submit> submits = sent_to<Submit>("a");
+  ASSERT_EQ(submits.size(), 3U);
+  EXPECT_EQ(submits[0].request, 1);
+  EXPECT_THAT(submits[0].made, ElementsAre(7));
+  EXPECT_EQ(submits[1].request, 3);
+  EXPECT_THAT(submits[1].made, ElementsAre(8));
+  EXPECT_EQ(submits[2].request, 4);
+  for (const Submit& submit : submits) EXPECT_EQ(submit.epoch, 2);
+  ASSERT_EQ(sent_to<Done>(kClient).size(), 1U);
+  EXPECT_EQ(sent_to<Done>(kClient)[0].ending, Ending::kCancelled);
+  now_ = Seconds(3);
+  hear("a", TokenMade{1, 1, 6});
+  hear("a", Done{1, {7, 6}, {}});
+  hear("b", Retired{1, 1e9});  // again: nobody waits for it
+  EXPECT_THAT(
+      [&] {
+        hear("b", Retired{7, 1e9});
+      },
+      ThrowsMessage<WorldError>(HasSubstr("b answers nonsense: Retired of epoch 7")));
+  const CoordinatorResult result = std::move(*coordinator_).result();
+  ASSERT_EQ(result.moves.size(), 1U);
+  EXPECT_EQ(result.moves[0].failed, "");
+  EXPECT_EQ(result.moves[0].requests, 3);
+  EXPECT_EQ(result.moves[0].pause_s, 3);
+  EXPECT_EQ(result.moves[0].plan, "a 0-0 | b 1-5");
+}
+
+TEST_F(ChangingPlans, ALossWhileRequestsCrossEndsTheMoveAndLosesNoToken) {
+  job_.in_flight = 2;
+  move_after_one(Crossing::kRebuild);
+  job_.recover = [&](const Membership& left) {
+    EXPECT_THAT(left.lost, UnorderedElementsAre("b"));
+    Deployment next = deployment(1, 2);
+    next.plan.stages = {{"a", 0, 5, {}}};
+    next.plan.transfers = {};
+    return next;
+  };
+  serve();
+  for (RequestId id = 0; id < 2; ++id) hear(kClient, request(id));
+  hear("a", TokenMade{1, 0, 7});
+  answer(0);
+  become_ready(2);
+  hear("a", Retired{1, 1e9});
+  forget();
+  hear("b", PeerLost{"gone"});
+  hear("a", Lacks{3, {}, {}});
+  hear("a", Ready{3, 1e9});
+  const std::vector<Submit> submits = sent_to<Submit>("a");
+  ASSERT_EQ(submits.size(), 1U);
+  EXPECT_EQ(submits[0].epoch, 3);
+  EXPECT_THAT(submits[0].made, ElementsAre(7));
+  const CoordinatorResult result = std::move(*coordinator_).result();
+  ASSERT_EQ(result.moves.size(), 1U);
+  EXPECT_THAT(result.moves[0].failed, HasSubstr("b was lost"));
+  EXPECT_EQ(result.recoveries.size(), 1U);
+}
+
+TEST_F(ChangingPlans, ReportsOfTheRunningEpochAreHandedOnAndAskedAfter) {
+  std::vector<std::string> heard;
+  job_.on_report = [&](const DeviceName& device, const WorkReport& report, Seconds) {
+    heard.push_back(fmt::format("{} {}", device, report.tokens.runs));
+  };
+  int asked = 0;
+  job_.rebalance = [&](const RunState& state) -> std::optional<Move> {
+    ++asked;
+    EXPECT_FALSE(state.between);
+    const auto requests = state.requests();
+    EXPECT_EQ(requests.size(), 1U);
+    EXPECT_EQ(requests[0].prompt_tokens, 3);
+    EXPECT_EQ(requests[0].made, 1);
+    return std::nullopt;
+  };
+  serve();
+  hear(kClient, request(0));
+  hear("a", TokenMade{0, 0, 7});
+  WorkReport report;
+  report.epoch = 1;
+  report.tokens.runs = 5;
+  hear("b", report);
+  report.epoch = 7;
+  hear("b", report);
+  EXPECT_THAT(heard, ElementsAre("b 5"));
+  EXPECT_EQ(asked, 1);
+}
+
+// b is lost and a goes on alone.
+TEST_F(ChangingPlans, ALostEndIsGivenAndLetsTheNextRequestIn) {
+  job_.in_flight = 1;
+  job_.recover = [&](const Membership& left) {
+    EXPECT_THAT(left.lost, UnorderedElementsAre("b"));
+    Deployment next = deployment(1, 2);
+    next.plan.stages = {{"a", 0, 5, {}}};
+    next.plan.transfers = {};
+    return next;
+  };
+  serve();
+  for (RequestId id = 0; id < 2; ++id) hear(kClient, request(id));
+  const std::int64_t tokens = request(0).max_tokens;
+  for (std::int64_t i = 0; i < tokens; ++i) hear("a", TokenMade{0, i, 5});
+  forget();
+  hear("b", PeerLost{"gone"});
+  ASSERT_EQ(sent_to<Prepare>("a").size(), 1U);
+  EXPECT_TRUE(sent_to<Prepare>("a")[0].replaces_all);
+  forget();
+  hear("a", Lacks{2, {}, {}});
+  hear("a", Ready{2, 1e9});
+  ASSERT_EQ(sent_to<Done>(kClient).size(), 1U);
+  EXPECT_EQ(sent_to<Done>(kClient)[0].tokens.size(), static_cast<std::size_t>(tokens));
+  ASSERT_EQ(sent_to<Submit>("a").size(), 1U) << "the one that waited";
+  EXPECT_EQ(sent_to<Submit>("a")[0].request, 1);
+}
+
+// a is lost, and the new plan leaves b out, whose refusal was still on its way.
+TEST_F(ChangingPlans, ADeviceThatThePlanHasLeftRefusesNothing) {
+  job_.recover = [&](const Membership&) {
+    Deployment next = deployment(1, 2);
+    next.plan.stages = {{"c", 0, 5, {}}};
+    next.plan.transfers = {};
+    return next;
+  };
+  serve();
+  hear(kClient, request(0));
+  hear("a", TokenMade{0, 0, 5});
+  hear("a", PeerLost{"gone"});
+  hear("c", Lacks{2, {}, {}});
+  forget();
+  hear("c", Ready{2, 1e9});
+  ASSERT_EQ(sent_to<Submit>("c").size(), 1U);
+  EXPECT_THAT(sent_to<Submit>("c")[0].made, ElementsAre(5));
+  hear("b", Refused{0, "no room"});
+  EXPECT_TRUE(sent_to<Refused>(kClient).empty());
+  hear("c", Refused{0, "no room"});
+  EXPECT_EQ(sent_to<Refused>(kClient).size(), 1U);
+}
+
+// The refusal of the next step came faster than the header's token of the last.
+TEST_F(ChangingPlans, WhatTheHeaderHadSentOfARefusedRequestIsDropped) {
+  serve();
+  hear(kClient, request(0));
+  hear(kClient, request(1));
+  hear("b", Refused{0, "no room"});
+  EXPECT_EQ(sent_to<Refused>(kClient).size(), 1U);
+  forget();
+  answer(0);
+  EXPECT_THAT(said(), IsEmpty());
+  answer(1);
+  EXPECT_EQ(sent_to<Done>(kClient).size(), 1U);
+}
+
+// A liar has sent the Probe that this one answers.
+TEST_F(ChangingPlans, AnAnswerToAProbeThatNobodyWasToSendEndsNothing) {
+  begin();
+  hear("b", Reached{1, "a"});
+  hear("b", Reached{1, "a"});
+  hear("b", Reached{0, "a"});
+  become_ready(1);
+  hear("b", Reached{1000, "a"});
+  hear(kClient, Attach{});
+  EXPECT_EQ(sent_to<Serving>(kClient).size(), 1U);
+}
+
+TEST_F(ChangingPlans, LinksThatAreLostTogetherAreAllLeftOut) {
+  std::vector<Membership> asked;
+  job_.recover = [&](const Membership& left) {
+    asked.push_back(left);
+    return deployment(1, 2);
+  };
+  serve();
+  hear("a", LinkLost{1, "b", "silent"});
+  now_ += job_.settle / 2;
+  hear("b", LinkLost{1, "c", "silent"});
+  hear("b", LinkLost{1, "a", "silent"});  // the first, from its other end
+  now_ += job_.settle * 2;
+  coordinator_->tick(now_, effects_);
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_THAT(asked[0].cut, UnorderedElementsAre(std::pair("a", "b"), std::pair("b", "c")));
+  EXPECT_THAT(asked[0].lost, IsEmpty());
+}
+
+// b is lost, and a alone has no plan; c joins.
+class WaitingForADevice : public ChangingPlans {
+ protected:
+  WaitingForADevice() {
+    job_.wait_for_devices = Seconds(30);
+    job_.recover = [&](const Membership& left) {
+      if (!has_c_) throw InfeasibleError("a lacks 1 GB");
+      EXPECT_THAT(left.lost, UnorderedElementsAre("b"));
+      Deployment next = deployment(1, 2);
+      next.plan.stages = {{"a", 0, 2, {}}, {"c", 3, 5, {}}};
+      next.plan.transfers = transfers_of(model_, next.plan.stages);
+      return next;
+    };
+    job_.on_change = [&](const std::string& what) { changes_.push_back(what); };
+    serve();
+    hear(kClient, request(0));
+    hear("a", TokenMade{0, 0, 5});
+    now_ = Seconds(10);
+    hear("b", PeerLost{"gone"});
+  }
+
+  bool has_c_ = false;
+  std::vector<std::string> changes_;
+};
+
+TEST_F(WaitingForADevice, TheRunGoesOnWhenOneJoins) {
+  EXPECT_THAT(changes_.back(), HasSubstr("a lacks 1 GB; waiting 30 s for a device to join"));
+  EXPECT_EQ(coordinator_->deadline(), Seconds(40));
+  forget();
+  now_ = Seconds(25);
+  has_c_ = true;
+  hear("c", Hello{{}});
+  EXPECT_THAT(changes_.back(), HasSubstr("c has joined"));
+  ASSERT_EQ(sent_to<Prepare>("c").size(), 1U);
+  ASSERT_EQ(sent_to<Prepare>("a").size(), 1U);
+  EXPECT_TRUE(sent_to<Prepare>("a")[0].replaces_all);
+  EXPECT_TRUE(sent_to<Retire>("b").empty());
+  forget();
+  for (const char* name : {"a", "c"}) hear(name, Lacks{2, {}, {}});
+  hear("c", Reached{2, "a"});
+  hear("a", Reached{2, "c"});
+  for (const char* name : {"a", "c"}) hear(name, Ready{2, 1e9});
+  ASSERT_EQ(sent_to<Submit>("a").size(), 1U);
+  EXPECT_THAT(sent_to<Submit>("a")[0].made, ElementsAre(5));
+}
+
+TEST_F(WaitingForADevice, TheRunEndsWhenNoneDoes) {
+  now_ = Seconds(39);
+  coordinator_->tick(now_, effects_);
+  now_ = Seconds(40);
+  EXPECT_THAT([&] { coordinator_->tick(now_, effects_); },
+              ThrowsMessage<WorldError>(AllOf(HasSubstr("b was lost"), HasSubstr("a lacks 1 GB"),
+                                              HasSubstr("no device has joined for 30 s"))));
+}
+
+TEST_F(ChangingPlans, ADeviceThatBeginsAnewIsLostFirst) {
+  std::vector<std::set<DeviceName>> lost;
+  job_.recover = [&](const Membership& left) {
+    lost.push_back(left.lost);
+    Deployment next = deployment(1, 2);
+    next.plan.stages = {{"a", 0, 5, {}}};
+    next.plan.transfers = {};
+    return next;
+  };
+  int asked = 0;
+  job_.rebalance = [&](const RunState& state) -> std::optional<Move> {
+    ++asked;
+    EXPECT_TRUE(state.membership->lost.empty());
+    return std::nullopt;
+  };
+  serve();
+  hear("b", Hello{{}});
+  ASSERT_EQ(lost.size(), 1U);
+  EXPECT_THAT(lost[0], UnorderedElementsAre("b"));
+  hear("a", Lacks{2, {}, {}});
+  hear("a", Ready{2, 1e9});
+  hear("c", Hello{{}});
+  EXPECT_EQ(asked, 1);
+}
+
+TEST_F(ChangingPlans, ADeploymentThatFailsLeavesTheRunningOne) {
+  move_after_one();
+  serve();
+  for (RequestId id = 0; id < 3; ++id) hear(kClient, request(id));
+  answer(0);
+  forget();
+  hear("b", Failed{2, "weights do not fit"});
+  EXPECT_THAT(said(), ElementsAre("a: Retire of epoch 2"));
+  hear("a", Lacks{2, {}, {}});  // said before it heard of that
+  hear("a", Failed{2, "it cannot either"});
+  EXPECT_THAT(said(), IsEmpty());
+  answer(1);
+  answer(2);
+  hear(kClient, Detach{});
+  for (const char* name : {"a", "b"}) hear(name, Events{});
+  ASSERT_TRUE(coordinator_->finished());
+  EXPECT_THAT(std::move(*coordinator_).result().notes,
+              ElementsAre(HasSubstr("epoch 2 came to nothing: b failed: weights do not fit")));
+}
+
+}  // namespace
+}  // namespace lingua
