@@ -1,5 +1,7 @@
 // --supply: what devices give over time, in every world that can play it.
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/lingua_fixture.h"

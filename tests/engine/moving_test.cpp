@@ -116,8 +116,8 @@ INSTANTIATE_TEST_SUITE_P(Seeds, Moving, ::testing::Range(1, 101));
 TEST(MovingRun, RequestsCrossInTheMiddleAndTheRecordSaysWhatItTook) {
   const ClusterSpec cluster = toy_cluster();
   ToyRun run = restless({1, 7}, cluster);
-  run.requests = 6;
-  run.in_flight = 2;
+  run.requests = 30;
+  run.in_flight = 3;
   const RunResult result = run();
   ASSERT_GT(result.moves.size(), 3U);
   int crossed = 0;
