@@ -6,6 +6,15 @@
 #include "runtime/net/wire_internal.h"
 
 namespace lingua {
+namespace internal {
+
+bool is_transport(const wire::Envelope& envelope) {
+  return envelope.body_case() >= wire::Envelope::kJoin &&
+         envelope.body_case() <= wire::Envelope::kWelcome;
+}
+
+}  // namespace internal
+
 namespace {
 
 // Memory for one message at a time, kept by each thread.

@@ -470,10 +470,6 @@ void parse_envelope(std::string_view bytes, wire::Envelope* envelope) {
   }
 }
 
-bool is_transport(const wire::Envelope& envelope) {
-  return envelope.body_case() >= wire::Envelope::kJoin;
-}
-
 Message decode_body(const wire::Envelope& envelope, const std::vector<Frame>& frames) {
   Message message;
   message.sent = Seconds(finite("sent", envelope.sent_s()));

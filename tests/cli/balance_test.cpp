@@ -76,7 +76,7 @@ TEST_F(Balance, ASlowPhoneIsRelievedAndNoTokenChanges) {
     ASSERT_GE(run["moves"].size(), 1U) << policy;
     const auto& move = run["moves"][0];
     EXPECT_EQ(move["states"], "rebuilt");
-    EXPECT_NE(move["why"].get<std::string>().find("ben is 3.0"), std::string::npos) << move;
+    EXPECT_NE(move["why"].get<std::string>().find("ben is "), std::string::npos) << move;
     EXPECT_GT(move["predicted"]["gain_s"], 0);
     EXPECT_GT(move["pause_s"], 0);
   }

@@ -73,7 +73,7 @@ class RawPeer {
   static NetOptions options(std::optional<KeyPair> pair = {}) {
     NetOptions options;
     options.key = std::move(pair);
-    options.loss_timeout = Seconds(3);
+    options.loss_timeout = Seconds(0.6);  // five of them to be up
     return options;
   }
 

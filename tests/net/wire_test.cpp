@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "runtime/base/errors.h"
+#include "runtime/net/wire_internal.h"
 #include "runtime/plan/message_sizes.h"
 #include "tests/net/samples.h"
 
@@ -76,6 +77,9 @@ TEST(Wire, EveryKindOfMessageHasASample) {
 TEST(Wire, WhatIsDecodedEncodesToTheSameBytes) {
   for (const MessageBody& body : sample_bodies()) {
     const auto frames = encode(message_of(body));
+    wire::Envelope envelope;
+    internal::parse_envelope(frames.front().bytes, &envelope);
+    EXPECT_FALSE(internal::is_transport(envelope)) << describe(body);
     const Message decoded = decode(frames);
     EXPECT_EQ(decoded.body.index(), body.index());
     EXPECT_EQ(decoded.sent, Seconds(12.5));
