@@ -47,14 +47,6 @@ bool same_speeds(const ClusterSpec& a, const ClusterSpec& b) {
   return true;
 }
 
-bool same_runs(const Plan& a, const Plan& b) {
-  return std::equal(a.stages.begin(), a.stages.end(), b.stages.begin(), b.stages.end(),
-                    [](const Stage& x, const Stage& y) {
-                      return x.device == y.device && x.first_segment == y.first_segment &&
-                             x.last_segment == y.last_segment;
-                    });
-}
-
 }  // namespace
 
 Balancer::Balancer(const PolicyEntry& policy, std::string planner, const PlanRequest& request,

@@ -23,7 +23,6 @@ class Balancer {
   Balancer(const PolicyEntry& policy, std::string planner, const PlanRequest& request,
            std::function<ClusterSpec(Seconds)> truth = {});
 
-  bool measures() const { return policy_.measures; }
   // Of a device that reports on the running plan. Returns what in it cannot be, in words; empty when it is used.
   std::string heard(const DeviceName& device, const WorkReport& report, Seconds now);
   // What to do now. Of a policy that does not move the load it is to use a device that has joined, where that

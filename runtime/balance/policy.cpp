@@ -19,14 +19,6 @@ constexpr double kPauseGain = 0.5;   // and of the pause
 constexpr double kPlanningLimit_s =
     2;  // an outer guard: the run goes on meanwhile, and nobody decides
 
-bool same_stages(const Plan& a, const Plan& b) {
-  return std::equal(a.stages.begin(), a.stages.end(), b.stages.begin(), b.stages.end(),
-                    [](const Stage& x, const Stage& y) {
-                      return x.device == y.device && x.first_segment == y.first_segment &&
-                             x.last_segment == y.last_segment;
-                    });
-}
-
 PlanRequest request_at_present(const Snapshot& snapshot) {
   PlanRequest request = *snapshot.request;
   request.cluster = &snapshot.present;
@@ -46,7 +38,7 @@ PlanRequest request_at_present(const Snapshot& snapshot) {
 std::optional<Plan> plan_anew(const Snapshot& snapshot) {
   try {
     Plan plan = make_plan(snapshot.planner, request_at_present(snapshot));
-    if (!same_stages(plan, *snapshot.running)) return plan;
+    if (!same_runs(plan, *snapshot.running)) return plan;
   } catch (const InfeasibleError&) {  // the running plan is all there is
   }
   return std::nullopt;
@@ -160,6 +152,14 @@ std::optional<Decision> most_gain(const Snapshot& snapshot) {
 
 }  // namespace
 
+bool same_runs(const Plan& a, const Plan& b) {
+  return std::equal(a.stages.begin(), a.stages.end(), b.stages.begin(), b.stages.end(),
+                    [](const Stage& x, const Stage& y) {
+                      return x.device == y.device && x.first_segment == y.first_segment &&
+                             x.last_segment == y.last_segment;
+                    });
+}
+
 std::optional<Plan> plan_within_overlap(const Snapshot& snapshot) {
   std::vector<Stage> stages = snapshot.running->stages;
   const Objective& objective = snapshot.request->objective;
@@ -216,13 +216,13 @@ std::optional<Plan> plan_within_overlap(const Snapshot& snapshot) {
   }
   stages.insert(stages.end(), kept.begin(), kept.end());
   Plan plan = with_stages(snapshot, std::move(stages));
-  if (same_stages(plan, *snapshot.running)) return std::nullopt;
+  if (same_runs(plan, *snapshot.running)) return std::nullopt;
   return plan;
 }
 
 const std::vector<PolicyEntry>& policies() {
   static const std::vector<PolicyEntry> entries = {
-      {"none", "the plan stays", stay, false, false},
+      {"none", "the plan stays", stay, false},
       {"lingualinked",
        "boundaries move within what neighbours both store, between requests (LinguaLinked)",
        within_overlap},
@@ -231,7 +231,7 @@ const std::vector<PolicyEntry>& policies() {
       {"optimal", "moves when what it gains over the rest of the run is more than it costs",
        most_gain},
       {"oracle", "as optimal, with the true speeds at once instead of measured ones (simulation)",
-       most_gain, true, false, true},
+       most_gain, true, true},
   };
   return entries;
 }

@@ -45,13 +45,15 @@ struct PolicyEntry {
   const char* name;
   const char* summary;  // one line
   std::optional<Decision> (*decide)(const Snapshot& snapshot);
-  bool moves = true;     // the load; else the plan changes with the devices that are there
-  bool measures = true;  // by what workers report
-  bool knows = false;    // the present cluster is the true one, at once
+  bool moves = true;   // the load; else the plan changes with the devices that are there
+  bool knows = false;  // the present cluster is the true one, at once
 };
 
 const std::vector<PolicyEntry>& policies();
 const PolicyEntry& policy(const std::string& name);
+
+// Whether the same devices run the same segments, whatever they store.
+bool same_runs(const Plan& a, const Plan& b);
 
 // The best plan with the running one's devices in their order where no weight has to be sent, boundaries moved
 // within what neighbours both store; nothing when the boundaries are there already.

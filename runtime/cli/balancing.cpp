@@ -46,7 +46,7 @@ Balancing balance(const BalanceOptions& options, const std::string& planner,
                   const PlanRequest& request, std::function<ClusterSpec(Seconds)> truth,
                   CoordinatorJob& job) {
   const PolicyEntry& entry = policy(options.policy);
-  if (std::string(entry.name) == "none") return {};
+  if (!entry.moves) return {};
   const auto balancer = std::make_shared<Balancer>(entry, planner, request, std::move(truth));
   const auto notes = std::make_shared<std::vector<std::string>>();
   job.deployment.measured_against = request.cluster;

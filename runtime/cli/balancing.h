@@ -26,7 +26,7 @@ struct BalanceOptions {
 void add_balance_options(CLI::App& app, BalanceOptions& options);
 
 // Has the coordinator of a job balance the load. `request`: as the run is planned; what it refers to outlives the
-// job. `truth`: see Balancer. A policy that measures has devices report.
+// job. `truth`: see Balancer.
 struct Balancing {
   std::shared_ptr<Balancer> balancer;
   std::shared_ptr<std::vector<std::string>> notes;

@@ -17,7 +17,18 @@ using testing::kClient;
 using ::testing::ThrowsMessage;
 using ::testing::UnorderedElementsAre;
 
-class ChangingPlans : public testing::CoordinatorTest {};
+class ChangingPlans : public testing::CoordinatorTest {
+ protected:
+  void a_goes_on_when_b_is_lost() {
+    job_.recover = [&](const Membership& left) {
+      EXPECT_THAT(left.lost, UnorderedElementsAre("b"));
+      Deployment next = deployment(1, 2);
+      next.plan.stages = {{"a", 0, 5, {}}};
+      next.plan.transfers = {};
+      return next;
+    };
+  }
+};
 
 TEST_F(ChangingPlans, NewRequestsGoToANewEpochAndTheOldOneEndsItsOwn) {
   move_after_one();
@@ -87,13 +98,7 @@ TEST_F(ChangingPlans, RequestsThatCrossGoOnInTheNewEpochWithTheirTokens) {
 TEST_F(ChangingPlans, ALossWhileRequestsCrossEndsTheMoveAndLosesNoToken) {
   job_.in_flight = 2;
   move_after_one(Crossing::kRebuild);
-  job_.recover = [&](const Membership& left) {
-    EXPECT_THAT(left.lost, UnorderedElementsAre("b"));
-    Deployment next = deployment(1, 2);
-    next.plan.stages = {{"a", 0, 5, {}}};
-    next.plan.transfers = {};
-    return next;
-  };
+  a_goes_on_when_b_is_lost();
   serve();
   for (RequestId id = 0; id < 2; ++id) hear(kClient, request(id));
   hear("a", TokenMade{1, 0, 7});
@@ -145,13 +150,7 @@ TEST_F(ChangingPlans, ReportsOfTheRunningEpochAreHandedOnAndAskedAfter) {
 // b is lost and a goes on alone.
 TEST_F(ChangingPlans, ALostEndIsGivenAndLetsTheNextRequestIn) {
   job_.in_flight = 1;
-  job_.recover = [&](const Membership& left) {
-    EXPECT_THAT(left.lost, UnorderedElementsAre("b"));
-    Deployment next = deployment(1, 2);
-    next.plan.stages = {{"a", 0, 5, {}}};
-    next.plan.transfers = {};
-    return next;
-  };
+  a_goes_on_when_b_is_lost();
   serve();
   for (RequestId id = 0; id < 2; ++id) hear(kClient, request(id));
   const std::int64_t tokens = request(0).max_tokens;

@@ -151,6 +151,8 @@ TEST(MovingRun, APromptMovesInTheMiddleOfItsPieces) {
   };
   const RunResult result = run();
   ASSERT_EQ(result.answers.size(), 2U);
+  EXPECT_TRUE(std::any_of(result.moves.begin(), result.moves.end(),
+                          [](const MoveRecord& move) { return move.requests > 0; }));
   const auto expected = tokens_of_a_plain_loop(2, run.prompt);
   for (std::size_t r = 0; r < 2; ++r) EXPECT_EQ(result.answers[r].tokens, expected[r]);
 }
