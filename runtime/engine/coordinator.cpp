@@ -13,7 +13,9 @@ Coordinator::Coordinator(const CoordinatorJob& job)
     : job_(job),
       workers_(job.deployment.plan.devices()),
       stall_(workers_, job.stall_timeout),
-      checks_(job.deployment) {}
+      checks_(job.deployment) {
+  membership_.lost = job.absent;
+}
 
 void Coordinator::begin(Seconds now, Effects& effects) {
   begun_ = now;

@@ -47,6 +47,8 @@ struct Recovery {
 
 struct CoordinatorJob {
   Deployment deployment;
+  // Not there when it begins; they may join. REQUIRES: the deployment does not use them.
+  std::set<DeviceName> absent = {};
   // So many will come; when the last has gone, the run is over. 0: it goes on until it is told to end.
   int clients = 1;
   int in_flight = 1;
