@@ -335,6 +335,9 @@ void Coordinator::keep(const EventRow& row) {
 
 // The device at the other end may be gone altogether, which will be seen here soon.
 void Coordinator::note_link(const DeviceName& from, const LinkLost& link, Seconds now) {
+  // What is said of an earlier process of the same name is late.
+  const auto joined = joined_after_.find(link.peer);
+  if (joined != joined_after_.end() && link.epoch <= joined->second) return;
   const std::pair<DeviceName, DeviceName> here(from, link.peer);
   const std::pair<DeviceName, DeviceName> there(link.peer, from);
   const bool is_known = membership_.lost.contains(link.peer) || membership_.cut.contains(here) ||

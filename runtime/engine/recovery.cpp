@@ -93,6 +93,7 @@ void Coordinator::join(const DeviceName& device, Seconds now, Effects& effects) 
   const bool works = std::find(workers_.begin(), workers_.end(), device) != workers_.end();
   if (works && job_.recover) lose(device, fmt::format("{} has begun anew", device), now, effects);
   membership_.lost.erase(device);
+  joined_after_[device] = last_epoch_;
   std::erase_if(membership_.cut,
                 [&](const auto& link) { return link.first == device || link.second == device; });
   if (job_.on_change) job_.on_change(fmt::format("{} has joined", device));

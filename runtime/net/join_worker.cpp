@@ -46,9 +46,13 @@ class Joining {
     deadline_ = after(wait + options_.net.loss_timeout * 5);
     find_clock();
     while (!directory_) pump();
-    take_directory();
+    try {
+      membership_.peers.merge(take_directory(membership_, *directory_));
+    } catch (const WorldError& error) {
+      nonsense(error.what());
+    }
     wire::Envelope joined;
-    joined.mutable_joined();
+    joined.mutable_joined()->set_round(directory_->round());
     connection_->send(joined);
     return std::move(membership_);
   }
@@ -96,24 +100,6 @@ class Joining {
     }
   }
 
-  void take_directory() {
-    for (const wire::Directory::Entry& entry : directory_->entries()) {
-      try {
-        if (entry.name() == membership_.self) continue;
-        check_device_name(entry.name());
-        PeerAddress peer{parse_numeric_address(entry.address()), entry.key(), {}};
-        if (membership_.guard != nullptr) {
-          peer.public_key = public_key_of(entry.public_key());
-          if (!peer.public_key) nonsense(fmt::format("no key of '{}'", one_line(entry.name())));
-          membership_.guard->allow(*peer.public_key);
-        }
-        membership_.peers.emplace(entry.name(), peer);
-      } catch (const WorldError& error) {
-        nonsense(error.what());
-      }
-    }
-  }
-
   // Waits for something to happen, and takes it.
   void pump() {
     std::vector<zmq::pollitem_t> items;
@@ -147,7 +133,7 @@ class Joining {
       if (envelope.has_introduce()) {
         take_introduction(membership_, incoming, envelope.introduce(), true);
       } else if (envelope.has_join()) {
-        send_away(membership_, incoming.identity, false, "");
+        send_away(membership_, incoming.identity);
       }
     } catch (const InputError&) {  // a stranger's
     }
@@ -260,17 +246,26 @@ std::string name_in_use(const DeviceName& name) {
       one_line(name));
 }
 
-void send_away(Membership& membership, const std::string& identity, bool name_is_there,
-               const DeviceName& name) {
-  const bool is_coordinator = membership.self == kCoordinator;
-  wire::Envelope refusal;
-  refusal.mutable_refused()->set_reason(
-      !is_coordinator ? fmt::format("this is the worker '{}' and no coordinator", membership.self)
-      : name_is_there ? name_in_use(name)
-                      : "the run has begun without it");
-  refusal.mutable_refused()->set_protocol(kWireProtocol);
-  refusal.mutable_refused()->set_for_now(is_coordinator && !name_is_there);
-  membership.inbox->reply(identity, refusal);
+void send_away(const Membership& membership, const std::string& identity) {
+  send_refusal(membership, identity,
+               fmt::format("this is the worker '{}' and no coordinator", membership.self), false);
+}
+
+std::map<DeviceName, PeerAddress> take_directory(Membership& membership,
+                                                 const wire::Directory& directory) {
+  std::map<DeviceName, PeerAddress> peers;
+  for (const wire::Directory::Entry& entry : directory.entries()) {
+    if (entry.name() == membership.self) continue;
+    check_device_name(entry.name());
+    PeerAddress peer{parse_numeric_address(entry.address()), entry.key(), {}};
+    if (membership.guard != nullptr) {
+      peer.public_key = public_key_of(entry.public_key());
+      if (!peer.public_key) throw WorldError(fmt::format("no key of '{}'", one_line(entry.name())));
+      membership.guard->allow(*peer.public_key);
+    }
+    peers.emplace(entry.name(), peer);
+  }
+  return peers;
 }
 
 std::unique_ptr<Connection> connect_to(const Membership& membership, const PeerAddress& peer) {

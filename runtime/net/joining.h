@@ -1,22 +1,24 @@
 #pragma once
-// How processes come together: the exchange before the Mailroom takes over.
+// How processes come together.
 //
 // worker: Join -> Welcome -> Clock rounds -> waits for the Directory -> Joined.
-// coordinator: connects to the inbox of whoever asks to join, and takes in (Welcome) the first of
-// each name that answers there with the key of its Join; answers Clock; when all are there sends
-// the Directory, which has their keys where links are secured, and waits for every Joined. Who cannot be taken in is refused, and nothing else
-// happens.
+// coordinator: connects to the inbox of whoever asks to join, and takes in (Welcome) the first of each name that
+// answers there with the key of its Join; answers Clock. Before the run: when all are there it sends the Directory,
+// which has their keys where links are secured, and waits for every Joined. In the middle of it: the new one gets
+// the Directory of those that are there; when it has joined, they get one with it, and when they have confirmed that
+// too it is in. Who cannot be taken in is refused, and nothing else happens.
 
 #include <functional>
 #include <memory>
 
+#include "runtime/net/reception.h"
 #include "runtime/net/sockets.h"
 
 namespace lingua::internal {
 
-// Waits until all named devices have joined; adds them to the membership. See
+// Waits until so many of those that the reception has a place for have joined; adds them to the membership. See
 // NetCoordinator::wait_for.
-std::vector<DeviceSpec> gather(Membership& membership, const std::vector<DeviceName>& names,
+std::vector<DeviceSpec> gather(Membership& membership, Reception& reception, std::size_t at_least,
                                const std::function<void()>& alive);
 
 // Joins as a worker. See join_as_worker.
@@ -27,9 +29,19 @@ Membership join(const NetWorkerOptions& options);
 std::string take_introduction(Membership& membership, const Incoming& incoming,
                               const wire::Introduce& introduction, bool expected);
 
-// Refuses somebody who asks to join where that cannot be: for good where a device of that name is there.
-void send_away(Membership& membership, const std::string& identity, bool name_is_there,
-               const DeviceName& name);
+// The coordinator's answers to one that joins. `wait`: for how long it shall wait for the directory.
+void send_welcome(const Membership& membership, const std::string& identity, Seconds wait);
+void answer_clock(const Membership& membership, const std::string& identity,
+                  const wire::Clock& question);
+wire::Envelope directory_of(const std::map<DeviceName, PeerAddress>& peers);
+
+// The peers that a directory has, but for this process. The guard lets them pass from now on.
+// Errors: WorldError for what cannot be.
+std::map<DeviceName, PeerAddress> take_directory(Membership& membership,
+                                                 const wire::Directory& directory);
+
+// A worker's answer to somebody who asks to join.
+void send_away(const Membership& membership, const std::string& identity);
 std::string name_in_use(const DeviceName& name);
 
 // A connection to a peer's inbox.

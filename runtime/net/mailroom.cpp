@@ -23,11 +23,13 @@ constexpr int kMessagesPerRound = 256;            // read before looking at the 
 
 }  // namespace
 
-Mailroom::Mailroom(Membership membership)
+Mailroom::Mailroom(Membership membership, std::unique_ptr<Reception> reception)
     : clock_(*membership.clock),
-      peers_(membership.peers),
       slow_network_(membership.options.slow_network),
-      membership_(std::move(membership)) {
+      membership_(std::move(membership)),
+      reception_(std::move(reception)) {
+  for (const auto& [name, peer] : membership_.peers) names_.insert(name);
+  if (reception_) names_.insert(reception_->names().begin(), reception_->names().end());
   wake_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (wake_ < 0) throw WorldError(fmt::format("cannot make an eventfd: {}", std::strerror(errno)));
   // Signals are for the program's own threads.
@@ -50,12 +52,14 @@ Mailroom::~Mailroom() {
 }
 
 void Mailroom::send(const DeviceName& to, MessageBody body) {
-  if (to != membership_.self && !peers_.contains(to)) {
-    throw WorldError(fmt::format("this run has no device '{}'", one_line(to)));
-  }
   if (to == membership_.self) {
     put(to, std::move(body));
     return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (!names_.contains(to))
+      throw WorldError(fmt::format("this run has no device '{}'", one_line(to)));
   }
   Message message;
   message.from = membership_.self;
@@ -113,7 +117,7 @@ std::optional<std::string> Mailroom::unheard_end() {
 void Mailroom::deliver(Message message) {
   {
     const std::lock_guard lock(mutex_);
-    const bool is_held = slow_network_ && peers_.contains(message.from);
+    const bool is_held = slow_network_ && names_.contains(message.from);
     (is_held ? held_[message.from] : inbox_).push_back(std::move(message));
   }
   arrived_.notify_one();
@@ -125,7 +129,9 @@ void Mailroom::release_arrived() {
     Seconds last{0};
     for (; !messages.empty(); messages.pop_front()) {
       Message& next = messages.front();
-      if (!std::holds_alternative<PeerLost>(next.body)) {  // which goes over no network
+      const bool is_news =
+          std::holds_alternative<PeerLost>(next.body) || std::holds_alternative<Hello>(next.body);
+      if (!is_news) {  // which goes over no network
         const auto when = slow_network_->take_arrival(from, clock_.of(next.arrived));
         if (!when) break;
         next.arrived = clock_.of(*when);
@@ -150,10 +156,12 @@ void Mailroom::run() {
     loop();
     say_goodbye();
   } catch (const zmq::error_t& error) {
-    for (const auto& [name, address] : peers_) {
+    const std::map<DeviceName, PeerAddress> peers = membership_.peers;
+    for (const auto& [name, address] : peers) {
       lose(name, fmt::format("the network failed on this side: {}", error.what()));
     }
   }
+  reception_.reset();
   membership_.connections.clear();
   membership_.inbox.reset();
   membership_.guard.reset();
@@ -165,6 +173,7 @@ void Mailroom::loop() {
   while (take_outgoing()) {
     take_incoming();
     watch_connections();
+    if (reception_) take_in_late();
     wait({{nullptr, wake_, ZMQ_POLLIN, 0}}, Clock::now() + std::chrono::hours(1));
   }
 }
@@ -177,6 +186,10 @@ void Mailroom::wait(std::vector<zmq::pollitem_t> items, Clock::time_point deadli
     deadline = std::min(deadline, connection->next_update());
   }
   for (const auto& [name, suspicion] : suspicions_) deadline = std::min(deadline, suspicion.until);
+  if (reception_) {
+    reception_->poll_for(items);
+    deadline = std::min(deadline, reception_->next_update());
+  }
   wait_readable(items, deadline);
 }
 
@@ -196,10 +209,11 @@ bool Mailroom::take_outgoing() {
 
 void Mailroom::send_out(Outgoing outgoing) {
   const DeviceName& to = outgoing.to;
-  if (lost_.count(to) != 0 || suspicions_.count(to) != 0) return;
+  const auto known = membership_.peers.find(to);
+  if (known == membership_.peers.end() || lost_.contains(to) || suspicions_.contains(to)) return;
   auto found = membership_.connections.find(to);
   if (found == membership_.connections.end()) {
-    const PeerAddress& peer = peers_.at(to);
+    const PeerAddress& peer = known->second;
     try {
       found = membership_.connections.emplace(to, connect_to(membership_, peer)).first;
     } catch (const zmq::error_t& error) {
@@ -254,9 +268,11 @@ void Mailroom::handle_transport(const Incoming& incoming, const DeviceName& from
                                 const wire::Envelope& envelope) {
   const std::string& identity = incoming.identity;
   if (envelope.has_join()) {
-    const DeviceName& name = envelope.join().spec().name();
-    const bool is_there = peers_.contains(name) && !lost_.contains(name);
-    send_away(membership_, identity, is_there && !suspicions_.contains(name), name);
+    if (reception_) {
+      reception_->consider(membership_, incoming, envelope.join());
+    } else {
+      send_away(membership_, identity);
+    }
     return;
   }
   if (envelope.has_introduce()) {
@@ -266,11 +282,12 @@ void Mailroom::handle_transport(const Incoming& incoming, const DeviceName& from
   if (from.empty()) throw InputError("message: the sender has not said who it is");
   wire::Envelope answer;
   switch (envelope.body_case()) {
-    case wire::Envelope::kJoined: return;
-    case wire::Envelope::kClock:
-      answer.mutable_clock()->set_round(envelope.clock().round());
-      answer.mutable_clock()->set_now_s(clock_.now().count());
-      membership_.inbox->reply(identity, answer);
+    case wire::Envelope::kJoined: confirm(from, envelope.joined().round()); return;
+    case wire::Envelope::kClock: answer_clock(membership_, identity, envelope.clock()); return;
+    case wire::Envelope::kDirectory:
+      if (from != kCoordinator)
+        throw InputError("message: only the coordinator says who listens where");
+      take_newcomers(envelope.directory());
       return;
     case wire::Envelope::kGoodbye:
       answer.mutable_farewell();
@@ -282,7 +299,7 @@ void Mailroom::handle_transport(const Incoming& incoming, const DeviceName& from
 }
 
 void Mailroom::introduce(const Incoming& incoming, const wire::Introduce& introduction) {
-  const bool expected = peers_.contains(introduction.name());
+  const bool expected = membership_.peers.contains(introduction.name());
   const std::string problem = take_introduction(membership_, incoming, introduction, expected);
   if (!problem.empty()) ignore_stranger(problem);
 }
@@ -318,6 +335,7 @@ void Mailroom::lose(const DeviceName& peer, const std::string& reason) {
   suspicions_.erase(peer);
   if (!lost_.insert(peer).second) return;
   membership_.connections.erase(peer);
+  if (reception_) leave_out(peer, reason);
   Message message;
   message.from = peer;
   message.body = PeerLost{reason};

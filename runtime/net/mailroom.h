@@ -2,6 +2,9 @@
 // The background thread that owns the sockets of a process after it has joined, and the queues
 // between it and the Device's user.
 //
+// The coordinator's takes devices in while the run goes on: its user hears Hello when all others have confirmed
+// that they know the new one.
+//
 // Order: per pair, as sent; the loss of a peer comes after all of its messages that arrived.
 // Ending: everything that was sent is delivered before the destructor returns, for at most two
 // seconds: each peer is told goodbye and answers when all before that has arrived.
@@ -15,20 +18,23 @@
 #include <string>
 #include <thread>
 
+#include "runtime/net/reception.h"
 #include "runtime/net/sockets.h"
 
 namespace lingua::internal {
 
 class Mailroom {
  public:
-  explicit Mailroom(Membership membership);
+  // `reception`: the coordinator's; a worker has none.
+  explicit Mailroom(Membership membership, std::unique_ptr<Reception> reception = nullptr);
   ~Mailroom();
   Mailroom(const Mailroom&) = delete;
   Mailroom& operator=(const Mailroom&) = delete;
 
   Seconds now() const { return clock_.now(); }
   Clock::time_point time_of(Seconds when) const { return clock_.at(when); }
-  // Errors: WorldError for a name that the run does not have, and for a message too large.
+  // To a device that is not there, nothing. Errors: WorldError for a name that the run does not have, and for a
+  // message too large.
   void send(const DeviceName& to, MessageBody body);
   std::optional<Message> receive(Seconds deadline);
   // A message to this side from somebody in this process.
@@ -57,6 +63,15 @@ class Mailroom {
   void handle(Incoming incoming);
   void handle_transport(const Incoming& incoming, const DeviceName& from,
                         const wire::Envelope& envelope);
+  // late_joining.cpp
+  void take_in_late();
+  void begin_arrival(const Reception::Guest& guest);
+  void confirm(const DeviceName& from, std::int64_t round);
+  void finish_arrivals();
+  void leave_out(const DeviceName& peer, const std::string& reason);
+  void take_newcomers(const wire::Directory& directory);
+  void meet_again(const DeviceName& name);
+
   void introduce(const Incoming& incoming, const wire::Introduce& introduction);
   void ignore_stranger(const std::string& why);
   void watch_connections();
@@ -67,17 +82,28 @@ class Mailroom {
   void release_arrived();
   Clock::time_point next_release();
 
+  // A device that joins while the run goes on.
+  struct Arrival {
+    DeviceSpec spec;
+    std::int64_t round = 0;  // of the directory that tells the others
+    bool knows_others = false;
+    std::set<DeviceName> unconfirmed;  // who has not said yet that it knows it
+  };
+
   const RunClock clock_;
-  const std::map<DeviceName, PeerAddress> peers_;
   const std::shared_ptr<SlowNetwork> slow_network_;  // or none
   Membership membership_;
   std::map<DeviceName, Suspicion> suspicions_;
   std::set<DeviceName> lost_;
+  std::unique_ptr<Reception> reception_;
+  std::map<DeviceName, Arrival> arrivals_;
+  std::int64_t last_round_ = 0;
   bool warned_ = false;
 
   std::mutex mutex_;
   std::condition_variable arrived_;
-  std::deque<Message> inbox_;  // guarded by mutex_
+  std::set<DeviceName> names_;  // that the run has, there or not; guarded by mutex_
+  std::deque<Message> inbox_;   // guarded by mutex_
   // Really here, and still under way on the slow network, by sender; guarded by mutex_.
   std::map<DeviceName, std::deque<Message>> held_;
   std::deque<Outgoing> outgoing_;  // guarded by mutex_

@@ -158,8 +158,8 @@ class CoordinatorMailbox : public Mailbox {
  public:
   explicit CoordinatorMailbox(internal::RunClock clock) : clock_(clock) {}
 
-  void begin(Membership membership) {
-    auto room = std::make_unique<Mailroom>(std::move(membership));
+  void begin(Membership membership, std::unique_ptr<internal::Reception> reception) {
+    auto room = std::make_unique<Mailroom>(std::move(membership), std::move(reception));
     const std::lock_guard lock(mutex_);
     mailroom_ = std::move(room);
     if (told_to_end_) mailroom_->put(kCoordinator, Stop{});
@@ -238,7 +238,7 @@ Membership coordinator_membership(const NetOptions& options) {
   LINGUA_CHECK(options.key.has_value() == (options.admission != nullptr));
   if (options.key) {
     membership.guard = std::make_unique<internal::Guard>(*membership.context);
-    membership.guard->open(true);  // until all have joined
+    membership.guard->open(true);  // devices may come at any time; who has a name belongs to a key
   }
   membership.inbox =
       std::make_unique<internal::Inbox>(*membership.context, options, membership.guard.get());
@@ -273,11 +273,16 @@ NetCoordinator::~NetCoordinator() = default;
 const std::string& NetCoordinator::address() const { return impl_->address; }
 
 std::vector<DeviceSpec> NetCoordinator::wait_for(const std::vector<DeviceName>& names,
-                                                 const std::function<void()>& alive) {
+                                                 const std::function<void()>& alive,
+                                                 std::size_t at_least) {
   LINGUA_CHECK(!impl_->mailbox.begun(), "wait_for() is called once");
+  if (at_least == 0) at_least = names.size();
+  LINGUA_CHECK(at_least <= names.size(), "{} of {}", at_least, names.size());
   try {
-    std::vector<DeviceSpec> specs = internal::gather(impl_->membership, names, alive);
-    impl_->mailbox.begin(std::move(impl_->membership));
+    auto reception = std::make_unique<internal::Reception>(names);
+    std::vector<DeviceSpec> specs =
+        internal::gather(impl_->membership, *reception, at_least, alive);
+    impl_->mailbox.begin(std::move(impl_->membership), std::move(reception));
     return specs;
   } catch (const zmq::error_t& error) {
     throw network_failed(error);

@@ -9,6 +9,9 @@
 // for `loss_timeout` or that ends in order becomes one PeerLost message, after all that it sent. The
 // coordinator sees every worker's loss, a worker the coordinator's and that of each worker to which
 // it has sent something.
+// Joining: at any time. One that is new, or comes again after its loss, is told of the others and they of it; then
+// the coordinator hears Hello from it. One that was taken for lost and is there after all is told so, and loses
+// its coordinator.
 // Ending: the destructors wait until peers have what was sent, at most two seconds.
 // Threads: one background thread owns all sockets; the Device belongs to its one user.
 // Trust: with keys every connection is encrypted and both ends prove theirs (CurveZMQ); a device's name
@@ -76,15 +79,16 @@ class NetCoordinator {
   // "tcp://127.0.0.1:45123": what workers are given.
   const std::string& address() const;
 
-  // Waits until the named devices have said Hello and know each other's addresses. `alive` is asked
-  // while waiting and throws when a local worker process has died.
+  // Waits until the named devices, or `at_least` so many of them, have joined and know each other's addresses.
+  // `alive` is asked while waiting and throws when a local worker process has died.
+  // The others may come later, and who is lost may come again: the mailbox then gets Hello from it.
   // Called once; before it mailbox() has a clock and no peers.
   // Who cannot be taken in (a name in use or unknown, another version, an address where it does not
-  // answer) is refused, with a line on stderr, and who is lost may come again.
+  // answer) is refused, with a line on stderr.
   // Errors: WorldError names who is missing when join_timeout passes, and who is lost when all had
   // joined.
   std::vector<DeviceSpec> wait_for(const std::vector<DeviceName>& names,
-                                   const std::function<void()>& alive);
+                                   const std::function<void()>& alive, std::size_t at_least = 0);
 
   Mailbox& mailbox();
 

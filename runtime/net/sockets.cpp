@@ -105,6 +105,15 @@ DeviceName Membership::sender(const Incoming& incoming) const {
   return known->second;
 }
 
+void Membership::forget(const DeviceName& name) {
+  connections.erase(name);
+  peers.erase(name);
+  std::erase_if(identities, [&](const auto& item) {
+    if (item.second == name) inbox->identify(item.first, "");
+    return item.second == name;
+  });
+}
+
 // With one I/O thread, as is the default: an Inbox hears of a connection before it hears from it.
 std::unique_ptr<zmq::context_t> make_context() {
   auto context = std::make_unique<zmq::context_t>();

@@ -200,6 +200,8 @@ struct Membership {
   DeviceName sender(const Incoming& incoming) const;
   // Whether a message comes from the key that the device has; true where links are not secured.
   bool has_key_of(const DeviceName& name, const Incoming& incoming) const;
+  // It is no peer any more: what still comes from it is a stranger's.
+  void forget(const DeviceName& name);
 
   DeviceName self;
   std::uint64_t key = 0;  // that peers must quote to this inbox

@@ -242,7 +242,7 @@ class WaitingForADevice : public ChangingPlans {
     job_.wait_for_devices = Seconds(30);
     job_.recover = [&](const Membership& left) {
       if (!has_c_) throw InfeasibleError("a lacks 1 GB");
-      EXPECT_THAT(left.lost, UnorderedElementsAre("b"));
+      lost_ = left.lost;
       Deployment next = deployment(1, 2);
       next.plan.stages = {{"a", 0, 2, {}}, {"c", 3, 5, {}}};
       next.plan.transfers = transfers_of(model_, next.plan.stages);
@@ -257,6 +257,7 @@ class WaitingForADevice : public ChangingPlans {
   }
 
   bool has_c_ = false;
+  std::set<DeviceName> lost_;
   std::vector<std::string> changes_;
 };
 
@@ -268,6 +269,7 @@ TEST_F(WaitingForADevice, TheRunGoesOnWhenOneJoins) {
   has_c_ = true;
   hear("c", Hello{{}});
   EXPECT_THAT(changes_.back(), HasSubstr("c has joined"));
+  EXPECT_THAT(lost_, UnorderedElementsAre("b"));
   ASSERT_EQ(sent_to<Prepare>("c").size(), 1U);
   ASSERT_EQ(sent_to<Prepare>("a").size(), 1U);
   EXPECT_TRUE(sent_to<Prepare>("a")[0].replaces_all);
@@ -288,6 +290,17 @@ TEST_F(WaitingForADevice, TheRunEndsWhenNoneDoes) {
   EXPECT_THAT([&] { coordinator_->tick(now_, effects_); },
               ThrowsMessage<WorldError>(AllOf(HasSubstr("b was lost"), HasSubstr("a lacks 1 GB"),
                                               HasSubstr("no device has joined for 30 s"))));
+}
+
+TEST_F(WaitingForADevice, WhatIsSaidOfItsFormerProcessIsLate) {
+  forget();
+  has_c_ = true;
+  hear("b", Hello{{}});
+  ASSERT_EQ(sent_to<Prepare>("c").size(), 1U);
+  hear("a", LinkLost{1, "b", "the connection broke"});
+  EXPECT_EQ(coordinator_->deadline(), kNever) << "nothing is waited for that would explain it";
+  hear("a", LinkLost{2, "c", "the connection broke"});
+  EXPECT_EQ(coordinator_->deadline(), now_ + job_.settle);
 }
 
 TEST_F(ChangingPlans, ADeviceThatBeginsAnewIsLostFirst) {

@@ -188,10 +188,12 @@ TEST(NetCoordinator, RefusesAnotherVersionOfTheProtocolAndGoesOn) {
                             HasSubstr("install the same version")));
 }
 
-TEST(NetCoordinator, RefusesWhoComesWhenTheRunHasBegun) {
+TEST(NetCoordinator, RefusesWhoHasNoPlaceInARunThatHasBegun) {
   RawRun run;
   EXPECT_THAT(world_error([&] { join("late", run.coordinator.address()); }),
-              HasSubstr("the run has begun"));
+              HasSubstr("this run has no device 'late': it has raw"));
+  EXPECT_THAT(world_error([&] { join("raw", run.coordinator.address()); }),
+              HasSubstr("the name 'raw' is in use"));
 }
 
 TEST(NetWorker, SaysWhyThereIsNoCoordinator) {

@@ -1,0 +1,149 @@
+#include "runtime/net/reception.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "runtime/base/errors.h"
+#include "runtime/net/address.h"
+#include "runtime/net/joining.h"
+
+namespace lingua::internal {
+namespace {
+
+constexpr std::size_t kMostCandidates = 64;  // beyond the devices that there is a place for
+
+// Why it may not be who it says it is.
+std::string doubt(const NetOptions& options, const Incoming& incoming, const wire::Join& join) {
+  if (options.admission && incoming.key) {
+    return options.admission->refusal(*incoming.key, join.spec().name(), join.token());
+  }
+  if (options.admission) return "it has no key";
+  return join.token() == options.secret || options.secret.empty() ? "" : "it is not of this run";
+}
+
+// Its name is its key's from now on. Why not; empty when it is.
+std::string remember(const NetOptions& options, const PeerAddress& peer, const DeviceName& name) {
+  try {
+    if (options.admission) options.admission->remember(*peer.public_key, name);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+void Reception::consider(const Membership& membership, const Incoming& incoming,
+                         const wire::Join& join) {
+  const std::string& identity = incoming.identity;
+  const DeviceName name = one_line(join.spec().name());
+  if (candidates_.contains(identity)) return;
+  if (join.protocol() != kWireProtocol) {
+    refuse(membership, identity,
+           fmt::format("device '{}' speaks protocol {}, the coordinator {}: install the same "
+                       "version on both",
+                       name, join.protocol(), kWireProtocol));
+  } else if (std::find(names_.begin(), names_.end(), join.spec().name()) == names_.end()) {
+    refuse(membership, identity,
+           fmt::format("this run has no device '{}': it {} {}", name,
+                       has_begun_ ? "has" : "waits for", fmt::join(names_, ", ")),
+           Until::kLater);
+  } else if (membership.peers.contains(name)) {
+    refuse_name_in_use(membership, identity, name);
+  } else if (candidates_.size() >= kMostCandidates + names_.size()) {
+    refuse(membership, identity, "too many ask to join at once; try again", Until::kLater);
+  } else if (const std::string why = doubt(membership.options, incoming, join); !why.empty()) {
+    refuse(membership, identity, why);
+  } else {
+    add_candidate(membership, incoming, join);
+  }
+}
+
+void Reception::add_candidate(const Membership& membership, const Incoming& incoming,
+                              const wire::Join& join) {
+  const std::string& identity = incoming.identity;
+  try {
+    Candidate candidate{decode_device_spec(join.spec()),
+                        {parse_numeric_address(join.address()), join.key(), incoming.key},
+                        {}};
+    candidate.connection = connect_to(membership, candidate.peer);
+    candidates_.emplace(identity, std::move(candidate));
+  } catch (const Error& error) {
+    refuse(membership, identity,
+           fmt::format("device '{}' listens nowhere: {}", one_line(join.spec().name()),
+                       one_line(error.what())));
+  } catch (const zmq::error_t& error) {
+    refuse(membership, identity,
+           fmt::format("device '{}' cannot be taken in: {}", one_line(join.spec().name()),
+                       error.what()));
+  }
+}
+
+std::vector<Reception::Guest> Reception::take_in(Membership& membership) {
+  std::vector<Guest> guests;
+  for (auto it = candidates_.begin(); it != candidates_.end();) {
+    auto& [identity, candidate] = *it;
+    const Connection::State state = candidate.connection->update();
+    const bool is_there = membership.inbox->is_open(identity);
+    if (is_there && state == Connection::State::kConnecting) {
+      ++it;
+      continue;
+    }
+    const DeviceName name = candidate.spec.name;
+    if (state == Connection::State::kDown) {
+      refuse(
+          membership, identity,
+          fmt::format("device '{}' cannot be taken in: {}", name, candidate.connection->reason()));
+    } else if (membership.peers.contains(name)) {
+      refuse_name_in_use(membership, identity, name);
+    } else if (is_there) {
+      const std::string why = remember(membership.options, candidate.peer, name);
+      if (!why.empty()) {
+        refuse(membership, identity, fmt::format("device '{}' cannot be taken in: {}", name, why));
+      } else {
+        membership.forget(name);  // a process that had the name before
+        membership.connections.emplace(name, std::move(candidate.connection));
+        membership.peers.emplace(name, candidate.peer);
+        membership.identities[identity] = name;
+        membership.inbox->identify(identity, name);
+        guests.push_back({identity, candidate.spec});
+      }
+    }
+    it = candidates_.erase(it);
+  }
+  return guests;
+}
+
+void Reception::poll_for(std::vector<zmq::pollitem_t>& items) {
+  for (auto& [identity, candidate] : candidates_) candidate.connection->poll_for(items);
+}
+
+Clock::time_point Reception::next_update() const {
+  Clock::time_point next = Clock::now() + std::chrono::hours(1);
+  for (const auto& [identity, candidate] : candidates_)
+    next = std::min(next, candidate.connection->next_update());
+  return next;
+}
+
+void Reception::refuse_name_in_use(const Membership& membership, const std::string& identity,
+                                   const DeviceName& name) {
+  refuse(membership, identity, name_in_use(name), has_begun_ ? Until::kLater : Until::kEver);
+}
+
+void Reception::refuse(const Membership& membership, const std::string& identity,
+                       const std::string& reason, Until until) {
+  send_refusal(membership, identity, reason, until == Until::kLater);
+  refusals_.tell("lingua: coordinator: refused: " + reason);
+}
+
+void send_refusal(const Membership& membership, const std::string& identity,
+                  const std::string& reason, bool for_now) {
+  wire::Envelope refusal;
+  refusal.mutable_refused()->set_reason(reason);
+  refusal.mutable_refused()->set_protocol(kWireProtocol);
+  refusal.mutable_refused()->set_for_now(for_now);
+  membership.inbox->reply(identity, refusal);
+}
+
+}  // namespace lingua::internal

@@ -1,0 +1,66 @@
+#pragma once
+// Who asks to join a coordinator, until it is one of the run or is refused.
+//
+// Each is a candidate until its own inbox has answered with the key of its Join: only then the name is its. Who
+// cannot be taken in is refused, with a line on stderr, and nothing else happens.
+// Threads: the one that owns the sockets.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/base/plain_text.h"
+#include "runtime/net/sockets.h"
+
+namespace lingua::internal {
+
+class Reception {
+ public:
+  // `names`: of those that the run has a place for.
+  explicit Reception(std::vector<DeviceName> names) : names_(std::move(names)) {}
+
+  const std::vector<DeviceName>& names() const { return names_; }
+
+  void consider(const Membership& membership, const Incoming& incoming, const wire::Join& join);
+
+  struct Guest {
+    std::string identity;
+    DeviceSpec spec;
+  };
+  // Those that have shown who they are: they are in the membership from now on. A name that is there is in use.
+  std::vector<Guest> take_in(Membership& membership);
+
+  // Names in use may be free later from now on: who has one may be lost, which has not been seen yet.
+  void begin() { has_begun_ = true; }
+
+  void poll_for(std::vector<zmq::pollitem_t>& items);
+  // When take_in() has to be called at the latest.
+  Clock::time_point next_update() const;
+
+ private:
+  struct Candidate {
+    DeviceSpec spec;
+    PeerAddress peer;
+    std::unique_ptr<Connection> connection;
+  };
+  enum class Until { kLater, kEver };
+
+  void add_candidate(const Membership& membership, const Incoming& incoming,
+                     const wire::Join& join);
+  void refuse(const Membership& membership, const std::string& identity, const std::string& reason,
+              Until until = Until::kEver);
+  void refuse_name_in_use(const Membership& membership, const std::string& identity,
+                          const DeviceName& name);
+
+  const std::vector<DeviceName> names_;
+  std::map<std::string, Candidate> candidates_;  // by identity
+  bool has_begun_ = false;
+  FewLines refusals_{"refusals"};
+};
+
+// Tells somebody over the connection of its Join that it is not taken in, or no longer.
+void send_refusal(const Membership& membership, const std::string& identity,
+                  const std::string& reason, bool for_now);
+
+}  // namespace lingua::internal
