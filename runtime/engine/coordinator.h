@@ -163,7 +163,8 @@ class Coordinator {
   Epoch last_epoch_ = 0;
   bool served_ = false;  // at some time
   Membership membership_;
-  std::map<DeviceName, Epoch> joined_after_;  // the last epoch that knew a former process of it, or none
+  std::map<DeviceName, Epoch>
+      joined_after_;  // the last epoch that knew a former process of it, or none
   std::optional<Recovery> recovering_;
   std::map<Epoch, std::vector<DeviceName>> leaving_;  // what was lost, and who had a part in it
   Seconds waits_until_ = kNever;                      // for a device to join
