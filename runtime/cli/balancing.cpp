@@ -42,15 +42,25 @@ void add_balance_options(CLI::App& app, BalanceOptions& options) {
       ->check(CLI::Range(0.001, 3600.0));
 }
 
+void add_wait_option(CLI::App& app, double& seconds) {
+  app.add_option("--wait-for-devices", seconds,
+                 "for how many seconds a run waits for a device to join when those that are left "
+                 "cannot hold the model; 0: it ends at once")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1e6));
+}
+
 Balancing balance(const BalanceOptions& options, const std::string& planner,
                   const PlanRequest& request, std::function<ClusterSpec(Seconds)> truth,
                   CoordinatorJob& job) {
   const PolicyEntry& entry = policy(options.policy);
-  if (!entry.moves) return {};
+  if (!entry.moves && !options.may_join) return {};
   const auto balancer = std::make_shared<Balancer>(entry, planner, request, std::move(truth));
   const auto notes = std::make_shared<std::vector<std::string>>();
-  job.deployment.measured_against = request.cluster;
-  job.deployment.report_every = Seconds(options.report_every_s);
+  if (entry.moves) {
+    job.deployment.measured_against = request.cluster;
+    job.deployment.report_every = Seconds(options.report_every_s);
+  }
   job.on_report = [=](const DeviceName& device, const WorkReport& report, Seconds now) {
     const std::string wrong = balancer->heard(device, report, now);
     if (wrong.empty() || notes->size() == kMostNotes) return;

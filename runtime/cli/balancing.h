@@ -22,8 +22,11 @@ namespace lingua {
 struct BalanceOptions {
   std::string policy = "none";
   double report_every_s = 0.5;
+  bool may_join = false;  // devices may: any policy uses them where that pays
 };
 void add_balance_options(CLI::App& app, BalanceOptions& options);
+// --wait-for-devices: see CoordinatorJob::wait_for_devices.
+void add_wait_option(CLI::App& app, double& seconds);
 
 // Has the coordinator of a job balance the load. `request`: as the run is planned; what it refers to outlives the
 // job. `truth`: see Balancer.

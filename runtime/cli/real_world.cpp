@@ -1,6 +1,7 @@
 #include "runtime/cli/real_world.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -68,6 +69,10 @@ void add_real_options(CLI::App& app, RealOptions& options) {
   app.add_option("--join-timeout", options.join_timeout_s, "seconds to wait for the workers")
       ->capture_default_str()
       ->check(time_limit_check());
+  app.add_option("--start-with", options.start_with,
+                 "how many of the workers are enough to begin (default: all); the others may come "
+                 "while it runs, and are used where that pays")
+      ->check(CLI::Range(1, 1000));
   app.add_option_function<std::string>(
          "--trust",
          [&options](const std::string& text) {
@@ -103,8 +108,9 @@ void add_real_options(CLI::App& app, RealOptions& options) {
          "what a lost worker or link between two does to the run: recover (it goes on with the "
          "workers "
          "that are left, and gives the same tokens) or end")
-      ->default_str("recover; of serve: end, and it begins anew with all workers")
+      ->default_str("recover")
       ->type_name("WHAT");
+  add_wait_option(app, options.wait_s);
   add_balance_options(app, options.balance);
   app.add_option("--stall-timeout", options.stall_timeout_s,
                  "seconds after which a worker that neither answers nor says what it does ends the "
@@ -121,6 +127,10 @@ ClusterSpec real_cluster(const RealOptions& options, const std::string& cluster_
   if (options.trusts_devices && options.local) {
     throw UsageError(
         "--trust devices: the workers of --local are all this machine; leave one of the two out");
+  }
+  if (options.start_with > 0 && options.local) {
+    throw UsageError(
+        "--start-with: the workers of --local are started together; leave one of the two out");
   }
   if (options.pace && !options.local)
     throw UsageError(
@@ -139,6 +149,10 @@ ClusterSpec real_cluster(const RealOptions& options, const std::string& cluster_
                                  cluster_file, available));
   }
   if (options.workers > 0) cluster.devices.resize(static_cast<std::size_t>(options.workers));
+  if (options.start_with > static_cast<int>(cluster.devices.size())) {
+    throw UsageError(fmt::format("--start-with {}: the run has only {} devices", options.start_with,
+                                 cluster.devices.size()));
+  }
   if (!cluster.header.empty() && cluster.index_of(cluster.header) < 0) {
     throw UsageError(fmt::format("--workers {} leaves out {}, the header of {}", options.workers,
                                  cluster.header, cluster_file));
@@ -198,15 +212,32 @@ void RealWorld::gather(NetCoordinator& coordinator, const NetOptions& net) {
   if (options_.local) {
     start_workers(coordinator.address());
   } else if (net.admission) {
-    tell_how_to_join(*net.admission, names(), coordinator.address(), net.join_timeout);
+    constexpr Seconds kDay(86400);
+    tell_how_to_join(*net.admission, names(), coordinator.address(),
+                     options_.start_with > 0 ? std::max(net.join_timeout, kDay) : net.join_timeout);
   } else {
     tell_insecure();
     tell("waiting for {} workers at {}\n", names().size(), coordinator.address());
   }
-  hear(coordinator.wait_for(names(), [&] {
+  if (options_.start_with > 0) tell("{} of them are enough to begin\n", options_.start_with);
+  const auto alive = [&] {
     if (ending_signal() != 0) throw WorldError("the run was told to end before it began");
     processes_.check();
-  }));
+  };
+  std::vector<DeviceSpec> said = coordinator.wait_for(
+      names(), alive, static_cast<std::size_t>(std::max(options_.start_with, 0)));
+  const std::vector<DeviceName> all = names();
+  absent_ = {all.begin(), all.end()};
+  for (const DeviceSpec& device : said) absent_.erase(device.name);
+  hear(std::move(said));
+  if (!absent_.empty()) plan_for_those_there();
+}
+
+void RealWorld::plan_for_those_there() {
+  study_.plan = plan_for_remaining(study_options_.plan.planner,
+                                   plan_request(study_options_, study_), {absent_, {}});
+  tell("planned without {}, which may join later:\n{}", fmt::join(absent_, ", "),
+       plan_text(study_));
 }
 
 // Local workers are all this machine, which is not what is planned for.
@@ -225,7 +256,7 @@ void RealWorld::hear(std::vector<DeviceSpec> said) {
   tell("{}planned with what the devices say:\n{}", differences, plan_text(study_));
 }
 
-CoordinatorJob RealWorld::coordinator_job(bool recovers) {
+CoordinatorJob RealWorld::coordinator_job() {
   ahead_ = std::make_unique<ReadAhead>(*study_.source());
   kept_ = kept_model(options_.cache, study_, *ahead_, !options_.local);
   CoordinatorJob job;
@@ -240,8 +271,11 @@ CoordinatorJob RealWorld::coordinator_job(bool recovers) {
   job.deployment.threads = threads();
   job.stall_timeout = Seconds(options_.stall_timeout_s);
   job.settle = Seconds(options_.loss_timeout_s) / 2;
+  job.absent = absent_;
+  BalanceOptions balance_options = options_.balance;
+  balance_options.may_join = !options_.local;
   request_ = plan_request(study_options_, study_);
-  balancing_ = balance(options_.balance, study_options_.plan.planner, request_,
+  balancing_ = balance(balance_options, study_options_.plan.planner, request_,
                        truth_of(study_.cluster, options_.supply), job);
   if (job.rebalance) {
     job.rebalance = [decide = job.rebalance](const RunState& state) {
@@ -250,11 +284,12 @@ CoordinatorJob RealWorld::coordinator_job(bool recovers) {
       return move;
     };
   }
-  if (!options_.recovers.value_or(recovers)) return job;
+  job.on_change = [](const std::string& what) { tell("lingua: {}\n", what); };
+  if (!options_.recovers) return job;
+  if (!options_.local) job.wait_for_devices = Seconds(options_.wait_s);
   job.recover = [this, before = job.deployment](const Membership& left) {
     return recovered(before, left);
   };
-  job.on_change = [](const std::string& what) { tell("lingua: {}\n", what); };
   return job;
 }
 
@@ -271,7 +306,7 @@ RunResult RealWorld::run(const ClientJob& client) {
   if (pace_) pace_->begin(coordinator.mailbox().now());
   const OrderlyEnd on_signal([&] { coordinator.tell_to_end(); });
   gather(coordinator, net);
-  RunJob job{coordinator_job(true), client};
+  RunJob job{coordinator_job(), client};
   const auto mailbox = open_client(coordinator, kOnlyClient);
   RunResult result;
   try {
@@ -295,7 +330,7 @@ void RealWorld::serve(const std::function<void(NetCoordinator&)>& begin,
   NetCoordinator coordinator(net);
   const OrderlyEnd on_signal([&] { coordinator.tell_to_end(); });
   gather(coordinator, net);
-  CoordinatorJob job = coordinator_job(false);
+  CoordinatorJob job = coordinator_job();
   job.clients = 0;
   job.keep = Keep::kNothing;
   job.on_serving = [&] { begin(coordinator); };

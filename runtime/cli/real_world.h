@@ -7,7 +7,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,8 +36,9 @@ struct RealOptions {
   double join_timeout_s = 60;
   double loss_timeout_s = 10;
   double stall_timeout_s = 600;
-  // On a loss it goes on with the workers that are left; not said: run() does, serve() does not.
-  std::optional<bool> recovers;
+  int start_with = 0;           // of the cluster's devices, which is enough to begin; 0: all
+  bool recovers = true;         // on a loss it goes on with the workers that are left
+  double wait_s = 30;           // for a device to join where those that are left cannot go on
   bool trusts_devices = false;  // plans with what they say of themselves when they have joined
   BalanceOptions balance = {};
   bool pace = false;        // local workers take as long as the cluster's phones would
@@ -84,8 +85,9 @@ class RealWorld {
   NetOptions net_options() const;
   void gather(NetCoordinator& coordinator, const NetOptions& net);
   void hear(std::vector<DeviceSpec> said);
+  void plan_for_those_there();
   std::vector<DeviceName> names() const;
-  CoordinatorJob coordinator_job(bool recovers);
+  CoordinatorJob coordinator_job();
   Deployment recovered(const Deployment& before, const Membership& left) const;
   bool is_secured() const;
   std::string listen_address() const;
@@ -114,6 +116,7 @@ class RealWorld {
   LocalProcesses& processes_;
   std::map<DeviceName, double> peak_memory_;
   std::vector<DeviceSpec> said_;
+  std::set<DeviceName> absent_;             // when the run begins
   std::unique_ptr<MessageTrace> messages_;  // of this process; none unless asked for
   std::unique_ptr<Mailbox> traced_;
 };

@@ -89,7 +89,9 @@ void run(const Options& options) {
   Talk talk = open_talk(options.talk);
   HttpService service(http, served_model(options, talk));
   bool has_served = false;
+  const Plan plan_of_all = talk.study.plan;
   while (true) {
+    talk.study.plan = plan_of_all;  // a world may have planned for those that were there
     try {
       RealWorld world(options.talk.real, options.talk.study, talk.study);
       world.serve(

@@ -98,9 +98,7 @@ void Connection::read_monitor() {
       if (accepted_) ended_early_.push_back(Clock::now());
     } else if (event->kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) {
       refused_ = refused_for_now_ = true;
-      go_down(
-          "whoever listens there turned this device's key away; a run that has begun takes nobody "
-          "in");
+      go_down("whoever listens there turned this device's key away: it is not of that run");
     } else {
       odd_ = true;
     }

@@ -124,8 +124,8 @@ struct NetWorkerOptions {
   std::string token = {};
 };
 
-// There is no run for this worker, and there may be one later: no coordinator listens, or it has begun
-// without this one, or ended before all had joined.
+// There is no run for this worker, and there may be one later: no coordinator listens, or it has no place
+// for this one now, or ended before all had joined, or it has gone on without this one.
 class NoRunYet : public WorldError {
  public:
   using WorldError::WorldError;

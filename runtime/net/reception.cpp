@@ -11,6 +11,7 @@
 namespace lingua::internal {
 namespace {
 
+constexpr double kPatienceLosses = 1.5;
 constexpr std::size_t kMostCandidates = 64;  // beyond the devices that there is a place for
 
 // Why it may not be who it says it is.
@@ -49,8 +50,8 @@ void Reception::consider(const Membership& membership, const Incoming& incoming,
            fmt::format("this run has no device '{}': it {} {}", name,
                        has_begun_ ? "has" : "waits for", fmt::join(names_, ", ")),
            Until::kLater);
-  } else if (membership.peers.contains(name)) {
-    refuse_name_in_use(membership, identity, name);
+  } else if (membership.peers.contains(name) && !has_begun_) {
+    refuse(membership, identity, name_in_use(name));
   } else if (candidates_.size() >= kMostCandidates + names_.size()) {
     refuse(membership, identity, "too many ask to join at once; try again", Until::kLater);
   } else if (const std::string why = doubt(membership.options, incoming, join); !why.empty()) {
@@ -66,7 +67,9 @@ void Reception::add_candidate(const Membership& membership, const Incoming& inco
   try {
     Candidate candidate{decode_device_spec(join.spec()),
                         {parse_numeric_address(join.address()), join.key(), incoming.key},
-                        {}};
+                        {},
+                        Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                           kPatienceLosses * membership.options.loss_timeout)};
     candidate.connection = connect_to(membership, candidate.peer);
     candidates_.emplace(identity, std::move(candidate));
   } catch (const Error& error) {
@@ -86,17 +89,21 @@ std::vector<Reception::Guest> Reception::take_in(Membership& membership) {
     auto& [identity, candidate] = *it;
     const Connection::State state = candidate.connection->update();
     const bool is_there = membership.inbox->is_open(identity);
-    if (is_there && state == Connection::State::kConnecting) {
+    const DeviceName name = candidate.spec.name;
+    const bool is_taken = membership.peers.contains(name);
+    const bool waits = state == Connection::State::kConnecting ||
+                       (is_taken && has_begun_ && state == Connection::State::kUp &&
+                        Clock::now() < candidate.patience);
+    if (is_there && waits) {
       ++it;
       continue;
     }
-    const DeviceName name = candidate.spec.name;
     if (state == Connection::State::kDown) {
       refuse(
           membership, identity,
           fmt::format("device '{}' cannot be taken in: {}", name, candidate.connection->reason()));
-    } else if (membership.peers.contains(name)) {
-      refuse_name_in_use(membership, identity, name);
+    } else if (is_taken) {
+      refuse(membership, identity, name_in_use(name));
     } else if (is_there) {
       const std::string why = remember(membership.options, candidate.peer, name);
       if (!why.empty()) {
@@ -121,14 +128,11 @@ void Reception::poll_for(std::vector<zmq::pollitem_t>& items) {
 
 Clock::time_point Reception::next_update() const {
   Clock::time_point next = Clock::now() + std::chrono::hours(1);
-  for (const auto& [identity, candidate] : candidates_)
+  for (const auto& [identity, candidate] : candidates_) {
     next = std::min(next, candidate.connection->next_update());
+    if (candidate.patience > Clock::now()) next = std::min(next, candidate.patience);
+  }
   return next;
-}
-
-void Reception::refuse_name_in_use(const Membership& membership, const std::string& identity,
-                                   const DeviceName& name) {
-  refuse(membership, identity, name_in_use(name), has_begun_ ? Until::kLater : Until::kEver);
 }
 
 void Reception::refuse(const Membership& membership, const std::string& identity,

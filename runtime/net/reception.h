@@ -31,7 +31,8 @@ class Reception {
   // Those that have shown who they are: they are in the membership from now on. A name that is there is in use.
   std::vector<Guest> take_in(Membership& membership);
 
-  // Names in use may be free later from now on: who has one may be lost, which has not been seen yet.
+  // Who has a name may be lost from now on, which has not been seen yet: another that asks for it is not refused
+  // before it would have been.
   void begin() { has_begun_ = true; }
 
   void poll_for(std::vector<zmq::pollitem_t>& items);
@@ -43,6 +44,7 @@ class Reception {
     DeviceSpec spec;
     PeerAddress peer;
     std::unique_ptr<Connection> connection;
+    Clock::time_point patience = {};  // until then it waits for its name
   };
   enum class Until { kLater, kEver };
 
@@ -50,9 +52,6 @@ class Reception {
                      const wire::Join& join);
   void refuse(const Membership& membership, const std::string& identity, const std::string& reason,
               Until until = Until::kEver);
-  void refuse_name_in_use(const Membership& membership, const std::string& identity,
-                          const DeviceName& name);
-
   const std::vector<DeviceName> names_;
   std::map<std::string, Candidate> candidates_;  // by identity
   bool has_begun_ = false;

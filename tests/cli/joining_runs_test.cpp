@@ -1,0 +1,111 @@
+// Devices that join real runs in the middle: late, or again after they were lost.
+
+#include <signal.h>
+
+#include "tests/cli/network_run_fixture.h"
+
+namespace lingua::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+class JoiningRuns : public NetworkRun {
+ protected:
+  JoiningRuns() { max_tokens_ = "1000"; }
+  // Of which neither holds the model alone.
+  void make_small() {
+    write("pair.yaml",
+          "name: pair\ndevices:\n"
+          "  - {name: left, compute: 10 GFLOP/s, memory_bandwidth: 5 GB/s, memory: 1 MB}\n"
+          "  - {name: right, compute: 10 GFLOP/s, memory_bandwidth: 5 GB/s, memory: 1 MB}\n"
+          "links: {default: {bandwidth: 10 MB/s, latency: 1 ms}}\n");
+  }
+  void come(const std::string& name) {
+    workers_[name] = std::make_unique<Program>(
+        lingua_command({"worker", "--coordinator", address_, "--name", name, "--insecure"}));
+  }
+  void expect_said(const std::string& what) {
+    ASSERT_TRUE(eventually([&] {
+      return run_->err().find(what) != std::string::npos || !run_->running();
+    })) << run_->err();
+    ASSERT_THAT(run_->err(), HasSubstr(what));
+  }
+  nlohmann::json expect_the_same_tokens() {
+    const Outcome outcome = run_->wait(seconds(120));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    nlohmann::json run = outcome.json();
+    const nlohmann::json whole =
+        lingua({"run", "--local", "--workers", "1", "--model", tiny_model(), "--max-tokens",
+                max_tokens_, "--ignore-eos", "--json"})
+            .json();
+    EXPECT_EQ(run["requests"][0]["tokens"], whole["requests"][0]["tokens"]);
+    return run;
+  }
+
+  std::map<std::string, std::unique_ptr<Program>> workers_;
+};
+
+TEST_F(JoiningRuns, OneThatComesLateIsUsedWhereThatPays) {
+  // Alone, left computes a tenth as fast as right would.
+  write("pair.yaml",
+        "name: pair\ndevices:\n"
+        "  - {name: left, compute: 1 GFLOP/s, memory_bandwidth: 0.5 GB/s, memory: 1 GB}\n"
+        "  - {name: right, compute: 100 GFLOP/s, memory_bandwidth: 50 GB/s, memory: 1 GB}\n"
+        "links: {default: {bandwidth: 1 GB/s, latency: 10 us}}\n");
+  planner_ = "dp";
+  start({"--insecure", "--ignore-eos", "--start-with", "1"});
+  come("left");
+  expect_said("planned without right, which may join later");
+  expect_said("answering");
+  come("right");
+  expect_said("right has joined");
+  const nlohmann::json run = expect_the_same_tokens();
+  ASSERT_EQ(run["joins"].size(), 1U);
+  EXPECT_EQ(run["joins"][0]["device"], "right");
+  EXPECT_TRUE(run["joins"][0]["first_use_s"].is_number()) << run["joins"];
+  ASSERT_EQ(run["moves"].size(), 1U);
+}
+
+// What is left cannot hold the model.
+TEST_F(JoiningRuns, ARunWaitsForOneThatComesAgain) {
+  make_small();
+  start({"--insecure", "--ignore-eos"});
+  for (const char* name : {"left", "right"}) come(name);
+  expect_said("answering");
+  for (const char* name : {"right", "left"}) {
+    std::this_thread::sleep_for(milliseconds(200));
+    const std::vector<pid_t> children = children_of(workers_[name]->pid());
+    ASSERT_EQ(children.size(), 1U);
+    ::kill(children[0], SIGKILL);  // the worker itself comes again
+    expect_said(std::string(name) + " was lost while it held");
+    expect_said("waiting 30 s for a device to join");
+    expect_said(std::string(name) + " has joined");
+  }
+  const nlohmann::json run = expect_the_same_tokens();
+  EXPECT_EQ(run["recoveries"].size(), 2U);
+}
+
+TEST_F(JoiningRuns, WhereNoneComesItEndsAndSaysByHowMuch) {
+  make_small();
+  start({"--insecure", "--ignore-eos", "--wait-for-devices", "1"});
+  for (const char* name : {"left", "right"}) come(name);
+  expect_said("answering");
+  ::kill(workers_["right"]->pid(), SIGKILL);
+  expect_refused(
+      run_->wait(seconds(20)), 5,
+      {"right was lost", "the model needs", "have 1.00 MB", "no device has joined for 1 s"});
+}
+
+TEST_F(JoiningRuns, WhatCannotBeIsRefused) {
+  const auto run = [&](const std::vector<std::string>& more) {
+    return Program(run_command(more)).wait(seconds(20));
+  };
+  expect_refused(run({"--start-with", "3"}), 2, {"--start-with 3", "2 devices"});
+  expect_refused(run({"--start-with", "1", "--local"}), 2, {"--start-with", "--local"});
+  expect_refused(run({"--wait-for-devices", "-1"}), 2, {"--wait-for-devices"});
+}
+
+}  // namespace
+}  // namespace lingua::testing
