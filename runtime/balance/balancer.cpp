@@ -58,6 +58,10 @@ Balancer::Balancer(const PolicyEntry& policy, std::string planner, const PlanReq
       monitor_(*request_.cluster),
       planned_with_(*request_.cluster) {}
 
+void Balancer::was_absent(const DeviceName& device) {
+  planned_with_ = remaining_cluster(planned_with_, {{device}, {}});
+}
+
 std::string Balancer::heard(const DeviceName& device, const WorkReport& report, Seconds now) {
   return monitor_.take(device, report, now);
 }

@@ -23,6 +23,8 @@ class Balancer {
   Balancer(const PolicyEntry& policy, std::string planner, const PlanRequest& request,
            std::function<ClusterSpec(Seconds)> truth = {});
 
+  // The running plan was made while this device was not there.
+  void was_absent(const DeviceName& device);
   // Of a device that reports on the running plan. Returns what in it cannot be, in words; empty when it is used.
   std::string heard(const DeviceName& device, const WorkReport& report, Seconds now);
   // What to do now. Of a policy that does not move the load it is to use a device that has joined, where that

@@ -21,14 +21,11 @@ std::string names_of(const ClusterSpec& cluster) {
 }
 
 PlanRequest request_on(const PlanRequest& request, const ClusterSpec& cluster) {
-  const auto is_gone = [&](const DeviceName& device) { return cluster.index_of(device) < 0; };
   PlanRequest asked = request;
   asked.cluster = &cluster;
   asked.running = nullptr;
   asked.variants = nullptr;
-  std::erase_if(asked.rules.excluded, is_gone);
-  if (!asked.rules.header.empty() && is_gone(asked.rules.header)) asked.rules.header.clear();
-  if (!asked.rules.tailer.empty() && is_gone(asked.rules.tailer)) asked.rules.tailer.clear();
+  asked.rules = rules_among(asked.rules, cluster);
   return asked;
 }
 
@@ -95,6 +92,14 @@ ClusterSpec remaining_cluster(const ClusterSpec& cluster, const Membership& left
                 [&](const DeviceSpec& device) { return left.lost.contains(device.name); });
   if (left.lost.contains(remaining.header)) remaining.header.clear();
   return remaining;
+}
+
+PlanRules rules_among(PlanRules rules, const ClusterSpec& cluster) {
+  const auto is_gone = [&](const DeviceName& device) { return cluster.index_of(device) < 0; };
+  std::erase_if(rules.excluded, is_gone);
+  if (!rules.header.empty() && is_gone(rules.header)) rules.header.clear();
+  if (!rules.tailer.empty() && is_gone(rules.tailer)) rules.tailer.clear();
+  return rules;
 }
 
 Plan plan_for_remaining(const std::string& planner, const PlanRequest& request,

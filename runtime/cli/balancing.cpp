@@ -57,6 +57,7 @@ Balancing balance(const BalanceOptions& options, const std::string& planner,
   if (!entry.moves && !options.may_join) return {};
   const auto balancer = std::make_shared<Balancer>(entry, planner, request, std::move(truth));
   const auto notes = std::make_shared<std::vector<std::string>>();
+  for (const DeviceName& device : job.absent) balancer->was_absent(device);
   if (entry.moves) {
     job.deployment.measured_against = request.cluster;
     job.deployment.report_every = Seconds(options.report_every_s);
@@ -68,6 +69,7 @@ Balancing balance(const BalanceOptions& options, const std::string& planner,
                                  device, one_line(wrong)));
   };
   job.rebalance = [=](const RunState& state) -> std::optional<Move> {
+    for (const DeviceName& device : state.joined) balancer->was_absent(device);
     std::optional<Decision> decision = balancer->consider(
         state.deployment->plan, *state.membership, [&] { return requests_of(state); },
         state.between, state.now);
@@ -112,6 +114,29 @@ nlohmann::json moves_json(const std::vector<MoveRecord>& moves) {
     json.push_back(std::move(entry));
   }
   return json;
+}
+
+nlohmann::json joins_json(const std::vector<JoinRecord>& joins) {
+  nlohmann::json json = nlohmann::json::array();
+  for (const JoinRecord& join : joins) {
+    json.push_back({{"device", join.device}, {"joined_s", join.joined.count()}});
+    json.back()["first_use_s"] =
+        join.first_use ? nlohmann::json(join.first_use->count()) : nlohmann::json();
+  }
+  return json;
+}
+
+std::string joins_text(const std::vector<JoinRecord>& joins) {
+  std::string text;
+  for (const JoinRecord& join : joins) {
+    text += fmt::format("after {:.3f} s: {} joined", join.joined.count(), join.device);
+    text +=
+        join.first_use
+            ? fmt::format("; a plan that uses it served {} later\n",
+                          format_quantity((*join.first_use - join.joined).count(), Unit::kSeconds))
+            : "; no plan used it\n";
+  }
+  return text;
 }
 
 std::string moves_text(const std::vector<MoveRecord>& moves) {

@@ -28,7 +28,7 @@ void add_balance_options(CLI::App& app, BalanceOptions& options);
 // --wait-for-devices: see CoordinatorJob::wait_for_devices.
 void add_wait_option(CLI::App& app, double& seconds);
 
-// Has the coordinator of a job balance the load. `request`: as the run is planned; what it refers to outlives the
+// Has the coordinator of a job, whose absent devices are known, balance the load. `request`: as the run is planned; what it refers to outlives the
 // job. `truth`: see Balancer.
 struct Balancing {
   std::shared_ptr<Balancer> balancer;
@@ -46,5 +46,7 @@ std::function<ClusterSpec(Seconds)> truth_of(const ClusterSpec& cluster, const S
 
 nlohmann::json moves_json(const std::vector<MoveRecord>& moves);
 std::string moves_text(const std::vector<MoveRecord>& moves);
+nlohmann::json joins_json(const std::vector<JoinRecord>& joins);
+std::string joins_text(const std::vector<JoinRecord>& joins);
 
 }  // namespace lingua

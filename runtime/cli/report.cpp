@@ -135,6 +135,7 @@ nlohmann::json run_json(const RunReport& report, const StudyOptions& options, co
   json["plan"] = plan_to_json(study.plan);
   json.update(plan_extras_json(study));
   if (!result.recoveries.empty()) json["recoveries"] = recoveries_json(result.recoveries);
+  if (!result.joins.empty()) json["joins"] = joins_json(result.joins);
   if (!result.moves.empty()) json["moves"] = moves_json(result.moves);
   if (report.deterministic) json["digest"] = result.digest;
   if (!report.configuration.empty()) json["simulator"] = report.configuration;
@@ -238,7 +239,8 @@ void report_run(const RunReport& report, const StudyOptions& options, const Stud
   if (!options.output.json) {
     tell("\n{}\n\n{}\n{}", title, plan_text(study),
          summary_table(metrics_of(options, study, result)));
-    tell("{}{}", recoveries_text(result.recoveries), moves_text(result.moves));
+    tell("{}{}{}", recoveries_text(result.recoveries), joins_text(result.joins),
+         moves_text(result.moves));
     if (!study.tokenizer) print_tokens(result);
     if (report.deterministic) tell("digest {}\n", result.digest);
   }

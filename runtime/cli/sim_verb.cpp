@@ -22,10 +22,10 @@
 #include "runtime/base/plain_text.h"
 #include "runtime/cli/answer_text.h"
 #include "runtime/cli/balancing.h"
+#include "runtime/cli/course.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/requests.h"
 #include "runtime/cli/sampling_worker.h"
-#include "runtime/cli/supply_option.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/events/message_trace.h"
 #include "runtime/events/metrics.h"
@@ -79,43 +79,12 @@ void write_messages(MessageTrace& trace, const OutputOptions& output) {
   if (!output.json) tell("messages: {}\n", output.messages);
 }
 
-// A device that is lost in the middle of the run.
-struct Loss {
-  DeviceName device;
-  Seconds when{0};
-};
-
 // What comes to the modelled devices as the run goes on, and what is done about it.
 struct Course {
-  std::vector<Loss> losses;
   SupplyTrace supply;
   BalanceOptions balance;
-
-  bool has_losses() const { return !losses.empty() || !departures(supply).empty(); }
+  double wait_s = 0;
 };
-
-// "NAME:TIME". Errors: UsageError.
-std::vector<Loss> parse_losses(const std::vector<std::string>& texts, const ClusterSpec& cluster) {
-  std::vector<Loss> losses;
-  for (const std::string& text : texts) {
-    const auto colon = text.rfind(':');
-    Loss loss{text.substr(0, colon)};
-    try {
-      if (colon == std::string::npos) throw InputError("it has no colon");
-      loss.when = Seconds(parse_quantity(text.substr(colon + 1), Unit::kSeconds));
-    } catch (const InputError& error) {
-      throw UsageError(fmt::format("--lose '{}': {}; write DEVICE:TIME such as {}:2.5s",
-                                   one_line(text), error.what(), cluster.devices.front().name));
-    }
-    if (cluster.index_of(loss.device) < 0) {
-      throw UsageError(
-          fmt::format("--lose '{}': {} has no device '{}'; write DEVICE:TIME with one of its names",
-                      one_line(text), cluster.name, one_line(loss.device)));
-    }
-    losses.push_back(loss);
-  }
-  return losses;
-}
 
 // Runs a study inside SimGrid. With numerics the devices compute real tokens in virtual time.
 RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numerics,
@@ -150,7 +119,10 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
     done += 1;
     progress.update(done, all, fmt::format("{} of {} requests", done, all));
   };
-  if (course.has_losses()) {
+  const Attendance attendance = attendance_of(course.supply);
+  job.coordinator.absent = attendance.absent;
+  job.coordinator.wait_for_devices = Seconds(course.wait_s);
+  if (!attendance.changes.empty()) {
     job.coordinator.recover = [&](const Membership& left) {
       Deployment next = job.coordinator.deployment;
       next.plan = plan_for_remaining(options.plan.planner, plan_request(options, study), left);
@@ -161,7 +133,6 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
   const Balancing balancing = balance(course.balance, options.plan.planner, request,
                                       truth_of(study.cluster, course.supply), job.coordinator);
   SimCluster cluster(study.cluster, sim_options);
-  for (const Loss& loss : course.losses) cluster.kill_at(loss.when, loss.device);
   cluster.follow(course.supply);
   RunResult result = run_job_in(cluster, study, job, trace);
   for (std::string& note : balancing.unused()) result.notes.push_back(std::move(note));
@@ -259,24 +230,22 @@ void add_verb(CLI::App& app, const char* name, const char* summary, bool numeric
   auto* verb = app.add_subcommand(name, summary);
   auto options = std::make_shared<StudyOptions>();
   add_study_options(*verb, *options, true);
-  auto lost = std::make_shared<std::vector<std::string>>();
-  verb->add_option("--lose", *lost,
-                   "a device that is lost at a time of the run, as DEVICE:TIME; may be given "
-                   "again. The run goes "
-                   "on with those that are left")
-      ->type_name("LOSS");
-  auto supply = std::make_shared<std::string>();
-  add_supply_option(*verb, *supply);
-  auto balance = std::make_shared<BalanceOptions>();
-  add_balance_options(*verb, *balance);
-  verb->callback([options, numerics, lost, supply, balance] {
+  auto asked = std::make_shared<CourseOptions>();
+  add_course_options(*verb, *asked);
+  auto course = std::make_shared<Course>();
+  add_balance_options(*verb, course->balance);
+  add_wait_option(*verb, course->wait_s);
+  verb->callback([options, numerics, asked, course] {
     if (!numerics && !options->output.output_file.empty()) {
       throw UsageError("--output-file: simulate computes no values; emulate, run and reference do");
     }
     const ClusterSpec cluster = load_cluster(options->plan.cluster);
-    const Course course = {parse_losses(*lost, cluster),
-                           supply_of(*supply, cluster, options->workload.seed), *balance};
-    Study study = prepare_study(*options, cluster);
+    course->supply = course_of(*asked, cluster, options->workload.seed);
+    const Attendance attendance = attendance_of(course->supply);
+    course->balance.may_join =
+        std::any_of(attendance.changes.begin(), attendance.changes.end(),
+                    [](const Attendance::Change& change) { return change.comes; });
+    Study study = prepare_study(*options, cluster, attendance.absent);
     if (numerics) require_weights(study.model, options->model.model);
     nlohmann::json extra;
     std::optional<PlanSpread> spread;
@@ -286,8 +255,8 @@ void add_verb(CLI::App& app, const char* name, const char* summary, bool numeric
       extra["simulated_spread"] = spread_to_json(*spread);
     }
     std::function<void()> write;
-    if (!supply->empty()) extra["supply"] = course.supply.source;
-    const RunResult result = run_traced(*options, study, numerics, course, &write);
+    if (!asked->supply.empty()) extra["supply"] = course->supply.source;
+    const RunResult result = run_traced(*options, study, numerics, *course, &write);
     for (const std::string& note : result.notes) tell("lingua: {}\n", note);
     malloc_trim(0);  // gives back what the run has freed, before the report takes more
     report_run({numerics ? "emulated" : "simulated", SimCluster::configuration(), true, write},

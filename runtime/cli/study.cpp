@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "runtime/balance/recover.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
 #include "runtime/base/plain_text.h"
@@ -348,12 +349,17 @@ PlanRequest plan_request(const StudyOptions& options, const Study& study) {
   return options.plan.plan_file.empty() ? request : with_kept(request, study.plan);
 }
 
-Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster) {
+Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster,
+                    const std::set<DeviceName>& absent) {
   check_plan_options(options, cluster);
   check_prompt_tokens(options.workload, options.model.model);
   Study study = open_model(options.model, options.model.no_kv_cache ? Head::kAll : Head::kLast,
                            options.partition);
-  study.cluster = cluster;
+  study.cluster = remaining_cluster(cluster, {absent, {}});
+  if (study.cluster.devices.empty()) {
+    throw UsageError(fmt::format("all devices of {} are absent when the run begins; have one there",
+                                 cluster.name));
+  }
   read_prompts(options.text, options.workload, options.model.model, study);
   if (!options.output.output_file.empty()) {
     make_single_pass(options.output.output_file, request_count(options.workload, study), study);
@@ -362,7 +368,10 @@ Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster) {
   const auto seed = study.workload.messages.request.sampling.seed;
   study.workload.messages.request.sampling = options.text.sampling;
   study.workload.messages.request.sampling.seed = seed;
-  plan_study(options, study);
+  StudyOptions asked = options;
+  asked.plan.rules = rules_among(options.plan.rules, study.cluster);
+  plan_study(asked, study);
+  study.cluster = cluster;
   return study;
 }
 

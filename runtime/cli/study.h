@@ -95,8 +95,10 @@ void check_plan_options(const StudyOptions& options, const ClusterSpec& cluster)
 // Cuts, plans and checks, for the study's workload on its cluster.
 void plan_study(const StudyOptions& options, Study& study);
 
-// All of this, for the prompts and the workload of the options.
-Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster);
+// All of this, for the prompts and the workload of the options; the plan is for the devices of the cluster that
+// are not absent.
+Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster,
+                    const std::set<DeviceName>& absent = {});
 
 // A source of the same model without its contents: for the simulated world.
 std::unique_ptr<ModelSource> shapes_only();

@@ -12,8 +12,9 @@ void add_supply_option(CLI::App& app, std::string& supply) {
   app.add_option(
          "--supply", supply,
          "what devices and links give as the run goes on: a file (traces/devices/README.md), or "
-         "slow:DEVICE:TIME:FACTOR, steps:, floor:, background:, bandwidth:, fading: or "
-         "leaves:DEVICE:TIME. Plans know nothing of it")
+         "slow:DEVICE:TIME:FACTOR, steps:, floor:, background:, bandwidth:, fading:, leaves:, "
+         "joins: "
+         "or away:DEVICE:TIME:SPAN. Plans know nothing of it")
       ->type_name("FILE|SUPPLY");
 }
 
@@ -23,7 +24,7 @@ SupplyTrace supply_of(const std::string& text, const ClusterSpec& cluster, std::
   const bool may_be_file = text.find(':') == std::string::npos || std::filesystem::exists(text);
   SupplyTrace supply = !is_supply_spec(text) && may_be_file ? read_supply(text, cluster)
                                                             : generate_supply(text, cluster, seed);
-  if (!may_come_back) departures(supply);
+  if (!may_come_back) departures_only(supply);
   return supply;
 }
 

@@ -204,9 +204,11 @@ void Coordinator::serve_coming(Seconds now, Effects& effects) {
   coming_.reset();
   end_recovery(now);
   end_move("", now);
+  note_first_use(now);
   retire_unused(effects);
   admit(now, effects);
   gather_when_all_is_answered(now, effects);
+  if (!newcomers_.empty()) consider_move(false, now, effects);
 }
 
 // What runs goes on.
@@ -335,15 +337,16 @@ void Coordinator::keep(const EventRow& row) {
 
 // The device at the other end may be gone altogether, which will be seen here soon.
 void Coordinator::note_link(const DeviceName& from, const LinkLost& link, Seconds now) {
-  // What is said of an earlier process of the same name is late.
-  const auto joined = joined_after_.find(link.peer);
-  if (joined != joined_after_.end() && link.epoch <= joined->second) return;
   const std::pair<DeviceName, DeviceName> here(from, link.peer);
   const std::pair<DeviceName, DeviceName> there(link.peer, from);
   const bool is_known = membership_.lost.contains(link.peer) || membership_.cut.contains(here) ||
                         membership_.cut.contains(there) || links_lost_.contains(here) ||
                         links_lost_.contains(there);
-  if (gathering_ || is_known) return;
+  // Of what the peer was before it joined, seen late.
+  const bool is_old = std::any_of(
+      result_.joins.begin(), result_.joins.end(),
+      [&](const JoinRecord& join) { return join.device == link.peer && link.epoch <= join.after; });
+  if (gathering_ || is_known || is_old) return;
   links_lost_[here] =
       fmt::format("{} lost its link to {}: {}", from, one_line(link.peer), one_line(link.reason));
   settled_ = now + job_.settle;
@@ -366,8 +369,8 @@ void Coordinator::tick(Seconds now, Effects& effects) {
     return;
   }
   if (now >= waits_until_) {
-    throw WorldError(fmt::format("{}; no device has joined for {:g} s", waits_why_,
-                                 job_.wait_for_devices.count()));
+    throw WorldError(fmt::format("{}; no device has joined for {:g} s that suffices; {}",
+                                 waits_why_, job_.wait_for_devices.count(), progress()));
   }
   if (!expects()) return;
   if (const auto standstill = stall_.standstill(now)) {
@@ -422,6 +425,9 @@ void Coordinator::refuse_if(const std::string& wrong, const Message& message) co
 void Coordinator::stop_all(Effects& effects) const {
   for (const DeviceName& worker : workers_) effects.send(worker, Stop{});
   for (const DeviceName& worker : membership_.lost) effects.send(worker, Stop{});  // if it is there
+  for (const JoinRecord& join : result_.joins) {
+    if (!join.first_use) effects.send(join.device, Stop{});
+  }
   for (const DeviceName& client : clients_) effects.send(client, Stop{});
 }
 

@@ -45,6 +45,14 @@ struct Recovery {
   int requests = 0;          // that begin again with the tokens they have
 };
 
+// A device that came, or came back, in mid-run.
+struct JoinRecord {
+  DeviceName device;
+  Seconds joined{0};
+  Epoch after = 0;                        // the newest epoch then
+  std::optional<Seconds> first_use = {};  // when a plan that uses it first served
+};
+
 struct CoordinatorJob {
   Deployment deployment;
   // Not there when it begins; they may join. REQUIRES: the deployment does not use them.
@@ -85,6 +93,7 @@ struct CoordinatorResult {
   // What is missing from the log and why, and deployments that came to nothing: the answers were given.
   std::vector<std::string> notes;
   std::vector<Recovery> recoveries;
+  std::vector<JoinRecord> joins;
   std::vector<MoveRecord> moves;
 };
 
@@ -120,6 +129,7 @@ class Coordinator {
   void begin_again(const std::string& why, Seconds now, Effects& effects);
   void plan_again(Seconds now, Effects& effects);
   void join(const DeviceName& device, Seconds now, Effects& effects);
+  void note_first_use(Seconds now);
   bool finish_if_complete(RequestId request, Effects& effects);
   void end_recovery(Seconds now);
   void take_report(const Message& message, Seconds now, Effects& effects);
@@ -169,6 +179,7 @@ class Coordinator {
   std::map<Epoch, std::vector<DeviceName>> leaving_;  // what was lost, and who had a part in it
   Seconds waits_until_ = kNever;                      // for a device to join
   std::string waits_why_;
+  std::vector<DeviceName> newcomers_;  // since a move was considered last
   std::optional<MoveRecord> moving_;
   // While requests cross: whose Retired of which epoch has not come, and what memory the others have free.
   std::set<std::pair<Epoch, DeviceName>> crossing_;

@@ -60,6 +60,8 @@ struct RunState {
   Seconds now{0};
   bool between = false;  // asked because a request has ended; else because devices have reported
   int ended = 0;         // requests
+  // Devices that have joined since it was asked last: the deployment was planned without them.
+  std::vector<DeviceName> joined;
   // Those that have not ended; made when it is asked for, since there may be many.
   std::function<std::vector<Request>()> requests;
   const Deployment* deployment = nullptr;  // that takes new requests

@@ -42,6 +42,7 @@ void Coordinator::consider_move(bool between, Seconds now, Effects& effects) {
   state.now = now;
   state.between = between;
   state.ended = table_.ended();
+  state.joined = std::exchange(newcomers_, {});
   state.deployment = &current();
   state.membership = &membership_;
   state.requests = [this] { return requests_left(); };

@@ -65,8 +65,9 @@ void Coordinator::plan_again(Seconds now, Effects& effects) {
   try {
     next = job_.recover(membership_);
   } catch (const Error& error) {
-    waits_why_ = fmt::format("{}; {}; {}", recovering_->why, error.what(), progress());
-    if (job_.wait_for_devices <= Seconds(0)) throw WorldError(waits_why_);
+    waits_why_ = fmt::format("{}; {}", recovering_->why, error.what());
+    if (job_.wait_for_devices <= Seconds(0))
+      throw WorldError(fmt::format("{}; {}", waits_why_, progress()));
     if (waits_until_ == kNever) waits_until_ = now + job_.wait_for_devices;
     if (job_.on_change)
       job_.on_change(fmt::format("{}; waiting {:g} s for a device to join", error.what(),
@@ -93,14 +94,25 @@ void Coordinator::join(const DeviceName& device, Seconds now, Effects& effects) 
   const bool works = std::find(workers_.begin(), workers_.end(), device) != workers_.end();
   if (works && job_.recover) lose(device, fmt::format("{} has begun anew", device), now, effects);
   membership_.lost.erase(device);
-  joined_after_[device] = last_epoch_;
   std::erase_if(membership_.cut,
                 [&](const auto& link) { return link.first == device || link.second == device; });
+  result_.joins.push_back({device, now, last_epoch_});
+  newcomers_.push_back(device);
   if (job_.on_change) job_.on_change(fmt::format("{} has joined", device));
   if (waits_until_ < kNever) {
     plan_again(now, effects);
   } else {
     consider_move(false, now, effects);
+  }
+}
+
+void Coordinator::note_first_use(Seconds now) {
+  for (const DeviceName& device : current().plan.devices()) {
+    const auto join = std::find_if(result_.joins.rbegin(), result_.joins.rend(),
+                                   [&](const JoinRecord& one) { return one.device == device; });
+    if (join == result_.joins.rend() || join->first_use) continue;
+    join->first_use = now;
+    keep({device, event::kJoin, -1, -1, current().epoch, join->joined, now, 0});
   }
 }
 

@@ -21,7 +21,7 @@ RunResult result_of(CoordinatorResult coordinator, ClientResult client) {
           std::move(coordinator.log),    std::move(coordinator.metrics),
           std::move(coordinator.digest), coordinator.deployment,
           std::move(coordinator.notes),  std::move(coordinator.recoveries),
-          std::move(coordinator.moves)};
+          std::move(coordinator.moves),  std::move(coordinator.joins)};
 }
 
 namespace {

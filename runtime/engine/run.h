@@ -25,6 +25,7 @@ struct RunResult {
   std::vector<std::string> notes;
   std::vector<Recovery> recoveries;
   std::vector<MoveRecord> moves;
+  std::vector<JoinRecord> joins;
 };
 
 // The name of the client of a run that has one.

@@ -135,7 +135,7 @@ class Worker {
     if (const auto* lost = std::get_if<PeerLost>(&message.body)) {
       if (message.from == kCoordinator) throw CoordinatorLost(lost->reason);
       // The coordinator may well reach it: who decides must know.
-      device_.send(kCoordinator, LinkLost{newest(), message.from, lost->reason});
+      device_.send(kCoordinator, LinkLost{last_prepared_, message.from, lost->reason});
       return;
     }
     const std::optional<Epoch> epoch = epoch_of(message.body);
@@ -191,6 +191,7 @@ class Worker {
       while (!deployed_.empty()) end_work(deployed_.begin()->first);
       for (SegmentId id : loader_.make_way_for(prepare)) device_.executor().unload(id);
     }
+    last_prepared_ = prepare.epoch;
     loader_.prepare(prepare, device_.now(), effects_);
     auto deployed = std::make_unique<Deployed>(prepare, device_.name(), ledger_);
     if (prepare.threads > 0) device_.executor().set_threads(prepare.threads);
@@ -434,6 +435,7 @@ class Worker {
   Tailer tailer_;
   std::map<Epoch, std::unique_ptr<Deployed>> deployed_;
   Epoch newest_ready_ = 0;
+  Epoch last_prepared_ = 0;
   std::deque<Message> waiting_;  // for an epoch that is coming
   double waiting_bytes_ = 0;
   std::vector<ReadyStep> queue_;

@@ -28,8 +28,8 @@ constexpr std::size_t kShownBytes = 60;  // of a value that is refused
 constexpr double kMaxBytes = 1e18;
 constexpr std::array kDeviceKinds = {event::kLoad,   event::kCompute, event::kTransfer,
                                      event::kResult, event::kStep,    event::kRequest};
-constexpr std::array kCoordinatorKinds = {event::kArrival, event::kMemory, event::kMove,
-                                          event::kSwitch, event::kRecovery};
+constexpr std::array kCoordinatorKinds = {event::kArrival, event::kMemory,   event::kMove,
+                                          event::kSwitch,  event::kRecovery, event::kJoin};
 
 void append_field(const std::string& field, std::string& text) {
   if (field.find_first_of(",\"\r\n") == std::string::npos) {

@@ -38,6 +38,8 @@ inline constexpr const char* kMemory = "memory";
 inline constexpr const char* kMove = "move";
 inline constexpr const char* kSwitch = "switch";
 inline constexpr const char* kRecovery = "recovery";
+// Of a device, with the epoch as step: it has joined, until a plan that uses it served.
+inline constexpr const char* kJoin = "join";
 
 bool is_kind(const std::string& what);
 // What devices write, and not the coordinator.

@@ -78,7 +78,7 @@ SupplyTrace supply_from(std::istream& in) {
 }  // namespace
 
 void make_pace(const fs::path& folder, const fs::path& cluster_file, const SupplyTrace& supply) {
-  departures(supply);
+  departures_only(supply);
   const std::string cluster = read_file(cluster_file);
   if (cluster.empty()) {
     throw InputError(
@@ -107,7 +107,7 @@ class Pace::Impl {
     if (!(std::ifstream(clock_in(folder)) >> origin_ns))
       throw WorldError("the paced run has not begun that this worker is of");
     follow(SupplyClock::Clock::time_point(std::chrono::nanoseconds(origin_ns)));
-    const auto gone = departures(supply.trace);
+    const auto gone = departures_only(supply.trace);
     if (const auto mine = gone.find(self); mine != gone.end())
       end.emplace(supply.time_of(mine->second));
   }

@@ -139,6 +139,17 @@ void leaves(Fields& fields, const DeviceName& device, Rng&, SupplyTrace& supply)
   supply.add(device, fields.time(), {.present = false});
 }
 
+void joins(Fields& fields, const DeviceName& device, Rng&, SupplyTrace& supply) {
+  supply.add(device, Seconds(0), {.present = false});
+  supply.add(device, fields.time(), {.present = true});
+}
+
+void away(Fields& fields, const DeviceName& device, Rng&, SupplyTrace& supply) {
+  const Seconds at = fields.time();
+  supply.add(device, at, {.present = false});
+  supply.add(device, at + fields.span(), {.present = true});
+}
+
 struct Form {
   std::string_view fields;
   Make make;
@@ -155,6 +166,8 @@ constexpr std::array kForms = {
     Form{"bandwidth:DEVICE:TIME:FACTOR", bandwidth},
     Form{"fading:DEVICE:EVERY:LEAST:UNTIL", fading},
     Form{"leaves:DEVICE:TIME", leaves},
+    Form{"joins:DEVICE:TIME", joins},
+    Form{"away:DEVICE:TIME:SPAN", away},
 };
 
 }  // namespace

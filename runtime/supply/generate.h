@@ -12,6 +12,8 @@
 //   fading:DEVICE:EVERY:LEAST:UNTIL            UNTIL then its links have a share of their bandwidth that is
 //                                              drawn anew EVERY so often, evenly from LEAST to 1
 //   leaves:DEVICE:TIME                         at TIME it is gone
+//   joins:DEVICE:TIME                          it is not there before TIME
+//   away:DEVICE:TIME:SPAN                      at TIME it is gone, and it is back SPAN later
 //
 // Times carry a unit (20s, 1.5 min). Only what is drawn depends on the seed.
 // Determinism: a seed gives the same supply to the last bit with every compiler, library and machine.

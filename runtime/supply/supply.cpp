@@ -117,19 +117,36 @@ Seconds end_of_work(const SupplyTrace& supply, const DeviceName& device, Seconds
   return at + std::max(time, Seconds(0)) / speed;
 }
 
-std::map<DeviceName, Seconds> departures(const SupplyTrace& supply) {
-  std::map<DeviceName, Seconds> gone;
+Attendance attendance_of(const SupplyTrace& supply) {
+  Attendance attendance;
   for (const auto& [device, points] : supply.devices()) {
+    bool present = supply.state_at(device, Seconds(0)).present;
+    if (!present) attendance.absent.insert(device);
     for (const SupplyPoint& point : points) {
-      if (!point.state.present) {
-        gone.emplace(device, point.from);
-      } else if (gone.contains(device)) {
-        throw InputError(
-            fmt::format("{}: {} comes back at {} s, which neither simulations nor paced workers "
-                        "support yet; let it stay away, or present",
-                        supply.source, device, point.from.count()));
-      }
+      if (point.from <= Seconds(0) || point.state.present == present) continue;
+      present = point.state.present;
+      attendance.changes.push_back({point.from, device, present});
     }
+  }
+  std::stable_sort(attendance.changes.begin(), attendance.changes.end(),
+                   [](const auto& a, const auto& b) { return a.when < b.when; });
+  return attendance;
+}
+
+std::map<DeviceName, Seconds> departures_only(const SupplyTrace& supply) {
+  const Attendance attendance = attendance_of(supply);
+  std::map<DeviceName, Seconds> gone;
+  for (const DeviceName& device : attendance.absent) gone[device] = Seconds(0);
+  for (const Attendance::Change& change : attendance.changes) {
+    if (change.comes) {
+      throw InputError(fmt::format(
+          "{}: {} comes{} at {} s, which simulate and emulate play and paced workers do not; let "
+          "it "
+          "stay away, or present",
+          supply.source, change.device, attendance.absent.contains(change.device) ? "" : " back",
+          change.when.count()));
+    }
+    gone.emplace(change.device, change.when);
   }
   return gone;
 }

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -77,8 +78,21 @@ ClusterSpec cluster_at(const ClusterSpec& cluster, const SupplyTrace& supply, Se
 Seconds end_of_work(const SupplyTrace& supply, const DeviceName& device, Seconds start,
                     Seconds time);
 
-// When each device goes that does. Errors: InputError for a device that comes back, or comes later: no
-// world can have that yet.
-std::map<DeviceName, Seconds> departures(const SupplyTrace& supply);
+// Who is there when.
+struct Attendance {
+  struct Change {
+    Seconds when{0};
+    DeviceName device;
+    bool comes = false;  // else it goes
+    bool operator==(const Change&) const = default;
+  };
+  std::set<DeviceName> absent;  // at time 0
+  std::vector<Change> changes;  // later, times ascending; of one time by name
+};
+Attendance attendance_of(const SupplyTrace& supply);
+
+// When each device goes that does. Errors: InputError for one that comes, later than at the beginning or
+// back: real workers are not brought.
+std::map<DeviceName, Seconds> departures_only(const SupplyTrace& supply);
 
 }  // namespace lingua

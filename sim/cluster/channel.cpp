@@ -18,7 +18,10 @@ void Channel::send(Message message) {
 
 void Channel::due() {
   world_.forget_retired();
-  if (stream_.empty()) return;  // cut meanwhile
+  if (dropped_ > 0) {
+    --dropped_;
+    return;
+  }
   ++ready_;
   if (!comm_) start();
 }
@@ -74,6 +77,7 @@ void Channel::close() {
 
 void Channel::cut() {
   world_.population().under_way -= static_cast<int>(stream_.size());
+  dropped_ += stream_.size() - ready_;
   stream_.clear();
   ready_ = 0;
   if (!comm_) return;

@@ -60,6 +60,7 @@ class Channel final : public Scheduled {
   double delayed_until_ = 0;
   std::list<Message> stream_;  // under way; the first `ready_` have paid their latency
   std::size_t ready_ = 0;
+  std::size_t dropped_ = 0;     // whose latency has still to pass
   simgrid::s4u::CommPtr comm_;  // of the first message, while its bytes flow
 };
 

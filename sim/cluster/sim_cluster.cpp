@@ -107,11 +107,13 @@ SimCluster::SimCluster(const ClusterSpec& cluster, SimOptions options)
 SimCluster::~SimCluster() = default;
 
 void SimCluster::start(const DeviceName& device, std::function<void(Device&)> body) {
-  impl_->world.device(device).start(impl_->engine, std::move(body));
+  impl_->world.device(device).start(std::move(body));
 }
 
+void SimCluster::be_absent(const DeviceName& device) { impl_->world.device(device).be_absent(); }
+
 void SimCluster::start_client(const DeviceName& name, std::function<void(Mailbox&)> body) {
-  impl_->world.add_client(name).start(impl_->engine, std::move(body));
+  impl_->world.add_client(name).start(std::move(body));
 }
 
 void SimCluster::run() {
@@ -141,6 +143,12 @@ void SimCluster::kill_at(Seconds when, const DeviceName& device) {
   call_at(when, [&world, &victim = world.device(device)] { world.kill(victim); });
 }
 
+void SimCluster::join_at(Seconds when, const DeviceName& device) {
+  LINGUA_CHECK(device != kCoordinator && !is_client(device), "{} cannot join", device);
+  World& world = impl_->world;
+  call_at(when, [&world, &joining = world.device(device)] { world.join(joining); });
+}
+
 void SimCluster::hang_at(Seconds when, const DeviceName& device) {
   World& world = impl_->world;
   call_at(when, [&world, &victim = world.device(device)] { world.hang(victim); });
@@ -164,8 +172,10 @@ void SimCluster::delay_at(Seconds when, const DeviceName& from, const DeviceName
 void SimCluster::lose_at(Seconds when, const DeviceName& at, const DeviceName& peer,
                          const std::string& reason) {
   SimDevice& device = impl_->world.device(at);
-  impl_->world.device(peer);
-  call_at(when, [&device, peer, reason] { device.lose(peer, reason); });
+  SimDevice& other = impl_->world.device(peer);
+  call_at(when, [&device, &other, reason, mine = device.joins(), its = other.joins()] {
+    if (device.joins() == mine && other.joins() == its) device.lose(other.name(), reason);
+  });
 }
 
 void SimCluster::throttle_at(Seconds when, const DeviceName& device, double factor) {
@@ -188,7 +198,15 @@ void SimCluster::set_bandwidth_at(Seconds when, const DeviceName& device, double
 }
 
 void SimCluster::follow(const SupplyTrace& supply) {
-  for (const auto& [device, when] : departures(supply)) kill_at(when, device);
+  const Attendance attendance = attendance_of(supply);
+  for (const DeviceName& device : attendance.absent) be_absent(device);
+  for (const Attendance::Change& change : attendance.changes) {
+    if (change.comes) {
+      join_at(change.when, change.device);
+    } else {
+      kill_at(change.when, change.device);
+    }
+  }
   for (const auto& [device, points] : supply.devices()) {
     DeviceState before;
     for (const SupplyPoint& point : points) {

@@ -10,6 +10,9 @@
 // Losses: a killed device's body is unwound; messages under way from it and to it are lost, and all
 // others who run have its PeerLost at that instant, after what it has delivered. Links that are cut and devices
 // that fall silent are told by nobody: sim/fault/ says who notices and when.
+// Joins: a device may be absent at the beginning and may come, or come again. Then it runs its body from the
+// start, with nothing of what it had, and says Hello to the coordinator; what was under way to or from
+// what it was is lost. A body that joins after the coordinator's has returned does not begin.
 // Determinism: the same inputs give the same events, to the last bit.
 // Threads: one SimCluster per process (SimGrid's clock cannot be reset); run() blocks. A body must
 // not receive() or run a segment inside a catch block: other bodies run meanwhile on its thread.
@@ -47,6 +50,9 @@ class SimCluster {
   // no time.
   void start_client(const DeviceName& name, std::function<void(Mailbox&)> body);
 
+  // A device is not there until it joins. REQUIRES: before its start().
+  void be_absent(const DeviceName& device);
+
   // Runs until all bodies have returned. An exception of a body ends the run and comes out here.
   void run();
 
@@ -56,6 +62,9 @@ class SimCluster {
   // Fault controls: on the cluster, never on a Device. Effective at a virtual time; may be called
   // before run() and in it. REQUIRES: the device exists. One that has finished cannot be killed.
   void kill_at(Seconds when, const DeviceName& device);
+  // A device that is not there, because it was absent, lost or silent, is there from then on. One that is
+  // there stays as it is. Links that were cut stay cut. REQUIRES: not when it is lost, but later.
+  void join_at(Seconds when, const DeviceName& device);
   // A device falls silent: it takes and sends nothing from then on. What it has sent arrives, and nobody is
   // told; its peers find out by lose_at().
   void hang_at(Seconds when, const DeviceName& device);
@@ -65,7 +74,7 @@ class SimCluster {
   // What one device sends to another from then on arrives no sooner than after `time`; in order, as ever.
   void delay_at(Seconds when, const DeviceName& from, const DeviceName& to, Seconds time);
   // A device takes another for lost: it has that one's PeerLost, once, and neither hears from it nor reaches it
-  // any more. The other is not told.
+  // any more. The other is not told. Not of one that has joined since this was ordered, nor by it.
   void lose_at(Seconds when, const DeviceName& at, const DeviceName& peer,
                const std::string& reason);
   // Calls `call` outside of all bodies: it may order faults and look at values, and must not block.
@@ -81,8 +90,8 @@ class SimCluster {
   // its two ends does, a shared medium what it always does. A change moves what is under way by half a byte
   // at most. REQUIRES, of both: more than 0.
   void set_bandwidth_at(Seconds when, const DeviceName& device, double factor);
-  // All that a supply says: speeds, bandwidths, and that a device goes, which is killed. Errors: InputError
-  // where one comes back. REQUIRES: it is of the cluster; before run(), once.
+  // All that a supply says: speeds, bandwidths, that a device goes, which is killed, and that it comes.
+  // REQUIRES: it is of the cluster; before start(), once.
   void follow(const SupplyTrace& supply);
 
  private:

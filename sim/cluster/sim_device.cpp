@@ -16,18 +16,42 @@ SimDevice::SimDevice(World& world, DeviceSpec spec, s4u::Host* host)
 
 SimDevice::~SimDevice() = default;
 
-void SimDevice::start(s4u::Engine& engine, std::function<void(Device&)> body) {
-  LINGUA_CHECK(!started(), "device {} was started twice", spec_.name);
-  running_ = true;
-  ++world_.population().running;
-  actor_ = simgrid_compat::add_actor(engine, spec_.name, host_,
-                                     [this, body = std::move(body)] { live(body); });
+void SimDevice::be_absent() {
+  LINGUA_CHECK(!body_, "device {} was started before it was said to be absent", spec_.name);
+  gone_ = true;
 }
 
-void SimDevice::live(const std::function<void(Device&)>& body) {
+void SimDevice::start(std::function<void(Device&)> body) {
+  LINGUA_CHECK(!body_, "device {} was started twice", spec_.name);
+  body_ = std::move(body);
+  if (!gone_) begin();
+}
+
+void SimDevice::join() {
+  LINGUA_CHECK(body_ && gone_, "device {} cannot join", spec_.name);
+  ++joins_;
+  gone_ = false;
+  executor_.reset();
+  lost_.clear();
+  semaphore_ = s4u::Semaphore::create(0);
+  exec_ = nullptr;
+  busy_s_ = 0;
+  read_at_s_ = Agenda::now();
+  begin();
+}
+
+void SimDevice::begin() {
+  running_ = true;
+  ++world_.population().running;
+  actor_ = simgrid_compat::add_actor(*s4u::Engine::get_instance(), spec_.name, host_,
+                                     [this] { live(); });
+}
+
+void SimDevice::live() {
   std::exception_ptr error;
   try {
-    body(*this);
+    if (joins_ > 0) send(kCoordinator, Hello{spec_});
+    body_(*this);
   } catch (const std::exception&) {
     error = std::current_exception();
   }

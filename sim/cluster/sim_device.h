@@ -36,12 +36,17 @@ class SimDevice final : public Device, public Scheduled {
 
   simgrid::s4u::Host* host() const { return host_; }
   bool running() const { return running_; }
-  // Its body has returned, or it was killed: messages to it vanish.
+  // It is not there yet, its body has returned, or it was killed: messages to it vanish.
   bool gone() const { return gone_; }
+  // How often it has come in mid-run.
+  int joins() const { return joins_; }
   bool waits_for_ever() const { return waiting_ && deadline_ >= kNever.count(); }
 
-  void start(simgrid::s4u::Engine& engine, std::function<void(Device&)> body);
-  bool started() const { return actor_ != nullptr; }
+  // Is not there until it joins. REQUIRES: it was not started.
+  void be_absent();
+  void start(std::function<void(Device&)> body);
+  // Runs its body anew and says Hello first; knows nothing of what it was. REQUIRES: start(); gone.
+  void join();
 
   // In an actor: takes `time` at full speed, longer when throttled.
   void compute(Seconds time);
@@ -50,6 +55,8 @@ class SimDevice final : public Device, public Scheduled {
   void deliver(std::list<Message>& messages);
   // Has the PeerLost of another, once, and neither hears nor sends it anything from then on.
   void lose(const DeviceName& peer, const std::string& reason);
+  // Another is there anew, which has not been lost.
+  void meet(const DeviceName& peer) { lost_.erase(peer); }
   Channel& channel_to(const DeviceName& to);
   void throttle(double factor);
   // So many times its nominal speed, besides what throttle() takes of it.
@@ -61,7 +68,8 @@ class SimDevice final : public Device, public Scheduled {
 
  private:
   void change_speed();
-  void live(const std::function<void(Device&)>& body);
+  void begin();
+  void live();
   void leave();
   void wait(double deadline);
   void wake();
@@ -69,6 +77,8 @@ class SimDevice final : public Device, public Scheduled {
   World& world_;
   DeviceSpec spec_;
   simgrid::s4u::Host* host_;
+  std::function<void(Device&)> body_;
+  int joins_ = 0;
   simgrid::s4u::ActorPtr actor_;
   std::unique_ptr<SimExecutor> executor_;
   std::unordered_map<DeviceName, Channel*> channels_;

@@ -87,6 +87,15 @@ void World::kill(SimDevice& victim) {
   if (population_.running == 0) agenda_.clear();
 }
 
+void World::join(SimDevice& device) {
+  if (error_ || device.running() || by_name_.at(kCoordinator)->gone()) return;
+  for (Channel& channel : channels_) {
+    if (&channel.from() == &device || &channel.to() == &device) channel.cut();
+  }
+  for (const auto& other : devices_) other->meet(device.name());
+  device.join();
+}
+
 void World::hang(SimDevice& victim) {
   if (!victim.running()) return;
   victim.kill();

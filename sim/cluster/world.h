@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "sim/cluster/agenda.h"
@@ -48,14 +49,18 @@ class World final : public Scheduled {
   void ended(std::exception_ptr error);
   // A device dies: its actor, its messages under way and those to it; all others who run are told.
   void kill(SimDevice& device);
+  // One that is gone is there anew, unless its coordinator has ended. What was under way from it and to it is lost.
+  void join(SimDevice& device);
   // A device takes and sends nothing any more, and nobody is told.
   void hang(SimDevice& device);
   // Ends the run: every body that still runs is unwound.
   void due() override;
 
-  // Keeps a transfer that is over until SimGrid has let go of it.
-  void retire(simgrid::s4u::CommPtr comm) { retired_.push_back(std::move(comm)); }
-  void forget_retired() { retired_.clear(); }
+  // Keeps a transfer that is over until SimGrid has let go of it, which it does before its clock goes on.
+  void retire(simgrid::s4u::CommPtr comm) { retired_.emplace_back(Agenda::now(), std::move(comm)); }
+  void forget_retired() {
+    std::erase_if(retired_, [now = Agenda::now()](const auto& item) { return item.first < now; });
+  }
 
   std::exception_ptr error() const { return error_; }
 
@@ -70,7 +75,7 @@ class World final : public Scheduled {
   std::vector<std::unique_ptr<SimDevice>> devices_;
   std::unordered_map<DeviceName, SimDevice*> by_name_;
   std::deque<Channel> channels_;
-  std::vector<simgrid::s4u::CommPtr> retired_;
+  std::vector<std::pair<double, simgrid::s4u::CommPtr>> retired_;  // and when
   std::exception_ptr error_;
 };
 

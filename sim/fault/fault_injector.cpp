@@ -28,8 +28,8 @@ FaultInjector::~FaultInjector() = default;
 
 std::function<void(Device&)> FaultInjector::faulty(std::function<void(Device&)> body) {
   return [this, body = std::move(body)](Device& inner) {
-    names_.insert(inner.name());
-    FaultyDevice device(inner, *this);
+    const bool is_first = names_.insert(inner.name()).second;
+    FaultyDevice device(inner, *this, is_first);
     body(device);
   };
 }
@@ -47,6 +47,10 @@ void FaultInjector::strike(const Fault& fault, Seconds now) {
   note(fault, now);
   switch (fault.kind) {
     case FaultKind::kKill: cluster_.kill_at(now, fault.device); break;
+    case FaultKind::kReturn:
+      cluster_.kill_at(now, fault.device);
+      join_at(now + fault.lasts, fault.device);
+      break;
     case FaultKind::kHang: hang(fault.device, now); break;
     case FaultKind::kSlow:
       cluster_.throttle_at(now, fault.device, fault.factor);
@@ -65,6 +69,23 @@ bool FaultInjector::has_connection(const DeviceName& from, const DeviceName& to)
   return from == kCoordinator || to == kCoordinator || connections_.contains({from, to});
 }
 
+void FaultInjector::join_at(Seconds when, const DeviceName& device) {
+  cluster_.call_at(when, [this, device, when] { come(device, when); });
+}
+
+void FaultInjector::come(const DeviceName& device, Seconds now) {
+  if (cut_.contains({device, kCoordinator})) return;
+  const auto has = [&](const Way& way) { return way.first == device || way.second == device; };
+  std::erase_if(connections_, has);
+  std::erase_if(broken_, has);
+  for (const Way& way : cut_) {
+    if (!has(way)) continue;
+    broken_.insert(way);
+    cluster_.cut_at(now, way.first, way.second);
+  }
+  cluster_.join_at(now, device);
+}
+
 void FaultInjector::hang(const DeviceName& device, Seconds now) {
   cluster_.hang_at(now, device);
   for (const DeviceName& name : names_) {
@@ -74,6 +95,7 @@ void FaultInjector::hang(const DeviceName& device, Seconds now) {
 
 // No acknowledgement comes back over a connection the other way either.
 void FaultInjector::cut(const DeviceName& from, const DeviceName& to, Seconds now) {
+  cut_.insert({{from, to}, {to, from}});
   cluster_.cut_at(now, from, to);
   if (!has_connection(to, from)) cluster_.cut_at(now, to, from);
   break_connection(from, to, now);

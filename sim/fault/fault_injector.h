@@ -7,6 +7,8 @@
 // silent, or over a link that is cut, has its PeerLost within the loss timeout and an eighth; who first needs one
 // later, so much later. The coordinator has one to each device, and each to it. A connection dies whole when
 // one of its directions does: until its end notices it, what comes the other way arrives.
+// A device that comes back has new connections; over a link that was cut it gets none, and without one to the
+// coordinator it does not come.
 // Ownership: the injector outlives the run. Threads: SimGrid's one. Determinism: by the plan.
 
 #include <functional>
@@ -42,6 +44,9 @@ class FaultInjector {
   // anything but Stop, before which nothing strikes.
   std::function<void(Device&)> faulty(std::function<void(Device&)> body);
 
+  // A device that is absent, or lost by then, comes.
+  void join_at(Seconds when, const DeviceName& device);
+
   // Ends the device's body as when its process ends: its peers are told. In an actor; never returns.
   [[noreturn]] void die(Device& device);
 
@@ -54,6 +59,7 @@ class FaultInjector {
   friend class FaultyDevice;
 
   void strike(const Fault& fault, Seconds now);
+  void come(const DeviceName& device, Seconds now);
   void hang(const DeviceName& device, Seconds now);
   void cut(const DeviceName& from, const DeviceName& to, Seconds now);
   // A connection from one to another is dead from now on.
@@ -72,6 +78,7 @@ class FaultInjector {
   std::set<DeviceName> names_;      // whose bodies are decorated
   std::set<Way> connections_;       // that something was sent over
   std::set<Way> broken_;            // connections, there or to come
+  std::set<Way> cut_;               // links, both ways
   std::map<DeviceName, int> sent_;  // by device
   std::vector<std::string> struck_;
 };

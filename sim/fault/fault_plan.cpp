@@ -24,7 +24,8 @@ struct Weight {
   FaultKind kind;
   std::uint64_t weight;
 };
-constexpr std::array<Weight, 10> kWeights = {{{FaultKind::kKill, 20},
+constexpr std::array<Weight, 11> kWeights = {{{FaultKind::kKill, 20},
+                                              {FaultKind::kReturn, 16},
                                               {FaultKind::kHang, 12},
                                               {FaultKind::kPause, 10},
                                               {FaultKind::kSlow, 8},
@@ -93,6 +94,7 @@ class Drawer {
     switch (fault.kind) {
       case FaultKind::kKill:
       case FaultKind::kHang: break;
+      case FaultKind::kReturn: fault.lasts = Seconds(rng_.uniform(0.001, 1.5)); break;
       case FaultKind::kPause:
         fault.lasts = Seconds(rng_.uniform(0.001, 0.8));
         if (!fault.when.sender.empty()) fault.when.sender = fault.device;
@@ -154,6 +156,8 @@ std::string describe(const Fault& fault) {
   const double lasts = fault.lasts.count();
   switch (fault.kind) {
     case FaultKind::kKill: return fmt::format("kill {} {}", fault.device, when);
+    case FaultKind::kReturn:
+      return fmt::format("kill {} {}, which comes back after {:.4g} s", fault.device, when, lasts);
     case FaultKind::kHang: return fmt::format("hang {} {}", fault.device, when);
     case FaultKind::kPause:
       return fmt::format("pause {} {} for {:.4g} s", fault.device, when, lasts);

@@ -17,6 +17,7 @@ namespace lingua {
 
 enum class FaultKind {
   kKill,        // the process ends: its connections break at once
+  kReturn,      // the same, and a new one begins in its place after `lasts`
   kHang,        // it takes and sends nothing any more; peers notice by the loss timeout
   kPause,       // it does nothing for `lasts`, and goes on
   kSlow,        // it computes at `factor` of its speed for `lasts`

@@ -45,11 +45,11 @@ std::vector<SegmentResult> FaultyExecutor::run(SegmentId segment,
   return results;
 }
 
-FaultyDevice::FaultyDevice(Device& inner, FaultInjector& injector)
+FaultyDevice::FaultyDevice(Device& inner, FaultInjector& injector, bool is_first)
     : inner_(inner), injector_(injector), spec_(inner.spec()) {
   for (const Fault& fault : faults_of(injector.plan_, name())) {
-    if (fault.kind == FaultKind::kLie) lies_.push_back(fault);
-    if (fault.kind == FaultKind::kPause) pauses_.push_back(fault);
+    if (is_first && fault.kind == FaultKind::kLie) lies_.push_back(fault);
+    if (is_first && fault.kind == FaultKind::kPause) pauses_.push_back(fault);
     if (fault.kind != FaultKind::kLessMemory) continue;
     injector_.note(fault, inner_.now());
     spec_.memory_bytes *= fault.factor;
@@ -97,7 +97,8 @@ void FaultyDevice::strike_before(int message) {
     const bool is_own = fault.kind == FaultKind::kLie || fault.kind == FaultKind::kPause;
     if (is_own || fault.when.sender != name() || fault.when.message != message) continue;
     injector_.strike(fault, inner_.now());
-    const bool ends = fault.kind == FaultKind::kKill || fault.kind == FaultKind::kHang;
+    const bool ends = fault.kind == FaultKind::kKill || fault.kind == FaultKind::kReturn ||
+                      fault.kind == FaultKind::kHang;
     be_silent_for(ends && fault.device == name() ? kNever : kInstant);
   }
   const auto due = std::find_if(pauses_.begin(), pauses_.end(),

@@ -37,7 +37,8 @@ class FaultyExecutor final : public Executor {
 
 class FaultyDevice final : public Device {
  public:
-  FaultyDevice(Device& inner, FaultInjector& injector);
+  // One that has come back neither lies nor pauses again.
+  FaultyDevice(Device& inner, FaultInjector& injector, bool is_first);
 
   const DeviceName& name() const override { return inner_.name(); }
   Seconds now() override { return inner_.now(); }

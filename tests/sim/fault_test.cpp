@@ -140,7 +140,7 @@ TEST(FaultPlan, HasEveryKindAndNoLiarUnlessAsked) {
     honest.liars = false;
     EXPECT_FALSE(draw_faults(seed, small_cluster(3), honest).has(FaultKind::kLie));
   }
-  EXPECT_EQ(kinds.size(), 10U);
+  EXPECT_EQ(kinds.size(), 11U);
 }
 
 // b takes what a sends, until it is told that a is lost, and gives its numbers.
@@ -183,6 +183,34 @@ TEST(FaultInjector, AKillStrikesBeforeTheMessageAndIsSeenAtOnce) {
   const auto heard = heard_by_b(plan_of({before(FaultKind::kKill, "a", 4)}), {}, &lost_at);
   EXPECT_TRUE(heard.empty()) << "they were under way";
   EXPECT_EQ(lost_at, Seconds(0));
+}
+
+TEST(FaultInjector, AKilledDeviceComesBackAndBeginsAnew) {
+  Fault back = before(FaultKind::kReturn, "a", 4);
+  back.lasts = Seconds(1);
+  Seconds lost_at{-1};
+  SimCluster simulation(small_cluster(2), shape_options());
+  FaultInjector injector(simulation, plan_of({back}), {});
+  std::vector<double> begun;
+  simulation.start("a", injector.faulty([&](Device& device) {
+    begun.push_back(device.now().count());
+    for (std::int64_t i = 1; i < 6; ++i) device.send("b", payload(1000, i));
+    device.receive(Seconds(20));
+  }));
+  std::vector<std::int64_t> numbers;
+  simulation.start("b", injector.faulty([&](Device& device) {
+    while (auto message = device.receive(Seconds(10))) {
+      if (std::holds_alternative<PeerLost>(message->body)) lost_at = device.now();
+      if (std::holds_alternative<Activations>(message->body))
+        numbers.push_back(number_of(*message));
+    }
+  }));
+  simulation.run();
+  EXPECT_EQ(lost_at, Seconds(0));
+  EXPECT_THAT(begun, ElementsAre(0, 1));
+  EXPECT_THAT(numbers, ElementsAre(1, 2, 3, 4, 5)) << "of the second life";
+  EXPECT_THAT(injector.struck(),
+              ElementsAre(HasSubstr("kill a before message 4 of a, which comes")));
 }
 
 TEST(FaultInjector, APauseDelaysWhatFollows) {

@@ -166,10 +166,6 @@ TEST(SimSupply, ADeviceThatGoesIsLostThen) {
 
 TEST(SimSupply, WhatItCannotHaveIsRefused) {
   SimCluster simulation(small_cluster(1), shape_options());
-  SupplyTrace supply;
-  supply.add("a", Seconds(2), {.present = false});
-  supply.add("a", Seconds(3), {.present = true});
-  EXPECT_THROW(simulation.follow(supply), InputError);
   EXPECT_THROW(simulation.set_speed_at(Seconds(1), "a", 0), BugError);
   EXPECT_THROW(simulation.set_bandwidth_at(Seconds(1), "a", 0), BugError);
   EXPECT_THROW(simulation.set_bandwidth_at(Seconds(1), "z", 1), BugError);

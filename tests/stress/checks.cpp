@@ -156,10 +156,12 @@ void MeteredExecutor::check(double activation_bytes, const char* when) {
 
 BlameCheck::BlameCheck(const Scenario& scenario, Violations& violations)
     : scenario_(scenario), violations_(violations) {
+  worst_ = scenario.at_first();
   for (const Fault& fault : scenario.faults.faults) {
     switch (fault.kind) {
       case FaultKind::kLie: liars_.insert(fault.device); [[fallthrough]];
       case FaultKind::kKill:
+      case FaultKind::kReturn:
       case FaultKind::kHang:
       case FaultKind::kLessMemory:
       case FaultKind::kLoadFails: worst_.lost.insert(fault.device); break;
@@ -180,6 +182,11 @@ BlameCheck::BlameCheck(const Scenario& scenario, Violations& violations)
 void BlameCheck::loss(const std::string& what) {
   if (what.find("internal error") != std::string::npos) violations_.push_back(what);
   if (has_liar()) return;  // of whom others may say that they cannot go on
+  if (what.ends_with(" s for a device to join")) {
+    if (survivors_can_hold_the_model())
+      violations_.push_back("the run waits though what is left can hold the model: " + what);
+    return;
+  }
   const DeviceName who = what.substr(0, what.find(' '));
   if (worst_.lost.contains(who)) return;
   constexpr std::string_view kLink = " lost its link to ";
@@ -206,7 +213,8 @@ void BlameCheck::end(const std::string& error, bool is_bug) {
   if (error.empty()) return;
   const auto says = [&](const std::string& text) { return error.find(text) != std::string::npos; };
   if (is_bug || says("internal error")) violations_.push_back(error);
-  if (error != one_line(error)) violations_.push_back("an error of more than one line: " + error);
+  if (error != one_line(error, error.size()))
+    violations_.push_back("an error of more than one line: " + error);
   if (says(kGoesOn) || says("stands still") || says("does not say what it does")) {
     violations_.push_back(error);
     return;
@@ -231,7 +239,8 @@ Seconds longest_recovery(const Scenario& scenario) {
   if (cluster.shared_bytes_per_s > 0) rate = std::min(rate, cluster.shared_bytes_per_s);
   // Each fault may strike in the middle of what the one before needs.
   const Seconds transfer(static_cast<double>(cluster.devices.size()) * (bytes / rate + 1));
-  Seconds sum = transfer;
+  Seconds sum = transfer + scenario.wait_for_devices;
+  for (const auto& [device, when] : scenario.late) sum += transfer + when;
   for (const Fault& fault : scenario.faults.faults)
     sum += transfer + fault.lasts + scenario.loss_timeout * 2;
   return sum;

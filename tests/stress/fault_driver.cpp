@@ -41,15 +41,12 @@ struct Options {
 };
 
 nlohmann::json to_json(const StressResult& result) {
-  return {{"violations", result.violations},
-          {"error", result.error},
-          {"answered", result.answered},
-          {"refused", result.refused},
-          {"recoveries", result.recoveries},
-          {"ended_s", result.ended_s},
-          {"longest_recovery_s", result.longest_recovery_s},
-          {"struck", result.struck},
-          {"log", result.log}};
+  return {{"violations", result.violations}, {"error", result.error},
+          {"answered", result.answered},     {"refused", result.refused},
+          {"recoveries", result.recoveries}, {"joins", result.joins},
+          {"joins_used", result.joins_used}, {"moves", result.moves},
+          {"ended_s", result.ended_s},       {"longest_recovery_s", result.longest_recovery_s},
+          {"struck", result.struck},         {"log", result.log}};
 }
 
 nlohmann::json broken(const std::string& why) {
@@ -140,10 +137,12 @@ int run_one(std::uint64_t seed) {
   const nlohmann::json result = run_alone(seed);
   fmt::print("struck:\n");
   for (const auto& line : result["struck"]) fmt::print("{}\n", line.get<std::string>());
-  fmt::print("{} answered, {} refused, {} recoveries, the longest {:.3g} s, ended at {:.4g} s\n",
-             result["answered"].get<int>(), result["refused"].get<int>(),
-             result["recoveries"].get<int>(), result["longest_recovery_s"].get<double>(),
-             result["ended_s"].get<double>());
+  fmt::print(
+      "{} answered, {} refused, {} recoveries, the longest {:.3g} s, {} joins, {} moves, ended "
+      "at {:.4g} s\n",
+      result["answered"].get<int>(), result["refused"].get<int>(), result["recoveries"].get<int>(),
+      result["longest_recovery_s"].get<double>(), result["joins"].get<int>(),
+      result["moves"].get<int>(), result["ended_s"].get<double>());
   std::istringstream log(result["log"].get<std::string>());
   for (std::string line; std::getline(log, line);) {
     if (line.find(" Refused ") != std::string::npos)
@@ -188,6 +187,9 @@ class Campaign {
     answered_ += result["answered"].get<int>();
     refused_ += result["refused"].get<int>();
     recoveries_ += result["recoveries"].get<int>();
+    joins_ += result["joins"].get<int>();
+    joins_used_ += result["joins_used"].get<int>();
+    moves_ += result["moves"].get<int>();
     struck_ += result["struck"].size();
     ended_early_ += result["error"].get<std::string>().empty() ? 0 : 1;
     longest_recovery_s_ = std::max(longest_recovery_s_, result["longest_recovery_s"].get<double>());
@@ -213,10 +215,10 @@ class Campaign {
         "{} seeds ({} of them twice) in {:.1f} s, {} at once: {:.0f} seeds per minute per core\n"
         "{} faults struck; {} requests answered, {} refused; {} recoveries, the longest {:.3g} s "
         "of "
-        "virtual time; {} runs ended with an error\n",
+        "virtual time; {} devices joined, {} were used; {} moves; {} runs ended with an error\n",
         done_, repeated_, seconds, options_.jobs,
         static_cast<double>(done_ + repeated_) * 60 / seconds / options_.jobs, struck_, answered_,
-        refused_, recoveries_, longest_recovery_s_, ended_early_);
+        refused_, recoveries_, longest_recovery_s_, joins_, joins_used_, moves_, ended_early_);
     if (failing_.empty()) {
       fmt::print("no violation\n");
       return;
@@ -236,6 +238,9 @@ class Campaign {
   int answered_ = 0;
   int refused_ = 0;
   int recoveries_ = 0;
+  int joins_ = 0;
+  int joins_used_ = 0;
+  int moves_ = 0;
   int ended_early_ = 0;
   std::size_t struck_ = 0;
   double longest_recovery_s_ = 0;

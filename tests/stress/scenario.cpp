@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "runtime/balance/recover.h"
 #include "runtime/base/errors.h"
 #include "runtime/planner/planner.h"
 #include "tests/support/toy_run.h"
@@ -71,6 +72,12 @@ class Drawer {
       cluster.devices.push_back(device);
     }
     if (one_in(4)) cluster.header = cluster.devices[rng_.below(cluster.devices.size())].name;
+    if (one_in(5)) {
+      const DeviceName& late = cluster.devices[rng_.below(cluster.devices.size())].name;
+      scenario_.late[late] = Seconds(rng_.uniform(0.01, 2));
+    }
+    if (one_in(2)) scenario_.wait_for_devices = Seconds(rng_.uniform(0.5, 3));
+    if (one_in(2)) scenario_.moves = one_in(3) ? Crossing::kEnd : Crossing::kRebuild;
     if (one_in(4)) cluster.shared_bytes_per_s = std::pow(10, rng_.uniform(5, 7));
   }
 
@@ -81,7 +88,10 @@ class Drawer {
     if (one_in(5)) scenario_.rules.header_keeps_last = 1;
     while (true) {
       try {
-        scenario_.plan = make_plan(scenario_.planner, scenario_.plan_request());
+        scenario_.plan = scenario_.late.empty()
+                             ? make_plan(scenario_.planner, scenario_.plan_request())
+                             : plan_for_remaining(scenario_.planner, scenario_.plan_request(),
+                                                  scenario_.at_first());
         return;
       } catch (const InfeasibleError&) {
         for (DeviceSpec& device : scenario_.cluster.devices) device.memory_bytes *= 1.3;
@@ -135,6 +145,12 @@ PlanRequest Scenario::plan_request() const {
   return request;
 }
 
+Membership Scenario::at_first() const {
+  Membership membership;
+  for (const auto& [device, when] : late) membership.lost.insert(device);
+  return membership;
+}
+
 Scenario draw_scenario(std::uint64_t seed, const Subject& subject) {
   return Drawer(seed, subject).draw();
 }
@@ -170,6 +186,14 @@ std::string describe(const Scenario& scenario) {
   for (const DeviceSpec& device : scenario.cluster.devices)
     text += fmt::format("  {}: {:.3g} FLOP/s, {:.0f} B\n", device.name, device.flops_per_s,
                         device.memory_bytes);
+  for (const auto& [device, when] : scenario.late)
+    text += fmt::format("  {} is not there before {:.4g} s\n", device, when.count());
+  if (scenario.wait_for_devices > Seconds(0))
+    text += fmt::format("  waits {:.4g} s for devices\n", scenario.wait_for_devices.count());
+  if (scenario.moves) {
+    text += fmt::format("  moves to who joins, requests {}\n",
+                        *scenario.moves == Crossing::kEnd ? "end" : "cross");
+  }
   text += "plan:";
   for (const Stage& stage : scenario.plan.stages)
     text += fmt::format(" {} {}-{}", stage.device, stage.first_segment, stage.last_segment);

@@ -5,10 +5,12 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "runtime/device/message.h"
+#include "runtime/engine/move.h"
 #include "runtime/plan/plan_request.h"
 #include "sim/fault/fault_plan.h"
 
@@ -23,6 +25,10 @@ struct Scenario {
   Workload workload;  // what is planned for, and how devices order their work
   Plan plan;          // to begin with
   bool has_stall_watch = false;
+  std::map<DeviceName, Seconds> late;  // devices that are not there before
+  Seconds wait_for_devices{0};
+  std::optional<Crossing>
+      moves;  // when a device has joined, with what becomes of the requests that run
   std::vector<Submit> requests;
   std::vector<Seconds> arrivals;       // empty: all at once
   std::map<RequestId, int> cancelled;  // by the client, after so many tokens
@@ -32,6 +38,7 @@ struct Scenario {
   FaultPlan faults;
 
   PlanRequest plan_request() const;
+  Membership at_first() const;
 };
 
 // A model, and what it makes of prompts when nothing is split and nothing fails.

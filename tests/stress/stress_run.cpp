@@ -57,6 +57,10 @@ class StressRun {
     prepare_client();
     SimCluster sim(scenario_.cluster, options());
     FaultInjector injector(sim, scenario_.faults, {scenario_.loss_timeout, over_the_wire});
+    for (const auto& [device, when] : scenario_.late) {
+      sim.be_absent(device);
+      injector.join_at(when, device);
+    }
     for (const DeviceSpec& spec : scenario_.cluster.devices)
       sim.start(spec.name, injector.faulty([&](Device& device) { work(device, injector); }));
     sim.start(kCoordinator, injector.faulty([&](Device& device) { coordinate(device, sim); }));
@@ -101,7 +105,23 @@ class StressRun {
       next.plan = plan_for_remaining(scenario_.planner, scenario_.plan_request(), left);
       return next;
     };
+    job_.absent = scenario_.at_first().lost;
+    job_.wait_for_devices = scenario_.wait_for_devices;
+    if (scenario_.moves) job_.rebalance = [this](const RunState& state) { return move(state); };
     job_.on_change = [this](const std::string& what) { blame_.loss(what); };
+  }
+
+  // To all who are there, when somebody has joined.
+  std::optional<Move> move(const RunState& state) const {
+    if (state.joined.empty()) return std::nullopt;
+    Move move{*state.deployment, *scenario_.moves, {}, "somebody has joined"};
+    try {
+      move.deployment.plan =
+          plan_for_remaining(scenario_.planner, scenario_.plan_request(), *state.membership);
+    } catch (const InfeasibleError&) {
+      return std::nullopt;
+    }
+    return move;
   }
 
   void prepare_client() {
@@ -159,6 +179,9 @@ class StressRun {
   void check() {
     result_.log += coordinated_.digest;
     result_.recoveries = static_cast<int>(coordinated_.recoveries.size());
+    result_.joins = static_cast<int>(coordinated_.joins.size());
+    for (const JoinRecord& join : coordinated_.joins) result_.joins_used += join.first_use ? 1 : 0;
+    for (const MoveRecord& move : coordinated_.moves) result_.moves += move.failed.empty() ? 1 : 0;
     for (const Recovery& recovery : coordinated_.recoveries) {
       result_.longest_recovery_s =
           std::max(result_.longest_recovery_s, (recovery.ready - recovery.lost).count());
@@ -175,10 +198,11 @@ class StressRun {
                        result_.longest_recovery_s, longest_recovery(scenario_).count()));
   }
 
-  // Plans do not reckon with a request that begins again, whose prompt has become longer by its tokens.
+  // Plans do not reckon with a request that begins again, whose prompt has become longer by its tokens, nor with
+  // the weights that a move to somebody who has joined brings beside a step.
   bool may_refuse() const {
-    return result_.recoveries > 0 || !result_.error.empty() ||
-           scenario_.faults.has(FaultKind::kLessMemory) ||
+    return result_.recoveries > 0 || (scenario_.moves && result_.joins > 0) ||
+           !result_.error.empty() || scenario_.faults.has(FaultKind::kLessMemory) ||
            scenario_.faults.has(FaultKind::kRunFails) || blame_.has_liar();
   }
 

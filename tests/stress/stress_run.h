@@ -28,6 +28,9 @@ struct StressResult {
   int answered = 0;
   int refused = 0;
   int recoveries = 0;
+  int joins = 0;
+  int joins_used = 0;  // by a plan that served
+  int moves = 0;
   double ended_s = 0;             // virtual time
   double longest_recovery_s = 0;  // of those that came to their end
   std::vector<std::string> struck;

@@ -209,20 +209,54 @@ TEST(EndOfWork, TakesTheNewSpeedFromTheMomentOfAChange) {
   EXPECT_DOUBLE_EQ(end_of_work(supply, "b", Seconds(6), Seconds(1)).count(), 7);
 }
 
-TEST(Departures, AreWhenDevicesGoAndRefuseOneThatComesBack) {
+TEST(Attendance, SaysWhoComesAndGoesWhen) {
   SupplyTrace supply;
   supply.source = "day.csv";
   supply.add("a", Seconds(4), {.present = false});
   supply.add("a", Seconds(5), {.speed = 0.5});
   supply.add("b", Seconds(3), {.speed = 0.5});
-  EXPECT_THAT(departures(supply), ElementsAre(std::pair(DeviceName("a"), Seconds(4))));
+  EXPECT_THAT(attendance_of(supply).absent, IsEmpty());
+  EXPECT_THAT(attendance_of(supply).changes,
+              ElementsAre(Attendance::Change{Seconds(4), "a", false}));
+  EXPECT_THAT(departures_only(supply), ElementsAre(std::pair(DeviceName("a"), Seconds(4))));
   supply.add("a", Seconds(7.5), {.present = true});
-  EXPECT_TRUE(supply.state_at("a", Seconds(8)).present) << "as data it is there";
-  try {
-    departures(supply);
-    FAIL() << "it was taken";
-  } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("day.csv: a comes back at 7.5 s"));
+  supply.add("c", Seconds(0), {.present = false});
+  supply.add("c", Seconds(2), {.speed = 2});
+  EXPECT_THAT(departures_only(SupplyTrace()), IsEmpty());
+  const auto refused = [&] {
+    try {
+      departures_only(supply);
+    } catch (const InputError& error) {
+      return std::string(error.what());
+    }
+    return std::string("it was taken");
+  };
+  EXPECT_THAT(refused(), HasSubstr("day.csv: a comes back at 7.5 s"));
+  supply.add("c", Seconds(4), {.present = true});
+  supply.add("b", Seconds(4), {.present = false, .battery = 0.5});
+  EXPECT_THAT(attendance_of(supply).absent, ElementsAre("c"));
+  EXPECT_THAT(attendance_of(supply).changes,
+              ElementsAre(Attendance::Change{Seconds(4), "a", false},
+                          Attendance::Change{Seconds(4), "b", false},
+                          Attendance::Change{Seconds(4), "c", true},
+                          Attendance::Change{Seconds(7.5), "a", true}));
+  EXPECT_THAT(refused(), HasSubstr("day.csv: c comes at 4 s"));
+}
+
+TEST(Attendance, IsThatOfStatesAtAnyTime) {
+  Rng rng(3);
+  for (int draw = 0; draw < 200; ++draw) {
+    const SupplyTrace supply = supply_of(random_rows(rng));
+    const Attendance attendance = attendance_of(supply);
+    for (double at_s = 0; at_s < 100; at_s += 0.5) {
+      for (const char* device : {"a", "b", "c"}) {
+        bool present = !attendance.absent.contains(device);
+        for (const Attendance::Change& change : attendance.changes) {
+          if (change.device == device && change.when <= Seconds(at_s)) present = change.comes;
+        }
+        ASSERT_EQ(present, supply.state_at(device, Seconds(at_s)).present) << device << at_s;
+      }
+    }
   }
 }
 

@@ -75,6 +75,7 @@ struct ToyRun {
     CoordinatorResult result;
     ClientResult answers;
     SimCluster sim(cluster, options);
+    for (const DeviceName& device : job.coordinator.absent) sim.be_absent(device);
     for (const DeviceName& device : devices) {
       const auto impostor = impostors.find(device);
       sim.start(
