@@ -23,6 +23,7 @@
 #include "runtime/device/mailbox.h"
 #include "runtime/engine/answer_checks.h"
 #include "runtime/engine/deployer.h"
+#include "runtime/engine/journal.h"
 #include "runtime/engine/move.h"
 #include "runtime/engine/request_table.h"
 #include "runtime/engine/stall_watch.h"
@@ -74,6 +75,9 @@ struct CoordinatorJob {
   Seconds wait_for_devices{0};
   // Losses that the run goes on after, waiting, and who has joined; may be empty.
   std::function<void(const std::string& what)> on_change;
+  // Where requests and tokens are noted, and from where those of a coordinator that was lost go on with the
+  // tokens that they had; one that is not as it was there is refused. None: null.
+  Journal* journal = nullptr;
 };
 
 struct CoordinatorResult {
@@ -121,6 +125,8 @@ class Coordinator {
   void plan_again(Seconds now, Effects& effects);
   void join(const DeviceName& device, Seconds now, Effects& effects);
   bool finish_if_complete(RequestId request, Effects& effects);
+  void take_up(RequestId request, Seconds now, Effects& effects);
+  void note_end(const RequestTable::Entry& entry, Ending ending, Effects& effects) const;
   void end_recovery(Seconds now);
   void take_report(const Message& message, Seconds now, Effects& effects);
   void consider_move(bool between, Seconds now, Effects& effects);
