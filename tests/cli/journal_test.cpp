@@ -114,7 +114,7 @@ class JournaledRun : public NetworkRun {
 TEST_F(JournaledRun, OfLocalWorkersEndsWithTheTokensOfOneThatIsNotKilled) {
   const nlohmann::json whole = lingua(local()).json();
   std::int64_t resumed = 0;
-  for (int draw = 0; draw < draws(3); ++draw) {
+  for (int draw = 0; draw < draws(2); ++draw) {
     SCOPED_TRACE(draw);
     Rng rng(static_cast<std::uint64_t>(draw));
     resumed += expect_resumes(local(journal()), rng, whole);
@@ -136,7 +136,7 @@ TEST_F(JournaledRun, OfWorkersThatStayEndsWithTheTokensOfOneThatIsNotKilled) {
   const nlohmann::json whole = first.json();
   EXPECT_EQ(tokens_of(whole), tokens_of(lingua(local()).json()));
   std::int64_t resumed = 0;
-  for (int draw = 0; draw < draws(3); ++draw) {
+  for (int draw = 0; draw < draws(2); ++draw) {
     SCOPED_TRACE(draw);
     Rng rng(static_cast<std::uint64_t>(draw));
     resumed += expect_resumes(remote(journal()), rng, whole);
