@@ -300,13 +300,14 @@ Deployment RealWorld::recovered(const Deployment& before, const Membership& left
   return next;
 }
 
-RunResult RealWorld::run(const ClientJob& client) {
+RunResult RealWorld::run(const ClientJob& client, Journal* journal) {
   const NetOptions net = net_options();
   NetCoordinator coordinator(net);
   if (pace_) pace_->begin(coordinator.mailbox().now());
   const OrderlyEnd on_signal([&] { coordinator.tell_to_end(); });
   gather(coordinator, net);
   RunJob job{coordinator_job(), client};
+  job.coordinator.journal = journal;
   const auto mailbox = open_client(coordinator, kOnlyClient);
   RunResult result;
   try {

@@ -63,8 +63,9 @@ class RealWorld {
   // it was made from.
   RealWorld(RealOptions options, const StudyOptions& study_options, Study& study);
 
-  // Starts or awaits the workers, deploys the study's plan and serves one client.
-  RunResult run(const ClientJob& client);
+  // Starts or awaits the workers, deploys the study's plan and serves one client; with a journal, which may be
+  // null, it goes on where that ends.
+  RunResult run(const ClientJob& client, Journal* journal = nullptr);
 
   // The same for whoever comes, until a signal or a loss ends it (WorldError). Both calls are on the
   // caller's thread: when clients may be opened, and before they must be gone.

@@ -3,13 +3,16 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "runtime/base/plain_text.h"
 #include "runtime/cli/answer_text.h"
 #include "runtime/cli/connect.h"
+#include "runtime/cli/output_paths.h"
 #include "runtime/cli/real_world.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/requests.h"
+#include "runtime/cli/run_journal.h"
 #include "runtime/cli/supply_option.h"
 #include "runtime/cli/verbs.h"
 
@@ -21,6 +24,7 @@ struct Options {
   RealOptions real;
   ConnectOptions connect;
   std::string supply;
+  std::string journal;
 };
 
 // Shows answers as text on standard output: as it is made where one request runs at a time, whole
@@ -81,20 +85,28 @@ void run(const Options& options) {
   double all = 0;  // tokens, or passes
   for (const Submit& request : requests)
     all += static_cast<double>(std::max<std::int64_t>(request.max_tokens, 1));
+  std::optional<RunJournal> journal;
+  if (!options.journal.empty()) journal.emplace(options.journal, study, requests);
   submit_by(study, std::move(requests), job);
   RealWorld real(std::move(real_options), options.study, study);
+  const auto answer = [&] {
+    if (journal && journal->has_all()) return journal->answers(job);
+    return real.run(job, journal ? &journal->file() : nullptr);
+  };
   RunResult result;
   const bool text = study.tokenizer && study.model.is_language_model && !options.study.output.json;
   if (text) {
     print_text(study, job);
-    result = real.run(job);
+    result = answer();
   } else {
     Progress progress("answering");
     print_progress(study, all, progress, job);
-    result = real.run(job);
+    result = answer();
   }
+  nlohmann::json extra = real.extra();
+  if (journal) extra["resumed"] = journal->resumed();
   report_run({"real", "", false, [&] { real.write_messages(); }}, options.study, study, result,
-             real.extra());
+             extra);
   check_all_answered(result);
 }
 
@@ -107,6 +119,11 @@ void add_run(CLI::App& app) {
   add_study_options(*verb, options->study, false);
   add_real_options(*verb, options->real);
   add_supply_option(*verb, options->supply);
+  verb->add_option(
+          "--journal", options->journal,
+          "requests and tokens are noted in this file as they come; the same command goes on from "
+          "there when its run was lost")
+      ->type_name(kOutputFile);
   add_connect_options(*verb, options->connect);
   verb->callback([options, verb] {
     check_connect_options(

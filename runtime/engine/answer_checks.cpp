@@ -34,6 +34,15 @@ std::string wrong_tensor(const Tensor& tensor, const TensorSpec& spec, const Ste
   return with_data && !tensor.has_data() ? "no contents" : "";
 }
 
+std::optional<Ending> ending_of(const std::vector<TokenId>& tokens,
+                                const std::vector<TokenId>& stop_tokens, std::int64_t max_tokens) {
+  const bool stopped = !tokens.empty() && std::find(stop_tokens.begin(), stop_tokens.end(),
+                                                    tokens.back()) != stop_tokens.end();
+  if (stopped) return Ending::kStop;
+  if (static_cast<std::int64_t>(tokens.size()) >= max_tokens) return Ending::kLength;
+  return std::nullopt;
+}
+
 AnswerChecks::AnswerChecks(const Deployment& deployment)
     : segmentation_(*deployment.segmentation), with_data_(deployment.source->has_data()) {
   deployed(deployment.plan);
@@ -85,13 +94,8 @@ const std::vector<TokenId>& AnswerChecks::tokens(RequestId request) const {
 
 std::optional<Ending> AnswerChecks::ending(RequestId id) const {
   const Request& request = requests_.at(id);
-  const auto& stops = request.stop_tokens;
-  const bool stopped = !request.tokens.empty() &&
-                       std::find(stops.begin(), stops.end(), request.tokens.back()) != stops.end();
-  if (stopped) return Ending::kStop;
-  if (static_cast<std::int64_t>(request.tokens.size()) >= request.max_tokens)
-    return Ending::kLength;
-  return request.cancelled ? std::optional(Ending::kCancelled) : std::nullopt;
+  const auto ending = ending_of(request.tokens, request.stop_tokens, request.max_tokens);
+  return !ending && request.cancelled ? std::optional(Ending::kCancelled) : ending;
 }
 
 void AnswerChecks::cancelled(RequestId request) { requests_.at(request).cancelled = true; }
@@ -108,6 +112,10 @@ std::string AnswerChecks::take(const TokenMade& token) {
   if (made >= request.max_tokens) {
     return fmt::format("token {} of request {}, which asks for {}", token.index, token.request,
                        request.max_tokens);
+  }
+  if (ending_of(request.tokens, request.stop_tokens, request.max_tokens)) {
+    return fmt::format("token {} of request {}, which the one before has stopped", token.index,
+                       token.request);
   }
   if (token.index != made) {
     return fmt::format("token {} of request {} where token {} comes next", token.index,
@@ -141,17 +149,14 @@ std::string AnswerChecks::wrong_end(const Request& request, const Done& done) co
     return fmt::format("{} tokens that are not the {} it made", tokens.size(),
                        request.tokens.size());
   }
-  const auto& stops = request.stop_tokens;
-  const bool whole = static_cast<std::int64_t>(tokens.size()) >= request.max_tokens;
-  const bool stopped =
-      !tokens.empty() && std::find(stops.begin(), stops.end(), tokens.back()) != stops.end();
-  if (!whole && tokens.empty()) return "no token";
-  if (!whole && !stopped && !request.cancelled) {
+  const auto ending = ending_of(tokens, request.stop_tokens, request.max_tokens);
+  if (!ending && tokens.empty()) return "no token";
+  if (!ending && !request.cancelled) {
     return fmt::format("{} of its {} tokens and none that stops it", tokens.size(),
                        request.max_tokens);
   }
-  const Ending ending = stopped ? Ending::kStop : whole ? Ending::kLength : Ending::kCancelled;
-  return done.ending == ending ? "" : "a reason that is not why it ended";
+  return done.ending == ending.value_or(Ending::kCancelled) ? ""
+                                                            : "a reason that is not why it ended";
 }
 
 std::string AnswerChecks::wrong_outputs(const Request& request,

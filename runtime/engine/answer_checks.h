@@ -65,6 +65,10 @@ class AnswerChecks {
   double steps_ = 0;  // that were asked for, at the most
 };
 
+// How an answer of these tokens has ended; nothing where more of them are to come.
+std::optional<Ending> ending_of(const std::vector<TokenId>& tokens,
+                                const std::vector<TokenId>& stop_tokens, std::int64_t max_tokens);
+
 // Whether a tensor is what its spec says for a step, with contents where `with_data`. Empty when it
 // is; else "dtype fp32 instead of bf16" and the like.
 std::string wrong_tensor(const Tensor& tensor, const TensorSpec& spec, const Step& step,

@@ -76,8 +76,10 @@ bool Coordinator::take_from_client(Message& message, Seconds now, Effects& effec
   } else if (auto* submit = std::get_if<Submit>(&message.body)) {
     const RequestId number = table_.total();
     table_.submit(message.from, std::move(*submit), now, effects);
-    if (job_.log_arrivals && table_.total() > number)
+    const bool is_taken = table_.total() > number;
+    if (job_.log_arrivals && is_taken)
       keep({message.from, event::kArrival, -1, number, -1, message.sent, message.sent, 0});
+    if (is_taken) take_up(number, now, effects);
     admit(now, effects);
   } else if (const auto* cancel = std::get_if<Cancel>(&message.body)) {
     const auto request = table_.find(message.from, cancel->request);
@@ -91,6 +93,7 @@ bool Coordinator::take_from_client(Message& message, Seconds now, Effects& effec
       std::vector<TokenId> tokens;
       if (entry.admitted) tokens = checks_.tokens(*request);
       checks_.refused(*request);
+      note_end(entry, Ending::kCancelled, effects);
       effects.send(message.from, Done{cancel->request, std::move(tokens), {}, Ending::kCancelled});
       table_.end(*request);
       admit(now, effects);  // it may have kept others waiting
@@ -240,6 +243,8 @@ void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
   if (auto* token = std::get_if<TokenMade>(&message.body)) {
     refuse_if(checks_.take(*token), message);
     const RequestTable::Entry& entry = *table_.find(token->request);
+    if (job_.journal != nullptr)
+      effects.entries.push_back(TokenNoted{{entry.client, entry.own}, token->index, token->token});
     effects.send(entry.client, TokenMade{entry.own, token->index, token->token});
     note_token(token->request, now);
   } else if (auto* done = std::get_if<Done>(&message.body)) {
@@ -247,7 +252,9 @@ void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
     const RequestId request = done->request;
     const RequestTable::Entry& entry = *table_.find(request);
     done->request = entry.own;
-    if (entry.submit.started) meter_.made(request, static_cast<std::int64_t>(done->tokens.size()));
+    note_end(entry, done->ending, effects);
+    if (entry.submit.started)
+      meter_.made(request, static_cast<std::int64_t>(done->tokens.size()) - entry.earlier);
     effects.send(entry.client, std::move(*done));
     end_request(request, now, effects);
   } else if (const auto* refused = std::get_if<Refused>(&message.body)) {
@@ -444,22 +451,24 @@ CoordinatorResult Coordinator::result() && {
 
 namespace {
 
-void carry_out(Mailbox& mailbox, Effects& effects) {
+void carry_out(Mailbox& mailbox, Effects& effects, Journal* journal = nullptr) {
+  if (!effects.entries.empty()) journal->append(effects.entries);
+  effects.entries.clear();
   for (Letter& letter : effects.letters) mailbox.send(letter.to, std::move(letter.body));
   effects.letters.clear();
 }
 
-void serve(Mailbox& mailbox, Coordinator& coordinator) {
+void serve(Mailbox& mailbox, Coordinator& coordinator, Journal* journal) {
   Effects effects;
   coordinator.begin(mailbox.now(), effects);
-  carry_out(mailbox, effects);
+  carry_out(mailbox, effects, journal);
   while (!coordinator.finished()) {
     if (auto message = mailbox.receive(coordinator.deadline())) {
       coordinator.take(std::move(*message), mailbox.now(), effects);
     } else {
       coordinator.tick(mailbox.now(), effects);
     }
-    carry_out(mailbox, effects);
+    carry_out(mailbox, effects, journal);
   }
 }
 
@@ -474,7 +483,7 @@ void stop_all(Mailbox& mailbox, const Coordinator& coordinator) {
 CoordinatorResult run_coordinator(Mailbox& mailbox, const CoordinatorJob& job) {
   Coordinator coordinator(job);
   try {
-    serve(mailbox, coordinator);
+    serve(mailbox, coordinator, job.journal);
   } catch (const Error&) {
     stop_all(mailbox, coordinator);
     throw;

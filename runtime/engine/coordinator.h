@@ -23,6 +23,7 @@
 #include "runtime/device/mailbox.h"
 #include "runtime/engine/answer_checks.h"
 #include "runtime/engine/deployer.h"
+#include "runtime/engine/journal.h"
 #include "runtime/engine/move.h"
 #include "runtime/engine/request_table.h"
 #include "runtime/engine/stall_watch.h"
@@ -82,6 +83,9 @@ struct CoordinatorJob {
   Seconds wait_for_devices{0};
   // Losses that the run goes on after, waiting, and who has joined; may be empty.
   std::function<void(const std::string& what)> on_change;
+  // Where requests and tokens are noted, and from where those of a coordinator that was lost go on with the
+  // tokens that they had; one that is not as it was there is refused. None: null.
+  Journal* journal = nullptr;
 };
 
 struct CoordinatorResult {
@@ -131,6 +135,8 @@ class Coordinator {
   void join(const DeviceName& device, Seconds now, Effects& effects);
   void note_first_use(Seconds now);
   bool finish_if_complete(RequestId request, Effects& effects);
+  void take_up(RequestId request, Seconds now, Effects& effects);
+  void note_end(const RequestTable::Entry& entry, Ending ending, Effects& effects) const;
   void end_recovery(Seconds now);
   void take_report(const Message& message, Seconds now, Effects& effects);
   void consider_move(bool between, Seconds now, Effects& effects);
@@ -173,8 +179,6 @@ class Coordinator {
   Epoch last_epoch_ = 0;
   bool served_ = false;  // at some time
   Membership membership_;
-  std::map<DeviceName, Epoch>
-      joined_after_;  // the last epoch that knew a former process of it, or none
   std::optional<Recovery> recovering_;
   std::map<Epoch, std::vector<DeviceName>> leaving_;  // what was lost, and who had a part in it
   Seconds waits_until_ = kNever;                      // for a device to join

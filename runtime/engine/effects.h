@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "runtime/device/message.h"
+#include "runtime/engine/journal.h"
 #include "runtime/schedule/schedule.h"
 
 namespace lingua {
@@ -31,9 +32,10 @@ struct Letter {
 };
 
 struct Effects {
-  std::vector<Letter> letters;   // to send
-  std::vector<EventRow> rows;    // for the event log
-  std::vector<ReadyStep> ready;  // steps that can run now
+  std::vector<JournalEntry> entries;  // to write down before anything is sent
+  std::vector<Letter> letters;        // to send
+  std::vector<EventRow> rows;         // for the event log
+  std::vector<ReadyStep> ready;       // steps that can run now
 
   void send(const DeviceName& to, MessageBody body) { letters.push_back({to, std::move(body)}); }
 };

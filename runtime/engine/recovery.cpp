@@ -131,8 +131,9 @@ bool Coordinator::finish_if_complete(RequestId request, Effects& effects) {
   if (!entry.admitted || entry.submit.max_tokens == 0) return false;
   const std::optional<Ending> ending = checks_.ending(request);
   if (!ending) return false;
+  note_end(entry, *ending, effects);
   effects.send(entry.client, Done{entry.own, checks_.tokens(request), {}, *ending});
-  meter_.made(request, static_cast<std::int64_t>(checks_.tokens(request).size()));
+  meter_.made(request, static_cast<std::int64_t>(checks_.tokens(request).size()) - entry.earlier);
   checks_.refused(request);
   table_.end(request);
   return true;

@@ -18,6 +18,12 @@ void RequestTable::submit(const DeviceName& client, Submit submit, Seconds now, 
   queue_.push_back(next_++);
 }
 
+void RequestTable::take_up(RequestId request, std::int64_t earlier, Seconds now) {
+  Entry& entry = entries_.at(request);
+  entry.admitted = now;
+  entry.earlier = earlier;
+}
+
 std::vector<RequestId> RequestTable::suspend_all() {
   std::vector<RequestId> suspended;
   for (auto& [id, entry] : entries_) {

@@ -24,6 +24,7 @@ class RequestTable {
     Seconds arrived{0};
     bool running = false;
     std::optional<Seconds> admitted = {};  // for the first time
+    std::int64_t earlier = 0;              // tokens of its answer that a coordinator before had
   };
 
   // Takes a request that waits from now on. Nothing, and a Refused to its client, when that has another
@@ -36,6 +37,9 @@ class RequestTable {
   // That came so far; their numbers are below.
   RequestId total() const { return next_; }
   bool runs_in(Epoch epoch) const;
+
+  // One that waits has begun before, at another coordinator, which had so many tokens of its answer.
+  void take_up(RequestId request, std::int64_t earlier, Seconds now);
 
   // The first that waits. REQUIRES: waiting() > 0.
   const Submit& front() const { return entries_.at(queue_.front()).submit; }

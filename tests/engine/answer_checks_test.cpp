@@ -67,6 +67,13 @@ TEST_F(AnswerChecksTest, RefusesTokensThatAreNotTheNext) {
   EXPECT_THAT(checks_->take(TokenMade{7, 2, 3}), HasSubstr("asks for 2"));
 }
 
+TEST_F(AnswerChecksTest, RefusesATokenBehindTheOneThatStops) {
+  ask(7, 5, {4});
+  EXPECT_EQ(checks_->take(TokenMade{7, 0, 3}), "");
+  EXPECT_EQ(checks_->take(TokenMade{7, 1, 4}), "");
+  EXPECT_THAT(checks_->take(TokenMade{7, 2, 3}), HasSubstr("the one before has stopped"));
+}
+
 TEST_F(AnswerChecksTest, RefusesAnEndThatIsNotThatOfItsTokens) {
   ask(7, 3, {5});
   EXPECT_THAT(checks_->take(Done{7, {}, {}}), HasSubstr("no token"));
