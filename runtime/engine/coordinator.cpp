@@ -342,23 +342,6 @@ void Coordinator::keep(const EventRow& row) {
 
 // ---- what can go wrong ----
 
-// The device at the other end may be gone altogether, which will be seen here soon.
-void Coordinator::note_link(const DeviceName& from, const LinkLost& link, Seconds now) {
-  const std::pair<DeviceName, DeviceName> here(from, link.peer);
-  const std::pair<DeviceName, DeviceName> there(link.peer, from);
-  const bool is_known = membership_.lost.contains(link.peer) || membership_.cut.contains(here) ||
-                        membership_.cut.contains(there) || links_lost_.contains(here) ||
-                        links_lost_.contains(there);
-  // Of what the peer was before it joined, seen late.
-  const bool is_old = std::any_of(
-      result_.joins.begin(), result_.joins.end(),
-      [&](const JoinRecord& join) { return join.device == link.peer && link.epoch <= join.after; });
-  if (gathering_ || is_known || is_old) return;
-  links_lost_[here] =
-      fmt::format("{} lost its link to {}: {}", from, one_line(link.peer), one_line(link.reason));
-  settled_ = now + job_.settle;
-}
-
 Seconds Coordinator::deadline() const {
   return std::min({expects() ? stall_.next() : kNever, settled_, waits_until_});
 }
@@ -369,8 +352,9 @@ void Coordinator::tick(Seconds now, Effects& effects) {
     std::string why;
     for (const auto& [link, said] : std::exchange(links_lost_, {})) {
       membership_.cut.insert(link);
-      why += (why.empty() ? "" : "; ") + said;
+      if (uses(link.first, link.second)) why += (why.empty() ? "" : "; ") + said;
     }
+    if (why.empty()) return;
     if (!job_.recover) throw WorldError(fmt::format("{}; {}", why, progress()));
     begin_again(why, now, effects);
     return;

@@ -6,7 +6,7 @@
 // Threads: run_coordinator() runs in the caller's thread. Determinism: as its mailbox's.
 // Losses: a device that is lost or fails, and a link between two that is, take what runs with them. With
 // `recover` the requests begin again on a plan for what is left, with the tokens that they have; without, the
-// run ends.
+// run ends. A link that no deployment uses is kept for the next plan and changes nothing.
 // Errors: WorldError for a loss that ends the run, for a device that answers nonsense, and when nothing moves
 // any more: one line with who, which segments, why, and how far the run had come; and when Stop comes from the
 // coordinator itself, which ends it early. A request that is wrong is refused alone, to its client. However it
@@ -152,6 +152,7 @@ class Coordinator {
   void end_of_wait(RequestId request, Seconds now);
   void keep(const EventRow& row);
   void take_rows(std::vector<EventRow> rows, const DeviceName& from, Seconds now);
+  bool uses(const DeviceName& a, const DeviceName& b) const;
   void note_link(const DeviceName& from, const LinkLost& link, Seconds now);
   std::string trouble_of(const Message& message) const;
   std::string segments_of(const DeviceName& worker) const;

@@ -8,16 +8,16 @@
 namespace lingua {
 
 void MemoryLedger::hold_weights(double bytes) {
-  if (!(bytes + states_bytes_ <= memory_bytes_)) {
-    const double room = std::max(0.0, memory_bytes_ - states_bytes_);
+  const double kept = states_bytes_ + largest_step();
+  if (!(bytes + kept <= memory_bytes_)) {
+    const double room = std::max(0.0, memory_bytes_ - kept);
     const auto [needed, has] = format_apart(bytes, room, Unit::kBytes);
-    if (requests_.empty()) {
+    if (kept == 0) {
       throw WorldError(fmt::format("weights of {} do not fit the memory of {}", needed, has));
     }
-    throw WorldError(fmt::format(
-        "weights of {} do not fit: {} of the memory are left beside the KV caches of {} "
-        "requests",
-        needed, has, requests_.size()));
+    throw WorldError(
+        fmt::format("weights of {} do not fit: {} of the memory are left beside {} for requests",
+                    needed, has, format_quantity(kept, Unit::kBytes)));
   }
   weights_bytes_ = bytes;
 }
@@ -60,7 +60,10 @@ double MemoryLedger::admit(Epoch epoch, RequestId request, const Step& step,
     wanted = std::max(wanted, segment.activation_bytes(step));
   }
   const double left = free_bytes();
-  if (wanted >= 0 && wanted <= left) return wanted;
+  if (wanted >= 0 && wanted <= left) {
+    stages_.at(epoch).steps.insert(wanted);
+    return wanted;
+  }
   if (is_new) release(request);
   const auto [needed, free] = format_apart(wanted, std::max(0.0, left), Unit::kBytes);
   throw RequestRefused(
@@ -68,6 +71,21 @@ double MemoryLedger::admit(Epoch epoch, RequestId request, const Step& step,
       fmt::format("a step of {} tokens after {} takes {} of activations here; {} of the device's "
                   "memory are left beside weights and KV caches",
                   step.new_tokens, step.cached_tokens, needed, free));
+}
+
+void MemoryLedger::end_step(Epoch epoch, double activation_bytes) {
+  std::multiset<double>& steps = stages_.at(epoch).steps;
+  const auto step = steps.find(activation_bytes);
+  LINGUA_CHECK(step != steps.end(), "epoch {}", epoch);
+  steps.erase(step);
+}
+
+double MemoryLedger::largest_step() const {
+  double bytes = 0;
+  for (const auto& [epoch, stage] : stages_) {
+    if (!stage.steps.empty()) bytes = std::max(bytes, *stage.steps.rbegin());
+  }
+  return bytes;
 }
 
 void MemoryLedger::admit_states(const Stage& stage, Epoch epoch, RequestId request,
@@ -87,13 +105,13 @@ void MemoryLedger::admit_states(const Stage& stage, Epoch epoch, RequestId reque
       refuse(fmt::format(", and had {} before", held->second.capacity));
     return;
   }
-  const double left = free_bytes();
+  const double left = free_bytes() - largest_step();
   const double wanted = stage.bytes_of(capacity);
   if (!(wanted >= 0 && wanted <= left)) {
     const auto [needed, free] = format_apart(wanted, std::max(0.0, left), Unit::kBytes);
-    refuse(fmt::format(", {}; {} of the device's memory are left, beside {} for {} other requests",
-                       needed, free, format_quantity(states_bytes_, Unit::kBytes),
-                       requests_.size()));
+    refuse(fmt::format(", {}; {} of the device's memory are left, beside {} for other requests",
+                       needed, free,
+                       format_quantity(states_bytes_ + largest_step(), Unit::kBytes)));
   }
   requests_.emplace(request, Request{epoch, capacity, wanted});
   states_bytes_ += wanted;

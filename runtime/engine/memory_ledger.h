@@ -7,6 +7,7 @@
 // Units: bytes. Errors: WorldError for weights, RequestRefused for what a request asks, with what is left.
 
 #include <map>
+#include <set>
 #include <vector>
 
 #include "runtime/device/message.h"
@@ -17,8 +18,8 @@ class MemoryLedger {
  public:
   explicit MemoryLedger(double memory_bytes) : memory_bytes_(memory_bytes) {}
 
-  // All weights together take so much from now on. Refused when that is not there beside the states;
-  // then what was held counts on.
+  // All weights together take so much from now on. Refused when that is not there beside the states and
+  // what steps that were admitted will take; then what was held counts on.
   void hold_weights(double bytes);
 
   // The segments that run here under an epoch, and their end, with the states of its requests.
@@ -27,10 +28,13 @@ class MemoryLedger {
   void close(Epoch epoch);
 
   // A step of a request. The first one takes the memory of its states; every one must find room for its
-  // activations beside weights and all states. Also refused: a step of no tokens, a capacity that
-  // changes, or that the step goes beyond. Capacity 0, of a single pass, has no states. Returns the bytes
-  // of its activations: steps that run as one must find room for the sum (schedule/).
+  // activations beside weights and all states, which is kept for it until it ends. Also refused: a step of
+  // no tokens, a capacity that changes, or that the step goes beyond. Capacity 0, of a single pass, has no
+  // states. Returns the bytes of its activations: steps that run as one must find room for the sum
+  // (schedule/).
   double admit(Epoch epoch, RequestId request, const Step& step, std::int64_t capacity);
+  // A step has run, or never will. `activation_bytes`: as admit() gave them. REQUIRES: the epoch is open.
+  void end_step(Epoch epoch, double activation_bytes);
   void release(RequestId request);
   // Those whose states were taken under an epoch.
   std::vector<RequestId> requests_of(Epoch epoch) const;
@@ -42,6 +46,7 @@ class MemoryLedger {
   struct Stage {
     std::vector<Segment> running;  // without weights
     bool has_states = false;
+    std::multiset<double> steps;  // the activations of those that have not ended
     double bytes_of(std::int64_t capacity) const;
   };
   struct Request {
@@ -50,6 +55,8 @@ class MemoryLedger {
     double bytes = 0;
   };
 
+  // Steps run one after the other, or as one where there is room: so much at least must stay free.
+  double largest_step() const;
   void admit_states(const Stage& stage, Epoch epoch, RequestId request, const Step& step,
                     std::int64_t capacity);
 

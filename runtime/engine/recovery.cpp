@@ -4,9 +4,15 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/plain_text.h"
 #include "runtime/engine/coordinator.h"
 
 namespace lingua {
+namespace {
+
+constexpr std::size_t kMostLinksLost = 4096;  // that are kept; who says so may make them up
+
+}  // namespace
 
 bool Coordinator::survives(const Message& message, const std::string& trouble) const {
   return job_.recover && !gathering_ && !trouble.empty() &&
@@ -154,6 +160,40 @@ bool Coordinator::is_stale(const Message& message) const {
     return s.deployer->deployment().epoch == entry->submit.epoch;
   });
   return place == services_.end() || place->deployer->deployment().plan.header() != message.from;
+}
+
+// A deployment that serves or comes, in whatever direction.
+bool Coordinator::uses(const DeviceName& a, const DeviceName& b) const {
+  const auto joins = [&](const DeviceName& from, const DeviceName& to) {
+    return (from == a && to == b) || (from == b && to == a);
+  };
+  const auto plan_uses = [&](const Plan& plan) {
+    return joins(plan.tailer(), plan.header()) ||
+           std::any_of(plan.transfers.begin(), plan.transfers.end(),
+                       [&](const Transfer& t) { return joins(t.from, t.to); });
+  };
+  return (coming_ && plan_uses(coming_->deployment().plan)) ||
+         std::any_of(services_.begin(), services_.end(), [&](const Service& service) {
+           return plan_uses(service.deployer->deployment().plan);
+         });
+}
+
+// The device at the other end may be gone altogether, which will be seen here soon.
+void Coordinator::note_link(const DeviceName& from, const LinkLost& link, Seconds now) {
+  const std::pair<DeviceName, DeviceName> here(from, link.peer);
+  const std::pair<DeviceName, DeviceName> there(link.peer, from);
+  const bool is_known = membership_.lost.contains(link.peer) || membership_.cut.contains(here) ||
+                        membership_.cut.contains(there) || links_lost_.contains(here) ||
+                        links_lost_.contains(there);
+  // Of what the peer was before it joined, seen late.
+  const bool is_old = std::any_of(
+      result_.joins.begin(), result_.joins.end(),
+      [&](const JoinRecord& join) { return join.device == link.peer && link.epoch <= join.after; });
+  const bool is_full = membership_.cut.size() + links_lost_.size() >= kMostLinksLost;
+  if (gathering_ || is_known || is_old || is_full) return;
+  links_lost_[here] =
+      fmt::format("{} lost its link to {}: {}", from, one_line(link.peer), one_line(link.reason));
+  settled_ = now + job_.settle;
 }
 
 }  // namespace lingua

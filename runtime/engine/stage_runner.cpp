@@ -203,6 +203,7 @@ std::vector<StageRunner::StepOutput> StageRunner::finish(Seconds now, Effects& e
       continue;
     }
     if (wiring_.is_tailer()) outputs.push_back(output_of(step.key, pending));
+    ledger_.end_step(epoch_, pending.activation_bytes);
     pending_.erase(step.key);
   }
   running_.clear();
@@ -249,7 +250,11 @@ Tensor StageRunner::outgoing_tensor(PendingStep& pending, StageWiring::Use use) 
 
 void StageRunner::drop(RequestId request) {
   std::erase_if(running_, [&](const RunningStep& step) { return step.key.first == request; });
-  std::erase_if(pending_, [&](const auto& item) { return item.first.first == request; });
+  std::erase_if(pending_, [&](const auto& item) {
+    if (item.first.first != request) return false;
+    ledger_.end_step(epoch_, item.second.activation_bytes);
+    return true;
+  });
 }
 
 std::string StageRunner::waits_for() const {

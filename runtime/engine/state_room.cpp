@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/base/errors.h"
 #include "runtime/engine/request_state.h"
 #include "runtime/schedule/schedule.h"
 
@@ -37,25 +38,38 @@ std::vector<Step> StateRoom::largest_steps(const Submit& submit) const {
           prompt_piece(whole.new_tokens, pieces, pieces - 1)};
 }
 
+double StateRoom::activations(const Share& share, const Submit& submit) const {
+  double bytes = 0;
+  for (const Step& step : largest_steps(submit)) {
+    for (const Segment* segment : share.segments)
+      bytes = std::max(bytes, segment->activation_bytes(step));
+  }
+  return bytes;
+}
+
 bool StateRoom::fits(const Submit& submit) const {
-  const std::vector<Step> steps = largest_steps(submit);
   return std::all_of(shares_.begin(), shares_.end(), [&](const auto& item) {
     const Share& share = item.second;
-    double activations = 0;
-    for (const Segment* segment : share.segments) {
-      for (const Step& step : steps)
-        activations = std::max(activations, segment->activation_bytes(step));
-    }
-    return states(share, submit) + activations <= share.free_bytes;
+    double largest = activations(share, submit);
+    if (!share.activations.empty()) largest = std::max(largest, *share.activations.rbegin());
+    return states(share, submit) + largest <= share.free_bytes;
   });
 }
 
 void StateRoom::take(const Submit& submit) {
-  for (auto& [name, share] : shares_) share.free_bytes -= states(share, submit);
+  for (auto& [name, share] : shares_) {
+    share.free_bytes -= states(share, submit);
+    share.activations.insert(activations(share, submit));
+  }
 }
 
 void StateRoom::give_back(const Submit& submit) {
-  for (auto& [name, share] : shares_) share.free_bytes += states(share, submit);
+  for (auto& [name, share] : shares_) {
+    share.free_bytes += states(share, submit);
+    const auto step = share.activations.find(activations(share, submit));
+    LINGUA_CHECK(step != share.activations.end(), "request {}", submit.request);
+    share.activations.erase(step);
+  }
 }
 
 }  // namespace lingua

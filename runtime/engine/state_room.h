@@ -5,6 +5,7 @@
 // Pure bookkeeping. The devices have the last word (memory_ledger.h). Units: bytes.
 
 #include <map>
+#include <set>
 #include <vector>
 
 #include "runtime/engine/deployment.h"
@@ -17,17 +18,21 @@ class StateRoom {
   // segmentation outlives it.
   StateRoom(const Deployment& deployment, const std::map<DeviceName, double>& free_bytes);
 
-  // Whether every device has room for its states, and for the activations of its steps.
+  // Whether every device has room for its states, and beside them for the activations of its steps and of
+  // those that were taken.
   bool fits(const Submit& submit) const;
   void take(const Submit& submit);
+  // REQUIRES: it was taken.
   void give_back(const Submit& submit);
 
  private:
   struct Share {
     std::vector<const Segment*> segments;  // that it runs
     double free_bytes = 0;
+    std::multiset<double> activations;  // of the requests that were taken
   };
   double states(const Share& share, const Submit& submit) const;
+  double activations(const Share& share, const Submit& submit) const;
 
   // The steps of a request that take most of a device while they run.
   std::vector<Step> largest_steps(const Submit& submit) const;

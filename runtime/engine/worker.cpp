@@ -284,6 +284,12 @@ class Worker {
 
   // Each as if it had come alone, with its share of the bytes.
   void on(const Together& together, const Message& envelope) {
+    const auto is_of_another = [&](const auto& part) { return part.epoch != together.epoch; };
+    if (std::any_of(together.activations.begin(), together.activations.end(), is_of_another) ||
+        std::any_of(together.results.begin(), together.results.end(), is_of_another)) {
+      throw WorldError(fmt::format("{} answers nonsense: {}, with parts of another epoch",
+                                   envelope.from, describe(envelope.body)));
+    }
     Arrival arrival = arrival_of(envelope);
     arrival.bytes /= static_cast<double>(together.activations.size() + together.results.size());
     for (const Activations& message : together.activations)

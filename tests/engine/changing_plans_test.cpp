@@ -235,6 +235,31 @@ TEST_F(ChangingPlans, LinksThatAreLostTogetherAreAllLeftOut) {
   EXPECT_THAT(asked[0].lost, IsEmpty());
 }
 
+// Whoever says so may make it up, again and again.
+TEST_F(ChangingPlans, ALinkThatNoPlanUsesIsLeftOutOfTheNextAndChangesNothingNow) {
+  std::vector<Membership> asked;
+  job_.recover = [&](const Membership& left) {
+    asked.push_back(left);
+    return deployment(1, 2);
+  };
+  serve();
+  for (const char* peer : {"c", "d"}) {
+    hear("a", LinkLost{1, peer, "silent"});
+    now_ += job_.settle * 2;
+    coordinator_->tick(now_, effects_);
+  }
+  EXPECT_THAT(asked, IsEmpty());
+  hear(kClient, request(0));
+  answer(0);
+  EXPECT_EQ(sent_to<Done>(kClient).size(), 1U);
+  hear("a", LinkLost{1, "b", "silent"});
+  now_ += job_.settle * 2;
+  coordinator_->tick(now_, effects_);
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_THAT(asked[0].cut,
+              UnorderedElementsAre(std::pair("a", "b"), std::pair("a", "c"), std::pair("a", "d")));
+}
+
 // b is lost, and a alone has no plan; c joins.
 class WaitingForADevice : public ChangingPlans {
  protected:

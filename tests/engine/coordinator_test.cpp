@@ -70,6 +70,27 @@ TEST_F(CoordinatorTest, ARequestWaitsUntilItsStatesHaveRoom) {
   EXPECT_EQ(sent_to<Submit>("a").size(), 1U);
 }
 
+// What runs may have its prompt still to come, which is longer than that of the next.
+TEST_F(CoordinatorTest, ARequestWaitsWhileThoseThatRunNeedTheRoomForTheirSteps) {
+  job_.in_flight = 10;
+  begin();
+  Submit large = request(0);
+  large.inputs = {make_int64_tensor(std::vector<std::int64_t>(50, 1))};
+  large.capacity = 52;
+  double prompt = 0;
+  for (const Segment& segment : model_.segments)
+    prompt = std::max(prompt, segment.activation_bytes({50, 0}));
+  const double states_of_small = 3 * 8 * 5;
+  become_ready(1, 3 * 8 * 52 + prompt + states_of_small - 1);
+  hear(kClient, Attach{});
+  forget();
+  hear(kClient, large);
+  hear(kClient, request(1));
+  EXPECT_THAT(said(), ElementsAre("a: Submit of request 0"));
+  answer(0);
+  EXPECT_EQ(sent_to<Submit>("a").size(), 1U);
+}
+
 // The first that waits is too large for what is free, and goes; the one behind it is not.
 TEST_F(CoordinatorTest, ARequestThatIsCancelledKeepsNoOtherWaiting) {
   job_.in_flight = 10;

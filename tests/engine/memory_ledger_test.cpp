@@ -66,7 +66,7 @@ TEST(MemoryLedger, WeightsAndStatesStandInOneAccount) {
   EXPECT_THAT([&] { held.hold_weights(1441); },
               ThrowsMessage<WorldError>(AllOf(HasSubstr("weights of 1.441 kB do not fit"),
                                               HasSubstr("1.440 kB"),
-                                              HasSubstr("beside the KV caches of 1 requests"))));
+                                              HasSubstr("beside 2.56 kB for requests"))));
   EXPECT_EQ(held.free_bytes(), 440) << "what was held counts on";
   held.hold_weights(1440);
   held.release(1);
@@ -98,7 +98,10 @@ TEST(MemoryLedger, FindsRoomForTheActivationsOfEachStepBesideAllStates) {
   EXPECT_EQ(running.activation_bytes({10, 0}), 1000);
   MemoryLedger held(2 * 12 * 128 + 999);
   held.open(kEpoch, {&running});
-  EXPECT_NO_THROW(held.admit(kEpoch, 1, {10, 0}, 12));
+  const auto run = [&](RequestId request, const Step& step) {
+    held.end_step(kEpoch, held.admit(kEpoch, request, step, 12));
+  };
+  EXPECT_NO_THROW(run(1, {10, 0}));
   EXPECT_THAT(
       [&] {
         held.admit(kEpoch, 2, {10, 0}, 12);
@@ -106,9 +109,45 @@ TEST(MemoryLedger, FindsRoomForTheActivationsOfEachStepBesideAllStates) {
       ThrowsMessage<WorldError>(AllOf(HasSubstr("a step of 10 tokens after 0 takes "),
                                       HasSubstr("1.00 kB of activations"), HasSubstr("999 B"))));
   EXPECT_EQ(held.states_bytes(), 12 * 128) << "who is refused holds nothing";
-  EXPECT_NO_THROW(held.admit(kEpoch, 2, {9, 0}, 12));
-  EXPECT_NO_THROW(held.admit(kEpoch, 1, {1, 10}, 12));
+  EXPECT_NO_THROW(run(2, {9, 0}));
+  EXPECT_NO_THROW(run(1, {1, 10}));
   EXPECT_THROW(held.admit(kEpoch, 3, {10, 0}, 0), RequestRefused) << "a single pass";
+}
+
+// 128 bytes of states a token; 100 bytes of activations for each new token.
+TEST(MemoryLedger, WhatComesLaterLeavesRoomForStepsThatWait) {
+  Segment running;
+  running.state = {{0, "k", DType::kFloat32, {32, kCapacity}}};
+  running.inputs = {{1, "x", DType::kFloat32, true, {}, StepFunction({0, 50, 0, 0, 0, 0})}};
+  MemoryLedger held(10 * 128 + 1000 + 400);
+  held.open(kEpoch, {&running});
+  const double prompt = held.admit(kEpoch, 1, {10, 0}, 10);
+  ASSERT_EQ(prompt, 1000);
+  EXPECT_THAT(
+      [&] {
+        held.admit(kEpoch, 2, {1, 0}, 4);
+      },
+      ThrowsMessage<WorldError>(AllOf(HasSubstr("512 B; 400 B of the device's memory"),
+                                      HasSubstr("beside 2.28 kB for other requests"))));
+  EXPECT_THAT([&] { held.hold_weights(401); },
+              ThrowsMessage<WorldError>(HasSubstr("400 B of the memory are left beside 2.28 kB")));
+  const double small = held.admit(kEpoch, 2, {1, 0}, 3);
+  held.release(2);
+  held.end_step(kEpoch, small);
+  EXPECT_THROW(held.admit(kEpoch, 2, {1, 0}, 4), RequestRefused) << "the prompt still waits";
+  held.end_step(kEpoch, prompt);
+  EXPECT_NO_THROW(held.admit(kEpoch, 2, {1, 0}, 4));
+}
+
+TEST(MemoryLedger, StepsOfAnEpochEndWithIt) {
+  Segment running;
+  running.inputs = {{1, "x", DType::kFloat32, true, {}, StepFunction(50.0)}};
+  MemoryLedger held(150);
+  held.open(kEpoch, {&running});
+  held.admit(kEpoch, 1, {1, 0}, 0);
+  EXPECT_THROW(held.hold_weights(51), WorldError);
+  held.close(kEpoch);
+  EXPECT_NO_THROW(held.hold_weights(150));
 }
 
 TEST(MemoryLedger, RefusesAbsurdCapacitiesWithoutOverflow) {

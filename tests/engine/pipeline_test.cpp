@@ -171,6 +171,22 @@ TEST(Pipeline, ADeviceThatInventsWorkForAnotherIsNamed) {
                                   HasSubstr("c answers nonsense: Activations of request 1000")));
 }
 
+TEST(Pipeline, PartsOfAnEpochThatThereIsNotAreNonsense) {
+  ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .requests = 50};
+  run.spares = {"c"};
+  run.impostors["c"] = [](Device& device) {
+    device.receive(Seconds(0.3));
+    Together invented;
+    invented.epoch = Deployment().epoch;
+    invented.activations.emplace_back().epoch = invented.epoch + 1000;
+    device.send("b", invented);
+  };
+  EXPECT_THAT(
+      [&] { run(); },
+      ThrowsMessage<WorldError>(HasSubstr(
+          "c answers nonsense: 1 messages of steps that ran as one, with parts of another")));
+}
+
 TEST(Pipeline, RefusalsOfRequestsThatNobodyGaveDisturbNobody) {
   ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}, .in_flight = 2};
   run.memory_bytes = 1e6;
