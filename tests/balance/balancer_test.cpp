@@ -102,6 +102,19 @@ TEST_F(BalancerTest, APhoneThatHasJoinedIsUsedWhereThatPays) {
   }
 }
 
+// Nobody asks between its absence, or its loss, and its coming.
+TEST_F(BalancerTest, APhoneThatWasAbsentIsUsedThoughNobodyAskedBefore) {
+  const DeviceName last = plan_.stages.back().device;
+  const Plan rest = plan_for_remaining("dp", run_.request, {{last}, {}});
+  balancer_.emplace(policy("none"), "dp", run_.request);
+  EXPECT_FALSE(balancer_->consider(rest, {}, long_request, false, Seconds(1)))
+      << "it was planned for";
+  balancer_.emplace(policy("none"), "dp", run_.request);
+  balancer_->was_absent(last);
+  EXPECT_FALSE(balancer_->consider(rest, {{last}, {}}, long_request, false, Seconds(1)));
+  ASSERT_TRUE(balancer_->consider(rest, {}, long_request, false, Seconds(3)));
+}
+
 TEST_F(BalancerTest, TheOracleGoesByTheTruth) {
   ClusterSpec truth = run_.instance.cluster;
   balancer_.emplace(policy("oracle"), "dp", run_.request, [&](Seconds) { return truth; });

@@ -111,7 +111,8 @@ TEST_F(Supply, ThatMeansNothingIsRefusedInOneLine) {
   write("bad.csv", "time_s,device,speed\n1,ben,0.5\n2,ben,-3\n");
   refused(folder_.file("bad.csv"), 3, {"bad.csv:3: speed: '-3'"});
   write("back.csv", "time_s,device,present\n1,ben,false\n2,ben,true\n");
-  refused(folder_.file("back.csv"), 3, {"back.csv: ben comes back at 2 s"});
+  expect_refused(play({"run", "--local", "--pace"}, {"--supply", folder_.file("back.csv")}), 3,
+                 {"back.csv: ben comes back at 2 s", "paced workers"});
   EXPECT_EQ(
       lingua({"trace", "supply", folder_.file("back.csv"), "--cluster", folder_.file("slow.yaml")})
           .exit_code,

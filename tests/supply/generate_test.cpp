@@ -49,6 +49,12 @@ TEST(GeneratedSupply, OfLinksThatFallAndOfADeviceThatLeaves) {
   EXPECT_THAT(points(generate("bandwidth:oneplus-9:20s:0.1")),
               ElementsAre(SupplyPoint{Seconds(20), {.speed = 1, .bandwidth = 0.1}}));
   EXPECT_FALSE(generate("leaves:oneplus-9:20s").state_at("oneplus-9", Seconds(20)).present);
+  for (const double at_s : {0.0, 19.0, 20.0, 30.0}) {
+    EXPECT_EQ(generate("joins:oneplus-9:20s").state_at("oneplus-9", Seconds(at_s)).present,
+              at_s >= 20);
+    EXPECT_EQ(generate("away:oneplus-9:10s:15s").state_at("oneplus-9", Seconds(at_s)).present,
+              at_s < 10 || at_s >= 25);
+  }
 }
 
 TEST(GeneratedSupply, OfAnAppThatComesAndGoesHasTheMeansThatWereAskedFor) {
@@ -118,7 +124,8 @@ TEST(GeneratedSupply, CommittedOnesAreWhatTheirCommandsMake) {
   for (const char* spec :
        {"slow:oneplus-9:60s:0.5", "steps:xiaomi-14:60s:30s:0.85:0.4",
         "floor:xiaomi-14:60s:0.25:120s", "background:oneplus-9:0.6:40s:20s:10min",
-        "bandwidth:oneplus-6:60s:0.1", "fading:oneplus-6:5s:0.1:5min", "leaves:oneplus-9:90s"}) {
+        "bandwidth:oneplus-6:60s:0.1", "fading:oneplus-6:5s:0.1:5min", "leaves:oneplus-9:90s",
+        "joins:oneplus-9:90s", "away:oneplus-9:90s:60s"}) {
     const std::string text(spec);
     const std::string name = text.substr(0, text.find(':'));
     EXPECT_EQ(read_file(LINGUA_TRACES "/" + name + ".csv"), supply_csv(generate(text, 1))) << name;
