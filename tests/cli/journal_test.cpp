@@ -145,16 +145,44 @@ TEST_F(JournaledRun, OfWorkersThatStayEndsWithTheTokensOfOneThatIsNotKilled) {
   for (const auto& worker : workers) EXPECT_TRUE(worker->running()) << worker->err();
 }
 
+TEST_F(JournaledRun, WithItsKeysFindsTheWorkersThatItLetIn) {
+  max_tokens_ = "2000";
+  const Words more = keys("here") + journal() + Words{"--ignore-eos"};
+  start(more);
+  std::vector<std::unique_ptr<Program>> workers;
+  for (const char* name : {"left", "right"})
+    workers.push_back(std::make_unique<Program>(
+        lingua_command(Words{"worker", "--join", lines_[name]} + keys(name))));
+  ASSERT_TRUE(eventually([&] { return run_->err().find("answering") != std::string::npos; }))
+      << run_->err();
+  kill_now(*run_);
+  start(more);
+  EXPECT_TRUE(lines_.empty()) << "none is new to it";
+  const Outcome outcome = run_->wait();
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_GT(outcome.json()["resumed"]["tokens"], 0);
+  EXPECT_EQ(tokens_of(outcome.json()),
+            tokens_of(lingua({"run", "--local", "--workers", "2", "--planner", "even", "--model",
+                              tiny_model(), "--max-tokens", max_tokens_, "--ignore-eos", "--json"})
+                          .json()));
+}
+
 TEST_F(JournaledRun, AllThatIsAnsweredNeedsNoWorker) {
   const nlohmann::json whole = lingua(local(journal())).json();
   EXPECT_EQ(whole["resumed"]["tokens"], 0);
   const std::string noted = read_file(folder_.file("journal"));
-  const Outcome again = lingua(remote(journal()));  // which no worker joins
+  // No worker joins, and all that it is to write is there.
+  const Outcome again =
+      lingua(remote(journal() + Words{"--log", folder_.file("log.csv"), "--timeline",
+                                      folder_.file("timeline.json"), "--trace-messages",
+                                      folder_.file("messages.csv")}));
   ASSERT_EQ(again.exit_code, 0) << again.err;
   EXPECT_THAT(again.err, HasSubstr("3 of 3 requests were answered, 1800 tokens are there"));
   EXPECT_EQ(tokens_of(again.json()), tokens_of(whole));
   EXPECT_EQ(again.json()["resumed"], nlohmann::json({{"requests", 3}, {"tokens", 1800}}));
   EXPECT_EQ(read_file(folder_.file("journal")), noted);
+  for (const char* file : {"log.csv", "timeline.json", "messages.csv"})
+    EXPECT_TRUE(fs::exists(folder_.file(file))) << file;
 }
 
 TEST_F(JournaledRun, GoesOnWithOtherCutsDevicesAndOrder) {

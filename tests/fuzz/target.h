@@ -21,6 +21,7 @@ FuzzTarget cluster_target();
 FuzzTarget event_log_target();
 FuzzTarget gguf_target();
 FuzzTarget jinja_target();
+FuzzTarget journal_target();
 FuzzTarget json_target();
 FuzzTarget npy_target();
 FuzzTarget program_target();
