@@ -206,7 +206,8 @@ void BlameCheck::end(const std::string& error, bool is_bug) {
   if (error.empty()) return;
   const auto says = [&](const std::string& text) { return error.find(text) != std::string::npos; };
   if (is_bug || says("internal error")) violations_.push_back(error);
-  if (error != one_line(error)) violations_.push_back("an error of more than one line: " + error);
+  if (error != one_line(error, error.size()))
+    violations_.push_back("an error of more than one line: " + error);
   if (says(kGoesOn) || says("stands still") || says("does not say what it does")) {
     violations_.push_back(error);
     return;
