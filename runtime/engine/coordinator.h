@@ -45,6 +45,15 @@ struct Recovery {
   int requests = 0;          // that begin again with the tokens they have
 };
 
+// How a run stands, for who shows it.
+struct Overview {
+  Epoch epoch = 0;  // that takes new requests, or was the last to
+  int moves = 0;    // that were made
+  int failed_moves = 0;
+  int recoveries = 0;
+  std::set<DeviceName> lost;
+};
+
 struct CoordinatorJob {
   Deployment deployment;
   // Not there when it begins; they may join. REQUIRES: the deployment does not use them.
@@ -74,6 +83,8 @@ struct CoordinatorJob {
   Seconds wait_for_devices{0};
   // Losses that the run goes on after, waiting, and who has joined; may be empty.
   std::function<void(const std::string& what)> on_change;
+  // Each time something of it has changed; may be empty.
+  std::function<void(const Overview&)> on_overview;
 };
 
 struct CoordinatorResult {
@@ -128,6 +139,7 @@ class Coordinator {
   void begin_crossing(Effects& effects);
   void take_retired(const Message& message, Seconds now, Effects& effects);
   void end_move(const std::string& failed, Seconds now);
+  void show() const;
   void note_token(RequestId request, Seconds now);
   void admit(Seconds now, Effects& effects);
   void end_request(RequestId request, Seconds now, Effects& effects);

@@ -40,6 +40,7 @@ void Coordinator::lose(const DeviceName& device, const std::string& why, Seconds
     return item.first.first == device || item.first.second == device;
   });
   if (links_lost_.empty()) settled_ = kNever;
+  show();
   if (is_used) begin_again(why, now, effects);
 }
 
@@ -102,6 +103,7 @@ void Coordinator::join(const DeviceName& device, Seconds now, Effects& effects) 
   std::erase_if(membership_.cut,
                 [&](const auto& link) { return link.first == device || link.second == device; });
   if (job_.on_change) job_.on_change(fmt::format("{} has joined", device));
+  show();
   if (waits_until_ < kNever) {
     plan_again(now, effects);
   } else {
