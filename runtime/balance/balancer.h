@@ -35,6 +35,7 @@ class Balancer {
                                    bool between, Seconds now);
   // "phone1 2.90x the time planned with"; empty when all is as planned with.
   std::string differences() const { return monitor_.differences(); }
+  const Monitor& monitor() const { return monitor_; }
 
  private:
   double horizon_s(Seconds now) const;

@@ -51,7 +51,8 @@ std::string Monitor::take(const DeviceName& device, const WorkReport& report, Se
   const bool tokens_changed = take_time(&speed.tokens, report.tokens);
   if (prompts_changed || tokens_changed) changes_.push_back(now);
   for (const LinkTime& link : report.links) take_link(device, link, now);
-  telemetry_[device] = report.telemetry;
+  speed.queued = report.queued;
+  speed.telemetry = report.telemetry;
   return "";
 }
 
@@ -102,6 +103,24 @@ ClusterSpec Monitor::present() const {
     present.links[ends] = spec;
   }
   return present;
+}
+
+std::map<DeviceName, Monitor::DeviceView> Monitor::devices() const {
+  std::map<DeviceName, DeviceView> views;
+  for (const auto& [name, speed] : speeds_) {
+    if (!speed.telemetry) continue;
+    const auto [prompts, tokens] = slowness(speed);
+    views[name] = {1 / prompts, 1 / tokens, speed.queued, *speed.telemetry};
+  }
+  return views;
+}
+
+std::map<std::pair<DeviceName, DeviceName>, double> Monitor::links() const {
+  std::map<std::pair<DeviceName, DeviceName>, double> speeds;
+  for (const auto& [ends, link] : links_) {
+    if (link.first_reports == kFirstReports) speeds[ends] = 1 / link.speed.slowness();
+  }
+  return speeds;
 }
 
 std::string Monitor::differences() const {

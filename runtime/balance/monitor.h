@@ -8,7 +8,9 @@
 // not looked at, and take() says why.
 // Pure; deterministic. Units: seconds since the run began.
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,13 +34,25 @@ class Monitor {
   std::string differences() const;
   // When speeds were found to have changed, so far.
   const std::vector<Seconds>& changes() const { return changes_; }
-  const std::map<DeviceName, Telemetry>& telemetry() const { return telemetry_; }
+
+  // A device that has reported, last: its speeds of prompts and tokens, 1 as planned with.
+  struct DeviceView {
+    double prompts = 1;
+    double tokens = 1;
+    std::int64_t queued = 0;  // steps that were ready to run
+    Telemetry telemetry;
+  };
+  std::map<DeviceName, DeviceView> devices() const;
+  // The speed of each link that was measured, 1 as at first.
+  std::map<std::pair<DeviceName, DeviceName>, double> links() const;
 
  private:
   struct Speed {
     SpeedEstimate prompts;
     SpeedEstimate tokens;
     Seconds last_report{0};
+    std::int64_t queued = 0;
+    std::optional<Telemetry> telemetry;  // of the last report that was used
   };
   struct Link {
     SpeedEstimate speed;
@@ -52,7 +66,6 @@ class Monitor {
   const ClusterSpec& cluster_;
   std::map<DeviceName, Speed> speeds_;
   std::map<std::pair<DeviceName, DeviceName>, Link> links_;  // from, to
-  std::map<DeviceName, Telemetry> telemetry_;
   std::vector<Seconds> changes_;
 };
 

@@ -46,6 +46,13 @@ ClusterSpec local_cluster(int workers) {
   return cluster;
 }
 
+// While a line of progress may stand on the terminal.
+template <class... Args>
+void tell_between(fmt::format_string<Args...> format, Args&&... args) {
+  Progress::make_way();
+  tell(format, std::forward<Args>(args)...);
+}
+
 nlohmann::json delays_json(const Delays& delays) {
   return {{"count", delays.count},
           {"late", delays.late},
@@ -280,17 +287,31 @@ CoordinatorJob RealWorld::coordinator_job() {
   if (job.rebalance) {
     job.rebalance = [decide = job.rebalance](const RunState& state) {
       std::optional<Move> move = decide(state);
-      if (move) tell("lingua: {}; moving to another plan\n", move->why);
+      if (move) tell_between("lingua: {}; moving to another plan\n", move->why);
       return move;
     };
   }
-  job.on_change = [](const std::string& what) { tell("lingua: {}\n", what); };
+  job.on_change = [](const std::string& what) { tell_between("lingua: {}\n", what); };
+  keep_live(job);
   if (!options_.recovers) return job;
   if (!options_.local) job.wait_for_devices = Seconds(options_.wait_s);
   job.recover = [this, before = job.deployment](const Membership& left) {
     return recovered(before, left);
   };
   return job;
+}
+
+void RealWorld::keep_live(CoordinatorJob& job) const {
+  if (!options_.live) return;
+  const auto live = options_.live;
+  live->begin(names());
+  job.on_overview = [live](const Overview& overview) { live->changed(overview); };
+  if (!job.on_report) return;
+  job.on_report = [live, take = job.on_report, balancer = balancing_.balancer](
+                      const DeviceName& device, const WorkReport& report, Seconds now) {
+    take(device, report, now);
+    live->measured(balancer->monitor());
+  };
 }
 
 Deployment RealWorld::recovered(const Deployment& before, const Membership& left) const {
@@ -338,6 +359,7 @@ void RealWorld::serve(const std::function<void(NetCoordinator&)>& begin,
   try {
     watch(job, [&] { run_coordinator(coordinator_mailbox(coordinator), job); });
   } catch (const Error&) {
+    if (options_.live) options_.live->end();
     end(coordinator);
     write_messages_of_failure();
     throw;

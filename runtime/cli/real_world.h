@@ -15,6 +15,7 @@
 #include "runtime/cli/balancing.h"
 #include "runtime/cli/cache_options.h"
 #include "runtime/cli/link_options.h"
+#include "runtime/cli/live_view.h"
 #include "runtime/cli/study.h"
 #include "runtime/engine/run.h"
 #include "runtime/events/message_trace.h"
@@ -45,6 +46,8 @@ struct RealOptions {
   SupplyTrace supply = {};  // which they do as this says
   // Of workers that were started ahead.
   std::shared_ptr<LocalProcesses> ahead = nullptr;
+  // Kept up to date while a run goes on; may be null.
+  std::shared_ptr<LiveView> live = nullptr;
   std::string secret = {};
 };
 
@@ -89,6 +92,7 @@ class RealWorld {
   void plan_for_those_there();
   std::vector<DeviceName> names() const;
   CoordinatorJob coordinator_job();
+  void keep_live(CoordinatorJob& job) const;
   Deployment recovered(const Deployment& before, const Membership& left) const;
   bool is_secured() const;
   std::string listen_address() const;

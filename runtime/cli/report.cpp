@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -298,19 +299,36 @@ void show(const std::string& text) {
       fmt::format("standard output: cannot be written whole: {}", std::strerror(reason)));
 }
 
+namespace {
+
+constexpr std::size_t kNarrow = 60;     // of a terminal's line, beside the label
+std::atomic<bool> line_is_open{false};  // of a Progress, on a terminal
+
+}  // namespace
+
 Progress::~Progress() {
   if (open_ && isatty(STDERR_FILENO)) tell("\n");
+  if (open_) line_is_open = false;
+}
+
+void Progress::make_way() {
+  if (line_is_open) std::fputs("\r\033[K", stderr);
 }
 
 void Progress::update(double done, double total, const std::string& detail) {
   const double share = total > 0 ? done / total : 1;
   if (isatty(STDERR_FILENO)) {
     const int percent = static_cast<int>(share * 100);
-    if (percent == last_percent_) return;
+    const auto now = Clock::now();
+    const bool is_news = detail != last_detail_ && now >= drawn_ + std::chrono::seconds(1);
+    if (percent == last_percent_ && !is_news) return;
     last_percent_ = percent;
+    last_detail_ = detail;
+    drawn_ = now;
     std::fprintf(stderr, "\r\033[K%s: %3d%% %s", one_line(label_).c_str(), percent,
-                 one_line(detail).c_str());
+                 one_line(detail, kNarrow).c_str());
     open_ = true;
+    line_is_open = true;
     return;
   }
   const int tenth = static_cast<int>(share * 10);

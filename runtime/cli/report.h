@@ -3,6 +3,7 @@
 //
 // Progress and tables go to standard error, --json to standard output.
 
+#include <chrono>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -53,7 +54,8 @@ std::string recoveries_text(const std::vector<Recovery>& recoveries);
 // "int8: segments 0-3 of 16\n"; empty when there are none.
 std::string int8_line(const Study& study);
 
-// One line that is written over while work goes on (a terminal), or a line per tenth (a file).
+// One line that is written over while work goes on, each second and percent (a terminal), or a line per tenth
+// (a file).
 class Progress {
  public:
   explicit Progress(std::string label) : label_(std::move(label)) {}
@@ -61,9 +63,15 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   void update(double done, double total, const std::string& detail);
+  // Clears the line that is open on a terminal, for another that follows. Threads: any.
+  static void make_way();
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   std::string label_;
+  std::string last_detail_;
+  Clock::time_point drawn_;
   int last_tenth_ = -1;
   int last_percent_ = -1;
   bool open_ = false;

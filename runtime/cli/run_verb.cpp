@@ -1,13 +1,16 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 
 #include "runtime/base/plain_text.h"
 #include "runtime/cli/answer_text.h"
 #include "runtime/cli/connect.h"
+#include "runtime/cli/live_view.h"
 #include "runtime/cli/output_paths.h"
 #include "runtime/cli/real_world.h"
 #include "runtime/cli/report.h"
@@ -53,13 +56,22 @@ void print_text(const Study& study, ClientJob& job) {
   };
 }
 
-// Shows how far all requests are.
-void print_progress(const Study& study, double all, Progress& progress, ClientJob& job) {
-  end_at_stop_strings(study.stop_strings, study.tokenizer.get(), job);
-  job.on_token = [ends = job.on_token, &progress, all, made = 0.0](const TokenMade& token) mutable {
-    made += 1;
-    progress.update(made, all, fmt::format("{} tokens", made));
-    return !ends || ends(token);
+// Shows how far all requests are, and on a terminal how fast; beside `text` only what lasts.
+void print_progress(double all, bool text, const LiveView& live, Progress& progress,
+                    ClientJob& job) {
+  const bool is_terminal = isatty(STDERR_FILENO) == 1;
+  job.on_token = [=, &live, &progress, take = job.on_token, rate = TokenRate(),
+                  made = std::int64_t{0}](const TokenMade& token) mutable {
+    const Seconds now = std::chrono::steady_clock::now().time_since_epoch();
+    rate.made(now);
+    ++made;
+    const double per_s = rate.per_s(now);
+    if (!text || per_s > 0) {
+      progress.update(
+          static_cast<double>(made), all,
+          is_terminal ? status_text(made, per_s, live) : fmt::format("{} tokens", made));
+    }
+    return !take || take(token);
   };
 }
 
@@ -88,6 +100,7 @@ void run(const Options& options) {
   std::optional<RunJournal> journal;
   if (!options.journal.empty()) journal.emplace(options.journal, study, requests);
   submit_by(study, std::move(requests), job);
+  const auto live = real_options.live = std::make_shared<LiveView>();
   RealWorld real(std::move(real_options), options.study, study);
   const auto answer = [&] {
     if (journal && journal->has_all()) return journal->answers(job);
@@ -97,10 +110,13 @@ void run(const Options& options) {
   const bool text = study.tokenizer && study.model.is_language_model && !options.study.output.json;
   if (text) {
     print_text(study, job);
-    result = answer();
   } else {
+    end_at_stop_strings(study.stop_strings, study.tokenizer.get(), job);
+  }
+  {
     Progress progress("answering");
-    print_progress(study, all, progress, job);
+    if (!text || (isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) == 0))
+      print_progress(all, text, *live, progress, job);
     result = answer();
   }
   nlohmann::json extra = real.extra();

@@ -85,7 +85,10 @@ ServedModel served_model(const Options& options, const Talk& talk) {
 }
 
 void run(const Options& options) {
-  const HttpOptions http = http_options(options);
+  HttpOptions http = http_options(options);
+  RealOptions real = options.talk.real;
+  real.live = std::make_shared<LiveView>();
+  http.metrics = [live = real.live] { return live->metrics(); };
   Talk talk = open_talk(options.talk);
   HttpService service(http, served_model(options, talk));
   bool has_served = false;
@@ -93,7 +96,7 @@ void run(const Options& options) {
   while (true) {
     talk.study.plan = plan_of_all;  // a world may have planned for those that were there
     try {
-      RealWorld world(options.talk.real, options.talk.study, talk.study);
+      RealWorld world(real, options.talk.study, talk.study);
       world.serve(
           [&](NetCoordinator& coordinator) {
             service.begin_serving(

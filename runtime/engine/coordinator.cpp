@@ -48,6 +48,7 @@ void Coordinator::take(Message message, Seconds now, Effects& effects) {
   if (std::find(workers_.begin(), workers_.end(), message.from) == workers_.end()) {
     // A device that no plan uses.
     if (std::holds_alternative<PeerLost>(message.body)) membership_.lost.insert(message.from);
+    show();
     return;
   }
   if (const auto* answer = std::get_if<Standing>(&message.body)) {
@@ -208,6 +209,7 @@ void Coordinator::serve_coming(Seconds now, Effects& effects) {
   end_recovery(now);
   end_move("", now);
   note_first_use(now);
+  show();
   retire_unused(effects);
   admit(now, effects);
   gather_when_all_is_answered(now, effects);
@@ -331,6 +333,17 @@ void Coordinator::end_of_wait(RequestId request, Seconds now) {
   if (no_room_since_)
     keep({kCoordinator, event::kMemory, -1, request, -1, *no_room_since_, now, 0});
   no_room_since_.reset();
+}
+
+void Coordinator::show() const {
+  if (!job_.on_overview) return;
+  Overview overview;
+  overview.epoch = services_.empty() ? last_epoch_ : current().epoch;
+  for (const MoveRecord& move : result_.moves)
+    ++(move.failed.empty() ? overview.moves : overview.failed_moves);
+  overview.recoveries = static_cast<int>(result_.recoveries.size());
+  overview.lost = membership_.lost;
+  job_.on_overview(overview);
 }
 
 void Coordinator::keep(const EventRow& row) {

@@ -54,6 +54,15 @@ struct JoinRecord {
   std::optional<Seconds> first_use = {};  // when a plan that uses it first served
 };
 
+// How a run stands, for who shows it.
+struct Overview {
+  Epoch epoch = 0;  // that takes new requests, or was the last to
+  int moves = 0;    // that were made
+  int failed_moves = 0;
+  int recoveries = 0;
+  std::set<DeviceName> lost;
+};
+
 struct CoordinatorJob {
   Deployment deployment;
   // Not there when it begins; they may join. REQUIRES: the deployment does not use them.
@@ -86,6 +95,8 @@ struct CoordinatorJob {
   // Where requests and tokens are noted, and from where those of a coordinator that was lost go on with the
   // tokens that they had; one that is not as it was there is refused. None: null.
   Journal* journal = nullptr;
+  // Each time something of it has changed; may be empty.
+  std::function<void(const Overview&)> on_overview;
 };
 
 struct CoordinatorResult {
@@ -144,6 +155,7 @@ class Coordinator {
   void begin_crossing(Effects& effects);
   void take_retired(const Message& message, Seconds now, Effects& effects);
   void end_move(const std::string& failed, Seconds now);
+  void show() const;
   void note_token(RequestId request, Seconds now);
   void admit(Seconds now, Effects& effects);
   void end_request(RequestId request, Seconds now, Effects& effects);

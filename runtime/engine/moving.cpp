@@ -114,6 +114,7 @@ void Coordinator::end_move(const std::string& failed, Seconds now) {
       keep({kCoordinator, event::kSwitch, -1, -1, moving_->epoch, moving_->ready, now, 0});
   }
   result_.moves.push_back(*std::exchange(moving_, std::nullopt));
+  show();
 }
 
 void Coordinator::note_token(RequestId request, Seconds now) {

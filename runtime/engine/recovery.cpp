@@ -40,6 +40,7 @@ void Coordinator::lose(const DeviceName& device, const std::string& why, Seconds
     return item.first.first == device || item.first.second == device;
   });
   if (links_lost_.empty()) settled_ = kNever;
+  show();
   if (is_used) begin_again(why, now, effects);
 }
 
@@ -105,6 +106,7 @@ void Coordinator::join(const DeviceName& device, Seconds now, Effects& effects) 
   result_.joins.push_back({device, now, last_epoch_});
   newcomers_.push_back(device);
   if (job_.on_change) job_.on_change(fmt::format("{} has joined", device));
+  show();
   if (waits_until_ < kNever) {
     plan_again(now, effects);
   } else {

@@ -14,11 +14,11 @@ constexpr std::array kHow = {"answered", "refused", "cancelled", "failed"};
 constexpr std::array kBounds = {0.005, 0.01, 0.025, 0.05, 0.1,  0.25,
                                 0.5,   1.0,  2.5,   5.0,  10.0, 30.0};
 
-void head(std::string& out, const char* name, const char* type, const char* help) {
+}  // namespace
+
+void add_metric_head(std::string& out, const char* name, const char* type, const char* help) {
   fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
 }
-
-}  // namespace
 
 void Counters::change(std::int64_t& value, std::int64_t by) {
   const std::lock_guard lock(mutex_);
@@ -54,7 +54,7 @@ void Counters::Histogram::add(double seconds) {
 
 void Counters::Histogram::print(std::string& out, const char* name, const char* help) const {
   static_assert(kBounds.size() + 1 == kBuckets);
-  head(out, name, "histogram", help);
+  add_metric_head(out, name, "histogram", help);
   const auto to = std::back_inserter(out);
   std::uint64_t below = 0;
   for (std::size_t i = 0; i < kBounds.size(); ++i) {
@@ -70,13 +70,13 @@ std::string Counters::text(bool ready, int connections) const {
   const std::lock_guard lock(mutex_);
   std::string out;
   const auto one = [&](const char* name, const char* type, const char* help, std::int64_t value) {
-    head(out, name, type, help);
+    add_metric_head(out, name, type, help);
     fmt::format_to(std::back_inserter(out), "{} {}\n", name, value);
   };
   one("lingua_ready", "gauge", "1 while the devices can answer.", ready ? 1 : 0);
   one("lingua_connections", "gauge", "Open HTTP connections.", connections);
   one("lingua_requests_active", "gauge", "Requests that wait or run.", active_);
-  head(out, "lingua_requests_total", "counter", "Requests that have ended, by how.");
+  add_metric_head(out, "lingua_requests_total", "counter", "Requests that have ended, by how.");
   for (std::size_t i = 0; i < kHow.size(); ++i) {
     fmt::format_to(std::back_inserter(out), "lingua_requests_total{{end=\"{}\"}} {}\n", kHow[i],
                    ended_[i]);

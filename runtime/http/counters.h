@@ -12,6 +12,9 @@
 
 namespace lingua {
 
+// What comes before the values of a metric.
+void add_metric_head(std::string& out, const char* name, const char* type, const char* help);
+
 class Counters {
  public:
   void began() { change(active_, 1); }

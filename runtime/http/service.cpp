@@ -198,8 +198,9 @@ class HttpService::Impl {
       response.set_content(ready ? R"({"status":"ok"})" : R"({"status":"not ready"})", kJson);
     });
     server_.Get("/metrics", route([this](const Request&, Response& response) {
-                  response.set_content(counters_.text(is_ready(), connections_),
-                                       "text/plain; version=0.0.4");
+                  std::string text = counters_.text(is_ready(), connections_);
+                  if (options_.metrics) text += options_.metrics();
+                  response.set_content(text, "text/plain; version=0.0.4");
                 }));
     server_.Get("/v1/models", route([this](const Request&, Response& response) {
                   response.set_content(dump(models_json(model_.id, begun_)), kJson);

@@ -20,6 +20,8 @@ struct HttpOptions {
   std::string host = "127.0.0.1";
   int port = 8080;      // 0: any
   std::string api_key;  // empty: none is asked for
+  // More of /metrics, from any thread; may be empty.
+  std::function<std::string()> metrics = {};
 };
 
 class HttpService {

@@ -71,7 +71,8 @@ class Joining {
     wire::Join* join = envelope.mutable_join();
     join->set_protocol(kWireProtocol);
     DeviceSpec said = options_.spec;
-    said.charge = std::min(said.charge, LocalTelemetry().read().battery);
+    const double battery = LocalTelemetry().read().battery;
+    if (battery >= 0) said.charge = std::min(said.charge, battery);
     fill_device_spec(said, join->mutable_spec());
     join->set_address(resolve(parse_address(address)).text());
     join->set_key(membership_.key);

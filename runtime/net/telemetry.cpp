@@ -86,7 +86,7 @@ Telemetry LocalTelemetry::read() {
   Telemetry telemetry;
   telemetry.free_memory_bytes = available_memory_bytes(memory_);
   telemetry.temperature_c = read_number(temperature_, 0) / 1000;
-  telemetry.battery = std::min(read_number(battery_, 100) / 100, 1.0);
+  telemetry.battery = std::min(read_number(battery_, -100) / 100, 1.0);
   const double wall = wall_s();
   const double cpu = cpu_s();
   if (wall > wall_s_) {

@@ -13,7 +13,7 @@ namespace lingua::internal {
 class LocalTelemetry {
  public:
   LocalTelemetry();
-  // What cannot be read keeps its default. `load` counts since the reading before.
+  // What cannot be read keeps its default, and a battery that is none is below 0. `load` counts since the reading before.
   Telemetry read();
 
  private:

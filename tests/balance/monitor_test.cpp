@@ -48,6 +48,30 @@ TEST_F(MonitorTest, IsTheClusterWhileAllIsAsPlannedWith) {
   EXPECT_THAT(monitor_.changes(), IsEmpty());
 }
 
+TEST_F(MonitorTest, ShowsWhatEachDeviceHasSaidLast) {
+  hear("a", tokens(1));
+  WorkReport report = tokens(4);
+  report.queued = 3;
+  report.telemetry = {1e9, 41.5, -1, 0.5};
+  hear("a", report);
+  const auto views = monitor_.devices();
+  ASSERT_EQ(views.size(), 1U) << "b has not reported";
+  EXPECT_NEAR(views.at("a").tokens, 0.25, 0.01);
+  EXPECT_EQ(views.at("a").queued, 3);
+  EXPECT_EQ(views.at("a").telemetry.temperature_c, 41.5);
+  EXPECT_THAT(monitor_.links(), IsEmpty());
+  report = tokens(1);
+  report.links = {{"b", 10, 1e6, 1.02}};
+  hear("a", report, 4);
+  EXPECT_THAT(monitor_.links(), IsEmpty()) << "nothing to hold it against yet";
+  hear("a", report, 1);
+  EXPECT_EQ(monitor_.links().at({"b", "a"}), 1);
+  report.links[0].seconds = 2.02;
+  hear("a", report);
+  ASSERT_EQ(monitor_.links().size(), 1U);
+  EXPECT_NEAR(monitor_.links().at({"b", "a"}), 0.5, 0.01);
+}
+
 TEST_F(MonitorTest, TellsPromptsFromTokens) {
   hear("a", prompts(4));
   hear("a", tokens(2));

@@ -102,6 +102,25 @@ TEST_F(Serve, SaysWhatRunSaysWholeAndInAStream) {
   expect_ends(SIGTERM);
 }
 
+TEST_F(Serve, ShowsItsDevicesWhileAGenerationGoesOn) {
+  context_ = "400";
+  serve({"--balance", "optimal", "--report-every", "0.05"});
+  std::thread asking([&] { complete({{"prompt", "Hello there"}, {"max_tokens", 300}}); });
+  const auto speed = [&](const std::string& worker) {
+    return metric("lingua_device_token_speed{device=\"" + worker + "\"}");
+  };
+  EXPECT_TRUE(until([&] { return speed("worker-1") > 0 && speed("worker-2") > 0; }));
+  EXPECT_EQ(metric("lingua_requests_active"), 1);
+  EXPECT_GE(metric("lingua_epoch"), 1);
+  EXPECT_EQ(metric("lingua_device_present{device=\"worker-2\"}"), 1);
+  EXPECT_GE(metric("lingua_device_queued_steps{device=\"worker-2\"}"), 0);
+  for (const char* count :
+       {"lingua_moves_total", "lingua_failed_moves_total", "lingua_recoveries_total"})
+    EXPECT_GE(metric(count), 0) << count;
+  asking.join();
+  expect_ends(SIGTERM);
+}
+
 TEST_F(Serve, WritesTheMessagesOfItsClientsAndWorkersWhenItEnds) {
   const std::string file = folder_.file("messages.csv");
   serve({"--trace-messages", file});

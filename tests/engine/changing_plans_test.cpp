@@ -235,6 +235,28 @@ TEST_F(ChangingPlans, LinksThatAreLostTogetherAreAllLeftOut) {
   EXPECT_THAT(asked[0].lost, IsEmpty());
 }
 
+TEST_F(ChangingPlans, TellsHowItStandsWheneverThatChanges) {
+  std::vector<Overview> seen;
+  job_.on_overview = [&](const Overview& overview) { seen.push_back(overview); };
+  job_.recover = [&](const Membership&) { return deployment(1, 2); };
+  move_after_one();
+  serve();
+  ASSERT_FALSE(seen.empty());
+  EXPECT_EQ(seen.back().epoch, 1);
+  hear(kClient, request(0));
+  answer(0);
+  become_ready(2);
+  EXPECT_EQ(seen.back().epoch, 2);
+  EXPECT_EQ(seen.back().moves, 1);
+  EXPECT_EQ(seen.back().recoveries, 0);
+  hear("b", PeerLost{"gone"});
+  EXPECT_THAT(seen.back().lost, UnorderedElementsAre("b"));
+  become_ready(3);
+  EXPECT_EQ(seen.back().epoch, 3);
+  EXPECT_EQ(seen.back().recoveries, 1);
+  EXPECT_EQ(seen.back().failed_moves, 0);
+}
+
 // Whoever says so may make it up, again and again.
 TEST_F(ChangingPlans, ALinkThatNoPlanUsesIsLeftOutOfTheNextAndChangesNothingNow) {
   std::vector<Membership> asked;
