@@ -22,7 +22,7 @@ namespace lingua {
 struct BalanceOptions {
   std::string policy = "none";
   double report_every_s = 0.5;
-  bool may_join = false;  // devices may: any policy uses them where that pays
+  bool may_join = false;  // devices may: `none` uses them too, where that pays
 };
 void add_balance_options(CLI::App& app, BalanceOptions& options);
 // --wait-for-devices: see CoordinatorJob::wait_for_devices.

@@ -359,9 +359,9 @@ TEST_F(ChangingPlans, ADeviceThatBeginsAnewIsLostFirst) {
     next.plan.transfers = {};
     return next;
   };
-  int asked = 0;
+  std::vector<std::vector<DeviceName>> joined;
   job_.rebalance = [&](const RunState& state) -> std::optional<Move> {
-    ++asked;
+    joined.push_back(state.joined);
     EXPECT_TRUE(state.membership->lost.empty());
     return std::nullopt;
   };
@@ -370,9 +370,13 @@ TEST_F(ChangingPlans, ADeviceThatBeginsAnewIsLostFirst) {
   ASSERT_EQ(lost.size(), 1U);
   EXPECT_THAT(lost[0], UnorderedElementsAre("b"));
   hear("a", Lacks{2, {}, {}});
+  EXPECT_THAT(joined, IsEmpty()) << "a plan without it is coming";
   hear("a", Ready{2, 1e9});
+  ASSERT_EQ(joined.size(), 1U);
+  EXPECT_THAT(joined[0], ElementsAre("b"));
   hear("c", Hello{{}});
-  EXPECT_EQ(asked, 1);
+  ASSERT_EQ(joined.size(), 2U);
+  EXPECT_THAT(joined[1], ElementsAre("c"));
 }
 
 TEST_F(ChangingPlans, ADeploymentThatFailsLeavesTheRunningOne) {
