@@ -44,6 +44,8 @@ struct Options {
   std::string memory_report;
   std::string pace;  // folder
   std::string messages;
+  HardwareLimits limits;
+  std::string sensors = NetWorkerOptions().sensors;
   double join_timeout_s = 30;
   double loss_timeout_s = 2;
   bool once = false;
@@ -111,6 +113,7 @@ NetWorkerOptions net_options(const Options& options) {
   worker.spec.name = options.name;
   worker.spec.cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   worker.spec.memory_bytes = available_memory_bytes();
+  worker.sensors = options.sensors;
   fill_said(options.said, &worker.spec);
   const bool is_plain = options.links.insecure;
   worker.net.listen = !options.listen.empty() ? options.listen
@@ -127,6 +130,10 @@ NetWorkerOptions net_options(const Options& options) {
 // computes: what that gives is for nobody.
 void serve_run(const Options& options, NetWorkerOptions worker,
                const std::function<void(const RunEnd&)>& leave) {
+  if (options.limits.any()) {
+    const std::string reason = reason_to_stay_away(options.limits, read_telemetry(options.sensors));
+    if (!reason.empty()) throw NoRunYet("it stays away: " + reason);
+  }
   const auto cache = weight_cache(options.cache, worker);
   MemoryReport memory(options.memory_report);
   std::optional<Pace> pace;
@@ -158,6 +165,7 @@ void serve_run(const Options& options, NetWorkerOptions worker,
   confine();
   WorkerOptions work = sampling_worker();
   work.cache = cache.get();
+  work.limits = options.limits;
   try {
     messages.run(*device, work);
   } catch (const Error&) {
@@ -173,6 +181,8 @@ RunEnd run_end_of(const std::function<void()>& serve) {
     serve();
     return {};
   } catch (const NoRunYet& error) {
+    return {false, error.exit_code(), error.what()};
+  } catch (const HasLeft& error) {
     return {false, error.exit_code(), error.what()};
   } catch (const CoordinatorLost& error) {
     return {false, error.exit_code(), error.what()};
@@ -201,6 +211,23 @@ void run(const Options& options) {
   if (ending_signal() != 0) throw CLI::RuntimeError(static_cast<int>(ExitCode::kWorld));
   tell("lingua: {}\n", end.reason);
   throw CLI::RuntimeError(static_cast<int>(end.code));
+}
+
+void add_hardware_options(CLI::App& verb, Options& options) {
+  verb.add_option_function<double>(
+          "--battery-floor",
+          [&options](double percent) { options.limits.battery_floor = percent / 100; },
+          "percent of a full charge: with less it leaves in order, and comes with 5 points more")
+      ->check(CLI::Range(1.0, 100.0))
+      ->type_name("PERCENT");
+  verb.add_option_function<double>(
+          "--heat-limit", [&options](double celsius) { options.limits.heat_limit_c = celsius; },
+          "degrees: above it leaves in order, and comes 5 degrees below")
+      ->check(CLI::Range(1.0, 150.0))
+      ->type_name("CELSIUS");
+  verb.add_option("--sensors", options.sensors,
+                  "folder with power_supply and thermal, as the kernel lays them out")
+      ->capture_default_str();
 }
 
 }  // namespace
@@ -232,6 +259,7 @@ void add_worker(CLI::App& app) {
       ->capture_default_str()
       ->check(time_limit_check());
   add_loss_option(*verb, options->loss_timeout_s);
+  add_hardware_options(*verb, *options);
   verb->add_flag("--once", options->once, "end with the first run, or when there is none in time");
   verb->add_option("--memory-report", options->memory_report,
                    "at the end, write the peak memory in bytes to this file")

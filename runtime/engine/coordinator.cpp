@@ -391,6 +391,10 @@ std::string Coordinator::trouble_of(const Message& message) const {
                        lost->reason);
   }
   if (const auto* failed = std::get_if<Failed>(&message.body)) {
+    if (failed->epoch == 0) {  // it goes, whatever is deployed
+      return fmt::format("{} was lost while it held {} ({})", message.from,
+                         segments_of(message.from), one_line(failed->reason));
+    }
     return fmt::format("{} failed: {}", message.from, one_line(failed->reason));
   }
   return "";

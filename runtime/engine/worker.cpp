@@ -64,12 +64,15 @@ class Worker {
       : device_(device),
         ledger_(device.spec().memory_bytes),
         loader_(device.name(), ledger_, options.cache),
-        tailer_(options.sampler) {}
+        tailer_(options.sampler),
+        limits_(options.limits),
+        next_look_(limits_.any() ? device.now() : kNever) {}
 
   void run() {
     while (!stopped_) {
       // Everything that has arrived comes first: it may end or fail what would run next.
-      const Seconds deadline = queue_.empty() ? kNever : device_.now();
+      if (next_look_ < kNever && device_.now() >= next_look_) look_at_hardware();
+      const Seconds deadline = queue_.empty() ? next_look_ : device_.now();
       if (auto message = device_.receive(deadline)) {
         handle(std::move(*message));
       } else if (!queue_.empty()) {
@@ -79,6 +82,16 @@ class Worker {
   }
 
  private:
+  // Of no epoch: it is the device that goes, whatever is deployed.
+  void look_at_hardware() {
+    next_look_ = device_.now() + limits_.look_every;
+    const std::string reason = reason_to_leave(limits_, device_.telemetry());
+    if (reason.empty()) return;
+    const HasLeft left(reason);
+    device_.send(kCoordinator, Failed{0, left.what()});
+    throw left;
+  }
+
   // Does work whose failure is the coordinator's to decide on: that of a request ends this request, any
   // other the deployment.
   template <class Work>
@@ -439,6 +452,8 @@ class Worker {
   MemoryLedger ledger_;
   WeightLoader loader_;
   Tailer tailer_;
+  const HardwareLimits limits_;
+  Seconds next_look_;
   std::map<Epoch, std::unique_ptr<Deployed>> deployed_;
   Epoch newest_ready_ = 0;
   Epoch last_prepared_ = 0;

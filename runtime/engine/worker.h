@@ -10,11 +10,12 @@
 // Before weights come it tries the way to each device that it will send to (Probe).
 // Errors: what goes wrong here, and the loss of another device, is reported to the coordinator
 // (Failed, LinkLost), which decides; the loop then waits to be stopped. CoordinatorLost when it
-// is lost itself.
+// is lost itself. HasLeft when the device has come to a limit of its hardware.
 
 #include "runtime/base/errors.h"
 #include "runtime/device/device.h"
 #include "runtime/device/weight_cache.h"
+#include "runtime/engine/hardware_limits.h"
 #include "runtime/engine/sampler.h"
 
 namespace lingua {
@@ -25,11 +26,19 @@ class CoordinatorLost : public WorldError {
       : WorldError("the coordinator was lost: " + reason) {}
 };
 
+// It has told the coordinator why, and ends.
+class HasLeft : public WorldError {
+ public:
+  explicit HasLeft(const std::string& reason) : WorldError("it has left: " + reason) {}
+};
+
 struct WorkerOptions {
   // Without one, tokens are chosen greedily and a request that asks for anything else is refused.
   Sampler sampler;
   // Where weights are kept from one run to the next; null: nowhere. REQUIRES: outlives the worker.
   WeightCache* cache = nullptr;
+  // Looked at between steps.
+  HardwareLimits limits = {};
 };
 
 void run_worker(Device& device, const WorkerOptions& options);

@@ -71,7 +71,7 @@ class Joining {
     wire::Join* join = envelope.mutable_join();
     join->set_protocol(kWireProtocol);
     DeviceSpec said = options_.spec;
-    const double battery = LocalTelemetry().read().battery;
+    const double battery = LocalTelemetry(options_.sensors).read().battery;
     if (battery >= 0) said.charge = std::min(said.charge, battery);
     fill_device_spec(said, join->mutable_spec());
     join->set_address(resolve(parse_address(address)).text());

@@ -79,6 +79,7 @@ class NetWorkerDevice : public NetWorker {
                   std::unique_ptr<Executor> executor)
       : spec_(options.spec),
         executor_(std::move(executor)),
+        telemetry_(options.sensors),
         mailroom_(std::move(membership)),
         end_watch_(mailroom_, options.on_unheard_end) {}
 
@@ -297,6 +298,10 @@ Mailbox& NetCoordinator::mailbox() { return impl_->mailbox; }
 
 std::unique_ptr<Mailbox> NetCoordinator::open_client(const DeviceName& name) {
   return impl_->mailbox.open_client(name);
+}
+
+Telemetry read_telemetry(const std::string& sensors) {
+  return internal::LocalTelemetry(sensors).read();
 }
 
 std::unique_ptr<NetWorker> join_as_worker(const NetWorkerOptions& options,

@@ -122,7 +122,12 @@ struct NetWorkerOptions {
   std::optional<PublicKey> coordinator_key = {};
   // What lets a device in that the coordinator does not know; without keys, its run's secret.
   std::string token = {};
+  // Where the folders power_supply and thermal are.
+  std::string sensors = "/sys/class";
 };
+
+// What this machine is like at present. `sensors`: as NetWorkerOptions'.
+Telemetry read_telemetry(const std::string& sensors);
 
 // There is no run for this worker, and there may be one later: no coordinator listens, or it has no place
 // for this one now, or ended before all had joined, or it has gone on without this one.

@@ -62,9 +62,9 @@ bool is_of_accessory(const std::filesystem::path& supply) {
 }
 
 // The charge of the machine's first battery, in percent; none where there is none.
-FileDescriptor open_battery() {
+FileDescriptor open_battery(const std::filesystem::path& supplies) {
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/sys/class/power_supply", error)) {
+  for (const auto& entry : std::filesystem::directory_iterator(supplies, error)) {
     if (is_of_accessory(entry.path())) continue;
     FileDescriptor file = open_file(entry.path() / "capacity");
     if (read_number(file, -1) >= 0) return file;
@@ -74,10 +74,10 @@ FileDescriptor open_battery() {
 
 }  // namespace
 
-LocalTelemetry::LocalTelemetry()
+LocalTelemetry::LocalTelemetry(const std::filesystem::path& sensors)
     : memory_(open_file("/proc/meminfo")),
-      temperature_(open_file("/sys/class/thermal/thermal_zone0/temp")),
-      battery_(open_battery()),
+      temperature_(open_file(sensors / "thermal/thermal_zone0/temp")),
+      battery_(open_battery(sensors / "power_supply")),
       cores_(std::max(1U, std::thread::hardware_concurrency())),
       wall_s_(wall_s()),
       cpu_s_(cpu_s()) {}

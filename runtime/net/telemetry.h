@@ -3,6 +3,8 @@
 //
 // They are opened once and stay open: a confined process (trust/confine.h) opens none.
 
+#include <filesystem>
+
 #include "runtime/base/units.h"
 #include "runtime/device/spec.h"
 #include "runtime/net/tcp.h"
@@ -12,8 +14,10 @@ namespace lingua::internal {
 // Threads: one at a time.
 class LocalTelemetry {
  public:
-  LocalTelemetry();
-  // What cannot be read keeps its default, and a battery that is none is below 0. `load` counts since the reading before.
+  // `sensors` has the folders power_supply and thermal, as the kernel lays them out.
+  explicit LocalTelemetry(const std::filesystem::path& sensors);
+  // What cannot be read keeps its default, and a battery that is none is below 0. `load` counts since the
+  // reading before.
   Telemetry read();
 
  private:

@@ -85,6 +85,41 @@ TEST_F(StayingWorkers, OneThatIsToldToEndInARunTellsItsCoordinator) {
   EXPECT_TRUE(workers_["left"]->running());
 }
 
+TEST_F(StayingWorkers, OneWhoseBatteryIsLowLeavesInOrderAndComesBackWhenItIsCharged) {
+  const std::filesystem::path battery = folder_.path() / "sensors/power_supply/battery";
+  std::filesystem::create_directories(battery);
+  const auto charge = [&](const char* percent) { std::ofstream(battery / "capacity") << percent; };
+  const auto says = [&](const Program& program, const std::string& text) {
+    return eventually([&] { return program.err().find(text) != std::string::npos; });
+  };
+  charge("50");
+  max_tokens_ = "100000";
+  start({"--insecure", "--ignore-eos"});
+  for (const char* name : {"left", "right"})
+    workers_[name] = staying({"--coordinator", address_, "--name", name, "--insecure",
+                              "--battery-floor", "10", "--heat-limit", "60", "--sensors",
+                              folder_.file(name == std::string("right") ? "sensors" : "none")});
+  ASSERT_TRUE(says(*run_, "answering")) << run_->err();
+  charge("9");
+  EXPECT_TRUE(says(*run_, "(it has left: battery at 9 %, floor 10 %); planning without"))
+      << run_->err();
+  EXPECT_THAT(run_->err(), HasSubstr("right was lost while it held segments "));
+  EXPECT_TRUE(says(*workers_["right"], "it has left: battery at 9 %, floor 10 %; right goes on"));
+  EXPECT_TRUE(run_->running()) << "left goes on alone: " << run_->err();
+  ::kill(run_->pid(), SIGINT);
+  EXPECT_EQ(run_->wait(seconds(10)).exit_code, 128 + SIGINT);
+  charge("14");
+  EXPECT_TRUE(says(*workers_["right"], "it stays away: battery at 14 %, it joins from 15 %"));
+  const Outcome once = worker({"--coordinator", address_, "--name", "right", "--insecure",
+                               "--battery-floor", "10", "--sensors", folder_.file("sensors")})
+                           ->wait();
+  expect_refused(once, 5, {"it stays away: battery at 14 %"});
+  charge("15");
+  max_tokens_ = "4";
+  start({"--insecure"});
+  EXPECT_EQ(answer().size(), 4U);
+}
+
 TEST_F(StayingWorkers, OneWhoseProcessIsKilledServesTheNextRun) {
   stay();
   start_long_run();

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "runtime/base/random.h"
+#include "tests/stress/decorated.h"
 #include "tests/support/toy_run.h"
 
 namespace lingua {
@@ -108,6 +109,47 @@ TEST(RecoveryOfARun, SaysWhoWasLostAndWhatItTook) {
   EXPECT_GT(recovery.ready, recovery.lost);
   EXPECT_EQ(recovery.requests, 2);
   EXPECT_GT(recovery.weights_bytes, 0);
+}
+
+// Its battery is below the floor from some time on.
+class Draining : public testing::Decorated {
+ public:
+  Draining(Device& inner, Seconds until) : Decorated(inner), until_(until) {}
+  Telemetry telemetry() override {
+    Telemetry telemetry = inner_.telemetry();
+    telemetry.battery = now() < until_ ? 0.11 : 0.09;
+    return telemetry;
+  }
+
+ private:
+  const Seconds until_;
+};
+
+TEST(RecoveryOfARun, ADeviceThatComesToALimitLeavesWithTheReasonAndNoTokenChanges) {
+  ToyRun run = recovering_run();
+  run.requests = 10;
+  run.in_flight = 2;
+  std::string left;
+  run.impostors["b"] = [&](Device& device) {
+    Draining draining(device, Seconds(0.4));
+    WorkerOptions options;
+    options.limits = {0.1, {}, Seconds(0.1)};
+    try {
+      run_worker(draining, options);
+    } catch (const HasLeft& reason) {
+      left = reason.what();
+    }
+  };
+  const RunResult result = run();
+  EXPECT_EQ(left, "it has left: battery at 9 %, floor 10 %");
+  ASSERT_EQ(result.recoveries.size(), 1U);
+  EXPECT_EQ(result.recoveries.front().why,
+            "b was lost while it held segments 1 to 2 (it has left: battery at 9 %, floor 10 %)");
+  EXPECT_GE(result.recoveries.front().lost, Seconds(0.4));
+  EXPECT_LT(result.recoveries.front().lost, Seconds(0.7));
+  testing::ToyTokens tokens;
+  for (const Done& answer : result.answers) tokens.push_back(answer.tokens);
+  EXPECT_EQ(tokens, tokens_of_a_plain_loop(10));
 }
 
 TEST(RecoveryOfARun, EndsWhenNobodyIsLeft) {

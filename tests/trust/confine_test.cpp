@@ -423,7 +423,7 @@ TEST_F(Confine, WhatAWorkerDoesGoesOn) {
 
 TEST_F(Confine, TelemetryGoesOn) {
   const auto work = [] {
-    internal::LocalTelemetry telemetry;
+    internal::LocalTelemetry telemetry("/sys/class");
     const double before = telemetry.read().free_memory_bytes;
     const std::string missing = confine_process();
     const double after = telemetry.read().free_memory_bytes;
