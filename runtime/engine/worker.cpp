@@ -114,10 +114,9 @@ class Worker {
     const auto deployed = deployed_.find(epoch.value_or(newest()));
     if (deployed != deployed_.end() && deployed->second->refused.size() < kMostRefused)
       deployed->second->refused.insert(request);
-    const bool is_mine = std::any_of(deployed_.begin(), deployed_.end(), [&](const auto& item) {
-      return item.second->header.holds(request);
-    });
-    if (is_mine) ended_.add(request);  // any other may be made up, and is kept nowhere
+    for (auto& [other, mine] : deployed_) {
+      if (mine->header.holds(request)) mine->refused.insert(request);
+    }
     drop(request);
     effects_.send(kCoordinator, Refused{request, why});
   }
@@ -322,8 +321,8 @@ class Worker {
   }
 
   void take(const StepResult& result, const Arrival& arrival) {
-    if (ended_.contains(result.request)) return;
     Deployed& deployed = *deployed_.at(result.epoch);
+    if (ended_.contains(result.request) || deployed.refused.contains(result.request)) return;
     if (arrival.from != deployed.tailer_name) {
       throw WorldError(fmt::format("{} answers nonsense: {} is for the tailer to send",
                                    arrival.from, describe(result)));

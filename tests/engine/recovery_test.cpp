@@ -167,6 +167,50 @@ TEST(RecoveryOfARun, EndsWhenNobodyIsLeft) {
   }
 }
 
+// Fails where it is told to.
+class FailingExecutor final : public testing::ToyExecutor {
+ public:
+  explicit FailingExecutor(std::function<bool()> fails) : fails_(std::move(fails)) {}
+  using Executor::run;
+  std::vector<SegmentResult> run(SegmentId id, const std::vector<SegmentStep>& batch) override {
+    if (fails_()) return {SegmentResult{{}, "no memory is left for the step"}};
+    return ToyExecutor::run(id, batch);
+  }
+
+ private:
+  const std::function<bool()> fails_;
+};
+
+// A device with an executor of a test's own.
+class WithExecutor final : public testing::Decorated {
+ public:
+  WithExecutor(Device& inner, Executor& executor) : Decorated(inner), executor_(executor) {}
+  Executor& executor() override { return executor_; }
+
+ private:
+  Executor& executor_;
+};
+
+// It begins again before its refusal is known, which is of what is lost.
+TEST(RecoveryOfARun, ARequestThatTheHeaderRefusesAsAnotherIsLostBeginsAgain) {
+  ToyRun run = recovering_run();
+  run.requests = 10;
+  SimCluster* cluster = nullptr;
+  run.faults = [&](SimCluster& sim) { cluster = &sim; };
+  bool has_failed = false;
+  run.impostors["a"] = [&](Device& device) {
+    FailingExecutor executor([&] {
+      if (has_failed || device.now() < Seconds(0.3)) return false;
+      cluster->kill_at(device.now(), "c");
+      return has_failed = true;
+    });
+    WithExecutor outer(device, executor);
+    run_worker(outer, {});
+  };
+  EXPECT_EQ(run.tokens(), tokens_of_a_plain_loop(10));
+  EXPECT_TRUE(has_failed);
+}
+
 // Each device has room for its part of the plan on three and little more.
 TEST(RecoveryOfARun, WhatTheOldPlanNeededMakesWay) {
   ToyRun run = recovering_run();
