@@ -3,6 +3,7 @@
 #include <httplib.h>
 #include <signal.h>
 
+#include <atomic>
 #include <thread>
 
 #include "tests/cli/lingua_fixture.h"
@@ -105,12 +106,19 @@ TEST_F(Serve, SaysWhatRunSaysWholeAndInAStream) {
 TEST_F(Serve, ShowsItsDevicesWhileAGenerationGoesOn) {
   context_ = "400";
   serve({"--balance", "optimal", "--report-every", "0.05"});
-  std::thread asking([&] { complete({{"prompt", "Hello there"}, {"max_tokens", 300}}); });
-  const auto speed = [&](const std::string& worker) {
-    return metric("lingua_device_token_speed{device=\"" + worker + "\"}");
-  };
-  EXPECT_TRUE(until([&] { return speed("worker-1") > 0 && speed("worker-2") > 0; }));
-  EXPECT_EQ(metric("lingua_requests_active"), 1);
+  std::atomic<bool> seen{false};
+  std::thread asking([&] {
+    while (!seen) complete({{"prompt", "Hello there"}, {"max_tokens", 300}});
+  });
+  // In one answer: while it goes on.
+  const auto parts = AllOf(HasSubstr("\nlingua_requests_active 1\n"),
+                           HasSubstr("\nlingua_device_token_speed{device=\"worker-1\"} "),
+                           HasSubstr("\nlingua_device_token_speed{device=\"worker-2\"} "));
+  EXPECT_TRUE(until([&] {
+    const auto result = client().Get("/metrics");
+    return result && ::testing::Value(result->body, parts);
+  }));
+  seen = true;
   EXPECT_GE(metric("lingua_epoch"), 1);
   EXPECT_EQ(metric("lingua_device_present{device=\"worker-2\"}"), 1);
   EXPECT_GE(metric("lingua_device_queued_steps{device=\"worker-2\"}"), 0);

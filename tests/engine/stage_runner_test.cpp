@@ -270,6 +270,24 @@ TEST_F(StageTest, AHeaderTakesTensorsOfStepsThatItHasStartedOnly) {
               ThrowsMessage<WorldError>(HasSubstr("not under way here")));
 }
 
+TEST_F(StageTest, AStepKeepsItsRoomUntilItHasRunOrIsDropped) {
+  StageRunner stage(prepare_for("b"), "b", ledger_);
+  for (const bool runs : {true, false}) {
+    stage.take(activations(7), from("a"), Seconds(2), effects_);
+    const double rest = ledger_.free_bytes();
+    EXPECT_THROW(ledger_.hold_weights(rest), WorldError);
+    if (runs) {
+      run(stage, 7, 0);
+      stage.finish(Seconds(6), effects_);
+    } else {
+      stage.drop(7);
+    }
+    EXPECT_NO_THROW(ledger_.hold_weights(rest)) << runs;
+    ledger_.hold_weights(0);
+    ledger_.release(7);
+  }
+}
+
 TEST_F(StageTest, AStepWithoutRoomIsRefusedAndLeavesNothing) {
   MemoryLedger small(100);
   StageRunner stage(prepare_for("b"), "b", small);
