@@ -55,6 +55,7 @@ TEST_F(JoiningRuns, OneThatComesLateIsUsedWhereThatPays) {
         "  - {name: right, compute: 100 GFLOP/s, memory_bandwidth: 50 GB/s, memory: 1 GB}\n"
         "links: {default: {bandwidth: 1 GB/s, latency: 10 us}}\n");
   planner_ = "dp";
+  max_tokens_ = "4000";  // some seconds, in which right starts and joins
   start({"--insecure", "--ignore-eos", "--start-with", "1"});
   come("left");
   expect_said("planned without right, which may join later");

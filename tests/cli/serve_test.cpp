@@ -16,6 +16,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using Json = nlohmann::json;
 
 class Serve : public TextTest {
@@ -232,8 +233,21 @@ TEST_F(Serve, HundredsOfIdleConnectionsKeepNobodyFromBeingAnswered) {
   expect_ends(SIGTERM);
 }
 
-TEST_F(Serve, BeginsAnewWhenAWorkerIsLost) {
+TEST_F(Serve, GoesOnWithoutAWorkerThatIsLost) {
   serve();
+  const Json expected = complete(kPrompt)["choices"];
+  const std::vector<pid_t> workers = children_of(program_->pid());
+  ASSERT_EQ(workers.size(), 2U);
+  ::kill(workers[0], SIGKILL);
+  EXPECT_EQ(complete(kPrompt)["choices"], expected);
+  EXPECT_EQ(client().Get("/health")->status, 200);
+  EXPECT_THAT(said(), HasSubstr("was lost while it held"));
+  EXPECT_THAT(said(), Not(HasSubstr("waiting for all workers again")));
+  expect_ends(SIGTERM);
+}
+
+TEST_F(Serve, BeginsAnewWhenAWorkerIsLostWhereThatIsAskedFor) {
+  serve({"--on-loss", "end"});
   const Json expected = complete(kPrompt)["choices"];
   const std::vector<pid_t> workers = children_of(program_->pid());
   ASSERT_EQ(workers.size(), 2U);
