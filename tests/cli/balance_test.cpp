@@ -4,25 +4,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/cli/lingua_fixture.h"
+#include "tests/cli/equal_phones.h"
 
 namespace lingua::testing {
 namespace {
 
-class Balance : public LinguaTest {
+class Balance : public EqualPhones {
  protected:
-  Balance() {
-    write("equal.yaml",
-          "name: equal\ndevices:\n"
-          "  - {name: anna, compute: 100 MFLOP/s, memory_bandwidth: 40 MB/s, memory: 4 MB}\n"
-          "  - {name: ben, compute: 100 MFLOP/s, memory_bandwidth: 40 MB/s, memory: 4 MB}\n"
-          "  - {name: carla, compute: 100 MFLOP/s, memory_bandwidth: 40 MB/s, memory: 4 MB}\n"
-          "links: {default: {bandwidth: 2 MB/s, latency: 2 ms}}\n");
-    const Outcome made =
-        lingua({"model", "random", "bloom:hidden=128,layers=9,heads=4,vocabulary=512", "--seed",
-                "3", "-o", folder_.file("model")});
-    EXPECT_EQ(made.exit_code, 0) << made.err;
-  }
   // ben falls to a third of its speed a second after the phones are ready.
   nlohmann::json balanced(const std::vector<std::string>& verb, const std::string& policy) const {
     const Outcome outcome = lingua(verb + std::vector<std::string>{"--model",

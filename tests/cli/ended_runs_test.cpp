@@ -92,7 +92,7 @@ TEST_F(LostProcess, TheOthersGoOnAndGiveTheSameTokens) {
                                           "--prompt-length",
                                           "4",
                                           "--max-tokens",
-                                          "3000",
+                                          "1500",
                                           "--ignore-eos",
                                           "--loss-timeout",
                                           "2",

@@ -4,25 +4,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/cli/lingua_fixture.h"
+#include "tests/cli/equal_phones.h"
 
 namespace lingua::testing {
 namespace {
 
-class Join : public LinguaTest {
+class Join : public EqualPhones {
  protected:
-  Join() {
-    write("equal.yaml",
-          "name: equal\ndevices:\n"
-          "  - {name: anna, compute: 100 MFLOP/s, memory_bandwidth: 40 MB/s, memory: 4 MB}\n"
-          "  - {name: ben, compute: 100 MFLOP/s, memory_bandwidth: 40 MB/s, memory: 4 MB}\n"
-          "  - {name: carla, compute: 100 MFLOP/s, memory_bandwidth: 40 MB/s, memory: 4 MB}\n"
-          "links: {default: {bandwidth: 2 MB/s, latency: 2 ms}}\n");
-    const Outcome made =
-        lingua({"model", "random", "bloom:hidden=128,layers=9,heads=4,vocabulary=512", "--seed",
-                "3", "-o", folder_.file("model")});
-    EXPECT_EQ(made.exit_code, 0) << made.err;
-  }
   Outcome play(const std::string& verb, const std::vector<std::string>& more) const {
     return lingua(std::vector<std::string>{verb,
                                            "--model",
