@@ -13,34 +13,11 @@ class Balance : public EqualPhones {
  protected:
   // ben falls to a third of its speed a second after the phones are ready.
   nlohmann::json balanced(const std::vector<std::string>& verb, const std::string& policy) const {
-    const Outcome outcome = lingua(verb + std::vector<std::string>{"--model",
-                                                                   folder_.file("model"),
-                                                                   "--cluster",
-                                                                   folder_.file("equal.yaml"),
-                                                                   "--planner",
-                                                                   "dp",
-                                                                   "--objective",
-                                                                   "throughput",
-                                                                   "--overlap",
-                                                                   "gain",
-                                                                   "--prompt-length",
-                                                                   "12",
-                                                                   "--max-tokens",
-                                                                   "30",
-                                                                   "--requests",
-                                                                   "8",
-                                                                   "--in-flight",
-                                                                   "3",
-                                                                   "--threads",
-                                                                   "1",
-                                                                   "--ignore-eos",
-                                                                   "--supply",
-                                                                   "slow:ben:4s:0.33",
-                                                                   "--report-every",
-                                                                   "0.1",
-                                                                   "--balance",
-                                                                   policy,
-                                                                   "--json"});
+    const Outcome outcome =
+        lingua(verb + asked() +
+               std::vector<std::string>{"--overlap", "gain", "--requests", "8", "--supply",
+                                        "slow:ben:4s:0.33", "--report-every", "0.1", "--balance",
+                                        policy, "--json"});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     return outcome.exit_code == 0 ? outcome.json() : nlohmann::json();
   }

@@ -19,6 +19,16 @@ class EqualPhones : public LinguaTest {
                 "3", "-o", folder_.file("model")});
     EXPECT_EQ(made.exit_code, 0) << made.err;
   }
+  // What a run of this model on these phones is asked for, three requests in flight.
+  std::vector<std::string> asked() const {
+    std::vector<std::string> words = {"--model", folder_.file("model"), "--cluster",
+                                      folder_.file("equal.yaml")};
+    for (const char* word :
+         {"--planner", "dp", "--objective", "throughput", "--prompt-length", "12", "--max-tokens",
+          "30", "--in-flight", "3", "--threads", "1", "--ignore-eos"})
+      words.emplace_back(word);
+    return words;
+  }
 };
 
 }  // namespace lingua::testing

@@ -12,28 +12,8 @@ namespace {
 class Join : public EqualPhones {
  protected:
   Outcome play(const std::string& verb, const std::vector<std::string>& more) const {
-    return lingua(std::vector<std::string>{verb,
-                                           "--model",
-                                           folder_.file("model"),
-                                           "--cluster",
-                                           folder_.file("equal.yaml"),
-                                           "--planner",
-                                           "dp",
-                                           "--objective",
-                                           "throughput",
-                                           "--prompt-length",
-                                           "12",
-                                           "--max-tokens",
-                                           "30",
-                                           "--requests",
-                                           "12",
-                                           "--in-flight",
-                                           "3",
-                                           "--threads",
-                                           "1",
-                                           "--ignore-eos",
-                                           "--json"} +
-                  more);
+    return lingua(std::vector<std::string>{verb} + asked() +
+                  std::vector<std::string>{"--requests", "12", "--json"} + more);
   }
   nlohmann::json done(const std::string& verb, const std::vector<std::string>& more = {}) const {
     const Outcome outcome = play(verb, more);

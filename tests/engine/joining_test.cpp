@@ -12,28 +12,12 @@ namespace lingua {
 namespace {
 
 using ::testing::HasSubstr;
-using testing::kToySegments;
+using testing::shared_among;
 using testing::tokens_of_a_plain_loop;
 using testing::ToyRun;
 using testing::ToyTokens;
 
 const std::vector<DeviceName> kDevices = {"a", "b", "c"};
-
-// Equal runs of segments for those that are there, in their order.
-std::vector<Stage> shared_among(const Membership& membership, int least) {
-  std::vector<DeviceName> devices = kDevices;
-  std::erase_if(devices, [&](const DeviceName& name) { return membership.lost.contains(name); });
-  const int count = static_cast<int>(devices.size());
-  if (count < least) throw WorldError(fmt::format("{} devices are needed", least));
-  std::vector<Stage> stages;
-  for (int d = 0; d < count; ++d) {
-    stages.push_back({devices[static_cast<std::size_t>(d)],
-                      kToySegments * d / count,
-                      kToySegments * (d + 1) / count - 1,
-                      {}});
-  }
-  return stages;
-}
 
 struct Joining {
   std::set<DeviceName> absent = {};
@@ -45,13 +29,13 @@ struct Joining {
 
 // Moves to all who are there when somebody has joined. REQUIRES: the absent ones are the last.
 ToyRun run_with(const Joining& joining) {
-  ToyRun run{.stages = shared_among({joining.absent, {}}, joining.least)};
+  ToyRun run{.stages = shared_among(kDevices, {joining.absent, {}}, joining.least)};
   run.spares = {joining.absent.begin(), joining.absent.end()};
   run.change_job = [joining](RunJob& job) {
     const Deployment before = job.coordinator.deployment;
     const auto on_all = [=](const Membership& membership) {
       Deployment next = before;
-      next.plan.stages = shared_among(membership, joining.least);
+      next.plan.stages = shared_among(kDevices, membership, joining.least);
       next.plan.transfers =
           transfers_of(*before.segmentation, next.plan.stages, before.communication);
       return next;

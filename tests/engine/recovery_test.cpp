@@ -13,23 +13,9 @@ namespace lingua {
 namespace {
 
 using ::testing::HasSubstr;
-using testing::kToySegments;
+using testing::shared_among;
 using testing::tokens_of_a_plain_loop;
 using testing::ToyRun;
-
-// Equal runs of segments for those that are left, in their order.
-std::vector<Stage> shared_among(std::vector<DeviceName> devices, const Membership& membership) {
-  std::erase_if(devices, [&](const DeviceName& name) { return membership.lost.contains(name); });
-  if (devices.empty()) throw WorldError("no device is left");
-  const int count = static_cast<int>(devices.size());
-  std::vector<Stage> stages;
-  for (int d = 0; d < count; ++d) {
-    const int first = kToySegments * d / count;
-    const int last = kToySegments * (d + 1) / count - 1;
-    if (first <= last) stages.push_back({devices[static_cast<std::size_t>(d)], first, last, {}});
-  }
-  return stages;
-}
 
 const std::vector<DeviceName> kDevices = {"a", "b", "c", "d"};
 
@@ -162,7 +148,7 @@ TEST(RecoveryOfARun, EndsWhenNobodyIsLeft) {
     run();
     FAIL() << "it ended in order";
   } catch (const WorldError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("no device is left"));
+    EXPECT_THAT(error.what(), HasSubstr("1 devices are needed"));
     EXPECT_THAT(error.what(), HasSubstr("of 10 requests were answered"));
   }
 }

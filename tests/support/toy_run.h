@@ -3,13 +3,17 @@
 //
 // SimGrid's clock cannot be reset: one ToyRun per process.
 
+#include <fmt/format.h>
+
 #include <functional>
 #include <map>
 #include <memory>
 #include <vector>
 
+#include "runtime/base/errors.h"
 #include "runtime/engine/run.h"
 #include "runtime/engine/worker.h"
+#include "runtime/plan/membership.h"
 #include "sim/cluster/sim_cluster.h"
 #include "tests/support/toy_model.h"
 
@@ -20,6 +24,23 @@ inline constexpr int kToySegments = 6;
 using ToyTokens = std::vector<std::vector<TokenId>>;
 
 inline std::vector<std::int64_t> toy_prompt(std::int64_t request) { return {request + 1, 2, 3}; }
+
+// Equal runs of segments for those of the devices that are there, in their order. Errors: WorldError where they
+// are fewer than so many.
+inline std::vector<Stage> shared_among(std::vector<DeviceName> devices,
+                                       const Membership& membership, int least = 1) {
+  std::erase_if(devices, [&](const DeviceName& name) { return membership.lost.contains(name); });
+  const int count = static_cast<int>(devices.size());
+  if (count < least) throw WorldError(fmt::format("{} devices are needed", least));
+  std::vector<Stage> stages;
+  for (int d = 0; d < count; ++d) {
+    stages.push_back({devices[static_cast<std::size_t>(d)],
+                      kToySegments * d / count,
+                      kToySegments * (d + 1) / count - 1,
+                      {}});
+  }
+  return stages;
+}
 
 struct ToyRun {
   std::vector<Stage> stages;
