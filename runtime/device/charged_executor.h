@@ -23,6 +23,15 @@ class ChargedExecutor : public Executor {
   void unload(SegmentId segment) override;
   std::vector<SegmentResult> run(SegmentId segment, const std::vector<SegmentStep>& batch) override;
   void release(RequestId request) override { inner_->release(request); }
+  void release(RequestId request, SegmentId segment) override { inner_->release(request, segment); }
+  std::vector<Tensor> read_states(SegmentId segment, RequestId request, std::int64_t first,
+                                  std::int64_t end) override {
+    return inner_->read_states(segment, request, first, end);
+  }
+  void write_states(SegmentId segment, RequestId request, std::int64_t capacity, std::int64_t first,
+                    const std::vector<Tensor>& states) override {
+    inner_->write_states(segment, request, capacity, first, states);
+  }
   void set_threads(int threads) override { inner_->set_threads(threads); }
 
  protected:

@@ -12,13 +12,11 @@
 #include "runtime/device/communication.h"
 #include "runtime/device/scheduling.h"
 #include "runtime/device/spec.h"
+#include "runtime/device/state_messages.h"
 #include "runtime/device/tensor.h"
 #include "runtime/model/segment.h"
 
 namespace lingua {
-
-// Deployments of a run, counted up from 1.
-using Epoch = std::int64_t;
 
 // Where a value goes after the segment that makes it.
 struct Route {
@@ -85,8 +83,8 @@ struct SegmentProgram {
   std::string program;
 };
 
-// coordinator -> device: a piece of a weight, in order, and the answer to it, which lets the
-// coordinator send the next one: no more than a window of pieces is ever under way.
+// coordinator or device -> device: a piece of a weight, in order, and the answer to it, which lets the
+// sender send the next one: no more than a window of pieces is ever under way.
 struct WeightChunk {
   Epoch epoch = 0;
   std::string weight;
@@ -98,6 +96,16 @@ struct WeightAck {
   Epoch epoch = 0;
   std::string weight;
   std::int64_t offset = 0;
+};
+
+// coordinator -> device: give these weights to a device that lacks them for an epoch, by WeightChunk.
+struct SendWeights {
+  Epoch epoch = 0;
+  DeviceName to;
+  std::vector<std::string> weights;
+  std::int64_t chunk_bytes = 0;  // a message has no more
+  std::int64_t window = 0;       // so many at most are under way
+  double bytes_per_s = 0;        // on average; 0: as fast as they go
 };
 
 // device -> coordinator: all weights are there and every program is loaded; so much memory is left for

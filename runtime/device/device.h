@@ -68,8 +68,19 @@ class Executor {
     return std::move(results.front().outputs);
   }
 
-  // Frees the states of a request in all segments. Unknown ids are ignored.
+  // Frees the states of a request in all segments, or in one. Unknown ids are ignored.
   virtual void release(RequestId request) = 0;
+  virtual void release(RequestId request, SegmentId segment) = 0;
+
+  // A copy of the states of a request for its tokens from `first` to before `end`: one tensor for each state of
+  // the segment, with so many tokens where that has its capacity. Without contents where no numerics are done.
+  // REQUIRES: the segment is loaded and has run these tokens, or been given their states.
+  virtual std::vector<Tensor> read_states(SegmentId segment, RequestId request, std::int64_t first,
+                                          std::int64_t end) = 0;
+  // Takes such a copy up, at `first`. REQUIRES: it is one of the same segment, whose states are made for
+  // `capacity` tokens on first use.
+  virtual void write_states(SegmentId segment, RequestId request, std::int64_t capacity,
+                            std::int64_t first, const std::vector<Tensor>& states) = 0;
 
   // Worker threads for the numerics; ignored where there are none.
   virtual void set_threads(int threads) = 0;

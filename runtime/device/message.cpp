@@ -12,6 +12,32 @@ struct Overloaded : Ts... {
 template <class... Ts>
 Overloaded(Ts...) -> Overloaded<Ts...>;  // for clang before 17
 
+std::string text_of(const SendWeights& m) {
+  return fmt::format("SendWeights of epoch {} to {}", m.epoch, m.to);
+}
+
+std::string text_of(const Suspend& m) {
+  return fmt::format("Suspend of {} requests of epoch {}", m.requests.size(), m.epoch);
+}
+
+std::string text_of(const Suspended& m) { return fmt::format("Suspended of epoch {}", m.epoch); }
+
+std::string text_of(const SendStates& m) {
+  return fmt::format("SendStates of epoch {} to {}", m.epoch, m.to);
+}
+
+std::string text_of(const StateChunk& m) {
+  return fmt::format("StateChunk of request {}, segment {} at {}", m.request, m.segment, m.first);
+}
+
+std::string text_of(const StateAck& m) {
+  return fmt::format("StateAck of request {}, segment {} at {}", m.request, m.segment, m.first);
+}
+
+std::string text_of(const StatesHeld& m) {
+  return fmt::format("StatesHeld of request {} from {}", m.request, m.from);
+}
+
 }  // namespace
 
 std::string describe(const MessageBody& body) {
@@ -73,6 +99,7 @@ std::string describe(const MessageBody& body) {
           [](const LinkLost& m) { return fmt::format("LinkLost to {}: {}", m.peer, m.reason); },
           [](const AskStanding&) { return std::string("AskStanding"); },
           [](const Standing& m) { return fmt::format("Standing: {}", m.waits_for); },
+          [](const auto& m) { return text_of(m); },
           [](const PeerLost& m) { return fmt::format("PeerLost: {}", m.reason); },
       },
       body);

@@ -20,7 +20,6 @@
 
 namespace lingua {
 
-using RequestId = std::int64_t;
 using TokenId = std::int64_t;
 
 // The token that a sampler gives when logits have a shape and no data (the simulated world).
@@ -54,6 +53,8 @@ struct Submit {
   // when that header had it.
   std::vector<TokenId> made;
   std::optional<Seconds> started;
+  // And: of prompt and `made` the first tokens, whose states the devices of the epoch have.
+  std::int64_t cached = 0;
 };
 
 // device -> device: the tensors of one step that the receiver needs from the sender.
@@ -215,7 +216,8 @@ using MessageBody =
                  Failed, Submit, Activations, StepResult, Together, TokenMade, Done, Refused,
                  Cancel, Release, Attach, Serving, Detach, AskEvents, Events, Hello, AskTelemetry,
                  TelemetryReport, WorkReport, Stop, PeerLost, Probe, Reached, LinkLost, AskStanding,
-                 Standing>;
+                 Standing, SendWeights, Suspend, Suspended, SendStates, StateChunk, StateAck,
+                 StatesHeld>;
 
 struct Message {
   DeviceName from;

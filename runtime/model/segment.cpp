@@ -10,6 +10,12 @@ double StateSpec::bytes(std::int64_t capacity) const {
   return bytes;
 }
 
+std::vector<std::int64_t> StateSpec::shape_for(std::int64_t tokens) const {
+  std::vector<std::int64_t> dims = shape;
+  std::replace(dims.begin(), dims.end(), kCapacity, tokens);
+  return dims;
+}
+
 std::int64_t WeightSpec::bytes() const {
   std::int64_t bytes = dtype_bytes(dtype);
   for (std::int64_t dim : shape) bytes *= dim;

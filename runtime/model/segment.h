@@ -31,6 +31,8 @@ struct StateSpec {
   std::vector<std::int64_t> shape;  // constants, and kCapacity once
 
   double bytes(std::int64_t capacity) const;
+  // With so many tokens in place of the capacity.
+  std::vector<std::int64_t> shape_for(std::int64_t tokens) const;
   bool operator==(const StateSpec&) const = default;
 };
 

@@ -3,7 +3,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/plain_text.h"
-#include "runtime/net/wire_internal.h"
+#include "runtime/net/wire_values.h"
 
 namespace lingua::internal {
 namespace {
@@ -12,112 +12,6 @@ namespace {
 constexpr std::size_t kShareBytes = 4096;
 constexpr std::size_t kShareAlignment = 8;
 constexpr double kFarTime = 1e12;
-
-[[noreturn]] void refuse(const char* field, const std::string& what) {
-  throw InputError(fmt::format("message: {}: {}", field, what));
-}
-
-std::int64_t in_range(const char* field, std::int64_t value, std::int64_t low, std::int64_t high) {
-  if (value < low || value > high) {
-    refuse(field, fmt::format("{} is not in {} .. {}", value, low, high));
-  }
-  return value;
-}
-
-double finite(const char* field, double value) {
-  if (!std::isfinite(value)) refuse(field, "the number is not finite");
-  return value;
-}
-
-double not_negative(const char* field, double value) {
-  if (finite(field, value) < 0) refuse(field, fmt::format("{} is negative", value));
-  return value;
-}
-
-DType decode_dtype(int dtype) {
-  return static_cast<DType>(in_range("dtype", dtype, 0, static_cast<int>(DType::kBool)));
-}
-
-// Dimensions of a tensor, state or weight. `lowest` is kCapacity where one may stand.
-template <class Dims>
-std::vector<std::int64_t> decode_shape(const Dims& dims, DType dtype, std::int64_t lowest) {
-  if (dims.size() > kMaxDims) {
-    refuse("shape", fmt::format("{} dimensions; at most {} are accepted", dims.size(), kMaxDims));
-  }
-  std::int64_t bytes = dtype_bytes(dtype);
-  for (std::int64_t dim : dims) {
-    in_range("shape", dim, lowest, kMaxDim);
-    if (__builtin_mul_overflow(bytes, std::max<std::int64_t>(dim, 1), &bytes) ||
-        bytes > kMaxTensorBytes) {
-      refuse("shape", fmt::format("more than {} bytes", kMaxTensorBytes));
-    }
-  }
-  return {dims.begin(), dims.end()};
-}
-
-StepFunction decode_function(const wire::StepFunction& in) {
-  std::array<double, 6> coefficients{};
-  if (in.coefficients_size() == 0) return StepFunction();
-  if (in.coefficients_size() != 6) {
-    refuse("coefficients", fmt::format("{} of them; 0 or 6 are accepted", in.coefficients_size()));
-  }
-  for (int i = 0; i < 6; ++i) coefficients[i] = finite("coefficients", in.coefficients(i));
-  return StepFunction(coefficients);
-}
-
-TensorSpec decode_tensor_spec(const wire::TensorSpec& in) {
-  TensorSpec spec;
-  spec.value = static_cast<ValueId>(in_range("value", in.value(), -1, INT32_MAX));
-  spec.name = in.name();
-  spec.dtype = decode_dtype(in.dtype());
-  spec.is_tensor = in.is_tensor();
-  in_range("number of dimensions", in.dims_size(), 0, kMaxDims);
-  for (const wire::StepFunction& dim : in.dims()) spec.dims.push_back(decode_function(dim));
-  spec.bytes = decode_function(in.size());
-  return spec;
-}
-
-Segment decode_segment(const wire::SegmentSpec& in) {
-  Segment segment;
-  segment.id = static_cast<SegmentId>(in_range("segment", in.id(), 0, INT32_MAX));
-  segment.name = in.name();
-  segment.first_node = static_cast<NodeId>(in_range("first node", in.first_node(), -1, INT32_MAX));
-  segment.last_node = static_cast<NodeId>(in_range("last node", in.last_node(), -1, INT32_MAX));
-  segment.recomputed.assign(in.recomputed().begin(), in.recomputed().end());
-  for (int scalar : in.step_scalars()) {
-    segment.step_scalars.push_back(static_cast<StepScalar>(
-        in_range("step scalar", scalar, 0, static_cast<int>(StepScalar::kCachedTokens))));
-  }
-  for (const auto& spec : in.inputs()) segment.inputs.push_back(decode_tensor_spec(spec));
-  for (const wire::StateSpec& spec : in.state()) {
-    const DType dtype = decode_dtype(spec.dtype());
-    segment.state.push_back({static_cast<ValueId>(in_range("value", spec.value(), -1, INT32_MAX)),
-                             spec.name(), dtype, decode_shape(spec.shape(), dtype, kCapacity)});
-  }
-  for (const wire::WeightSpec& spec : in.weights()) {
-    const DType dtype = decode_dtype(spec.dtype());
-    segment.weights.push_back({spec.name(), dtype, decode_shape(spec.shape(), dtype, 0)});
-  }
-  for (const auto& spec : in.outputs()) segment.outputs.push_back(decode_tensor_spec(spec));
-  segment.flops = decode_function(in.flops());
-  segment.bytes_moved = decode_function(in.bytes_moved());
-  segment.weights_read = not_negative("weights_read", in.weights_read());
-  for (const auto& bytes : in.inner_bytes()) segment.inner_bytes.push_back(decode_function(bytes));
-  return segment;
-}
-
-EventRow decode_row(const wire::EventRow& in) {
-  EventRow row;
-  row.who = in.who();
-  row.what = in.what();
-  row.segment = in.segment();
-  row.request = in.request();
-  row.step = in.step();
-  row.start = Seconds(finite("start", in.start()));
-  row.end = Seconds(finite("end", in.end()));
-  row.bytes = not_negative("bytes", in.size());
-  return row;
-}
 
 // Takes an envelope and its further frames apart.
 class BodyDecoder {
@@ -165,6 +59,15 @@ class BodyDecoder {
       case Case::kRetired:
         return Retired{envelope_.retired().epoch(),
                        not_negative("free_bytes", envelope_.retired().free_bytes())};
+      case Case::kSendWeights: return send_weights(envelope_.send_weights());
+      case Case::kSuspend: return suspend(envelope_.suspend());
+      case Case::kSuspended: return suspended(envelope_.suspended());
+      case Case::kSendStates: return send_states(envelope_.send_states());
+      case Case::kStateChunk: return state_chunk(envelope_.state_chunk());
+      case Case::kStateAck: return state_ack(envelope_.state_ack());
+      case Case::kStatesHeld:
+        return StatesHeld{envelope_.states_held().epoch(), envelope_.states_held().from(),
+                          envelope_.states_held().request(), envelope_.states_held().trouble()};
       case Case::kRequestRefused:
         return Refused{envelope_.request_refused().request(), envelope_.request_refused().reason()};
       case Case::kAskStanding: return AskStanding{};
@@ -314,6 +217,62 @@ class BodyDecoder {
     return {in.epoch(), in.weight(), in_range("offset", in.offset(), 0, kMaxTensorBytes)};
   }
 
+  static SendWeights send_weights(const wire::SendWeights& in) {
+    return {in.epoch(),
+            in.to(),
+            {in.weights().begin(), in.weights().end()},
+            in_range("chunk_bytes", in.chunk_bytes(), 1, kMaxTensorBytes),
+            in_range("window", in.window(), 1, kMaxDim),
+            not_negative("bytes_per_s", in.bytes_per_s())};
+  }
+
+  static Suspend suspend(const wire::Suspend& in) {
+    return {in.epoch(),
+            {in.requests().begin(), in.requests().end()},
+            {in.kept().begin(), in.kept().end()},
+            in.next()};
+  }
+
+  static Suspended suspended(const wire::Suspended& in) {
+    Suspended m{in.epoch(), not_negative("free_bytes", in.free_bytes()), {}};
+    for (const wire::RequestProgress& progress : in.progress())
+      m.progress.push_back({progress.request(), in_range("tokens", progress.tokens(), 0, kMaxDim)});
+    return m;
+  }
+
+  static SendStates send_states(const wire::SendStates& in) {
+    SendStates m;
+    m.epoch = in.epoch();
+    m.to = in.to();
+    m.segments.assign(in.segments().begin(), in.segments().end());
+    for (const wire::StateRange& range : in.ranges()) {
+      const std::int64_t capacity = in_range("capacity", range.capacity(), 0, kMaxDim);
+      const std::int64_t first = in_range("first", range.first(), 0, capacity);
+      m.ranges.push_back(
+          {range.request(), capacity, first, in_range("end", range.end(), first, capacity)});
+    }
+    m.chunk_bytes = in_range("chunk_bytes", in.chunk_bytes(), 1, kMaxTensorBytes);
+    m.bytes_per_s = not_negative("bytes_per_s", in.bytes_per_s());
+    return m;
+  }
+
+  StateChunk state_chunk(const wire::StateChunk& in) {
+    StateChunk m;
+    m.epoch = in.epoch();
+    m.request = in.request();
+    m.segment = in.segment();
+    m.capacity = in_range("capacity", in.capacity(), 0, kMaxDim);
+    m.first = in_range("first", in.first(), 0, m.capacity);
+    m.tokens = in_range("tokens", in.tokens(), 0, m.capacity - m.first);
+    m.states = tensors(in.states());
+    m.last = in.last();
+    return m;
+  }
+
+  static StateAck state_ack(const wire::StateAck& in) {
+    return {in.epoch(), in.request(), in.segment(), in_range("first", in.first(), 0, kMaxDim)};
+  }
+
   Submit submit(const wire::Submit& in) {
     Submit m;
     m.request = in.request();
@@ -327,6 +286,7 @@ class BodyDecoder {
     m.made.assign(in.made().begin(), in.made().end());
     if (in.has_started_s())
       m.started = Seconds(real("started_s", in.started_s(), -kFarTime, kFarTime));
+    m.cached = in_range("cached", in.cached(), 0, kMaxDim);
     return m;
   }
 
@@ -476,21 +436,6 @@ Message decode_body(const wire::Envelope& envelope, const std::vector<Frame>& fr
   message.body = BodyDecoder(envelope, frames).decode();
   for (const Frame& frame : frames) message.wire_bytes += static_cast<double>(frame.bytes.size());
   return message;
-}
-
-DeviceSpec decode_device_spec(const wire::DeviceSpec& in) {
-  DeviceSpec spec;
-  spec.name = in.name();
-  spec.flops_per_s = not_negative("flops_per_s", in.flops_per_s());
-  spec.memory_bytes_per_s = not_negative("memory_bytes_per_s", in.memory_bytes_per_s());
-  spec.memory_bytes = not_negative("memory_bytes", in.memory_bytes());
-  spec.cores = static_cast<int>(in_range("cores", in.cores(), 1, 65536));
-  spec.overhead = Seconds(not_negative("overhead", in.overhead_s()));
-  spec.power_w = not_negative("power_w", in.power_w());
-  spec.battery_j = not_negative("battery_j", in.battery_j());
-  if (in.has_charge()) spec.charge = not_negative("charge", in.charge());
-  if (spec.charge > 1) refuse("charge", fmt::format("{} is more than 1", spec.charge));
-  return spec;
 }
 
 }  // namespace lingua::internal

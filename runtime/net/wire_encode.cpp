@@ -173,6 +173,79 @@ class BodyEncoder {
     out->set_offset(m.offset);
   }
 
+  void operator()(const SendWeights& m) {
+    wire::SendWeights* out = envelope_->mutable_send_weights();
+    out->set_epoch(m.epoch);
+    out->set_to(m.to);
+    for (const std::string& weight : m.weights) out->add_weights(weight);
+    out->set_chunk_bytes(m.chunk_bytes);
+    out->set_window(m.window);
+    out->set_bytes_per_s(m.bytes_per_s);
+  }
+
+  void operator()(const Suspend& m) {
+    wire::Suspend* out = envelope_->mutable_suspend();
+    out->set_epoch(m.epoch);
+    for (const RequestId request : m.requests) out->add_requests(request);
+    for (const RequestId request : m.kept) out->add_kept(request);
+    out->set_next(m.next);
+  }
+
+  void operator()(const Suspended& m) {
+    wire::Suspended* out = envelope_->mutable_suspended();
+    out->set_epoch(m.epoch);
+    out->set_free_bytes(m.free_bytes);
+    for (const Suspended::Progress& progress : m.progress) {
+      wire::RequestProgress* to = out->add_progress();
+      to->set_request(progress.request);
+      to->set_tokens(progress.tokens);
+    }
+  }
+
+  void operator()(const SendStates& m) {
+    wire::SendStates* out = envelope_->mutable_send_states();
+    out->set_epoch(m.epoch);
+    out->set_to(m.to);
+    for (const SegmentId segment : m.segments) out->add_segments(segment);
+    for (const SendStates::Range& range : m.ranges) {
+      wire::StateRange* to = out->add_ranges();
+      to->set_request(range.request);
+      to->set_capacity(range.capacity);
+      to->set_first(range.first);
+      to->set_end(range.end);
+    }
+    out->set_chunk_bytes(m.chunk_bytes);
+    out->set_bytes_per_s(m.bytes_per_s);
+  }
+
+  void operator()(const StateChunk& m) {
+    wire::StateChunk* out = envelope_->mutable_state_chunk();
+    out->set_epoch(m.epoch);
+    out->set_request(m.request);
+    out->set_segment(m.segment);
+    out->set_capacity(m.capacity);
+    out->set_first(m.first);
+    out->set_tokens(m.tokens);
+    for (const Tensor& state : m.states) add_tensor(state, out->add_states());
+    out->set_last(m.last);
+  }
+
+  void operator()(const StateAck& m) {
+    wire::StateAck* out = envelope_->mutable_state_ack();
+    out->set_epoch(m.epoch);
+    out->set_request(m.request);
+    out->set_segment(m.segment);
+    out->set_first(m.first);
+  }
+
+  void operator()(const StatesHeld& m) {
+    wire::StatesHeld* out = envelope_->mutable_states_held();
+    out->set_epoch(m.epoch);
+    out->set_from(m.from);
+    out->set_request(m.request);
+    out->set_trouble(m.trouble);
+  }
+
   void operator()(const Ready& m) {
     envelope_->mutable_ready()->set_epoch(m.epoch);
     envelope_->mutable_ready()->set_free_bytes(m.free_bytes);
@@ -204,6 +277,7 @@ class BodyEncoder {
     out->set_epoch(m.epoch);
     for (TokenId token : m.made) out->add_made(token);
     if (m.started) out->set_started_s(m.started->count());
+    out->set_cached(m.cached);
   }
 
   void operator()(const Activations& m) {

@@ -63,6 +63,14 @@ class TorchExecutor : public Executor {
   void release(RequestId request) override {
     for (auto& [id, loaded] : loaded_) loaded.states.erase(request);
   }
+  void release(RequestId request, SegmentId segment) override {
+    const auto loaded = loaded_.find(segment);
+    if (loaded != loaded_.end()) loaded->second.states.erase(request);
+  }
+  std::vector<Tensor> read_states(SegmentId segment, RequestId request, std::int64_t first,
+                                  std::int64_t end) override;
+  void write_states(SegmentId segment, RequestId request, std::int64_t capacity, std::int64_t first,
+                    const std::vector<Tensor>& states) override;
   void set_threads(int threads) override {
     const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     at::set_num_threads(threads > 0 ? std::min(threads, kMostThreads) : cores);
@@ -78,7 +86,8 @@ class TorchExecutor : public Executor {
   static SegmentResult run_alone(LoadedSegment& loaded, const SegmentStep& step);
   static std::vector<SegmentResult> run_together(LoadedSegment& loaded,
                                                  const std::vector<SegmentStep>& batch);
-  static std::vector<at::Tensor>& states_of(LoadedSegment& loaded, const StepContext& context);
+  static std::vector<at::Tensor>& states_of(LoadedSegment& loaded, RequestId request,
+                                            std::int64_t capacity);
   static std::vector<Tensor> take_outputs(const LoadedSegment& loaded, const c10::IValue& result,
                                           const std::vector<at::Tensor>& states);
 
@@ -164,8 +173,7 @@ void TorchExecutor::load(const Segment& segment, const std::string& program,
 // that it can come to hold, most of which never come.
 at::Tensor lazy_zeros(const StateSpec& spec, std::int64_t capacity) {
   const double bytes = spec.bytes(capacity);
-  std::vector<std::int64_t> shape = spec.shape;
-  std::replace(shape.begin(), shape.end(), kCapacity, capacity);
+  const std::vector<std::int64_t> shape = spec.shape_for(capacity);
   const bool possible = bytes < kMostStateBytes &&
                         std::all_of(shape.begin(), shape.end(), [](auto dim) { return dim >= 0; });
   void* memory = possible ? std::calloc(static_cast<std::size_t>(bytes) + kAlignment, 1) : nullptr;
@@ -181,14 +189,14 @@ at::Tensor lazy_zeros(const StateSpec& spec, std::int64_t capacity) {
       at::TensorOptions().dtype(to_scalar_type(spec.dtype)));
 }
 
-std::vector<at::Tensor>& TorchExecutor::states_of(LoadedSegment& loaded,
-                                                  const StepContext& context) {
-  const auto [place, is_new] = loaded.states.try_emplace(context.request);
+std::vector<at::Tensor>& TorchExecutor::states_of(LoadedSegment& loaded, RequestId request,
+                                                  std::int64_t capacity) {
+  const auto [place, is_new] = loaded.states.try_emplace(request);
   std::vector<at::Tensor>& states = place->second;
   if (!is_new || loaded.segment.state.empty()) return states;
   try {
     for (const StateSpec& spec : loaded.segment.state) {
-      states.push_back(lazy_zeros(spec, context.capacity));
+      states.push_back(lazy_zeros(spec, capacity));
     }
   } catch (const std::exception& error) {
     loaded.states.erase(place);
@@ -197,12 +205,49 @@ std::vector<at::Tensor>& TorchExecutor::states_of(LoadedSegment& loaded,
   return states;
 }
 
+// The part of a state that is of these tokens; all of one that has no capacity.
+at::Tensor rows_of(const at::Tensor& state, const StateSpec& spec, std::int64_t first,
+                   std::int64_t tokens) {
+  const auto place = std::find(spec.shape.begin(), spec.shape.end(), kCapacity);
+  if (place == spec.shape.end()) return state;
+  return state.narrow(place - spec.shape.begin(), first, tokens);
+}
+
+std::vector<Tensor> TorchExecutor::read_states(SegmentId segment, RequestId request,
+                                               std::int64_t first, std::int64_t end) {
+  const c10::InferenceMode no_autograd;
+  const LoadedSegment& loaded = loaded_.at(segment);
+  const auto place = loaded.states.find(request);
+  LINGUA_CHECK(place != loaded.states.end(), "request {}, segment {}", request, segment);
+  std::vector<Tensor> states;
+  for (std::size_t i = 0; i < place->second.size(); ++i) {
+    const at::Tensor rows = rows_of(place->second[i], loaded.segment.state[i], first, end - first);
+    states.push_back(from_torch(rows.clone(at::MemoryFormat::Contiguous)));
+  }
+  return states;
+}
+
+void TorchExecutor::write_states(SegmentId segment, RequestId request, std::int64_t capacity,
+                                 std::int64_t first, const std::vector<Tensor>& states) {
+  const c10::InferenceMode no_autograd;
+  LoadedSegment& loaded = loaded_.at(segment);
+  LINGUA_CHECK(states.size() == loaded.segment.state.size(), "{} states", states.size());
+  const std::vector<at::Tensor>& own = states_of(loaded, request, capacity);
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    const at::Tensor given = to_torch(states[i]);
+    const std::vector<std::int64_t>& shape = loaded.segment.state[i].shape;
+    const auto place = std::find(shape.begin(), shape.end(), kCapacity);
+    const std::int64_t tokens = place == shape.end() ? 0 : given.size(place - shape.begin());
+    rows_of(own[i], loaded.segment.state[i], first, tokens).copy_(given);
+  }
+}
+
 TorchExecutor::Operands TorchExecutor::operands_of(LoadedSegment& loaded, const SegmentStep& step) {
   const Segment& spec = loaded.segment;
   LINGUA_CHECK(step.inputs.size() == spec.inputs.size(), "segment {} takes {} inputs, given {}",
                spec.id, spec.inputs.size(), step.inputs.size());
   Operands operands;
-  operands.states = &states_of(loaded, step.context);
+  operands.states = &states_of(loaded, step.context.request, step.context.capacity);
   operands.stack.reserve(operand_count(spec) + 1);
   operands.stack.emplace_back(loaded.module._ivalue());
   for (StepScalar scalar : spec.step_scalars) {

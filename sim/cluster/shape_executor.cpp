@@ -10,10 +10,13 @@ namespace {
 class ShapeExecutor final : public Executor {
  public:
   void load(const Segment& segment, const std::string&, const std::vector<Tensor>&) override {
-    segments_[segment.id] = {segment.inputs, segment.outputs};
+    segments_[segment.id] = {segment.inputs, segment.outputs, segment.state};
   }
   void unload(SegmentId segment) override { segments_.erase(segment); }
   void release(RequestId) override {}
+  void release(RequestId, SegmentId) override {}
+  void write_states(SegmentId, RequestId, std::int64_t, std::int64_t,
+                    const std::vector<Tensor>&) override {}
   void set_threads(int) override {}
 
   std::vector<SegmentResult> run(SegmentId id, const std::vector<SegmentStep>& batch) override {
@@ -30,10 +33,19 @@ class ShapeExecutor final : public Executor {
     return results;
   }
 
+  std::vector<Tensor> read_states(SegmentId id, RequestId, std::int64_t first,
+                                  std::int64_t end) override {
+    std::vector<Tensor> states;
+    for (const StateSpec& spec : segments_.at(id).state)
+      states.push_back({spec.dtype, spec.shape_for(end - first), nullptr});
+    return states;
+  }
+
  private:
   struct Border {
     std::vector<TensorSpec> inputs;
     std::vector<TensorSpec> outputs;
+    std::vector<StateSpec> state;
   };
 
   static void check_inputs(SegmentId id, const Border& border, const std::vector<Tensor>& inputs) {

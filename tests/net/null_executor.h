@@ -2,11 +2,11 @@
 // For tests in which no segment runs.
 
 #include "runtime/base/errors.h"
-#include "runtime/device/device.h"
+#include "tests/support/stateless_executor.h"
 
 namespace lingua {
 
-class NullExecutor : public Executor {
+class NullExecutor : public testing::StatelessExecutor {
  public:
   void load(const Segment&, const std::string&, const std::vector<Tensor>&) override {}
   void unload(SegmentId) override {}
@@ -14,8 +14,6 @@ class NullExecutor : public Executor {
     LINGUA_CHECK(false, "nothing runs in this test");
     return {};
   }
-  void release(RequestId) override {}
-  void set_threads(int) override {}
 };
 
 inline DeviceSpec spec_of(const DeviceName& name) { return {name, 1e9, 1e9, 1e9, 1, Seconds(0)}; }

@@ -75,6 +75,27 @@ inline WorkReport sample_report() {
   return m;
 }
 
+// Of what devices give to each other.
+inline std::vector<MessageBody> sample_transfers() {
+  std::vector<MessageBody> bodies;
+  bodies.emplace_back(SendWeights{3, "phone2", {"wte", std::string("\0\xff", 2)}, 65536, 8, 1e6});
+  bodies.emplace_back(Suspend{3, {7, 8}, {8}, 4});
+  bodies.emplace_back(Suspended{3, 5e8, {{7, 0}, {8, 41}}});
+  bodies.emplace_back(SendStates{4, "phone2", {2, 3}, {{8, 90, 0, 41}, {9, 64, 5, 6}}, 65536, 1e6});
+  bodies.emplace_back(StateChunk{
+      4,
+      8,
+      2,
+      90,
+      0,
+      41,
+      {sample_tensor(DType::kBFloat16, {1, 4, 41, 16}), sample_tensor(DType::kFloat16, {0, 8})},
+      true});
+  bodies.emplace_back(StateAck{4, 8, 2, 40});
+  bodies.emplace_back(StatesHeld{4, "phone1", 8, "no \xff room"});
+  return bodies;
+}
+
 inline std::vector<MessageBody> sample_bodies() {
   const Tensor hidden = sample_tensor(DType::kFloat32, {1, 11, 64});
   const Tensor number = make_number(-5);
@@ -103,7 +124,8 @@ inline std::vector<MessageBody> sample_bodies() {
                              {0.7, 40, 0.9, 1.1, 64, 99},
                              3,
                              {17, 0},
-                             Seconds(-1.5)});
+                             Seconds(-1.5),
+                             4});
   bodies.emplace_back(Activations{3,
                                   8,
                                   1,
@@ -136,6 +158,7 @@ inline std::vector<MessageBody> sample_bodies() {
   bodies.emplace_back(Probe{3});
   bodies.emplace_back(Reached{3, "phone1"});
   bodies.emplace_back(LinkLost{3, "phone2", "no \xff answer"});
+  for (const MessageBody& body : sample_transfers()) bodies.push_back(body);
   bodies.emplace_back(AskStanding{});
   bodies.emplace_back(Standing{true, 70, 69, "waits for step 3 of request 8"});
   return bodies;

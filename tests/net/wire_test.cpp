@@ -241,6 +241,50 @@ TEST(Wire, WhatAnEarlierEpochHasMadeOfARequestSurvives) {
   }
 }
 
+TEST(Wire, WhatIsSaidOfStatesThatMoveSurvives) {
+  const Suspend suspend = round_trip(Suspend{3, {7, 8}, {8}, 4});
+  EXPECT_EQ(suspend.requests, (std::vector<RequestId>{7, 8}));
+  EXPECT_EQ(suspend.kept, (std::vector<RequestId>{8}));
+  EXPECT_EQ(suspend.next, 4);
+  const Suspended suspended = round_trip(Suspended{3, 5e8, {{7, 0}, {8, 41}}});
+  EXPECT_EQ(suspended.free_bytes, 5e8);
+  ASSERT_EQ(suspended.progress.size(), 2U);
+  EXPECT_EQ(suspended.progress[1].request, 8);
+  EXPECT_EQ(suspended.progress[1].tokens, 41);
+  EXPECT_THAT(refusal(Suspended{3, 5e8, {{7, -1}}}), HasSubstr("tokens: -1"));
+  const SendStates send = round_trip(SendStates{4, "b", {2, 3}, {{8, 90, 5, 41}}, 4096, 1e6});
+  EXPECT_EQ(send.to, "b");
+  EXPECT_EQ(send.segments, (std::vector<SegmentId>{2, 3}));
+  ASSERT_EQ(send.ranges.size(), 1U);
+  EXPECT_EQ(send.ranges[0].capacity, 90);
+  EXPECT_EQ(send.ranges[0].first, 5);
+  EXPECT_EQ(send.ranges[0].end, 41);
+  EXPECT_EQ(send.chunk_bytes, 4096);
+  EXPECT_EQ(send.bytes_per_s, 1e6);
+  EXPECT_THAT(refusal(SendStates{4, "b", {2}, {{8, 90, 5, 91}}, 4096, 0}), HasSubstr("end: 91"));
+  EXPECT_THAT(refusal(SendStates{4, "b", {2}, {}, 0, 0}), HasSubstr("chunk_bytes: 0"));
+  const StateChunk chunk =
+      round_trip(StateChunk{4, 8, 2, 90, 5, 36, {sample_tensor(DType::kInt8, {36, 2})}, true});
+  EXPECT_EQ(chunk.segment, 2);
+  EXPECT_EQ(chunk.first, 5);
+  EXPECT_EQ(chunk.tokens, 36);
+  EXPECT_EQ(chunk.states.at(0).shape, (std::vector<std::int64_t>{36, 2}));
+  EXPECT_TRUE(chunk.last);
+  EXPECT_THAT(refusal(StateChunk{4, 8, 2, 90, 60, 31, {}, false}), HasSubstr("tokens: 31"));
+  EXPECT_EQ(round_trip(StatesHeld{4, "a", 8, "no \xff room"}).trouble, "no \xff room");
+  EXPECT_EQ(round_trip(Submit{8, {}, 16, 27, true, {}, {}, 4, {}, {}, 12}).cached, 12);
+}
+
+TEST(Wire, WhatADeviceIsToGiveToAnotherSurvives) {
+  const SendWeights send = round_trip(SendWeights{3, "b", {"wte", "h.0"}, 4096, 8, 1e6});
+  EXPECT_EQ(send.to, "b");
+  EXPECT_EQ(send.weights, (std::vector<std::string>{"wte", "h.0"}));
+  EXPECT_EQ(send.window, 8);
+  EXPECT_EQ(send.bytes_per_s, 1e6);
+  EXPECT_THAT(refusal(SendWeights{3, "b", {}, 4096, 0, 0}), HasSubstr("window: 0"));
+  EXPECT_THAT(refusal(SendWeights{3, "b", {}, 4096, 8, std::nan("")}), HasSubstr("bytes_per_s"));
+}
+
 TEST(Wire, HowARequestEndedSurvives) {
   for (const Ending ending : {Ending::kStop, Ending::kLength, Ending::kCancelled}) {
     EXPECT_EQ(round_trip(Done{8, {17}, {}, ending}).ending, ending);

@@ -13,6 +13,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
+#include "tests/support/stateless_executor.h"
 
 namespace lingua {
 namespace {
@@ -51,15 +52,13 @@ TEST_F(PaceFolder, HasAReportOfEachDeviceWhateverItsName) {
 }
 
 // Whose segments give nothing, at once.
-class Idle : public Executor {
+class Idle : public testing::StatelessExecutor {
  public:
   void load(const Segment&, const std::string&, const std::vector<Tensor>&) override {}
   void unload(SegmentId) override {}
   std::vector<SegmentResult> run(SegmentId, const std::vector<SegmentStep>& batch) override {
     return std::vector<SegmentResult>(batch.size());
   }
-  void release(RequestId) override {}
-  void set_threads(int) override {}
 };
 
 // The process of a worker that would live for 0.6 s: how it ended, and after how long.

@@ -7,12 +7,13 @@
 #include <thread>
 
 #include "runtime/device/roofline.h"
+#include "tests/support/stateless_executor.h"
 
 namespace lingua {
 namespace {
 
 // Takes some time of its own; a step of 13 new tokens fails.
-class Sleepy : public Executor {
+class Sleepy : public testing::StatelessExecutor {
  public:
   explicit Sleepy(std::chrono::milliseconds time) : time_(time) {}
   void load(const Segment&, const std::string&, const std::vector<Tensor>&) override {}
@@ -25,8 +26,6 @@ class Sleepy : public Executor {
     }
     return results;
   }
-  void release(RequestId) override {}
-  void set_threads(int) override {}
 
  private:
   std::chrono::milliseconds time_;

@@ -138,6 +138,18 @@ void MeteredExecutor::release(RequestId request) {
   std::erase_if(states_, [&](const auto& item) { return item.first.first == request; });
 }
 
+void MeteredExecutor::release(RequestId request, SegmentId segment) {
+  inner_->release(request, segment);
+  states_.erase({request, segment});
+}
+
+void MeteredExecutor::write_states(SegmentId segment, RequestId request, std::int64_t capacity,
+                                   std::int64_t first, const std::vector<Tensor>& states) {
+  states_[{request, segment}] = segments_.at(segment).state_bytes(capacity);
+  check(0, "taking up states");
+  inner_->write_states(segment, request, capacity, first, states);
+}
+
 void MeteredExecutor::check(double activation_bytes, const char* when) {
   std::map<std::string, double> weights;
   for (const auto& [id, segment] : segments_) {

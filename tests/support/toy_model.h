@@ -90,6 +90,27 @@ class ToyExecutor : public Executor {
   void release(RequestId request) override {
     std::erase_if(states_, [&](const auto& item) { return item.first.first == request; });
   }
+  void release(RequestId request, SegmentId segment) override { states_.erase({request, segment}); }
+  std::vector<Tensor> read_states(SegmentId segment, RequestId request, std::int64_t first,
+                                  std::int64_t end) override {
+    const std::vector<std::uint64_t>& rows = states_.at({request, segment});
+    LINGUA_CHECK(first <= end && static_cast<std::size_t>(end) <= rows.size(), "{} .. {} of {}",
+                 first, end, rows.size());
+    Tensor tensor{DType::kInt64, {end - first}, nullptr};
+    auto memory = allocate_bytes(tensor.bytes());
+    std::memcpy(memory.get(), rows.data() + first, static_cast<std::size_t>(tensor.bytes()));
+    tensor.data = memory;
+    return {tensor};
+  }
+  void write_states(SegmentId segment, RequestId request, std::int64_t capacity, std::int64_t first,
+                    const std::vector<Tensor>& states) override {
+    const std::int64_t end = first + states.at(0).elements();
+    LINGUA_CHECK(end <= capacity && segments_.contains(segment));
+    std::vector<std::uint64_t>& rows = states_[{request, segment}];
+    rows.resize(std::max(rows.size(), static_cast<std::size_t>(end)));
+    std::memcpy(rows.data() + first, states[0].data.get(),
+                static_cast<std::size_t>(states[0].bytes()));
+  }
   void set_threads(int) override {}
   std::size_t states() const { return states_.size(); }
 
