@@ -21,8 +21,17 @@ std::vector<RequestLeft> requests_of(const RunState& state) {
   return requests;
 }
 
-const char* crossing_name(Crossing crossing) {
-  return crossing == Crossing::kRebuild ? "rebuilt" : "ended";
+// "2 rebuilt, 1 kept twice".
+std::string crossings_text(const MoveRecord& move) {
+  std::string text;
+  const auto add = [&](int requests, const char* how) {
+    if (requests > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", requests, how);
+  };
+  add(move.rebuilt, "rebuilt");
+  add(move.moved, "moved");
+  add(move.kept_twice, "kept twice");
+  add(move.ended, "to end where they ran");
+  return text;
 }
 
 }  // namespace
@@ -98,8 +107,13 @@ nlohmann::json moves_json(const std::vector<MoveRecord>& moves) {
   for (const MoveRecord& move : moves) {
     nlohmann::json entry = {{"why", move.why},
                             {"plan", move.plan},
-                            {"requests", move.requests},
-                            {"states", crossing_name(move.crossing)},
+                            {"requests", move.requests()},
+                            {"states",
+                             {{"rebuilt", move.rebuilt},
+                              {"moved", move.moved},
+                              {"kept_twice", move.kept_twice},
+                              {"ended", move.ended}}},
+                            {"states_bytes", move.states_bytes},
                             {"decided_s", move.decided.count()},
                             {"ready_s", move.ready.count()},
                             {"switched_s", move.switched.count()},
@@ -152,9 +166,12 @@ std::string moves_text(const std::vector<MoveRecord>& moves) {
         fmt::format("moved to {}, {} of weights in {} (predicted {})", move.plan,
                     format_quantity(move.weights_bytes, Unit::kBytes),
                     seconds((move.ready - move.decided).count()), seconds(move.forecast.prepare_s));
-    if (move.requests > 0)
-      text += fmt::format("; {} requests {}, a pause of {} (predicted {})", move.requests,
-                          crossing_name(move.crossing), seconds(move.pause_s),
+    if (move.requests() + move.ended > 0)
+      text += fmt::format("; requests: {}", crossings_text(move));
+    if (move.states_bytes > 0)
+      text += fmt::format(", {} of states", format_quantity(move.states_bytes, Unit::kBytes));
+    if (move.requests() > 0)
+      text += fmt::format(", a pause of {} (predicted {})", seconds(move.pause_s),
                           seconds(move.forecast.pause_s));
     text += fmt::format("; predicted gain {}\n", seconds(move.forecast.gain_s));
   }

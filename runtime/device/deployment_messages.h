@@ -118,12 +118,6 @@ struct Ready {
 // coordinator -> device: no request needs this epoch any more; what only it needed can go.
 struct Retire {
   Epoch epoch = 0;
-  bool answer = false;  // with Retired: nothing of the epoch comes from this device after it
-};
-// And so much memory is free then.
-struct Retired {
-  Epoch epoch = 0;
-  double free_bytes = 0;
 };
 
 // device -> coordinator: it cannot go on, and why, in one line.

@@ -62,7 +62,6 @@ std::string describe(const MessageBody& body) {
           },
           [](const Ready& m) { return fmt::format("Ready for epoch {}", m.epoch); },
           [](const Retire& m) { return fmt::format("Retire of epoch {}", m.epoch); },
-          [](const Retired& m) { return fmt::format("Retired of epoch {}", m.epoch); },
           [](const Failed& m) { return fmt::format("Failed: {}", m.reason); },
           [](const Submit& m) { return fmt::format("Submit of request {}", m.request); },
           [](const Activations& m) {

@@ -212,9 +212,9 @@ struct PeerLost {
 };
 
 using MessageBody =
-    std::variant<Prepare, Lacks, SegmentProgram, WeightChunk, WeightAck, Ready, Retire, Retired,
-                 Failed, Submit, Activations, StepResult, Together, TokenMade, Done, Refused,
-                 Cancel, Release, Attach, Serving, Detach, AskEvents, Events, Hello, AskTelemetry,
+    std::variant<Prepare, Lacks, SegmentProgram, WeightChunk, WeightAck, Ready, Retire, Failed,
+                 Submit, Activations, StepResult, Together, TokenMade, Done, Refused, Cancel,
+                 Release, Attach, Serving, Detach, AskEvents, Events, Hello, AskTelemetry,
                  TelemetryReport, WorkReport, Stop, PeerLost, Probe, Reached, LinkLost, AskStanding,
                  Standing, SendWeights, Suspend, Suspended, SendStates, StateChunk, StateAck,
                  StatesHeld>;

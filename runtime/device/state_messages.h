@@ -25,11 +25,12 @@ struct Suspend {
   std::vector<RequestId> kept;      // of them
   Epoch next = 0;
 };
-// And the answer: nothing of these requests comes from this device under the epoch after it. So much memory is
-// free here once the epoch is retired.
+// And the answer: nothing of these requests comes from this device under the epoch after it.
 struct Suspended {
   Epoch epoch = 0;
-  double free_bytes = 0;
+  double free_bytes = 0;     // of memory
+  double states_bytes = 0;   // of the requests that were kept
+  double weights_bytes = 0;  // that no other epoch needs here
   // The header's: of the requests that it had, the first tokens, whose states every device has.
   struct Progress {
     RequestId request = 0;

@@ -96,7 +96,9 @@ bool Coordinator::take_from_client(Message& message, Seconds now, Effects& effec
       checks_.refused(*request);
       note_end(entry, Ending::kCancelled, effects);
       effects.send(message.from, Done{cancel->request, std::move(tokens), {}, Ending::kCancelled});
+      release(*request, effects);
       table_.end(*request);
+      go_on_crossing(now, effects);
       admit(now, effects);  // it may have kept others waiting
       gather_when_all_is_answered(now, effects);
     }
@@ -107,7 +109,7 @@ bool Coordinator::take_from_client(Message& message, Seconds now, Effects& effec
 // First come, first admitted: one that has no room beside the states of those that run keeps those behind
 // it waiting. Whether a request that is alone has room is for the devices to say.
 void Coordinator::admit(Seconds now, Effects& effects) {
-  if (services_.empty() || !crossing_.empty()) return;
+  if (services_.empty() || has_stopped()) return;
   if (table_.waiting() == 0) end_of_wait(-1, now);
   StateRoom& room = services_.back().room;
   while (admissions(table_.waiting(), table_.running(), job_.in_flight) > 0) {
@@ -116,21 +118,23 @@ void Coordinator::admit(Seconds now, Effects& effects) {
       no_room_since_ = no_room_since_.value_or(now);
       return;
     }
-    Submit submit = table_.admit(current().epoch, now);
-    end_of_wait(submit.request, now);
-    room.take(submit);
+    const RequestId request = table_.front().request;
+    const bool has_begun = table_.find(request)->admitted.has_value();
+    if (has_begun) checks_.resumed(request);
+    room.take(table_.front());
+    const auto cached = cached_.find(request);
+    Submit submit =
+        table_.admit(current().epoch, has_begun ? checks_.tokens(request) : std::vector<TokenId>{},
+                     cached == cached_.end() ? 0 : cached->second, now);
+    cached_.erase(request);
+    end_of_wait(request, now);
     stall_.moved(now);
-    if (submit.started) {
-      checks_.resumed(submit.request);
-      submit.made = checks_.tokens(submit.request);
-    } else {
-      checks_.submitted(submit);
-    }
+    if (!has_begun) checks_.submitted(submit);
     effects.send(current().plan.header(), std::move(submit));
   }
 }
 
-Coordinator::Service& Coordinator::service_of(Epoch epoch) {
+Service& Coordinator::service_of(Epoch epoch) {
   const auto place = std::find_if(services_.begin(), services_.end(), [&](const Service& s) {
     return s.deployer->deployment().epoch == epoch;
   });
@@ -146,7 +150,7 @@ void Coordinator::take_from_worker(Message& message, Seconds now, Effects& effec
   const std::string trouble = trouble_of(message);
   if (!trouble.empty()) {
     const auto* failed = std::get_if<Failed>(&message.body);
-    if (failed != nullptr && coming_ && !services_.empty() && crossing_.empty() &&
+    if (failed != nullptr && coming_ && !services_.empty() && !has_stopped() &&
         failed->epoch == coming_->deployment().epoch) {
       give_up_coming(message, trouble, now, effects);
       return;
@@ -169,14 +173,20 @@ void Coordinator::take_from_worker(Message& message, Seconds now, Effects& effec
     take_last_rows(message, now);
     return;
   }
-  if (std::holds_alternative<Retired>(message.body)) {
-    take_retired(message, now, effects);
+  if (std::holds_alternative<Suspended>(message.body)) {
+    take_suspended(message, now, effects);
+    return;
+  }
+  if (const auto* held = std::get_if<StatesHeld>(&message.body)) {
+    if (crossing_ && held->epoch == coming_->deployment().epoch)
+      crossing_->states.take(*held, message.from);
+    go_on_crossing(now, effects);
     return;
   }
   if (coming_ && coming_->take(message, now, effects)) {
     if (std::holds_alternative<WeightAck>(message.body) && job_.on_weights)
       job_.on_weights(coming_->weights_sent(), coming_->weights_total());
-    if (coming_->ready()) become_current(now, effects);
+    if (coming_->ready() && !crossing_) become_current(now, effects);
     return;
   }
   take_answer(message, now, effects);
@@ -191,18 +201,22 @@ void Coordinator::become_current(Seconds now, Effects& effects) {
   if (moving_) {
     moving_->ready = now;
     moving_->weights_bytes = coming_->weights_total();
-    if (moving_->crossing == Crossing::kRebuild && table_.running() > 0) {
-      begin_crossing(effects);
-      return;
-    }
+    begin_crossing(now, effects);
+    return;
   }
   serve_coming(now, effects);
 }
 
 void Coordinator::serve_coming(Seconds now, Effects& effects) {
   std::map<DeviceName, double> free_bytes = coming_->free_bytes();
-  for (const auto& [name, bytes] : freed_bytes_) free_bytes[name] = bytes;
-  freed_bytes_.clear();
+  if (crossing_) {
+    for (const auto& [name, memory] : crossing_->memory) {
+      double& bytes = free_bytes[name];
+      bytes = memory.free + memory.states;
+      for (const auto& [epoch, weights] : memory.weights) bytes += weights;
+    }
+  }
+  crossing_.reset();
   StateRoom room(coming_->deployment(), free_bytes);
   services_.push_back({std::move(coming_), std::move(room)});
   coming_.reset();
@@ -226,6 +240,14 @@ void Coordinator::give_up_coming(const Message& message, const std::string& why,
   for (const DeviceName& worker : coming_->workers()) {
     if (worker != message.from) effects.send(worker, Retire{epoch});
   }
+  if (crossing_) {
+    for (const DeviceName& holder : crossing_->states.holders()) {
+      const std::vector<DeviceName>& told = coming_->workers();
+      if (std::find(told.begin(), told.end(), holder) == told.end())
+        effects.send(holder, Retire{epoch});
+    }
+  }
+  crossing_.reset();
   coming_.reset();
   end_move(why, now);
 }
@@ -280,16 +302,13 @@ void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
 
 void Coordinator::end_request(RequestId request, Seconds now, Effects& effects) {
   const Submit& submit = table_.find(request)->submit;
-  if (table_.find(request)->running) {
-    Service& service = service_of(submit.epoch);
-    service.room.give_back(submit);
-    for (const DeviceName& worker : service.deployer->workers())
-      effects.send(worker, Release{request});
-  }
+  if (table_.find(request)->running) service_of(submit.epoch).room.give_back(submit);
+  release(request, effects);
   table_.end(request);
   last_token_.erase(request);
   crossed_.erase(request);
-  if (crossing_.empty()) retire_unused(effects);
+  if (!crossing_) retire_unused(effects);
+  go_on_crossing(now, effects);
   consider_move(true, now, effects);
   admit(now, effects);
   gather_when_all_is_answered(now, effects);
@@ -366,8 +385,12 @@ void Coordinator::tick(Seconds now, Effects& effects) {
     for (const auto& [link, said] : std::exchange(links_lost_, {})) {
       membership_.cut.insert(link);
       if (uses(link.first, link.second)) why += (why.empty() ? "" : "; ") + said;
+      if (crossing_) crossing_->states.lose_link(link.first, link.second);
     }
-    if (why.empty()) return;
+    if (why.empty()) {
+      go_on_crossing(now, effects);
+      return;
+    }
     if (!job_.recover) throw WorldError(fmt::format("{}; {}", why, progress()));
     begin_again(why, now, effects);
     return;
@@ -382,35 +405,6 @@ void Coordinator::tick(Seconds now, Effects& effects) {
   }
   if (!stall_.look(now)) return;
   for (const DeviceName& worker : workers_) effects.send(worker, AskStanding{});
-}
-
-// Empty for a message that tells of no loss or failure.
-std::string Coordinator::trouble_of(const Message& message) const {
-  if (const auto* lost = std::get_if<PeerLost>(&message.body)) {
-    return fmt::format("{} was lost while it held {} ({})", message.from, segments_of(message.from),
-                       lost->reason);
-  }
-  if (const auto* failed = std::get_if<Failed>(&message.body)) {
-    if (failed->epoch == 0) {  // it goes, whatever is deployed
-      return fmt::format("{} was lost while it held {} ({})", message.from,
-                         segments_of(message.from), one_line(failed->reason));
-    }
-    return fmt::format("{} failed: {}", message.from, one_line(failed->reason));
-  }
-  return "";
-}
-
-// The segments that a device runs: "segments 0 to 3", "segments 0 to 3 and 24 to 25".
-std::string Coordinator::segments_of(const DeviceName& worker) const {
-  if (services_.empty() && !coming_) return "no segments";
-  const Deployment& deployment = services_.empty() ? coming_->deployment() : current();
-  std::string text = "segments ";
-  for (const Stage& stage : deployment.plan.stages) {
-    if (stage.device != worker) continue;
-    if (text.size() > 9) text += " and ";
-    text += fmt::format("{} to {}", stage.first_segment, stage.last_segment);
-  }
-  return text.size() > 9 ? text : "no segments";
 }
 
 std::string Coordinator::progress() const {

@@ -22,12 +22,10 @@
 
 #include "runtime/device/mailbox.h"
 #include "runtime/engine/answer_checks.h"
-#include "runtime/engine/deployer.h"
+#include "runtime/engine/crossing.h"
 #include "runtime/engine/journal.h"
-#include "runtime/engine/move.h"
 #include "runtime/engine/request_table.h"
 #include "runtime/engine/stall_watch.h"
-#include "runtime/engine/state_room.h"
 #include "runtime/events/event_log.h"
 #include "runtime/events/run_meter.h"
 #include "runtime/plan/membership.h"
@@ -152,8 +150,18 @@ class Coordinator {
   void take_report(const Message& message, Seconds now, Effects& effects);
   void consider_move(bool between, Seconds now, Effects& effects);
   std::vector<RunState::Request> requests_left() const;
-  void begin_crossing(Effects& effects);
-  void take_retired(const Message& message, Seconds now, Effects& effects);
+  // Requests cross, in this order.
+  void begin_crossing(Seconds now, Effects& effects);
+  Crossing crossing_of(const RequestTable::Entry& entry) const;
+  std::int64_t computed_tokens(const RequestTable::Entry& entry) const;
+  void copy_states(Effects& effects);
+  bool lags_behind() const;
+  void suspend(Seconds now, Effects& effects);
+  void take_suspended(const Message& message, Seconds now, Effects& effects);
+  void carry_states(Seconds now, Effects& effects);
+  void go_on_crossing(Seconds now, Effects& effects);
+  void end_crossing(Seconds now, Effects& effects);
+  void release(RequestId request, Effects& effects);
   void end_move(const std::string& failed, Seconds now);
   void show() const;
   void note_token(RequestId request, Seconds now);
@@ -171,17 +179,16 @@ class Coordinator {
   std::string progress() const;
   void refuse_if(const std::string& wrong, const Message& message) const;
   const Deployment& current() const { return services_.back().deployer->deployment(); }
+  // Nobody is admitted until all have crossed.
+  bool has_stopped() const {
+    return crossing_ && crossing_->phase != RequestsThatCross::Phase::kCopying;
+  }
   // Something is under way, so that a standstill would be one.
   bool expects() const { return coming_ || gathering_ || table_.running() > 0; }
 
   const CoordinatorJob& job_;
   std::vector<DeviceName> workers_;  // of all deployments, in pipeline order
   StallWatch stall_;
-  // An epoch that is served, and what its requests take of the devices' memory.
-  struct Service {
-    std::unique_ptr<Deployer> deployer;
-    StateRoom room;
-  };
   Service& service_of(Epoch epoch);
 
   std::unique_ptr<Deployer> coming_;
@@ -198,9 +205,9 @@ class Coordinator {
   std::string waits_why_;
   std::vector<DeviceName> newcomers_;  // since a move was considered last
   std::optional<MoveRecord> moving_;
-  // While requests cross: whose Retired of which epoch has not come, and what memory the others have free.
-  std::set<std::pair<Epoch, DeviceName>> crossing_;
-  std::map<DeviceName, double> freed_bytes_;
+  Move choices_;                               // of it
+  std::optional<RequestsThatCross> crossing_;  // to coming_
+  std::map<RequestId, std::int64_t> cached_;   // of those that wait: tokens whose states are there
   // With moves: when the last token of a request came, and of those that cross, which move it was.
   std::map<RequestId, Seconds> last_token_;
   std::map<RequestId, std::size_t> crossed_;

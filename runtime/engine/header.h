@@ -32,6 +32,11 @@ class Header {
   // at the end of the request.
   const RequestState* take(StepResult result, Seconds now, Effects& effects);
   void cancel(RequestId request);
+  // As RequestState::cached(); 0 of one that it does not hold.
+  std::int64_t cached(RequestId request) const {
+    const auto place = requests_.find(request);
+    return place == requests_.end() ? 0 : place->second.cached();
+  }
   bool holds(RequestId request) const { return requests_.contains(request); }
   // Forgets a request, wherever it stands.
   void drop(RequestId request) {

@@ -27,17 +27,26 @@ class MemoryLedger {
   void open(Epoch epoch, const std::vector<const Segment*>& running);
   void close(Epoch epoch);
 
-  // A step of a request. The first one takes the memory of its states; every one must find room for its
-  // activations beside weights and all states, which is kept for it until it ends. Also refused: a step of
-  // no tokens, a capacity that changes, or that the step goes beyond. Capacity 0, of a single pass, has no
-  // states. Returns the bytes of its activations: steps that run as one must find room for the sum
+  // A step of a request. The first one takes the memory of its states, as far as they are not here; every one
+  // must find room for its activations beside weights and all states, which is kept for it until it ends. Also
+  // refused: a step of no tokens, a capacity that changes, or that the step goes beyond, and a first step after
+  // tokens whose states are not here. Capacity 0, of a single pass, has no states. Returns the bytes of its activations: steps that run as one must find room for the sum
   // (schedule/).
   double admit(Epoch epoch, RequestId request, const Step& step, std::int64_t capacity);
   // A step has run, or never will. `activation_bytes`: as admit() gave them. REQUIRES: the epoch is open.
   void end_step(Epoch epoch, double activation_bytes);
+  // The states of a request in one segment come from elsewhere, under an epoch that runs it.
+  void hold_states(Epoch epoch, RequestId request, SegmentId segment, std::int64_t capacity);
+  // The states that are here are those of another epoch too, as far as that runs their segments.
+  void share(RequestId request, Epoch with);
   void release(RequestId request);
-  // Those whose states were taken under an epoch.
+  // An epoch has nothing of a request any more. Returns the segments whose states go, since no other epoch that
+  // has the request runs them.
+  std::vector<SegmentId> leave(RequestId request, Epoch epoch);
+  // Those that have states under an epoch.
   std::vector<RequestId> requests_of(Epoch epoch) const;
+  bool has_states(RequestId request, SegmentId segment) const;
+  double states_bytes_of(RequestId request) const;
 
   double states_bytes() const { return states_bytes_; }
   double free_bytes() const { return memory_bytes_ - weights_bytes_ - states_bytes_; }
@@ -47,18 +56,20 @@ class MemoryLedger {
     std::vector<Segment> running;  // without weights
     bool has_states = false;
     std::multiset<double> steps;  // the activations of those that have not ended
-    double bytes_of(std::int64_t capacity) const;
+    bool runs(SegmentId segment) const;
   };
   struct Request {
-    Epoch epoch = 0;
     std::int64_t capacity = 0;
-    double bytes = 0;
+    std::map<SegmentId, double> states;  // bytes
+    std::set<Epoch> epochs;
   };
 
   // Steps run one after the other, or as one where there is room: so much at least must stay free.
   double largest_step() const;
   void admit_states(const Stage& stage, Epoch epoch, RequestId request, const Step& step,
                     std::int64_t capacity);
+  void take_states(Epoch epoch, RequestId request, const std::vector<const Segment*>& segments,
+                   std::int64_t capacity);
 
   double memory_bytes_;
   double weights_bytes_ = 0;

@@ -4,6 +4,7 @@
 // Plain values. Units: seconds, bytes, tokens.
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,10 +13,15 @@
 
 namespace lingua {
 
-// What becomes of the requests that run when the new deployment is ready.
+// What becomes of a request that runs when the new deployment is ready.
 enum class Crossing {
-  kEnd,      // they end where they run; those that are admitted later go to the new one
-  kRebuild,  // they go on there: prompt and tokens so far are computed as one prompt
+  kEnd,      // it ends where it runs
+  kRebuild,  // it goes on there: prompt and tokens so far are computed as one prompt
+  // It goes on there with its states. Those of segments that change their device move when it has stopped, or
+  // are kept twice from when the deployment is ready: copied while it runs, and the rest when it has stopped.
+  // One that has none, or whose model cannot do with a part of a prompt's, is rebuilt.
+  kMove,
+  kKeepTwice,
 };
 
 // What a move is taken to be good for, and to cost.
@@ -31,11 +37,16 @@ struct Move {
   Crossing crossing = Crossing::kEnd;
   MoveForecast forecast;
   std::string why;  // in one line
+  // Of requests for which something else is better.
+  std::map<RequestId, Crossing> requests = {};
+  Crossing of(RequestId request) const {
+    const auto own = requests.find(request);
+    return own == requests.end() ? crossing : own->second;
+  }
 };
 
 struct MoveRecord {
   std::string why;
-  Crossing crossing = Crossing::kEnd;
   MoveForecast forecast;
   Epoch epoch = 0;
   std::string plan;  // "a 0-3 | b 4-9"
@@ -43,7 +54,13 @@ struct MoveRecord {
   Seconds ready{0};          // when the devices had what they lacked
   Seconds switched{0};       // when new requests, or those that cross, could go there
   double weights_bytes = 0;  // that were sent
-  int requests = 0;          // that crossed
+  double states_bytes = 0;   // that devices gave each other
+  int ended = 0;             // requests that ended where they ran
+  // That crossed.
+  int rebuilt = 0;
+  int moved = 0;
+  int kept_twice = 0;
+  int requests() const { return rebuilt + moved + kept_twice; }
   // The longest time between two tokens of one of them, the one before and the first after; 0: none crossed.
   double pause_s = 0;
   std::string failed;  // why it came to nothing; empty where it did not
@@ -52,6 +69,7 @@ struct MoveRecord {
 // What the coordinator sees of a run when it asks whether to move.
 struct RunState {
   struct Request {
+    RequestId id = 0;
     std::int64_t prompt_tokens = 0;
     std::int64_t made = 0;        // tokens
     std::int64_t max_tokens = 0;  // of them

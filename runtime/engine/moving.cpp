@@ -1,8 +1,7 @@
 // What the coordinator does when the plan changes while all devices are there.
 //
-// The new deployment is prepared beside the running one. When it is ready, requests end where they run
-// (Crossing::kEnd), or all devices retire the old deployments and say so: what their headers had sent has come
-// by then, and nothing comes after it. Then the requests begin again with the tokens that they have.
+// The new deployment is prepared beside the running one. When it is ready, requests cross to it (crossing.cpp),
+// or end where they run.
 
 #include <fmt/ranges.h>
 
@@ -50,7 +49,6 @@ void Coordinator::consider_move(bool between, Seconds now, Effects& effects) {
   if (!move) return;
   moving_ = MoveRecord{};
   moving_->why = one_line(move->why);
-  moving_->crossing = move->crossing;
   moving_->forecast = move->forecast;
   moving_->epoch = last_epoch_ + 1;
   moving_->plan = text_of(move->deployment.plan);
@@ -58,6 +56,7 @@ void Coordinator::consider_move(bool between, Seconds now, Effects& effects) {
   move->deployment.epoch = last_epoch_ + 1;
   move->deployment.replaces_all = false;
   deploy(std::move(move->deployment), effects);
+  choices_ = *std::move(move);
   stall_.moved(now);
 }
 
@@ -70,35 +69,9 @@ std::vector<RunState::Request> Coordinator::requests_left() const {
     Submit whole = entry.submit;
     whole.made.clear();
     requests.push_back(
-        {first_step(whole, inputs).new_tokens, made, entry.submit.max_tokens, entry.running});
+        {id, first_step(whole, inputs).new_tokens, made, entry.submit.max_tokens, entry.running});
   }
   return requests;
-}
-
-void Coordinator::begin_crossing(Effects& effects) {
-  for (const Service& service : services_) {
-    const Epoch epoch = service.deployer->deployment().epoch;
-    for (const DeviceName& worker : service.deployer->workers()) {
-      crossing_.emplace(epoch, worker);
-      effects.send(worker, Retire{epoch, true});
-    }
-  }
-}
-
-void Coordinator::take_retired(const Message& message, Seconds now, Effects& effects) {
-  const auto& retired = std::get<Retired>(message.body);
-  if (crossing_.erase({retired.epoch, message.from}) == 0) {
-    throw WorldError(fmt::format("{} answers nonsense: {} is not expected now; {}", message.from,
-                                 describe(message.body), progress()));
-  }
-  freed_bytes_[message.from] = retired.free_bytes;  // the last of several epochs is right
-  if (!crossing_.empty()) return;
-  for (const Service& service : services_) given_up_.insert(service.deployer->deployment().epoch);
-  services_.clear();
-  const std::vector<RequestId> suspended = table_.suspend_all();
-  moving_->requests = static_cast<int>(suspended.size());
-  for (const RequestId request : suspended) crossed_[request] = result_.moves.size();
-  serve_coming(now, effects);
 }
 
 void Coordinator::end_move(const std::string& failed, Seconds now) {
@@ -110,7 +83,7 @@ void Coordinator::end_move(const std::string& failed, Seconds now) {
         kCoordinator,   event::kMove,          -1, -1, moving_->epoch, moving_->decided,
         moving_->ready, moving_->weights_bytes};
     keep(row);
-    if (moving_->requests > 0)
+    if (moving_->requests() > 0)
       keep({kCoordinator, event::kSwitch, -1, -1, moving_->epoch, moving_->ready, now, 0});
   }
   result_.moves.push_back(*std::exchange(moving_, std::nullopt));

@@ -59,10 +59,13 @@ void Coordinator::begin_again(const std::string& why, Seconds now, Effects& effe
   };
   for (const Service& service : services_) leave(*service.deployer);
   if (coming_) leave(*coming_);
+  if (crossing_) {
+    for (const Service& service : crossing_->left) leave(*service.deployer);
+  }
+  crossing_.reset();
+  cached_.clear();
   services_.clear();
   coming_.reset();
-  crossing_.clear();
-  freed_bytes_.clear();
   end_move(why, now);
   plan_again(now, effects);
 }
@@ -143,6 +146,7 @@ bool Coordinator::finish_if_complete(RequestId request, Effects& effects) {
   effects.send(entry.client, Done{entry.own, checks_.tokens(request), {}, *ending});
   meter_.made(request, static_cast<std::int64_t>(checks_.tokens(request).size()) - entry.earlier);
   checks_.refused(request);
+  release(request, effects);
   table_.end(request);
   return true;
 }
@@ -196,6 +200,35 @@ void Coordinator::note_link(const DeviceName& from, const LinkLost& link, Second
   links_lost_[here] =
       fmt::format("{} lost its link to {}: {}", from, one_line(link.peer), one_line(link.reason));
   settled_ = now + job_.settle;
+}
+
+// Empty for a message that tells of no loss or failure.
+std::string Coordinator::trouble_of(const Message& message) const {
+  if (const auto* lost = std::get_if<PeerLost>(&message.body)) {
+    return fmt::format("{} was lost while it held {} ({})", message.from, segments_of(message.from),
+                       lost->reason);
+  }
+  if (const auto* failed = std::get_if<Failed>(&message.body)) {
+    if (failed->epoch == 0) {  // it goes, whatever is deployed
+      return fmt::format("{} was lost while it held {} ({})", message.from,
+                         segments_of(message.from), one_line(failed->reason));
+    }
+    return fmt::format("{} failed: {}", message.from, one_line(failed->reason));
+  }
+  return "";
+}
+
+// The segments that a device runs: "segments 0 to 3", "segments 0 to 3 and 24 to 25".
+std::string Coordinator::segments_of(const DeviceName& worker) const {
+  if (services_.empty() && !coming_) return "no segments";
+  const Deployment& deployment = services_.empty() ? coming_->deployment() : current();
+  std::string text = "segments ";
+  for (const Stage& stage : deployment.plan.stages) {
+    if (stage.device != worker) continue;
+    if (text.size() > 9) text += " and ";
+    text += fmt::format("{} to {}", stage.first_segment, stage.last_segment);
+  }
+  return text.size() > 9 ? text : "no segments";
 }
 
 }  // namespace lingua

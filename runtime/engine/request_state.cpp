@@ -73,6 +73,10 @@ void check_submit(const Submit& submit, const std::vector<TensorSpec>& model_inp
   if (!submit.made.empty() && static_cast<std::int64_t>(submit.made.size()) >= submit.max_tokens)
     refuse(
         fmt::format("{} tokens of its {} are made already", submit.made.size(), submit.max_tokens));
+  const std::int64_t whole = first_step(submit, model_inputs).new_tokens;
+  const bool keeps_states = submit.max_tokens > 0 && submit.kv_cache;
+  if (submit.cached < 0 || submit.cached >= whole || (submit.cached > 0 && !keeps_states))
+    refuse(fmt::format("{} of its {} tokens are said to be cached", submit.cached, whole));
   if (submit.max_tokens == 0) return;
   if (submit.inputs.size() != 1 || submit.inputs[0].dtype != DType::kInt64 ||
       submit.inputs[0].elements() < 1) {
@@ -88,7 +92,7 @@ void check_submit(const Submit& submit, const std::vector<TensorSpec>& model_inp
 RequestState::RequestState(Submit submit, const std::vector<TensorSpec>& model_inputs,
                            Seconds start, const Scheduling& scheduling, int stages)
     : submit_(std::move(submit)),
-      first_tokens_(first_step(submit_, model_inputs).new_tokens),
+      first_tokens_(first_step(submit_, model_inputs).new_tokens - submit_.cached),
       most_pieces_(most_pieces_under_way(stages)),
       tokens_(submit_.made),
       start_(submit_.started.value_or(start)),
@@ -106,8 +110,19 @@ bool RequestState::piece_done(std::int64_t step_index) {
   return true;
 }
 
+Step RequestState::piece(std::int64_t index) const {
+  Step piece = prompt_piece(first_tokens_, pieces_, index);
+  piece.cached_tokens += submit_.cached;
+  return piece;
+}
+
+std::int64_t RequestState::cached() const {
+  if (!generates() || !submit_.kv_cache) return 0;
+  return step_index_ < pieces_ ? piece(pieces_done_).cached_tokens : step().cached_tokens;
+}
+
 Step RequestState::step() const {
-  if (step_index_ < pieces_) return prompt_piece(first_tokens_, pieces_, step_index_);
+  if (step_index_ < pieces_) return piece(step_index_);
   const auto known =
       static_cast<std::int64_t>(prompt_.size() + tokens_.size() - submit_.made.size());
   if (submit_.kv_cache) return {1, known - 1};
@@ -115,7 +130,8 @@ Step RequestState::step() const {
 }
 
 std::vector<Tensor> RequestState::step_inputs() const {
-  const bool is_whole = step_index_ == 0 && pieces_ == 1 && submit_.made.empty();
+  const bool is_whole =
+      step_index_ == 0 && pieces_ == 1 && submit_.made.empty() && submit_.cached == 0;
   if (!generates() || is_whole) return submit_.inputs;
   std::vector<std::int64_t> ids;
   if (step_index_ < pieces_) {

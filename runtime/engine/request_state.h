@@ -22,6 +22,8 @@ class RequestState {
   std::int64_t capacity() const { return generates() ? submit_.capacity : 0; }
   std::int64_t step_index() const { return step_index_; }
   Step step() const;
+  // Of prompt and answer the first tokens, whose states every device has.
+  std::int64_t cached() const;
   // The next step takes the prompt further and waits for no result of this one.
   bool prompt_goes_on() const { return step_index_ + 1 < pieces_; }
   // Goes on to it. REQUIRES: prompt_goes_on().
@@ -51,8 +53,10 @@ class RequestState {
   bool take(TokenId token, Seconds now);
 
  private:
+  Step piece(std::int64_t index) const;
+
   Submit submit_;
-  std::int64_t first_tokens_ = 1;  // n of the whole prompt
+  std::int64_t first_tokens_ = 1;  // n of the whole prompt, without those whose states are there
   std::int64_t most_pieces_ = 1;   // under way
   std::int64_t pieces_done_ = 0;
   std::int64_t pieces_ = 1;  // steps that the prompt takes

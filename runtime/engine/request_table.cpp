@@ -25,18 +25,22 @@ void RequestTable::take_up(RequestId request, std::int64_t earlier, Seconds now)
 }
 
 std::vector<RequestId> RequestTable::suspend_all() {
-  std::vector<RequestId> suspended;
-  for (auto& [id, entry] : entries_) {
-    if (!entry.running) continue;
-    entry.running = false;
-    suspended.push_back(id);
+  std::vector<RequestId> running;
+  for (const auto& [id, entry] : entries_) {
+    if (entry.running) running.push_back(id);
   }
-  running_ = 0;
-  queue_.insert(queue_.begin(), suspended.begin(), suspended.end());
-  return suspended;
+  suspend(running);
+  return running;
 }
 
-Submit RequestTable::admit(Epoch epoch, Seconds now) {
+void RequestTable::suspend(const std::vector<RequestId>& requests) {
+  for (const RequestId id : requests) entries_.at(id).running = false;
+  running_ -= static_cast<int>(requests.size());
+  queue_.insert(queue_.begin(), requests.begin(), requests.end());
+}
+
+Submit RequestTable::admit(Epoch epoch, std::vector<TokenId> made, std::int64_t cached,
+                           Seconds now) {
   Entry& entry = entries_.at(queue_.front());
   queue_.pop_front();
   entry.running = true;
@@ -45,8 +49,13 @@ Submit RequestTable::admit(Epoch epoch, Seconds now) {
     entry.submit.started = entry.admitted;
   else
     entry.admitted = now;
+  entry.before = static_cast<std::int64_t>(made.size());
+  entry.cached = cached;
   ++running_;
-  return entry.submit;
+  Submit submit = entry.submit;
+  submit.made = std::move(made);
+  submit.cached = cached;
+  return submit;
 }
 
 bool RequestTable::runs_in(Epoch epoch) const {

@@ -25,6 +25,9 @@ class RequestTable {
     bool running = false;
     std::optional<Seconds> admitted = {};  // for the first time
     std::int64_t earlier = 0;              // tokens of its answer that a coordinator before had
+    // When it was admitted last: tokens of its answer, and of it all the first whose states were there.
+    std::int64_t before = 0;
+    std::int64_t cached = 0;
   };
 
   // Takes a request that waits from now on. Nothing, and a Refused to its client, when that has another
@@ -43,10 +46,13 @@ class RequestTable {
 
   // The first that waits. REQUIRES: waiting() > 0.
   const Submit& front() const { return entries_.at(queue_.front()).submit; }
-  // It runs from now on, in an epoch. Returns what its header is told.
-  Submit admit(Epoch epoch, Seconds now);
+  // It runs from now on, in an epoch, with tokens made before and of it all the first `cached` computed. Returns
+  // what its header is told.
+  Submit admit(Epoch epoch, std::vector<TokenId> made, std::int64_t cached, Seconds now);
   // All that run wait again, before those that have not run yet. Returns them.
   std::vector<RequestId> suspend_all();
+  // So do these. REQUIRES: they run; ascending.
+  void suspend(const std::vector<RequestId>& requests);
 
   // Those that wait or run, by number.
   const std::map<RequestId, Entry>& entries() const { return entries_; }

@@ -170,12 +170,35 @@ std::optional<Epoch> WeightLoader::become_ready(Effects& effects) {
   return last_;
 }
 
-std::vector<SegmentId> WeightLoader::retire(Epoch epoch) {
-  epochs_.erase(epoch);
+std::set<SegmentId> WeightLoader::needed_without(Epoch epoch) const {
   std::set<SegmentId> needed;
   for (const auto& [other, deployed] : epochs_) {
-    needed.insert(deployed.segments.begin(), deployed.segments.end());
+    if (other != epoch) needed.insert(deployed.segments.begin(), deployed.segments.end());
   }
+  return needed;
+}
+
+// Each weight once.
+double WeightLoader::bytes_of(const std::set<SegmentId>& segments) const {
+  std::set<std::string> names;
+  double bytes = 0;
+  for (const SegmentId id : segments) {
+    for (const WeightSpec& weight : segments_.at(id).segment.weights) {
+      if (names.insert(weight.name).second) bytes += static_cast<double>(weight.bytes());
+    }
+  }
+  return bytes;
+}
+
+double WeightLoader::bytes_of_only(Epoch epoch) const {
+  std::set<SegmentId> all;
+  for (const auto& [id, held] : segments_) all.insert(id);
+  return bytes_of(all) - bytes_of(needed_without(epoch));
+}
+
+std::vector<SegmentId> WeightLoader::retire(Epoch epoch) {
+  const std::set<SegmentId> needed = needed_without(epoch);
+  epochs_.erase(epoch);
   return keep(needed);
 }
 

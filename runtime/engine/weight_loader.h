@@ -50,9 +50,14 @@ class WeightLoader {
 
   bool knows(Epoch epoch) const { return epochs_.contains(epoch); }
   bool is_ready(Epoch epoch) const;
-  // REQUIRES: knows(epoch) and holds the segment for it.
-  const Segment& segment(SegmentId id) const { return segments_.at(id).segment; }
+  // Null where no epoch stores it.
+  const Segment* segment(SegmentId id) const {
+    const auto held = segments_.find(id);
+    return held == segments_.end() ? nullptr : &held->second.segment;
+  }
 
+  // Of weights that no other epoch needs.
+  double bytes_of_only(Epoch epoch) const;
   // The epoch is over. Returns the segments that no other needs, to be unloaded.
   std::vector<SegmentId> retire(Epoch epoch);
 
@@ -74,6 +79,8 @@ class WeightLoader {
   bool is_kept(const WeightSpec& weight, const Prepare& prepare);
   std::map<std::string, WeightSpec> weights_with(const Prepare& prepare) const;
   Deployed* coming();
+  std::set<SegmentId> needed_without(Epoch epoch) const;
+  double bytes_of(const std::set<SegmentId>& segments) const;
   std::vector<SegmentId> keep(const std::set<SegmentId>& needed);
 
   const DeviceName self_;

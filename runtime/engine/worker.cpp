@@ -9,40 +9,21 @@
 #include <utility>
 
 #include "runtime/base/errors.h"
+#include "runtime/engine/deployed_stage.h"
 #include "runtime/engine/effects.h"
 #include "runtime/engine/ended_requests.h"
-#include "runtime/engine/header.h"
 #include "runtime/engine/memory_ledger.h"
 #include "runtime/engine/refusal.h"
 #include "runtime/engine/shared_frames.h"
-#include "runtime/engine/stage_runner.h"
+#include "runtime/engine/state_carrier.h"
 #include "runtime/engine/tailer.h"
+#include "runtime/engine/waiting_messages.h"
 #include "runtime/engine/weight_loader.h"
-#include "runtime/engine/work_meter.h"
 #include "runtime/events/event_log.h"
 #include "runtime/schedule/schedule.h"
 
 namespace lingua {
 namespace {
-
-// What this device does under one epoch.
-struct Deployed {
-  Deployed(const Prepare& prepare, const DeviceName& self, MemoryLedger& ledger)
-      : stage(prepare, self, ledger),
-        header(prepare),
-        header_name(prepare.header),
-        tailer_name(prepare.tailer),
-        shares_frames(prepare.communication.share_frames),
-        meter(prepare) {}
-
-  StageRunner stage;
-  Header header;  // used where this device is the header
-  DeviceName header_name;
-  DeviceName tailer_name;
-  bool shares_frames = false;
-  WorkMeter meter;
-  std::set<RequestId> refused;  // here, and not released yet
-};
 
 // Others may be made up.
 constexpr std::size_t kMostRefused = 1024;
@@ -50,7 +31,8 @@ constexpr std::size_t kMostRefused = 1024;
 // What other devices may send; everything else comes from the coordinator.
 bool is_between_devices(const MessageBody& body) {
   return std::holds_alternative<Activations>(body) || std::holds_alternative<StepResult>(body) ||
-         std::holds_alternative<Together>(body) || std::holds_alternative<Probe>(body);
+         std::holds_alternative<Together>(body) || std::holds_alternative<Probe>(body) ||
+         std::holds_alternative<StateChunk>(body) || std::holds_alternative<StateAck>(body);
 }
 
 // Rows of the event log that are not kept until the end. They travel a few at a time, for what is sent next waits
@@ -64,6 +46,7 @@ class Worker {
       : device_(device),
         ledger_(device.spec().memory_bytes),
         loader_(device.name(), ledger_, options.cache),
+        states_(ledger_, device.executor()),
         tailer_(options.sampler),
         limits_(options.limits),
         next_look_(limits_.any() ? device.now() : kNever) {}
@@ -72,7 +55,12 @@ class Worker {
     while (!stopped_) {
       // Everything that has arrived comes first: it may end or fail what would run next.
       if (next_look_ < kNever && device_.now() >= next_look_) look_at_hardware();
-      const Seconds deadline = queue_.empty() ? next_look_ : device_.now();
+      if (states_.next() < kNever && device_.now() >= states_.next()) {
+        states_.go_on(device_.now(), effects_);
+        carry_out();
+      }
+      const Seconds deadline =
+          queue_.empty() ? std::min(next_look_, states_.next()) : device_.now();
       if (auto message = device_.receive(deadline)) {
         handle(std::move(*message));
       } else if (!queue_.empty()) {
@@ -112,10 +100,10 @@ class Worker {
   // Its steps that are still to come under this epoch are dropped.
   void refuse(RequestId request, const std::string& why, std::optional<Epoch> epoch) {
     const auto deployed = deployed_.find(epoch.value_or(newest()));
-    if (deployed != deployed_.end() && deployed->second->refused.size() < kMostRefused)
-      deployed->second->refused.insert(request);
+    if (deployed != deployed_.end() && deployed->second->dropped.size() < kMostRefused)
+      deployed->second->dropped.insert(request);
     for (auto& [other, mine] : deployed_) {
-      if (mine->header.holds(request)) mine->refused.insert(request);
+      if (mine->header.holds(request)) mine->dropped.insert(request);
     }
     drop(request);
     effects_.send(kCoordinator, Refused{request, why});
@@ -146,6 +134,7 @@ class Worker {
   void handle(Message message) {
     if (const auto* lost = std::get_if<PeerLost>(&message.body)) {
       if (message.from == kCoordinator) throw CoordinatorLost(lost->reason);
+      states_.lose(message.from);
       // The coordinator may well reach it: who decides must know.
       device_.send(kCoordinator, LinkLost{last_prepared_, message.from, lost->reason});
       return;
@@ -170,29 +159,15 @@ class Worker {
                          std::holds_alternative<Together>(message.body) ||
                          std::holds_alternative<Submit>(message.body);
     if (is_work && !loader_.is_ready(*epoch)) {
-      if (*epoch > newest_ready_) keep_waiting(std::move(message));
+      if (*epoch > newest_ready_) waiting_.keep(std::move(message), ledger_.free_bytes());
       return;
     }
     if (is_work && message.from != kCoordinator) deployed_.at(*epoch)->meter.arrived(message);
     std::visit([&](const auto& body) { on(body, message); }, message.body);
   }
 
-  void keep_waiting(Message message) {
-    waiting_bytes_ += message.wire_bytes;
-    if (waiting_bytes_ > ledger_.free_bytes()) {
-      throw WorldError(
-          fmt::format("{} sent {} for an epoch that is not ready here, for which there "
-                      "is no memory left",
-                      message.from, describe(message.body)));
-    }
-    waiting_.push_back(std::move(message));
-  }
-
   void take_waiting() {
-    std::deque<Message> waiting;
-    waiting.swap(waiting_);
-    waiting_bytes_ = 0;
-    for (Message& message : waiting) {
+    for (Message& message : waiting_.take_all()) {
       const std::optional<Epoch> epoch = epoch_of(message.body);
       guarded(epoch, [&] { take(message); });
     }
@@ -201,11 +176,12 @@ class Worker {
   void on(const Prepare& prepare, const Message&) {
     if (prepare.replaces_all) {
       while (!deployed_.empty()) end_work(deployed_.begin()->first);
+      states_.clear();
       for (SegmentId id : loader_.make_way_for(prepare)) device_.executor().unload(id);
     }
     last_prepared_ = prepare.epoch;
     loader_.prepare(prepare, device_.now(), effects_);
-    auto deployed = std::make_unique<Deployed>(prepare, device_.name(), ledger_);
+    auto deployed = std::make_unique<DeployedStage>(prepare, device_.name(), ledger_);
     if (prepare.threads > 0) device_.executor().set_threads(prepare.threads);
     scheduling_ = prepare.scheduling;
     for (const DeviceName& peer : deployed->stage.wiring().receivers(prepare.header))
@@ -239,8 +215,8 @@ class Worker {
   }
 
   void on(const Retire& gone, const Message&) {
+    states_.retire(gone.epoch);
     if (loader_.knows(gone.epoch)) retire(gone.epoch);
-    if (gone.answer) effects_.send(kCoordinator, Retired{gone.epoch, ledger_.free_bytes()});
   }
 
   void retire(Epoch epoch) {
@@ -248,16 +224,61 @@ class Worker {
     for (SegmentId id : loader_.retire(epoch)) device_.executor().unload(id);
   }
 
-  // Its steps, and the states of the requests that it had not answered: another epoch may have them again.
+  // Its steps, and the states of the requests that no other epoch has.
   void end_work(Epoch epoch) {
-    for (const RequestId request : ledger_.requests_of(epoch)) drop(request);
+    for (const RequestId request : ledger_.requests_of(epoch)) {
+      const std::vector<SegmentId> gone = ledger_.leave(request, epoch);
+      if (ledger_.states_bytes_of(request) == 0) drop(request);
+      for (const SegmentId segment : gone) device_.executor().release(request, segment);
+    }
+    states_.retire(epoch);
     deployed_.erase(epoch);
     std::erase_if(queue_, [&](const ReadyStep& step) { return step.epoch == epoch; });
-    std::erase_if(waiting_, [&](const Message& message) {
-      if (epoch_of(message.body) != epoch) return false;
-      waiting_bytes_ -= message.wire_bytes;
-      return true;
-    });
+    waiting_.drop(epoch);
+  }
+
+  void on(const Suspend& suspend, const Message&) {
+    Suspended answer{suspend.epoch, 0, 0, loader_.bytes_of_only(suspend.epoch), {}};
+    const auto deployed = deployed_.find(suspend.epoch);
+    const std::set<RequestId> kept(suspend.kept.begin(), suspend.kept.end());
+    for (const RequestId request : suspend.requests) {
+      if (deployed != deployed_.end()) {
+        const Header& header = deployed->second->header;
+        if (header.holds(request)) answer.progress.push_back({request, header.cached(request)});
+        deployed->second->dropped.insert(request);
+        deployed->second->drop(request);
+      }
+      if (!kept.contains(request)) {
+        drop(request);
+        continue;
+      }
+      tailer_.release(request);
+      ledger_.share(request, suspend.next);
+      answer.states_bytes += ledger_.states_bytes_of(request);
+    }
+    answer.free_bytes = ledger_.free_bytes();
+    effects_.send(kCoordinator, std::move(answer));
+  }
+
+  void on(const SendStates& job, const Message&) {
+    states_.give(
+        job, [&](SegmentId id) { return loader_.segment(id); }, device_.now(), effects_);
+  }
+
+  void on(const StateChunk& chunk, const Message& envelope) {
+    const auto deployed = deployed_.find(chunk.epoch);
+    if (deployed == deployed_.end() || !loader_.is_ready(chunk.epoch)) return;
+    const Segment* segment = loader_.segment(chunk.segment);
+    if (segment == nullptr) {
+      throw WorldError(fmt::format("{} answers nonsense: {} is not for this device", envelope.from,
+                                   describe(chunk)));
+    }
+    states_.take(chunk, envelope.from, *segment, deployed->second->has_data,
+                 ended_.contains(chunk.request), effects_);
+  }
+
+  void on(const StateAck& ack, const Message& envelope) {
+    states_.take(ack, envelope.from, device_.now(), effects_);
   }
 
   void on(const Probe& probe, const Message& envelope) {
@@ -278,13 +299,13 @@ class Worker {
   }
 
   void on(const Submit& submit, const Message& envelope) {
-    Deployed& deployed = *deployed_.at(submit.epoch);
+    DeployedStage& deployed = *deployed_.at(submit.epoch);
     if (!deployed.stage.wiring().is_header())
       throw WorldError("a request was submitted to a device that is no header");
     start(deployed, deployed.header.submit(submit, envelope.arrived));
   }
 
-  void start(Deployed& deployed, const RequestState* request) {
+  void start(DeployedStage& deployed, const RequestState* request) {
     if (request != nullptr) deployed.stage.start(*request, device_.now(), effects_);
   }
 
@@ -315,14 +336,14 @@ class Worker {
   }
 
   void take(const Activations& message, const Arrival& arrival) {
-    Deployed& deployed = *deployed_.at(message.epoch);
-    if (ended_.contains(message.request) || deployed.refused.contains(message.request)) return;
+    DeployedStage& deployed = *deployed_.at(message.epoch);
+    if (ended_.contains(message.request) || deployed.dropped.contains(message.request)) return;
     deployed.stage.take(message, arrival, device_.now(), effects_);
   }
 
   void take(const StepResult& result, const Arrival& arrival) {
-    Deployed& deployed = *deployed_.at(result.epoch);
-    if (ended_.contains(result.request) || deployed.refused.contains(result.request)) return;
+    DeployedStage& deployed = *deployed_.at(result.epoch);
+    if (ended_.contains(result.request) || deployed.dropped.contains(result.request)) return;
     if (arrival.from != deployed.tailer_name) {
       throw WorldError(fmt::format("{} answers nonsense: {} is for the tailer to send",
                                    arrival.from, describe(result)));
@@ -343,7 +364,7 @@ class Worker {
     guarded(batch.front().epoch, [&] { run(*deployed_.at(batch.front().epoch), batch); });
   }
 
-  void run(Deployed& deployed, const std::vector<ReadyStep>& batch) {
+  void run(DeployedStage& deployed, const std::vector<ReadyStep>& batch) {
     StageRunner& stage = deployed.stage;
     stage.begin(batch);
     while (stage.next_call(call_)) {
@@ -376,7 +397,7 @@ class Worker {
   }
 
   // What came of a step, to the header.
-  void pass_on(Deployed& deployed, StageRunner::StepOutput output) {
+  void pass_on(DeployedStage& deployed, StageRunner::StepOutput output) {
     const RequestId request = output.request;
     for_request(request, deployed.stage.epoch(), [&] {
       StepResult result = tailer_.result_of(std::move(output), deployed.stage.epoch());
@@ -404,15 +425,14 @@ class Worker {
 
   void on(const Release& release, const Message&) {
     ended_.add(release.request);
-    for (auto& [epoch, deployed] : deployed_) deployed->refused.erase(release.request);
+    for (auto& [epoch, deployed] : deployed_) deployed->dropped.erase(release.request);
     drop(release.request);
   }
 
   // Everything that is held for a request.
   void drop(RequestId request) {
     for (auto& [epoch, deployed] : deployed_) {
-      deployed->stage.drop(request);
-      deployed->header.drop(request);
+      deployed->drop(request);
     }
     device_.executor().release(request);
     ledger_.release(request);
@@ -450,14 +470,14 @@ class Worker {
   bool stopped_ = false;
   MemoryLedger ledger_;
   WeightLoader loader_;
+  StateCarrier states_;
   Tailer tailer_;
   const HardwareLimits limits_;
   Seconds next_look_;
-  std::map<Epoch, std::unique_ptr<Deployed>> deployed_;
+  std::map<Epoch, std::unique_ptr<DeployedStage>> deployed_;
   Epoch newest_ready_ = 0;
   Epoch last_prepared_ = 0;
-  std::deque<Message> waiting_;  // for an epoch that is coming
-  double waiting_bytes_ = 0;
+  WaitingMessages waiting_;  // for an epoch that is coming
   std::vector<ReadyStep> queue_;
   Scheduling scheduling_;  // of the newest deployment
   EndedRequests ended_;

@@ -55,10 +55,7 @@ class BodyDecoder {
                         envelope_.link_lost().reason()};
       case Case::kLacks: return lacks(envelope_.lacks());
       case Case::kSegmentProgram: return segment_program(envelope_.segment_program());
-      case Case::kRetire: return Retire{envelope_.retire().epoch(), envelope_.retire().answer()};
-      case Case::kRetired:
-        return Retired{envelope_.retired().epoch(),
-                       not_negative("free_bytes", envelope_.retired().free_bytes())};
+      case Case::kRetire: return Retire{envelope_.retire().epoch()};
       case Case::kSendWeights: return send_weights(envelope_.send_weights());
       case Case::kSuspend: return suspend(envelope_.suspend());
       case Case::kSuspended: return suspended(envelope_.suspended());
@@ -234,7 +231,11 @@ class BodyDecoder {
   }
 
   static Suspended suspended(const wire::Suspended& in) {
-    Suspended m{in.epoch(), not_negative("free_bytes", in.free_bytes()), {}};
+    Suspended m{in.epoch(),
+                not_negative("free_bytes", in.free_bytes()),
+                not_negative("states_bytes", in.states_bytes()),
+                not_negative("weights_bytes", in.weights_bytes()),
+                {}};
     for (const wire::RequestProgress& progress : in.progress())
       m.progress.push_back({progress.request(), in_range("tokens", progress.tokens(), 0, kMaxDim)});
     return m;

@@ -137,15 +137,7 @@ class BodyEncoder {
     extra_->push_back({*copy, copy});
   }
 
-  void operator()(const Retire& m) {
-    envelope_->mutable_retire()->set_epoch(m.epoch);
-    envelope_->mutable_retire()->set_answer(m.answer);
-  }
-
-  void operator()(const Retired& m) {
-    envelope_->mutable_retired()->set_epoch(m.epoch);
-    envelope_->mutable_retired()->set_free_bytes(m.free_bytes);
-  }
+  void operator()(const Retire& m) { envelope_->mutable_retire()->set_epoch(m.epoch); }
 
   void operator()(const Refused& m) {
     envelope_->mutable_request_refused()->set_request(m.request);
@@ -195,6 +187,8 @@ class BodyEncoder {
     wire::Suspended* out = envelope_->mutable_suspended();
     out->set_epoch(m.epoch);
     out->set_free_bytes(m.free_bytes);
+    out->set_states_bytes(m.states_bytes);
+    out->set_weights_bytes(m.weights_bytes);
     for (const Suspended::Progress& progress : m.progress) {
       wire::RequestProgress* to = out->add_progress();
       to->set_request(progress.request);

@@ -59,15 +59,17 @@ TEST_F(ChangingPlans, RequestsThatCrossGoOnInTheNewEpochWithTheirTokens) {
   answer(0);
   forget();
   become_ready(2);
-  EXPECT_THAT(said(), UnorderedElementsAre("a: Retire of epoch 1", "b: Retire of epoch 1"));
+  EXPECT_THAT(said(), UnorderedElementsAre("a: Suspend of 3 requests of epoch 1",
+                                           "b: Suspend of 3 requests of epoch 1"));
   hear(kClient, request(4));
   hear(kClient, Cancel{2});
   hear("a", TokenMade{3, 0, 8});  // it had not heard of that yet
   EXPECT_TRUE(sent_to<Submit>("a").empty()) << "nothing begins before all have said so";
   forget();
-  hear("b", Retired{1, 1e9});
+  hear("b", Suspended{1, 1e9, 0, 0, {}});
   EXPECT_THAT(said(), IsEmpty());
-  hear("a", Retired{1, 1e9});
+  hear("a", Suspended{1, 1e9, 0, 0, {{1, 3}, {3, 3}}});
+  EXPECT_EQ(sent_to<Retire>("b").size(), 1U);
   const std::vector<Submit> submits = sent_to<Submit>("a");
   ASSERT_EQ(submits.size(), 3U);
   EXPECT_EQ(submits[0].request, 1);
@@ -75,22 +77,25 @@ TEST_F(ChangingPlans, RequestsThatCrossGoOnInTheNewEpochWithTheirTokens) {
   EXPECT_EQ(submits[1].request, 3);
   EXPECT_THAT(submits[1].made, ElementsAre(8));
   EXPECT_EQ(submits[2].request, 4);
-  for (const Submit& submit : submits) EXPECT_EQ(submit.epoch, 2);
+  for (const Submit& submit : submits) {
+    EXPECT_EQ(submit.epoch, 2);
+    EXPECT_EQ(submit.cached, 0);
+  }
   ASSERT_EQ(sent_to<Done>(kClient).size(), 1U);
   EXPECT_EQ(sent_to<Done>(kClient)[0].ending, Ending::kCancelled);
   now_ = Seconds(3);
   hear("a", TokenMade{1, 1, 6});
   hear("a", Done{1, {7, 6}, {}});
-  hear("b", Retired{1, 1e9});  // again: nobody waits for it
+  hear("b", Suspended{1, 1e9, 0, 0, {}});  // again: nobody waits for it
   EXPECT_THAT(
       [&] {
-        hear("b", Retired{7, 1e9});
+        hear("b", Suspended{7, 1e9, 0, 0, {}});
       },
-      ThrowsMessage<WorldError>(HasSubstr("b answers nonsense: Retired of epoch 7")));
+      ThrowsMessage<WorldError>(HasSubstr("b answers nonsense: Suspended of epoch 7")));
   const CoordinatorResult result = std::move(*coordinator_).result();
   ASSERT_EQ(result.moves.size(), 1U);
   EXPECT_EQ(result.moves[0].failed, "");
-  EXPECT_EQ(result.moves[0].requests, 3);
+  EXPECT_EQ(result.moves[0].rebuilt, 3);
   EXPECT_EQ(result.moves[0].pause_s, 3);
   EXPECT_EQ(result.moves[0].plan, "a 0-0 | b 1-5");
 }
@@ -104,7 +109,7 @@ TEST_F(ChangingPlans, ALossWhileRequestsCrossEndsTheMoveAndLosesNoToken) {
   hear("a", TokenMade{1, 0, 7});
   answer(0);
   become_ready(2);
-  hear("a", Retired{1, 1e9});
+  hear("a", Suspended{1, 1e9, 0, 0, {}});
   forget();
   hear("b", PeerLost{"gone"});
   hear("a", Lacks{3, {}, {}});

@@ -11,14 +11,16 @@ namespace lingua {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
 constexpr Epoch kEpoch = 1;
 
 // 4 bytes x 2 heads x 8 x the capacity, twice: 128 bytes a token.
-Segment segment() {
+Segment segment(SegmentId id = 0) {
   Segment segment;
+  segment.id = id;
   segment.state = {{0, "k", DType::kFloat32, {2, kCapacity, 8}},
                    {1, "v", DType::kFloat32, {2, kCapacity, 8}}};
   return segment;
@@ -77,7 +79,7 @@ TEST(MemoryLedger, WeightsAndStatesStandInOneAccount) {
 
 TEST(MemoryLedger, StatesOfAnEpochEndWithIt) {
   MemoryLedger held = ledger(4000);
-  const Segment twice[] = {segment(), segment()};
+  const Segment twice[] = {segment(1), segment(2)};
   held.open(2, {&twice[0], &twice[1]});
   held.admit(kEpoch, 1, {5, 0}, 10);
   held.admit(2, 2, {5, 0}, 10);
@@ -86,6 +88,59 @@ TEST(MemoryLedger, StatesOfAnEpochEndWithIt) {
   EXPECT_EQ(held.states_bytes(), 2560);
   held.admit(2, 3, {5, 0}, 5);
   EXPECT_EQ(held.states_bytes(), 3840);
+}
+
+// Epoch 1 runs segments 0 and 1 here, epoch 2 has 1 and 2.
+class MemoryLedgerOfTwoEpochs : public ::testing::Test {
+ protected:
+  MemoryLedgerOfTwoEpochs() {
+    const Segment segments[] = {segment(0), segment(1), segment(2)};
+    held_.open(1, {&segments[0], &segments[1]});
+    held_.open(2, {&segments[1], &segments[2]});
+    held_.admit(1, 7, {5, 0}, 10);
+  }
+
+  static constexpr double kStates = 1280;  // of a segment
+  MemoryLedger held_{4000};
+};
+
+TEST_F(MemoryLedgerOfTwoEpochs, ARequestThatCrossesKeepsWhatBothRun) {
+  held_.share(7, 2);
+  EXPECT_EQ(held_.states_bytes(), 2 * kStates) << "nothing new is held";
+  EXPECT_THAT(held_.requests_of(2), ElementsAre(7));
+  held_.hold_states(2, 7, 2, 10);
+  held_.hold_states(2, 7, 2, 10);
+  EXPECT_EQ(held_.states_bytes(), 3 * kStates);
+  EXPECT_THAT(held_.leave(7, 1), ElementsAre(0));
+  EXPECT_THAT(held_.leave(7, 1), ElementsAre());
+  EXPECT_EQ(held_.states_bytes_of(7), 2 * kStates);
+  held_.end_step(2, held_.admit(2, 7, {1, 5}, 10));
+  EXPECT_EQ(held_.states_bytes(), 2 * kStates);
+  held_.close(2);
+  EXPECT_EQ(held_.states_bytes(), 0);
+}
+
+TEST_F(MemoryLedgerOfTwoEpochs, WhatCameForAnEpochThatCameToNothingGoes) {
+  held_.hold_states(2, 7, 2, 10);
+  EXPECT_THAT(held_.leave(7, 2), ElementsAre(2));
+  EXPECT_EQ(held_.states_bytes_of(7), 2 * kStates);
+  EXPECT_THAT(held_.requests_of(1), ElementsAre(7));
+}
+
+TEST_F(MemoryLedgerOfTwoEpochs, AStepAfterTokensWhoseStatesAreNotHereIsRefused) {
+  EXPECT_THAT(
+      [&] {
+        held_.admit(2, 7, {1, 5}, 10);
+      },
+      ThrowsMessage<WorldError>(HasSubstr("after 5 tokens whose states are not here")));
+  EXPECT_NO_THROW(held_.admit(2, 7, {6, 0}, 10)) << "which computes them again";
+}
+
+TEST_F(MemoryLedgerOfTwoEpochs, StatesFromElsewhereFindRoomOrAreRefused) {
+  EXPECT_THROW(held_.hold_states(2, 8, 2, 12), RequestRefused);
+  EXPECT_THROW(held_.hold_states(2, 7, 2, 11), RequestRefused) << "it had 10 before";
+  EXPECT_THROW(held_.hold_states(2, 7, 0, 10), WorldError) << "epoch 2 does not run it";
+  EXPECT_EQ(held_.states_bytes(), 2 * kStates);
 }
 
 // 100 bytes in, none out, and inside 8 for each pair of a new and any token.

@@ -59,6 +59,8 @@ ClusterSpec toy_cluster() {
 struct Moves {
   double probability = 0.3;  // of a move at a report
   std::uint64_t seed = 1;
+  std::vector<Crossing> crossings = {Crossing::kEnd, Crossing::kRebuild, Crossing::kMove,
+                                     Crossing::kKeepTwice};
 };
 
 // Moves to random plans, again and again.
@@ -72,11 +74,15 @@ ToyRun restless(const Moves& moves, const ClusterSpec& cluster) {
     const auto rng = std::make_shared<Rng>(moves.seed);
     job.coordinator.rebalance = [=](const RunState& state) -> std::optional<Move> {
       if (rng->uniform(0, 1) > moves.probability) return std::nullopt;
-      const Crossing crossing = rng->below(4) == 0 ? Crossing::kEnd : Crossing::kRebuild;
-      return Move{moved(*state.deployment, random_stages(*rng, left_of(*state.membership))),
-                  crossing,
-                  {},
-                  "a test asks for it"};
+      const auto crossing = [&] { return moves.crossings[rng->below(moves.crossings.size())]; };
+      Move move{moved(*state.deployment, random_stages(*rng, left_of(*state.membership))),
+                crossing(),
+                {},
+                "a test asks for it"};
+      for (const RunState::Request& request : state.requests()) {
+        if (rng->below(3) == 0) move.requests[request.id] = crossing();
+      }
+      return move;
     };
     job.coordinator.recover = [=, before = deployment](const Membership& membership) {
       return moved(before, random_stages(*rng, left_of(membership)));
@@ -116,18 +122,28 @@ INSTANTIATE_TEST_SUITE_P(Seeds, Moving, ::testing::Range(1, 61));
 TEST(MovingRun, RequestsCrossInTheMiddleAndTheRecordSaysWhatItTook) {
   const ClusterSpec cluster = toy_cluster();
   ToyRun run = restless({1, 7}, cluster);
-  run.requests = 30;
+  run.requests = 12;
+  run.max_tokens = 30;
   run.in_flight = 3;
   const RunResult result = run();
   ASSERT_GT(result.moves.size(), 3U);
-  int crossed = 0;
+  MoveRecord all;
+  double states_bytes = 0;
   for (const MoveRecord& move : result.moves) {
     if (!move.failed.empty()) continue;
     EXPECT_LE(move.decided, move.ready);
     EXPECT_LE(move.ready, move.switched);
-    crossed += move.requests;
+    all.rebuilt += move.rebuilt;
+    all.moved += move.moved;
+    all.kept_twice += move.kept_twice;
+    all.ended += move.ended;
+    states_bytes += move.states_bytes;
   }
-  EXPECT_GT(crossed, 3);
+  EXPECT_GT(all.rebuilt, 0);
+  EXPECT_GT(all.moved, 0);
+  EXPECT_GT(all.kept_twice, 0);
+  EXPECT_GT(all.ended, 0);
+  EXPECT_GT(states_bytes, 0);
   int rows = 0;
   for (const EventRow& row : result.log.rows())
     rows += static_cast<int>(row.what == event::kMove && row.who == kCoordinator);
@@ -152,7 +168,7 @@ TEST(MovingRun, APromptMovesInTheMiddleOfItsPieces) {
   const RunResult result = run();
   ASSERT_EQ(result.answers.size(), 2U);
   EXPECT_TRUE(std::any_of(result.moves.begin(), result.moves.end(),
-                          [](const MoveRecord& move) { return move.requests > 0; }));
+                          [](const MoveRecord& move) { return move.requests() > 0; }));
   const auto expected = tokens_of_a_plain_loop(2, run.prompt);
   for (std::size_t r = 0; r < 2; ++r) EXPECT_EQ(result.answers[r].tokens, expected[r]);
 }

@@ -80,7 +80,7 @@ inline std::vector<MessageBody> sample_transfers() {
   std::vector<MessageBody> bodies;
   bodies.emplace_back(SendWeights{3, "phone2", {"wte", std::string("\0\xff", 2)}, 65536, 8, 1e6});
   bodies.emplace_back(Suspend{3, {7, 8}, {8}, 4});
-  bodies.emplace_back(Suspended{3, 5e8, {{7, 0}, {8, 41}}});
+  bodies.emplace_back(Suspended{3, 5e8, 1e6, 2e6, {{7, 0}, {8, 41}}});
   bodies.emplace_back(SendStates{4, "phone2", {2, 3}, {{8, 90, 0, 41}, {9, 64, 5, 6}}, 65536, 1e6});
   bodies.emplace_back(StateChunk{
       4,
@@ -112,8 +112,6 @@ inline std::vector<MessageBody> sample_bodies() {
   bodies.emplace_back(WeightAck{3, "wte", 4096});
   bodies.emplace_back(Ready{3, 5e8});
   bodies.emplace_back(Retire{2});
-  bodies.emplace_back(Retire{2, true});
-  bodies.emplace_back(Retired{2, 7e8});
   bodies.emplace_back(Failed{3, "no \xff memory"});
   bodies.emplace_back(Submit{8,
                              {make_int64_tensor({1, 2, 3}), number},

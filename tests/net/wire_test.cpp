@@ -194,9 +194,6 @@ TEST(Wire, WhatADeviceLacksAndGetsSurvives) {
   EXPECT_EQ(round_trip(SegmentProgram{3, 7, bytes}).program, bytes);
   EXPECT_EQ(round_trip(Ready{3, 12345}).free_bytes, 12345);
   EXPECT_EQ(round_trip(Retire{3}).epoch, 3);
-  EXPECT_FALSE(round_trip(Retire{3}).answer);
-  EXPECT_TRUE(round_trip(Retire{3, true}).answer);
-  EXPECT_EQ(round_trip(Retired{3, 12345}).free_bytes, 12345);
   EXPECT_EQ(round_trip(Submit{8, {}, 16, 27, true, {}, {}, 4, {}, {}}).epoch, 4);
 }
 
@@ -246,12 +243,14 @@ TEST(Wire, WhatIsSaidOfStatesThatMoveSurvives) {
   EXPECT_EQ(suspend.requests, (std::vector<RequestId>{7, 8}));
   EXPECT_EQ(suspend.kept, (std::vector<RequestId>{8}));
   EXPECT_EQ(suspend.next, 4);
-  const Suspended suspended = round_trip(Suspended{3, 5e8, {{7, 0}, {8, 41}}});
+  const Suspended suspended = round_trip(Suspended{3, 5e8, 1e6, 2e6, {{7, 0}, {8, 41}}});
   EXPECT_EQ(suspended.free_bytes, 5e8);
+  EXPECT_EQ(suspended.states_bytes, 1e6);
+  EXPECT_EQ(suspended.weights_bytes, 2e6);
   ASSERT_EQ(suspended.progress.size(), 2U);
   EXPECT_EQ(suspended.progress[1].request, 8);
   EXPECT_EQ(suspended.progress[1].tokens, 41);
-  EXPECT_THAT(refusal(Suspended{3, 5e8, {{7, -1}}}), HasSubstr("tokens: -1"));
+  EXPECT_THAT(refusal(Suspended{3, 5e8, 0, 0, {{7, -1}}}), HasSubstr("tokens: -1"));
   const SendStates send = round_trip(SendStates{4, "b", {2, 3}, {{8, 90, 5, 41}}, 4096, 1e6});
   EXPECT_EQ(send.to, "b");
   EXPECT_EQ(send.segments, (std::vector<SegmentId>{2, 3}));

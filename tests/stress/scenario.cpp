@@ -77,7 +77,9 @@ class Drawer {
       scenario_.late[late] = Seconds(rng_.uniform(0.01, 2));
     }
     if (one_in(2)) scenario_.wait_for_devices = Seconds(rng_.uniform(0.5, 3));
-    if (one_in(2)) scenario_.moves = one_in(3) ? Crossing::kEnd : Crossing::kRebuild;
+    constexpr Crossing kCrossings[] = {Crossing::kEnd, Crossing::kRebuild, Crossing::kMove,
+                                       Crossing::kKeepTwice};
+    if (one_in(2)) scenario_.moves = kCrossings[rng_.below(std::size(kCrossings))];
     if (one_in(4)) cluster.shared_bytes_per_s = std::pow(10, rng_.uniform(5, 7));
   }
 
@@ -191,8 +193,9 @@ std::string describe(const Scenario& scenario) {
   if (scenario.wait_for_devices > Seconds(0))
     text += fmt::format("  waits {:.4g} s for devices\n", scenario.wait_for_devices.count());
   if (scenario.moves) {
+    constexpr const char* kNames[] = {"end", "are rebuilt", "move", "are kept twice"};
     text += fmt::format("  moves to who joins, requests {}\n",
-                        *scenario.moves == Crossing::kEnd ? "end" : "cross");
+                        kNames[static_cast<std::size_t>(*scenario.moves)]);
   }
   text += "plan:";
   for (const Stage& stage : scenario.plan.stages)

@@ -1,0 +1,57 @@
+#pragma once
+// Which states go from whom to whom when requests cross to another deployment, and which have come.
+//
+// A role without I/O, of the coordinator's; one for each move. Where a segment stays on its device, so do its
+// states. Tokens of a request are counted from its prompt's first.
+
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "runtime/engine/deployment.h"
+#include "runtime/engine/effects.h"
+
+namespace lingua {
+
+class StateMoves {
+ public:
+  // REQUIRES: it outlives this.
+  explicit StateMoves(const Deployment& next) : next_(next) {}
+
+  struct Request {
+    RequestId id = 0;
+    std::int64_t capacity = 0;
+    std::int64_t tokens = 0;  // the first of it, whose states all devices have
+  };
+  // Asks the devices of the deployment that the requests run in for what was not asked for yet.
+  void send(const Deployment& before, const std::vector<Request>& requests, Effects& effects);
+  // Something that it has not asked for changes nothing.
+  void take(const StatesHeld& held, const DeviceName& from);
+  // States that were to go between the two never come.
+  void lose_link(const DeviceName& a, const DeviceName& b);
+  // It has ended.
+  void forget(RequestId request);
+
+  // All that was asked for has come, or never will.
+  bool complete() const { return under_way_.empty(); }
+  // Of a request the first tokens, whose states are where the new deployment needs them once all is complete; 0
+  // when some could not be moved.
+  std::int64_t tokens(RequestId request) const;
+  double bytes() const { return bytes_; }  // that were asked for
+  // Who was asked.
+  const std::set<DeviceName>& holders() const { return holders_; }
+
+ private:
+  using Way = std::pair<DeviceName, DeviceName>;  // from, to
+  std::map<Way, std::vector<SegmentId>> ways_from(const Deployment& before) const;
+
+  const Deployment& next_;
+  std::map<RequestId, std::int64_t> tokens_;
+  std::set<RequestId> failed_;
+  std::set<std::pair<Way, RequestId>> under_way_;
+  std::set<DeviceName> holders_;
+  double bytes_ = 0;
+};
+
+}  // namespace lingua

@@ -1,0 +1,212 @@
+// What a coordinator does with the states of requests that cross to another plan.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "runtime/base/errors.h"
+#include "tests/engine/coordinator_fixture.h"
+
+namespace lingua {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::kClient;
+using ::testing::ThrowsMessage;
+using ::testing::UnorderedElementsAre;
+
+// a runs segments 0 to 2 and b 3 to 5; then a has 0 only. Three requests of three tokens run, of which 0 has
+// ended, 1 has a token and 2 none.
+class CrossingTest : public testing::CoordinatorTest {
+ protected:
+  void cross_by(Crossing crossing, std::map<RequestId, Crossing> others = {}) {
+    job_.in_flight = 3;
+    move_after_one(crossing);
+    job_.rebalance = [this, others, move = job_.rebalance](const RunState& state) {
+      std::optional<Move> moved = move(state);
+      if (moved) moved->requests = others;
+      return moved;
+    };
+    serve();
+    for (RequestId id = 0; id < 3; ++id) hear(kClient, request(id, 9));
+    for (const TokenId token : {5, 6}) hear("a", TokenMade{0, token - 5, token});
+    hear(kClient, Cancel{0});
+    hear("a", Done{0, {5, 6}, {}, Ending::kCancelled});
+    hear("a", TokenMade{1, 0, 7});
+    forget();
+    become_ready(2);
+  }
+
+  // Both devices have stopped the requests.
+  void stop() {
+    hear("b", Suspended{1, 1e9, 0, 0, {}});
+    hear("a", Suspended{1, 1e9, 0, 0, {{1, 3}, {2, 2}}});
+  }
+
+  MoveRecord record() {
+    const CoordinatorResult result = std::move(*coordinator_).result();
+    EXPECT_EQ(result.moves.size(), 1U);
+    return result.moves.at(0);
+  }
+};
+
+TEST_F(CrossingTest, StatesOfWhatChangesItsDeviceMoveWhenTheRequestsHaveStopped) {
+  cross_by(Crossing::kMove);
+  ASSERT_EQ(sent_to<Suspend>("b").size(), 1U);
+  EXPECT_THAT(sent_to<Suspend>("b")[0].kept, ElementsAre(1, 2));
+  EXPECT_EQ(sent_to<Suspend>("b")[0].next, 2);
+  forget();
+  stop();
+  EXPECT_THAT(said(), ElementsAre("a: SendStates of epoch 2 to b")) << "nothing else, not yet";
+  now_ = Seconds(4);
+  hear("b", StatesHeld{2, "a", 1, ""});
+  EXPECT_THAT(said(), IsEmpty());
+  hear("b", StatesHeld{2, "a", 2, ""});
+  EXPECT_EQ(sent_to<Retire>("a").size(), 1U);
+  const std::vector<Submit> submits = sent_to<Submit>("a");
+  ASSERT_EQ(submits.size(), 2U);
+  EXPECT_EQ(submits[0].request, 1);
+  EXPECT_THAT(submits[0].made, ElementsAre(7));
+  EXPECT_EQ(submits[0].cached, 3);
+  EXPECT_EQ(submits[1].cached, 2) << "a part of its prompt";
+  EXPECT_EQ(record().moved, 2);
+}
+
+TEST_F(CrossingTest, SaysWhichSegmentsAndTokens) {
+  cross_by(Crossing::kMove);
+  forget();
+  stop();
+  const std::vector<SendStates> jobs = sent_to<SendStates>("a");
+  ASSERT_EQ(jobs.size(), 1U);
+  EXPECT_EQ(jobs[0].to, "b");
+  EXPECT_THAT(jobs[0].segments, ElementsAre(1, 2));
+  ASSERT_EQ(jobs[0].ranges.size(), 2U);
+  EXPECT_EQ(jobs[0].ranges[0].request, 1);
+  EXPECT_EQ(jobs[0].ranges[0].capacity, 12);
+  EXPECT_EQ(jobs[0].ranges[0].first, 0);
+  EXPECT_EQ(jobs[0].ranges[0].end, 3);
+  for (const RequestId id : {1, 2}) hear("b", StatesHeld{2, "a", id, ""});
+  // Two segments, 8 bytes a token: three tokens and two.
+  EXPECT_EQ(record().states_bytes, 2 * 8 * 5);
+}
+
+TEST_F(CrossingTest, WhatIsKeptTwiceIsCopiedWhileRequestsRunAndOnlyTheRestWhenTheyHaveStopped) {
+  cross_by(Crossing::kKeepTwice);
+  EXPECT_THAT(said(), ElementsAre("a: SendStates of epoch 2 to b")) << "they run on";
+  for (std::int64_t i = 1; i < 5; ++i) hear("a", TokenMade{1, i, 7});
+  forget();
+  hear("b", StatesHeld{2, "a", 1, ""});
+  std::vector<SendStates> jobs = sent_to<SendStates>("a");
+  ASSERT_EQ(jobs.size(), 1U) << "four tokens came meanwhile";
+  EXPECT_EQ(jobs[0].ranges.at(0).first, 3);
+  EXPECT_EQ(jobs[0].ranges.at(0).end, 7);
+  hear("a", TokenMade{1, 5, 7});
+  forget();
+  hear("b", StatesHeld{2, "a", 1, ""});
+  EXPECT_THAT(said(), UnorderedElementsAre("a: Suspend of 2 requests of epoch 1",
+                                           "b: Suspend of 2 requests of epoch 1"));
+  hear("b", Suspended{1, 1e9, 0, 0, {}});
+  hear("a", Suspended{1, 1e9, 0, 0, {{1, 8}, {2, 0}}});
+  jobs = sent_to<SendStates>("a");
+  ASSERT_EQ(jobs.size(), 1U);
+  ASSERT_EQ(jobs[0].ranges.size(), 1U);
+  EXPECT_EQ(jobs[0].ranges[0].first, 7);
+  EXPECT_EQ(jobs[0].ranges[0].end, 8);
+  forget();
+  hear("b", StatesHeld{2, "a", 1, ""});
+  const std::vector<Submit> submits = sent_to<Submit>("a");
+  ASSERT_EQ(submits.size(), 2U);
+  EXPECT_EQ(submits[0].cached, 8);
+  EXPECT_EQ(submits[1].cached, 0) << "it had nothing to keep";
+  const MoveRecord move = record();
+  EXPECT_EQ(move.kept_twice, 1);
+  EXPECT_EQ(move.rebuilt, 1);
+}
+
+TEST_F(CrossingTest, EachRequestCrossesByItsOwnWay) {
+  cross_by(Crossing::kRebuild, {{1, Crossing::kEnd}, {2, Crossing::kMove}});
+  ASSERT_EQ(sent_to<Suspend>("a").size(), 1U);
+  EXPECT_THAT(sent_to<Suspend>("a")[0].requests, ElementsAre(2));
+  EXPECT_THAT(sent_to<Suspend>("a")[0].kept, ElementsAre(2));
+  forget();
+  stop();
+  hear("b", StatesHeld{2, "a", 2, ""});
+  ASSERT_EQ(sent_to<Submit>("a").size(), 1U);
+  EXPECT_EQ(sent_to<Submit>("a")[0].request, 2);
+  EXPECT_TRUE(sent_to<Retire>("a").empty()) << "request 1 ends in the old one";
+  for (std::int64_t i = 1; i < 9; ++i) hear("a", TokenMade{1, i, 7});
+  hear("a", Done{1, std::vector<TokenId>(9, 7), {}});
+  EXPECT_EQ(sent_to<Retire>("a").size(), 1U);
+  const MoveRecord move = record();
+  EXPECT_EQ(move.moved, 1);
+  EXPECT_EQ(move.ended, 1);
+}
+
+TEST_F(CrossingTest, StatesThatFindNoRoomAreRebuilt) {
+  cross_by(Crossing::kMove);
+  stop();
+  forget();
+  hear("b", StatesHeld{2, "a", 1, "no room"});
+  hear("b", StatesHeld{2, "a", 1, "no room"});
+  hear("b", StatesHeld{2, "a", 2, ""});
+  const std::vector<Submit> submits = sent_to<Submit>("a");
+  ASSERT_EQ(submits.size(), 2U);
+  EXPECT_EQ(submits[0].cached, 0);
+  EXPECT_EQ(submits[1].cached, 2);
+  EXPECT_EQ(record().rebuilt, 1);
+}
+
+TEST_F(CrossingTest, ALostLinkThatOnlyStatesUseHoldsNothingUp) {
+  cross_by(Crossing::kMove);
+  coordinator_.reset();
+  job_.deployment.plan.stages = {{"c", 0, 2, {}}, {"b", 3, 5, {}}};
+  // From c, which the next plan leaves, to a.
+  job_.deployment.plan.transfers = transfers_of(model_, job_.deployment.plan.stages);
+  moved_ = false;
+  begin();
+  for (const char* name : {"c", "b"}) hear(name, Lacks{1, {}, {}});
+  hear("b", Reached{1, "c"});
+  hear("c", Reached{1, "b"});
+  for (const char* name : {"c", "b"}) hear(name, Ready{1, 1e9});
+  hear(kClient, Attach{});
+  for (RequestId id = 0; id < 2; ++id) hear(kClient, request(id));
+  for (const TokenId token : {5, 6}) hear("c", TokenMade{0, token - 5, token});
+  hear("c", Done{0, {5, 6}, {}});
+  become_ready(2);
+  hear("b", Suspended{1, 1e9, 0, 0, {}});
+  hear("c", Suspended{1, 1e9, 0, 0, {{1, 2}}});
+  EXPECT_EQ(sent_to<SendStates>("c").size(), 2U) << "one for a, one for b";
+  forget();
+  hear("b", StatesHeld{2, "c", 1, ""});
+  hear("c", LinkLost{1, "a", "silent"});
+  now_ += job_.settle * 2;
+  coordinator_->tick(now_, effects_);
+  ASSERT_EQ(sent_to<Submit>("a").size(), 1U);
+  EXPECT_EQ(sent_to<Submit>("a")[0].cached, 0);
+}
+
+TEST_F(CrossingTest, WhoIsCancelledOnTheWayLeavesNothingBehind) {
+  cross_by(Crossing::kMove);
+  stop();
+  forget();
+  hear(kClient, Cancel{1});
+  EXPECT_EQ(sent_to<Done>(kClient).size(), 1U);
+  EXPECT_EQ(sent_to<Release>("a").size(), 1U);
+  EXPECT_EQ(sent_to<Release>("b").size(), 1U);
+  hear("b", StatesHeld{2, "a", 2, ""});
+  EXPECT_EQ(sent_to<Submit>("a").size(), 1U) << "the other goes on";
+}
+
+TEST_F(CrossingTest, AHeaderThatSaysMoreThanThereIsAnswersNonsense) {
+  cross_by(Crossing::kMove);
+  EXPECT_THAT(
+      [&] {
+        hear("a", Suspended{1, 1e9, 0, 0, {{1, 4}}});
+      },
+      ThrowsMessage<WorldError>(
+          HasSubstr("a answers nonsense: 4 tokens of request 1 are computed, which has 4")));
+}
+
+}  // namespace
+}  // namespace lingua
