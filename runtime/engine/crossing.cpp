@@ -59,7 +59,7 @@ void Coordinator::copy_states(Effects& effects) {
       if (is_here && crossing_of(entry) == Crossing::kKeepTwice)
         requests.push_back({id, entry.submit.capacity, computed_tokens(entry)});
     }
-    crossing_->states.send(before, requests, effects);
+    crossing_->states.send(before, requests, true, effects);
   }
 }
 
@@ -148,7 +148,7 @@ void Coordinator::carry_states(Seconds now, Effects& effects) {
       kept[entry->submit.epoch].push_back({id, entry->submit.capacity, crossing_->cached[id]});
   }
   for (const auto& [epoch, requests] : kept)
-    crossing_->states.send(service_of(epoch).deployer->deployment(), requests, effects);
+    crossing_->states.send(service_of(epoch).deployer->deployment(), requests, false, effects);
   for (const RequestId request : stopped) {
     const Submit& submit = table_.find(request)->submit;
     service_of(submit.epoch).room.give_back(submit);

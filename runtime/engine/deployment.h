@@ -22,7 +22,9 @@ struct Deployment {
   int threads = 0;                        // per device; 0: as many as it has cores
   std::int64_t chunk_bytes = 64LL << 10;  // pieces of weights: a second at 0.5 Mbit/s
   int window = 128;                       // so many at most are under way to a device
-  bool replaces_all = false;              // nothing of earlier epochs runs any more
+  // What each sender may send on average for an epoch that comes beside a running one; 0: as fast as it goes.
+  double move_bytes_per_s = 0;
+  bool replaces_all = false;  // nothing of earlier epochs runs any more
   // What the plan takes the devices for; null: they report nothing of their work. REQUIRES: outlives this.
   const ClusterSpec* measured_against = nullptr;
   Seconds report_every{0.5};

@@ -5,6 +5,10 @@
 namespace lingua {
 namespace {
 
+// Pieces under way at most.
+constexpr std::int64_t kWindow = 64;
+constexpr std::int64_t kWindowBeside = 2;
+
 // Of each segment, who runs it.
 std::vector<DeviceName> runners(const Deployment& deployment) {
   std::vector<DeviceName> runners(deployment.segmentation->segments.size());
@@ -31,7 +35,7 @@ std::map<StateMoves::Way, std::vector<SegmentId>> StateMoves::ways_from(
   return ways;
 }
 
-void StateMoves::send(const Deployment& before, const std::vector<Request>& requests,
+void StateMoves::send(const Deployment& before, const std::vector<Request>& requests, bool beside,
                       Effects& effects) {
   std::vector<SendStates::Range> ranges;
   double tokens = 0;
@@ -47,8 +51,9 @@ void StateMoves::send(const Deployment& before, const std::vector<Request>& requ
     for (const SendStates::Range& range : ranges) under_way_.emplace(way, range.request);
     for (const SegmentId id : segments) bytes_ += tokens * before.segment(id).state_bytes(1);
     holders_.insert(way.first);
-    effects.send(way.first, SendStates{next_.epoch, way.second, std::move(segments), ranges,
-                                       next_.chunk_bytes, 0});
+    effects.send(way.first,
+                 SendStates{next_.epoch, way.second, std::move(segments), ranges, next_.chunk_bytes,
+                            beside ? kWindowBeside : kWindow, beside ? next_.move_bytes_per_s : 0});
   }
 }
 

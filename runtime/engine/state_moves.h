@@ -24,8 +24,10 @@ class StateMoves {
     std::int64_t capacity = 0;
     std::int64_t tokens = 0;  // the first of it, whose states all devices have
   };
-  // Asks the devices of the deployment that the requests run in for what was not asked for yet.
-  void send(const Deployment& before, const std::vector<Request>& requests, Effects& effects);
+  // Asks the devices of the deployment that the requests run in for what was not asked for yet. `beside`: it goes
+  // beside work, which is not to wait for it.
+  void send(const Deployment& before, const std::vector<Request>& requests, bool beside,
+            Effects& effects);
   // Something that it has not asked for changes nothing.
   void take(const StatesHeld& held, const DeviceName& from);
   // States that were to go between the two never come.

@@ -6,16 +6,10 @@
 #include "runtime/base/errors.h"
 
 namespace lingua {
-namespace {
-
-constexpr std::int64_t kWindow = 64;  // pieces under way at most
-
-}  // namespace
-
 StateSender::StateSender(SendStates job, std::vector<double> token_bytes)
     : job_(std::move(job)),
       token_bytes_(std::move(token_bytes)),
-      window_(job_.chunk_bytes, kWindow, job_.bytes_per_s) {
+      window_(job_.chunk_bytes, job_.window, job_.bytes_per_s) {
   LINGUA_CHECK(token_bytes_.size() == job_.segments.size() && !job_.segments.empty());
 }
 

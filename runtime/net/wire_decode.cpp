@@ -253,6 +253,7 @@ class BodyDecoder {
           {range.request(), capacity, first, in_range("end", range.end(), first, capacity)});
     }
     m.chunk_bytes = in_range("chunk_bytes", in.chunk_bytes(), 1, kMaxTensorBytes);
+    m.window = in_range("window", in.window(), 1, kMaxDim);
     m.bytes_per_s = not_negative("bytes_per_s", in.bytes_per_s());
     return m;
   }

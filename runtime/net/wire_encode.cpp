@@ -209,6 +209,7 @@ class BodyEncoder {
       to->set_end(range.end);
     }
     out->set_chunk_bytes(m.chunk_bytes);
+    out->set_window(m.window);
     out->set_bytes_per_s(m.bytes_per_s);
   }
 

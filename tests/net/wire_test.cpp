@@ -251,7 +251,7 @@ TEST(Wire, WhatIsSaidOfStatesThatMoveSurvives) {
   EXPECT_EQ(suspended.progress[1].request, 8);
   EXPECT_EQ(suspended.progress[1].tokens, 41);
   EXPECT_THAT(refusal(Suspended{3, 5e8, 0, 0, {{7, -1}}}), HasSubstr("tokens: -1"));
-  const SendStates send = round_trip(SendStates{4, "b", {2, 3}, {{8, 90, 5, 41}}, 4096, 1e6});
+  const SendStates send = round_trip(SendStates{4, "b", {2, 3}, {{8, 90, 5, 41}}, 4096, 8, 1e6});
   EXPECT_EQ(send.to, "b");
   EXPECT_EQ(send.segments, (std::vector<SegmentId>{2, 3}));
   ASSERT_EQ(send.ranges.size(), 1U);
@@ -259,9 +259,10 @@ TEST(Wire, WhatIsSaidOfStatesThatMoveSurvives) {
   EXPECT_EQ(send.ranges[0].first, 5);
   EXPECT_EQ(send.ranges[0].end, 41);
   EXPECT_EQ(send.chunk_bytes, 4096);
+  EXPECT_EQ(send.window, 8);
   EXPECT_EQ(send.bytes_per_s, 1e6);
-  EXPECT_THAT(refusal(SendStates{4, "b", {2}, {{8, 90, 5, 91}}, 4096, 0}), HasSubstr("end: 91"));
-  EXPECT_THAT(refusal(SendStates{4, "b", {2}, {}, 0, 0}), HasSubstr("chunk_bytes: 0"));
+  EXPECT_THAT(refusal(SendStates{4, "b", {2}, {{8, 90, 5, 91}}, 4096, 8, 0}), HasSubstr("end: 91"));
+  EXPECT_THAT(refusal(SendStates{4, "b", {2}, {}, 0, 8, 0}), HasSubstr("chunk_bytes: 0"));
   const StateChunk chunk =
       round_trip(StateChunk{4, 8, 2, 90, 5, 36, {sample_tensor(DType::kInt8, {36, 2})}, true});
   EXPECT_EQ(chunk.segment, 2);
