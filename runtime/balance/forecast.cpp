@@ -7,6 +7,7 @@
 
 #include "runtime/device/roofline.h"
 #include "runtime/plan/run_memory.h"
+#include "runtime/plan/weight_sources.h"
 #include "runtime/predict/estimate.h"
 
 namespace lingua {
@@ -44,6 +45,7 @@ Forecast::Forecast(const PlanRequest& request, const ClusterSpec& present,
                    const std::vector<RequestLeft>& requests)
     : request_(request),
       present_(present),
+      requests_(requests),
       running_(group_of(requests, true)),
       waiting_(group_of(requests, false)) {}
 
@@ -92,9 +94,44 @@ double Forecast::token_s(const Plan& plan) const {
          kTokens;
 }
 
-double Forecast::rebuild_s(const Plan& plan) const {
+double Forecast::rebuild_s(const Plan& plan, const std::vector<RequestLeft>& requests) const {
   const std::int64_t tokens = request_.workload.max_tokens == 0 ? 0 : 1;
-  return play_s(plan, running_.requests, running_.context, tokens);
+  const Group group = group_of(requests, true);
+  return play_s(plan, group.requests, group.context, tokens);
+}
+
+double Forecast::states_s(const Plan& before, const Plan& after, double tokens) const {
+  const std::vector<Segment>& segments = request_.segmentation->segments;
+  const auto runners = [&](const Plan& plan) {
+    std::vector<DeviceName> runners(segments.size());
+    for (const Stage& stage : plan.stages) {
+      for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id)
+        runners[static_cast<std::size_t>(id)] = stage.device;
+    }
+    return runners;
+  };
+  const std::vector<DeviceName> from = runners(before);
+  const std::vector<DeviceName> to = runners(after);
+  std::map<std::pair<DeviceName, DeviceName>, double> bytes;
+  for (std::size_t id = 0; id < segments.size(); ++id) {
+    const double own = segments[id].state_bytes(1) * tokens;
+    if (from[id] != to[id] && own > 0) bytes[{from[id], to[id]}] += own;
+  }
+  std::vector<WeightNeed> needs;
+  std::vector<DeviceName> sources;
+  for (const auto& [way, size] : bytes) {
+    needs.push_back({way.second, size, {way.first}});
+    sources.push_back(way.first);
+  }
+  return weights_sending_s(needs, sources, {&present_, 0, {}});
+}
+
+bool Forecast::can_carry_states(const Plan& before, const Plan& after) const {
+  const auto is_there = [&](const Stage& stage) { return present_.index_of(stage.device) >= 0; };
+  return request_.workload.kv_cache && request_.workload.max_tokens > 0 &&
+         request_.segmentation->freedom.chunks &&
+         std::all_of(before.stages.begin(), before.stages.end(), is_there) &&
+         has_room(before, after, true);
 }
 
 // By device of the present cluster.
@@ -145,6 +182,10 @@ double Forecast::round_trip_s(const Plan& plan) const {
 }
 
 bool Forecast::fits_beside(const Plan& before, const Plan& after) const {
+  return has_room(before, after, false);
+}
+
+bool Forecast::has_room(const Plan& before, const Plan& after, bool with_both_states) const {
   const auto held = held_by(before);
   const auto work = stages_memory(before, *request_.segmentation, request_.workload);
   const auto next_work = stages_memory(after, *request_.segmentation, request_.workload);
@@ -153,7 +194,8 @@ bool Forecast::fits_beside(const Plan& before, const Plan& after) const {
     std::map<DeviceName, double> own;
     for (const StageEstimate& row : *rows)
       own[row.device] += row.state_bytes + row.activation_bytes;
-    for (const auto& [device, bytes] : own) states[device] = std::max(states[device], bytes);
+    for (const auto& [device, bytes] : own)
+      states[device] = with_both_states ? states[device] + bytes : std::max(states[device], bytes);
   }
   for (const auto& [device, segments] : held_by(after)) {
     std::set<SegmentId> both = segments;

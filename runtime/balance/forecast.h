@@ -18,6 +18,9 @@ struct RequestLeft {
   std::int64_t made = 0;
   std::int64_t max_tokens = 0;
   bool runs = false;
+  std::int64_t id = 0;
+  // Of a request that runs: the tokens whose states the devices have. How far a prompt has come is not known: half.
+  std::int64_t computed() const { return made > 0 ? prompt_tokens + made - 1 : prompt_tokens / 2; }
 };
 
 class Forecast {
@@ -27,12 +30,18 @@ class Forecast {
            const std::vector<RequestLeft>& requests);
 
   int running() const { return running_.requests; }
+  const std::vector<RequestLeft>& requests() const { return requests_; }
   // Until the last of the requests ends, under a plan.
   double rest_s(const Plan& plan) const;
   // The mean time between tokens of the requests that run; 0 where none does.
   double token_s(const Plan& plan) const;
-  // Until those that run have their next token, when a plan begins with nothing but their tokens.
-  double rebuild_s(const Plan& plan) const;
+  // Until these have their next token, when a plan begins with nothing but their tokens.
+  double rebuild_s(const Plan& plan, const std::vector<RequestLeft>& requests) const;
+  // How long the states of so many tokens take from where they are to where another plan needs them; 0 when they
+  // are there.
+  double states_s(const Plan& before, const Plan& after, double tokens) const;
+  // Requests have states that can move, and devices room for those of both plans.
+  bool can_carry_states(const Plan& before, const Plan& after) const;
   // The bytes of weights that devices lack, and how long it takes to send them from the coordinator.
   double missing_bytes(const Plan& before, const Plan& after) const;
   double sending_s(const Plan& before, const Plan& after) const;
@@ -50,10 +59,12 @@ class Forecast {
   };
   static Group group_of(const std::vector<RequestLeft>& requests, bool runs);
   double play_s(const Plan& plan, int requests, std::int64_t prompt, std::int64_t tokens) const;
+  bool has_room(const Plan& before, const Plan& after, bool with_both_states) const;
   std::vector<double> lacking(const Plan& before, const Plan& after) const;
 
   const PlanRequest& request_;
   const ClusterSpec& present_;
+  const std::vector<RequestLeft>& requests_;
   Group running_;
   Group waiting_;
 };

@@ -79,11 +79,9 @@ std::string changes_text(const Snapshot& snapshot) {
                        : fmt::format("{}", fmt::join(texts, ", "));
 }
 
-Decision decision_for(const Snapshot& snapshot, const Forecast& forecast, Plan plan,
-                      bool rebuilds) {
+Decision decision_for(const Snapshot& snapshot, const Forecast& forecast, Plan plan, bool crosses) {
   const Plan& running = *snapshot.running;
   Decision decision;
-  decision.rebuilds = rebuilds;
   decision.weights_bytes = forecast.missing_bytes(running, plan);
   // Devices look at what has come when what they compute is done: when they are told to prepare and reach each
   // other, and when they retire the old plan.
@@ -92,13 +90,16 @@ Decision decision_for(const Snapshot& snapshot, const Forecast& forecast, Plan p
   decision.prepare_s = forecast.sending_s(running, plan) + 2 * step_s;
   // The tokens that are under way are lost: of the request that waits for longest nearly all of its time.
   const double share = forecast.running() / (forecast.running() + 1.0);
-  if (rebuilds)
-    decision.pause_s =
-        share * token_s + step_s + forecast.round_trip_s(plan) + forecast.rebuild_s(plan);
+  const CrossingChoice choice =
+      crosses ? choose_crossing(forecast, running, plan, share * token_s + step_s)
+              : let_requests_end(forecast, running, plan);
+  decision.crossings = choice.crossings;
+  decision.copy_s = choice.copy_s;
+  decision.pause_s = choice.pause_s;
   const double stay_s = forecast.rest_s(running);
   const double saved = stay_s > 0 ? 1 - forecast.rest_s(plan) / stay_s : 0;
   const double span_s = std::max(0.0, std::min(stay_s, snapshot.horizon_s) - decision.prepare_s);
-  decision.gain_s = span_s * saved - decision.pause_s;
+  decision.gain_s = span_s * saved - choice.loss_s;
   decision.why = changes_text(snapshot);
   decision.plan = std::move(plan);
   return decision;

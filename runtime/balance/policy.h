@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/balance/forecast.h"
+#include "runtime/balance/crossing_choice.h"
 #include "runtime/plan/membership.h"
 #include "runtime/plan/plan_request.h"
 
@@ -32,13 +32,13 @@ struct Snapshot {
 
 struct Decision {
   Plan plan;
-  bool rebuilds =
-      false;          // requests that run go on with the new plan; else they end with the old one
+  Crossings crossings;
   double gain_s = 0;  // the run ends so much sooner, costs taken off
   double weights_bytes = 0;
   double prepare_s = 0;
-  double pause_s = 0;
-  std::string why;  // in one line
+  double copy_s = 0;
+  double pause_s = 0;  // no token comes for so long, of a request that crosses
+  std::string why;     // in one line
 };
 
 struct PolicyEntry {

@@ -17,7 +17,8 @@ constexpr int kBackgroundWindow = 8;
 std::vector<RequestLeft> requests_of(const RunState& state) {
   std::vector<RequestLeft> requests;
   for (const RunState::Request& request : state.requests())
-    requests.push_back({request.prompt_tokens, request.made, request.max_tokens, request.runs});
+    requests.push_back(
+        {request.prompt_tokens, request.made, request.max_tokens, request.runs, request.id});
   return requests;
 }
 
@@ -87,9 +88,9 @@ Balancing balance(const BalanceOptions& options, const std::string& planner,
     move.deployment = *state.deployment;
     move.deployment.plan = std::move(decision->plan);
     move.deployment.window = kBackgroundWindow;
-    move.crossing = decision->rebuilds ? Crossing::kRebuild : Crossing::kEnd;
+    move.crossings = std::move(decision->crossings);
     move.forecast = {decision->gain_s, decision->weights_bytes, decision->prepare_s,
-                     decision->pause_s};
+                     decision->copy_s, decision->pause_s};
     move.why = decision->why;
     return move;
   };
@@ -123,6 +124,7 @@ nlohmann::json moves_json(const std::vector<MoveRecord>& moves) {
                              {{"gain_s", move.forecast.gain_s},
                               {"weights_bytes", move.forecast.weights_bytes},
                               {"prepare_s", move.forecast.prepare_s},
+                              {"copy_s", move.forecast.copy_s},
                               {"pause_s", move.forecast.pause_s}}}};
     if (!move.failed.empty()) entry["failed"] = move.failed;
     json.push_back(std::move(entry));

@@ -17,10 +17,12 @@ std::string text_of(const SendWeights& m) {
 }
 
 std::string text_of(const Suspend& m) {
-  return fmt::format("Suspend of {} requests of epoch {}", m.requests.size(), m.epoch);
+  return fmt::format("Suspend of request {} of epoch {}", m.request, m.epoch);
 }
 
-std::string text_of(const Suspended& m) { return fmt::format("Suspended of epoch {}", m.epoch); }
+std::string text_of(const Suspended& m) {
+  return fmt::format("Suspended of request {} of epoch {}", m.request, m.epoch);
+}
 
 std::string text_of(const SendStates& m) {
   return fmt::format("SendStates of epoch {} to {}", m.epoch, m.to);

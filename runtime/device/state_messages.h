@@ -17,26 +17,22 @@ using RequestId = std::int64_t;
 // Deployments of a run, counted up from 1.
 using Epoch = std::int64_t;
 
-// coordinator -> device that an epoch uses: these requests go on under another one. Their steps are dropped here;
-// their states too, but for those of `kept`, which the epoch `next` has where it runs the same segments.
+// coordinator -> device that an epoch uses: this request goes on under another one. Its steps are dropped here; its
+// states too, as far as no other epoch has them, but where `keep`: then the epoch `next` has those of segments that
+// it runs here as well, and the others stay until this is said again without.
 struct Suspend {
   Epoch epoch = 0;
-  std::vector<RequestId> requests;  // all
-  std::vector<RequestId> kept;      // of them
+  RequestId request = 0;
+  bool keep = false;
   Epoch next = 0;
 };
-// And the answer: nothing of these requests comes from this device under the epoch after it.
+// And the answer: nothing of the request comes from this device under the epoch after it.
 struct Suspended {
   Epoch epoch = 0;
-  double free_bytes = 0;     // of memory
-  double states_bytes = 0;   // of the requests that were kept
+  RequestId request = 0;
+  std::int64_t cached = 0;   // the header's: its first tokens, whose states every device has
+  double states_bytes = 0;   // that it took here
   double weights_bytes = 0;  // that no other epoch needs here
-  // The header's: of the requests that it had, the first tokens, whose states every device has.
-  struct Progress {
-    RequestId request = 0;
-    std::int64_t tokens = 0;
-  };
-  std::vector<Progress> progress;
 };
 
 // coordinator -> device: give the states of these tokens to a device that runs the segments under `epoch`.

@@ -96,9 +96,7 @@ bool Coordinator::take_from_client(Message& message, Seconds now, Effects& effec
       checks_.refused(*request);
       note_end(entry, Ending::kCancelled, effects);
       effects.send(message.from, Done{cancel->request, std::move(tokens), {}, Ending::kCancelled});
-      release(*request, effects);
       table_.end(*request);
-      go_on_crossing(now, effects);
       admit(now, effects);  // it may have kept others waiting
       gather_when_all_is_answered(now, effects);
     }
@@ -109,7 +107,7 @@ bool Coordinator::take_from_client(Message& message, Seconds now, Effects& effec
 // First come, first admitted: one that has no room beside the states of those that run keeps those behind
 // it waiting. Whether a request that is alone has room is for the devices to say.
 void Coordinator::admit(Seconds now, Effects& effects) {
-  if (services_.empty() || has_stopped()) return;
+  if (services_.empty()) return;
   if (table_.waiting() == 0) end_of_wait(-1, now);
   StateRoom& room = services_.back().room;
   while (admissions(table_.waiting(), table_.running(), job_.in_flight) > 0) {
@@ -122,11 +120,8 @@ void Coordinator::admit(Seconds now, Effects& effects) {
     const bool has_begun = table_.find(request)->admitted.has_value();
     if (has_begun) checks_.resumed(request);
     room.take(table_.front());
-    const auto cached = cached_.find(request);
-    Submit submit =
-        table_.admit(current().epoch, has_begun ? checks_.tokens(request) : std::vector<TokenId>{},
-                     cached == cached_.end() ? 0 : cached->second, now);
-    cached_.erase(request);
+    Submit submit = table_.admit(current().epoch,
+                                 has_begun ? checks_.tokens(request) : std::vector<TokenId>{}, now);
     end_of_wait(request, now);
     stall_.moved(now);
     if (!has_begun) checks_.submitted(submit);
@@ -150,7 +145,7 @@ void Coordinator::take_from_worker(Message& message, Seconds now, Effects& effec
   const std::string trouble = trouble_of(message);
   if (!trouble.empty()) {
     const auto* failed = std::get_if<Failed>(&message.body);
-    if (failed != nullptr && coming_ && !services_.empty() && !has_stopped() &&
+    if (failed != nullptr && coming_ && !services_.empty() &&
         failed->epoch == coming_->deployment().epoch) {
       give_up_coming(message, trouble, now, effects);
       return;
@@ -178,15 +173,14 @@ void Coordinator::take_from_worker(Message& message, Seconds now, Effects& effec
     return;
   }
   if (const auto* held = std::get_if<StatesHeld>(&message.body)) {
-    if (crossing_ && held->epoch == coming_->deployment().epoch)
-      crossing_->states.take(*held, message.from);
+    if (crossing_ && held->epoch == current().epoch) crossing_->states.take(*held, message.from);
     go_on_crossing(now, effects);
     return;
   }
   if (coming_ && coming_->take(message, now, effects)) {
     if (std::holds_alternative<WeightAck>(message.body) && job_.on_weights)
       job_.on_weights(coming_->weights_sent(), coming_->weights_total());
-    if (coming_->ready() && !crossing_) become_current(now, effects);
+    if (coming_->ready()) become_current(now, effects);
     return;
   }
   take_answer(message, now, effects);
@@ -201,28 +195,17 @@ void Coordinator::become_current(Seconds now, Effects& effects) {
   if (moving_) {
     moving_->ready = now;
     moving_->weights_bytes = coming_->weights_total();
-    begin_crossing(now, effects);
-    return;
   }
   serve_coming(now, effects);
 }
 
 void Coordinator::serve_coming(Seconds now, Effects& effects) {
-  std::map<DeviceName, double> free_bytes = coming_->free_bytes();
-  if (crossing_) {
-    for (const auto& [name, memory] : crossing_->memory) {
-      double& bytes = free_bytes[name];
-      bytes = memory.free + memory.states;
-      for (const auto& [epoch, weights] : memory.weights) bytes += weights;
-    }
-  }
-  crossing_.reset();
-  StateRoom room(coming_->deployment(), free_bytes);
-  services_.push_back({std::move(coming_), std::move(room)});
+  StateRoom room(coming_->deployment(), coming_->free_bytes());
+  services_.push_back({std::move(coming_), std::move(room), {}});
   coming_.reset();
   end_recovery(now);
-  end_move("", now);
   note_first_use(now);
+  if (moving_) begin_crossing(now, effects);
   show();
   retire_unused(effects);
   admit(now, effects);
@@ -240,14 +223,6 @@ void Coordinator::give_up_coming(const Message& message, const std::string& why,
   for (const DeviceName& worker : coming_->workers()) {
     if (worker != message.from) effects.send(worker, Retire{epoch});
   }
-  if (crossing_) {
-    for (const DeviceName& holder : crossing_->states.holders()) {
-      const std::vector<DeviceName>& told = coming_->workers();
-      if (std::find(told.begin(), told.end(), holder) == told.end())
-        effects.send(holder, Retire{epoch});
-    }
-  }
-  crossing_.reset();
   coming_.reset();
   end_move(why, now);
 }
@@ -258,6 +233,9 @@ void Coordinator::retire_unused(Effects& effects) {
     if (&service == &services_.back() || table_.runs_in(deployment.epoch)) return false;
     for (const DeviceName& worker : service.deployer->workers())
       effects.send(worker, Retire{deployment.epoch});
+    for (const auto& [device, bytes] : service.weights_bytes)
+      services_.back().room.add(device, bytes);
+    given_up_.insert(deployment.epoch);
     return true;
   });
 }
@@ -270,7 +248,7 @@ void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
     if (job_.journal != nullptr)
       effects.entries.push_back(TokenNoted{{entry.client, entry.own}, token->index, token->token});
     effects.send(entry.client, TokenMade{entry.own, token->index, token->token});
-    note_token(token->request, now);
+    note_token(token->request, now, effects);
   } else if (auto* done = std::get_if<Done>(&message.body)) {
     refuse_if(checks_.take(*done), message);
     const RequestId request = done->request;
@@ -302,12 +280,14 @@ void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
 
 void Coordinator::end_request(RequestId request, Seconds now, Effects& effects) {
   const Submit& submit = table_.find(request)->submit;
-  if (table_.find(request)->running) service_of(submit.epoch).room.give_back(submit);
-  release(request, effects);
+  if (table_.find(request)->running) {
+    service_of(submit.epoch).room.give_back(submit);
+    release(request, effects);
+  }
   table_.end(request);
   last_token_.erase(request);
   crossed_.erase(request);
-  if (!crossing_) retire_unused(effects);
+  retire_unused(effects);
   go_on_crossing(now, effects);
   consider_move(true, now, effects);
   admit(now, effects);

@@ -22,9 +22,10 @@
 
 #include "runtime/device/mailbox.h"
 #include "runtime/engine/answer_checks.h"
-#include "runtime/engine/crossing.h"
 #include "runtime/engine/journal.h"
+#include "runtime/engine/move.h"
 #include "runtime/engine/request_table.h"
+#include "runtime/engine/requests_that_cross.h"
 #include "runtime/engine/stall_watch.h"
 #include "runtime/events/event_log.h"
 #include "runtime/events/run_meter.h"
@@ -150,21 +151,20 @@ class Coordinator {
   void take_report(const Message& message, Seconds now, Effects& effects);
   void consider_move(bool between, Seconds now, Effects& effects);
   std::vector<RunState::Request> requests_left() const;
-  // Requests cross, in this order.
-  void begin_crossing(Seconds now, Effects& effects);
   Crossing crossing_of(const RequestTable::Entry& entry) const;
   std::int64_t computed_tokens(const RequestTable::Entry& entry) const;
-  void copy_states(Effects& effects);
-  bool lags_behind() const;
-  void suspend(Seconds now, Effects& effects);
-  void take_suspended(const Message& message, Seconds now, Effects& effects);
-  void carry_states(Seconds now, Effects& effects);
+  bool has_token_of_its_epoch(const RequestTable::Entry& entry) const;
+  void begin_crossing(Seconds now, Effects& effects);
   void go_on_crossing(Seconds now, Effects& effects);
+  void copy_states(RequestId id, RequestThatCrosses& request, Effects& effects);
+  void stop(RequestId id, Effects& effects);
+  void take_suspended(const Message& message, Seconds now, Effects& effects);
+  void go_on_there(RequestId id, Effects& effects);
   void end_crossing(Seconds now, Effects& effects);
   void release(RequestId request, Effects& effects);
   void end_move(const std::string& failed, Seconds now);
   void show() const;
-  void note_token(RequestId request, Seconds now);
+  void note_token(RequestId request, Seconds now, Effects& effects);
   void admit(Seconds now, Effects& effects);
   void end_request(RequestId request, Seconds now, Effects& effects);
   void gather_when_all_is_answered(Seconds now, Effects& effects);
@@ -179,10 +179,6 @@ class Coordinator {
   std::string progress() const;
   void refuse_if(const std::string& wrong, const Message& message) const;
   const Deployment& current() const { return services_.back().deployer->deployment(); }
-  // Nobody is admitted until all have crossed.
-  bool has_stopped() const {
-    return crossing_ && crossing_->phase != RequestsThatCross::Phase::kCopying;
-  }
   // Something is under way, so that a standstill would be one.
   bool expects() const { return coming_ || gathering_ || table_.running() > 0; }
 
@@ -205,9 +201,8 @@ class Coordinator {
   std::string waits_why_;
   std::vector<DeviceName> newcomers_;  // since a move was considered last
   std::optional<MoveRecord> moving_;
-  Move choices_;                               // of it
-  std::optional<RequestsThatCross> crossing_;  // to coming_
-  std::map<RequestId, std::int64_t> cached_;   // of those that wait: tokens whose states are there
+  Crossings choices_;                          // of it
+  std::optional<RequestsThatCross> crossing_;  // to the newest
   // With moves: when the last token of a request came, and of those that cross, which move it was.
   std::map<RequestId, Seconds> last_token_;
   std::map<RequestId, std::size_t> crossed_;

@@ -1,11 +1,10 @@
-// How requests cross from the deployments that they run in to one that is ready beside them.
+// How requests cross from the deployments that they run in to one that serves beside them, each on its own.
 //
-// States that are to be kept twice are copied first, round by round, while requests run. Then the devices stop the
-// requests and say so: what their headers had sent has come by then, and nothing comes after it. States that are
-// missing at their new places follow, the old deployments are retired, and the requests go on from the tokens that
-// they have.
-
-#include "runtime/engine/crossing.h"
+// States that are to be kept twice are copied first, round by round, while the request runs. When its next token
+// comes, so that nothing is lost that was computed, its devices are told to stop it and say so: what its header had
+// sent has come by then, and nothing comes after it. States that are missing at their new places follow, and the
+// request goes on from the tokens that it has. A request that is rebuilt, and one whose prompt is under way, stops
+// at once.
 
 #include <algorithm>
 #include <utility>
@@ -17,10 +16,10 @@
 namespace lingua {
 namespace {
 
-using Phase = RequestsThatCross::Phase;
+using Phase = RequestThatCrosses::Phase;
 
 constexpr int kMostRounds = 4;          // of copying
-constexpr std::int64_t kFewTokens = 2;  // of a request: so many may be missing when it stops
+constexpr std::int64_t kFewTokens = 2;  // so many may be missing of what was copied
 
 bool keeps_states(Crossing crossing) {
   return crossing == Crossing::kMove || crossing == Crossing::kKeepTwice;
@@ -31,175 +30,173 @@ bool keeps_states(Crossing crossing) {
 Crossing Coordinator::crossing_of(const RequestTable::Entry& entry) const {
   const Crossing crossing = choices_.of(entry.submit.request);
   const bool has_states = entry.submit.kv_cache && entry.submit.max_tokens > 0 &&
-                          coming_->deployment().segmentation->freedom.chunks;
+                          current().segmentation->freedom.chunks;
   return keeps_states(crossing) && !has_states ? Crossing::kRebuild : crossing;
 }
 
-// Of a request that runs: as far as its tokens tell.
+// Of a request that runs: the first tokens that are surely computed. With one that its epoch has made, all but
+// that; else those that were computed when it was admitted.
 std::int64_t Coordinator::computed_tokens(const RequestTable::Entry& entry) const {
   const auto made = static_cast<std::int64_t>(checks_.tokens(entry.submit.request).size());
   if (made == entry.before) return entry.cached;
-  return first_step(entry.submit, coming_->deployment().segmentation->model_inputs).new_tokens +
-         made - 1;
+  return first_step(entry.submit, current().segmentation->model_inputs).new_tokens + made - 1;
 }
 
+// REQUIRES: the deployment that they cross to serves.
 void Coordinator::begin_crossing(Seconds now, Effects& effects) {
-  crossing_.emplace(coming_->deployment());
-  copy_states(effects);
+  crossing_.emplace(current(), result_.moves.size());
+  for (const auto& [id, entry] : table_.entries()) {
+    if (!entry.running) continue;
+    const Crossing how = crossing_of(entry);
+    if (how == Crossing::kEnd) {
+      ++moving_->ended;
+      continue;
+    }
+    services_.back().room.take(entry.submit);
+    RequestThatCrosses& request = crossing_->requests[id];
+    request.how = how;
+    request.phase = how == Crossing::kKeepTwice ? Phase::kCopying : Phase::kRunning;
+  }
+  end_move("", now);
+  for (const auto& [id, request] : crossing_->requests) {
+    const bool waits_for_token =
+        request.how == Crossing::kMove && has_token_of_its_epoch(*table_.find(id));
+    if (request.phase == Phase::kRunning && !waits_for_token) stop(id, effects);
+  }
   go_on_crossing(now, effects);
 }
 
-void Coordinator::copy_states(Effects& effects) {
-  ++crossing_->rounds;
-  for (const Service& service : services_) {
-    const Deployment& before = service.deployer->deployment();
-    std::vector<StateMoves::Request> requests;
-    for (const auto& [id, entry] : table_.entries()) {
-      const bool is_here = entry.running && entry.submit.epoch == before.epoch;
-      if (is_here && crossing_of(entry) == Crossing::kKeepTwice)
-        requests.push_back({id, entry.submit.capacity, computed_tokens(entry)});
-    }
-    crossing_->states.send(before, requests, true, effects);
-  }
-}
-
-// Of a request that is kept twice, too much would be missing.
-bool Coordinator::lags_behind() const {
-  return std::any_of(table_.entries().begin(), table_.entries().end(), [&](const auto& item) {
-    const RequestTable::Entry& entry = item.second;
-    return entry.running && crossing_of(entry) == Crossing::kKeepTwice &&
-           computed_tokens(entry) - crossing_->states.tokens(item.first) > kFewTokens;
-  });
+bool Coordinator::has_token_of_its_epoch(const RequestTable::Entry& entry) const {
+  return static_cast<std::int64_t>(checks_.tokens(entry.submit.request).size()) > entry.before;
 }
 
 void Coordinator::go_on_crossing(Seconds now, Effects& effects) {
-  if (!crossing_ || !crossing_->states.complete()) return;
-  if (crossing_->phase == Phase::kCopying) {
-    if (crossing_->rounds < kMostRounds && lags_behind()) copy_states(effects);
-    if (crossing_->states.complete()) suspend(now, effects);
-  } else if (crossing_->phase == Phase::kCarrying) {
-    end_crossing(now, effects);
+  if (!crossing_) return;
+  std::vector<RequestId> requests;
+  for (const auto& [id, request] : crossing_->requests) requests.push_back(id);
+  for (const RequestId id : requests) {
+    RequestThatCrosses& request = crossing_->requests.at(id);
+    if (request.phase == Phase::kCopying) copy_states(id, request, effects);
+    if (request.phase == Phase::kCarrying && crossing_->states.complete(id))
+      go_on_there(id, effects);
+  }
+  if (crossing_->requests.empty()) end_crossing(now, effects);
+}
+
+// Until few enough are missing.
+void Coordinator::copy_states(RequestId id, RequestThatCrosses& request, Effects& effects) {
+  const RequestTable::Entry& entry = *table_.find(id);
+  const Deployment& before = service_of(entry.submit.epoch).deployer->deployment();
+  while (crossing_->states.complete(id)) {
+    const std::int64_t tokens = computed_tokens(entry);
+    const std::int64_t missing = tokens - crossing_->states.tokens(id);
+    const std::int64_t few = request.rounds == 0 ? 0 : kFewTokens;
+    if (missing <= few || request.rounds == kMostRounds) {
+      request.phase = Phase::kRunning;
+      if (!has_token_of_its_epoch(entry)) stop(id, effects);
+      return;
+    }
+    ++request.rounds;
+    crossing_->states.send(before, {id, entry.submit.capacity, tokens}, true, effects);
   }
 }
 
-void Coordinator::suspend(Seconds now, Effects& effects) {
-  crossing_->phase = Phase::kSuspending;
-  cached_.clear();  // those that still wait are rebuilt
-  for (const Service& service : services_) {
-    const Epoch epoch = service.deployer->deployment().epoch;
-    Suspend suspend{epoch, {}, {}, coming_->deployment().epoch};
-    for (const auto& [id, entry] : table_.entries()) {
-      if (!entry.running || entry.submit.epoch != epoch) continue;
-      const Crossing crossing = crossing_of(entry);
-      if (crossing == Crossing::kEnd) {
-        ++moving_->ended;
-        continue;
-      }
-      crossing_->how[id] = crossing;
-      suspend.requests.push_back(id);
-      if (keeps_states(crossing)) suspend.kept.push_back(id);
-    }
-    if (suspend.requests.empty()) continue;
-    for (const DeviceName& worker : service.deployer->workers()) {
-      crossing_->asked.emplace(epoch, worker);
-      effects.send(worker, suspend);
-    }
+void Coordinator::stop(RequestId id, Effects& effects) {
+  RequestThatCrosses& request = crossing_->requests.at(id);
+  request.phase = Phase::kStopping;
+  const Deployer& deployer = *service_of(table_.find(id)->submit.epoch).deployer;
+  for (const DeviceName& worker : deployer.workers()) {
+    request.asked.insert(worker);
+    effects.send(worker, Suspend{deployer.deployment().epoch, id, keeps_states(request.how),
+                                 current().epoch});
   }
-  if (crossing_->asked.empty()) serve_coming(now, effects);
 }
 
+// One that is not waited for is of a request that has ended meanwhile.
 void Coordinator::take_suspended(const Message& message, Seconds now, Effects& effects) {
   const auto& suspended = std::get<Suspended>(message.body);
-  const auto refuse = [&](const std::string& what) {
-    throw WorldError(fmt::format("{} answers nonsense: {}; {}", message.from, what, progress()));
-  };
-  if (!crossing_ || crossing_->asked.erase({suspended.epoch, message.from}) == 0)
-    refuse(describe(message.body) + " is not expected now");
-  RequestsThatCross::Memory& memory = crossing_->memory[message.from];
-  memory.free = suspended.free_bytes;  // the last of several epochs is right
-  memory.states += suspended.states_bytes;
-  memory.weights[suspended.epoch] = suspended.weights_bytes;
-  const Deployment& deployment = service_of(suspended.epoch).deployer->deployment();
+  if (!crossing_) return;
+  const auto place = crossing_->requests.find(suspended.request);
+  if (place == crossing_->requests.end() || place->second.asked.erase(message.from) == 0) return;
+  const RequestTable::Entry& entry = *table_.find(suspended.request);
+  Service& before = service_of(entry.submit.epoch);
+  before.weights_bytes[message.from] = suspended.weights_bytes;
+  services_.back().room.add(message.from, suspended.states_bytes);
+  RequestThatCrosses& request = place->second;
+  const Deployment& deployment = before.deployer->deployment();
   if (message.from == deployment.plan.header()) {
-    for (const auto& [id, tokens] : suspended.progress) {
-      const RequestTable::Entry* entry = table_.find(id);
-      if (entry == nullptr || !entry->running || entry->submit.epoch != suspended.epoch) continue;
-      const std::int64_t all =
-          first_step(entry->submit, deployment.segmentation->model_inputs).new_tokens +
-          static_cast<std::int64_t>(checks_.tokens(id).size());
-      if (tokens < 0 || tokens >= all)
-        refuse(fmt::format("{} tokens of request {} are computed, which has {}", tokens, id, all));
-      crossing_->cached[id] = tokens;
+    const std::int64_t all =
+        first_step(entry.submit, deployment.segmentation->model_inputs).new_tokens +
+        static_cast<std::int64_t>(checks_.tokens(suspended.request).size());
+    if (suspended.cached < 0 || suspended.cached >= all) {
+      throw WorldError(
+          fmt::format("{} answers nonsense: {} tokens of request {} are computed, which has {}; {}",
+                      message.from, suspended.cached, suspended.request, all, progress()));
     }
+    request.cached = suspended.cached;
   }
-  if (crossing_->asked.empty()) carry_states(now, effects);
-}
-
-void Coordinator::carry_states(Seconds now, Effects& effects) {
-  crossing_->phase = Phase::kCarrying;
-  std::vector<RequestId> stopped;
-  std::map<Epoch, std::vector<StateMoves::Request>> kept;
-  for (const auto& [id, how] : crossing_->how) {
-    const RequestTable::Entry* entry = table_.find(id);
-    if (entry == nullptr || !entry->running) continue;  // it has ended meanwhile
-    stopped.push_back(id);
-    crossed_[id] = result_.moves.size();
-    if (keeps_states(how))
-      kept[entry->submit.epoch].push_back({id, entry->submit.capacity, crossing_->cached[id]});
-  }
-  for (const auto& [epoch, requests] : kept)
-    crossing_->states.send(service_of(epoch).deployer->deployment(), requests, false, effects);
-  for (const RequestId request : stopped) {
-    const Submit& submit = table_.find(request)->submit;
-    service_of(submit.epoch).room.give_back(submit);
-  }
-  table_.suspend(stopped);
-  for (auto service = services_.begin(); service != services_.end();) {
-    const Epoch epoch = service->deployer->deployment().epoch;
-    if (table_.runs_in(epoch)) {
-      for (auto& [name, memory] : crossing_->memory) memory.weights.erase(epoch);
-      ++service;
-      continue;
-    }
-    given_up_.insert(epoch);
-    crossing_->left.push_back(std::move(*service));
-    service = services_.erase(service);
+  if (!request.asked.empty()) return;
+  request.phase = Phase::kCarrying;
+  if (keeps_states(request.how)) {
+    crossing_->states.send(deployment, {suspended.request, entry.submit.capacity, request.cached},
+                           false, effects);
   }
   go_on_crossing(now, effects);
 }
 
-void Coordinator::end_crossing(Seconds now, Effects& effects) {
-  for (const auto& [id, how] : crossing_->how) {
-    if (table_.find(id) == nullptr) continue;
-    const std::int64_t cached = keeps_states(how) ? crossing_->states.tokens(id) : 0;
-    if (cached > 0) cached_[id] = cached;
-    ++(cached == 0                   ? moving_->rebuilt
-       : how == Crossing::kKeepTwice ? moving_->kept_twice
-                                     : moving_->moved);
+void Coordinator::go_on_there(RequestId id, Effects& effects) {
+  const RequestThatCrosses request = crossing_->requests.at(id);
+  crossing_->requests.erase(id);
+  const std::int64_t cached =
+      keeps_states(request.how) ? std::min(request.cached, crossing_->states.tokens(id)) : 0;
+  MoveRecord& move = result_.moves[crossing_->move];
+  move.states_bytes = crossing_->states.bytes();
+  ++(cached == 0                           ? move.rebuilt
+     : request.how == Crossing::kKeepTwice ? move.kept_twice
+                                           : move.moved);
+  const Submit& before = table_.find(id)->submit;
+  Service& left = service_of(before.epoch);
+  left.room.give_back(before);
+  if (keeps_states(request.how)) {
+    for (const DeviceName& worker : left.deployer->workers())
+      effects.send(worker, Suspend{before.epoch, id, false, current().epoch});
   }
-  moving_->states_bytes = crossing_->states.bytes();
-  for (const Service& service : crossing_->left) {
-    for (const DeviceName& worker : service.deployer->workers())
-      effects.send(worker, Retire{service.deployer->deployment().epoch});
+  Submit submit = table_.go_on(id, current().epoch, checks_.tokens(id), cached);
+  if (checks_.ending(id)) {  // it was cancelled on the way
+    services_.back().room.give_back(table_.find(id)->submit);
+    finish_if_complete(id, effects);
+    return;
   }
-  serve_coming(now, effects);
+  checks_.resumed(id);
+  crossed_[id] = crossing_->move;
+  effects.send(current().plan.header(), std::move(submit));
 }
 
-// Its states can go, wherever it has some.
-void Coordinator::release(RequestId request, Effects& effects) {
+void Coordinator::end_crossing(Seconds now, Effects& effects) {
+  const MoveRecord& move = result_.moves[crossing_->move];
+  if (move.requests() > 0)
+    keep({kCoordinator, event::kSwitch, -1, -1, move.epoch, move.ready, now, 0});
+  crossing_.reset();
+  retire_unused(effects);
+  admit(now, effects);
+  gather_when_all_is_answered(now, effects);
+  if (!newcomers_.empty()) consider_move(false, now, effects);
+}
+
+// It ends, and crosses no more. Its states can go, wherever it has some.
+void Coordinator::release(RequestId id, Effects& effects) {
+  const Submit& submit = table_.find(id)->submit;
+  std::vector<const Deployer*> deployers = {service_of(submit.epoch).deployer.get()};
+  if (crossing_ && crossing_->requests.erase(id) == 1) {
+    crossing_->states.forget(id);
+    services_.back().room.give_back(submit);
+    deployers.push_back(services_.back().deployer.get());
+  }
   std::set<DeviceName> told;
-  const auto tell = [&](const Deployer& deployer) {
-    for (const DeviceName& worker : deployer.workers()) {
-      if (told.insert(worker).second) effects.send(worker, Release{request});
+  for (const Deployer* deployer : deployers) {
+    for (const DeviceName& worker : deployer->workers()) {
+      if (told.insert(worker).second) effects.send(worker, Release{id});
     }
-  };
-  const RequestTable::Entry& entry = *table_.find(request);
-  if (entry.running) tell(*service_of(entry.submit.epoch).deployer);
-  if (cached_.erase(request) == 1) tell(*services_.back().deployer);
-  if (crossing_) {
-    crossing_->states.forget(request);
-    tell(*coming_);
-    for (const Service& service : crossing_->left) tell(*service.deployer);
   }
 }
 

@@ -4,45 +4,29 @@
 // Plain values. Units: seconds, bytes, tokens.
 
 #include <functional>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "runtime/engine/deployment.h"
+#include "runtime/plan/crossing.h"
 #include "runtime/plan/membership.h"
 
 namespace lingua {
-
-// What becomes of a request that runs when the new deployment is ready.
-enum class Crossing {
-  kEnd,      // it ends where it runs
-  kRebuild,  // it goes on there: prompt and tokens so far are computed as one prompt
-  // It goes on there with its states. Those of segments that change their device move when it has stopped, or
-  // are kept twice from when the deployment is ready: copied while it runs, and the rest when it has stopped.
-  // One that has none, or whose model cannot do with a part of a prompt's, is rebuilt.
-  kMove,
-  kKeepTwice,
-};
 
 // What a move is taken to be good for, and to cost.
 struct MoveForecast {
   double gain_s = 0;         // the run ends so much sooner, the cost taken off
   double weights_bytes = 0;  // that devices lack
   double prepare_s = 0;      // until they have them, beside the work that goes on
+  double copy_s = 0;         // then states are copied, beside it too
   double pause_s = 0;        // no token comes for so long, of a request that crosses
 };
 
 struct Move {
   Deployment deployment;  // its epoch is the coordinator's to say
-  Crossing crossing = Crossing::kEnd;
+  Crossings crossings;
   MoveForecast forecast;
   std::string why;  // in one line
-  // Of requests for which something else is better.
-  std::map<RequestId, Crossing> requests = {};
-  Crossing of(RequestId request) const {
-    const auto own = requests.find(request);
-    return own == requests.end() ? crossing : own->second;
-  }
 };
 
 struct MoveRecord {
@@ -52,7 +36,7 @@ struct MoveRecord {
   std::string plan;  // "a 0-3 | b 4-9"
   Seconds decided{0};
   Seconds ready{0};          // when the devices had what they lacked
-  Seconds switched{0};       // when new requests, or those that cross, could go there
+  Seconds switched{0};       // when new requests could go there
   double weights_bytes = 0;  // that were sent
   double states_bytes = 0;   // that devices gave each other
   int ended = 0;             // requests that ended where they ran

@@ -1,7 +1,7 @@
 // What the coordinator does when the plan changes while all devices are there.
 //
-// The new deployment is prepared beside the running one. When it is ready, requests cross to it (crossing.cpp),
-// or end where they run.
+// The new deployment is prepared beside the running one. When it is ready it takes new requests, and those that run
+// cross to it (crossing.cpp), or end where they run.
 
 #include <fmt/ranges.h>
 
@@ -36,7 +36,7 @@ void Coordinator::take_report(const Message& message, Seconds now, Effects& effe
 }
 
 void Coordinator::consider_move(bool between, Seconds now, Effects& effects) {
-  if (!job_.rebalance || coming_ || gathering_ || services_.empty()) return;
+  if (!job_.rebalance || coming_ || crossing_ || gathering_ || services_.empty()) return;
   RunState state;
   state.now = now;
   state.between = between;
@@ -56,7 +56,7 @@ void Coordinator::consider_move(bool between, Seconds now, Effects& effects) {
   move->deployment.epoch = last_epoch_ + 1;
   move->deployment.replaces_all = false;
   deploy(std::move(move->deployment), effects);
-  choices_ = *std::move(move);
+  choices_ = std::move(move->crossings);
   stall_.moved(now);
 }
 
@@ -83,14 +83,13 @@ void Coordinator::end_move(const std::string& failed, Seconds now) {
         kCoordinator,   event::kMove,          -1, -1, moving_->epoch, moving_->decided,
         moving_->ready, moving_->weights_bytes};
     keep(row);
-    if (moving_->requests() > 0)
-      keep({kCoordinator, event::kSwitch, -1, -1, moving_->epoch, moving_->ready, now, 0});
   }
   result_.moves.push_back(*std::exchange(moving_, std::nullopt));
   show();
 }
 
-void Coordinator::note_token(RequestId request, Seconds now) {
+// Of a request that goes on; one that crosses stops with it.
+void Coordinator::note_token(RequestId request, Seconds now, Effects& effects) {
   if (!job_.rebalance) return;
   const auto crossed = crossed_.find(request);
   if (crossed != crossed_.end()) {
@@ -100,6 +99,11 @@ void Coordinator::note_token(RequestId request, Seconds now) {
     crossed_.erase(crossed);
   }
   last_token_[request] = now;
+  if (!crossing_ || checks_.ending(request)) return;
+  const auto crosses = crossing_->requests.find(request);
+  if (crosses != crossing_->requests.end() &&
+      crosses->second.phase == RequestThatCrosses::Phase::kRunning)
+    stop(request, effects);
 }
 
 }  // namespace lingua

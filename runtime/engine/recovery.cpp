@@ -59,11 +59,7 @@ void Coordinator::begin_again(const std::string& why, Seconds now, Effects& effe
   };
   for (const Service& service : services_) leave(*service.deployer);
   if (coming_) leave(*coming_);
-  if (crossing_) {
-    for (const Service& service : crossing_->left) leave(*service.deployer);
-  }
   crossing_.reset();
-  cached_.clear();
   services_.clear();
   coming_.reset();
   end_move(why, now);
@@ -146,7 +142,7 @@ bool Coordinator::finish_if_complete(RequestId request, Effects& effects) {
   effects.send(entry.client, Done{entry.own, checks_.tokens(request), {}, *ending});
   meter_.made(request, static_cast<std::int64_t>(checks_.tokens(request).size()) - entry.earlier);
   checks_.refused(request);
-  release(request, effects);
+  if (entry.running) release(request, effects);
   table_.end(request);
   return true;
 }

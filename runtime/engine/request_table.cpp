@@ -25,37 +25,45 @@ void RequestTable::take_up(RequestId request, std::int64_t earlier, Seconds now)
 }
 
 std::vector<RequestId> RequestTable::suspend_all() {
-  std::vector<RequestId> running;
-  for (const auto& [id, entry] : entries_) {
-    if (entry.running) running.push_back(id);
+  std::vector<RequestId> suspended;
+  for (auto& [id, entry] : entries_) {
+    if (!entry.running) continue;
+    entry.running = false;
+    suspended.push_back(id);
   }
-  suspend(running);
-  return running;
+  running_ = 0;
+  queue_.insert(queue_.begin(), suspended.begin(), suspended.end());
+  return suspended;
 }
 
-void RequestTable::suspend(const std::vector<RequestId>& requests) {
-  for (const RequestId id : requests) entries_.at(id).running = false;
-  running_ -= static_cast<int>(requests.size());
-  queue_.insert(queue_.begin(), requests.begin(), requests.end());
-}
-
-Submit RequestTable::admit(Epoch epoch, std::vector<TokenId> made, std::int64_t cached,
-                           Seconds now) {
-  Entry& entry = entries_.at(queue_.front());
-  queue_.pop_front();
-  entry.running = true;
+Submit RequestTable::told(Entry& entry, Epoch epoch, std::vector<TokenId> made,
+                          std::int64_t cached) {
   entry.submit.epoch = epoch;
-  if (entry.admitted)
-    entry.submit.started = entry.admitted;
-  else
-    entry.admitted = now;
   entry.before = static_cast<std::int64_t>(made.size());
   entry.cached = cached;
-  ++running_;
   Submit submit = entry.submit;
   submit.made = std::move(made);
   submit.cached = cached;
   return submit;
+}
+
+Submit RequestTable::admit(Epoch epoch, std::vector<TokenId> made, Seconds now) {
+  Entry& entry = entries_.at(queue_.front());
+  queue_.pop_front();
+  entry.running = true;
+  if (entry.admitted)
+    entry.submit.started = entry.admitted;
+  else
+    entry.admitted = now;
+  ++running_;
+  return told(entry, epoch, std::move(made), 0);
+}
+
+Submit RequestTable::go_on(RequestId request, Epoch epoch, std::vector<TokenId> made,
+                           std::int64_t cached) {
+  Entry& entry = entries_.at(request);
+  entry.submit.started = entry.admitted;
+  return told(entry, epoch, std::move(made), cached);
 }
 
 bool RequestTable::runs_in(Epoch epoch) const {

@@ -46,13 +46,12 @@ class RequestTable {
 
   // The first that waits. REQUIRES: waiting() > 0.
   const Submit& front() const { return entries_.at(queue_.front()).submit; }
-  // It runs from now on, in an epoch, with tokens made before and of it all the first `cached` computed. Returns
-  // what its header is told.
-  Submit admit(Epoch epoch, std::vector<TokenId> made, std::int64_t cached, Seconds now);
+  // It runs from now on, in an epoch, with tokens made before. Returns what its header is told.
+  Submit admit(Epoch epoch, std::vector<TokenId> made, Seconds now);
+  // One that runs goes on in another epoch, with so many of its first tokens computed there.
+  Submit go_on(RequestId request, Epoch epoch, std::vector<TokenId> made, std::int64_t cached);
   // All that run wait again, before those that have not run yet. Returns them.
   std::vector<RequestId> suspend_all();
-  // So do these. REQUIRES: they run; ascending.
-  void suspend(const std::vector<RequestId>& requests);
 
   // Those that wait or run, by number.
   const std::map<RequestId, Entry>& entries() const { return entries_; }
@@ -63,6 +62,8 @@ class RequestTable {
   void end(RequestId request);
 
  private:
+  static Submit told(Entry& entry, Epoch epoch, std::vector<TokenId> made, std::int64_t cached);
+
   std::map<RequestId, Entry> entries_;
   std::map<std::pair<DeviceName, RequestId>, RequestId> by_client_;
   std::deque<RequestId> queue_;

@@ -7,7 +7,7 @@ namespace {
 
 // Pieces under way at most.
 constexpr std::int64_t kWindow = 64;
-constexpr std::int64_t kWindowBeside = 2;
+constexpr std::int64_t kWindowBeside = 4;
 
 // Of each segment, who runs it.
 std::vector<DeviceName> runners(const Deployment& deployment) {
@@ -35,34 +35,34 @@ std::map<StateMoves::Way, std::vector<SegmentId>> StateMoves::ways_from(
   return ways;
 }
 
-void StateMoves::send(const Deployment& before, const std::vector<Request>& requests, bool beside,
+void StateMoves::send(const Deployment& before, const Request& request, bool beside,
                       Effects& effects) {
-  std::vector<SendStates::Range> ranges;
-  double tokens = 0;
-  for (const Request& request : requests) {
-    std::int64_t& known = tokens_[request.id];
-    if (failed_.contains(request.id) || request.tokens <= known) continue;
-    ranges.push_back({request.id, request.capacity, known, request.tokens});
-    tokens += static_cast<double>(request.tokens - known);
-    known = request.tokens;
-  }
-  if (ranges.empty()) return;
+  std::int64_t& known = tokens_[request.id];
+  if (failed_.contains(request.id) || request.tokens <= known) return;
+  const SendStates::Range range{request.id, request.capacity, known, request.tokens};
   for (auto& [way, segments] : ways_from(before)) {
-    for (const SendStates::Range& range : ranges) under_way_.emplace(way, range.request);
-    for (const SegmentId id : segments) bytes_ += tokens * before.segment(id).state_bytes(1);
-    holders_.insert(way.first);
-    effects.send(way.first,
-                 SendStates{next_.epoch, way.second, std::move(segments), ranges, next_.chunk_bytes,
-                            beside ? kWindowBeside : kWindow, beside ? next_.move_bytes_per_s : 0});
+    under_way_.emplace(way, request.id);
+    for (const SegmentId id : segments)
+      bytes_ += static_cast<double>(range.end - range.first) * before.segment(id).state_bytes(1);
+    effects.send(way.first, SendStates{next_.epoch,
+                                       way.second,
+                                       std::move(segments),
+                                       {range},
+                                       next_.chunk_bytes,
+                                       beside ? kWindowBeside : kWindow,
+                                       beside ? next_.move_bytes_per_s : 0});
   }
+  known = request.tokens;
+}
+
+bool StateMoves::complete(RequestId request) const {
+  return std::none_of(under_way_.begin(), under_way_.end(),
+                      [&](const auto& item) { return item.second == request; });
 }
 
 void StateMoves::take(const StatesHeld& held, const DeviceName& from) {
   if (!held.trouble.empty()) {
-    const bool is_asked_for =
-        std::any_of(under_way_.begin(), under_way_.end(),
-                    [&](const auto& item) { return item.second == held.request; });
-    if (is_asked_for) failed_.insert(held.request);
+    if (!complete(held.request)) failed_.insert(held.request);
     std::erase_if(under_way_, [&](const auto& item) { return item.second == held.request; });
     return;
   }

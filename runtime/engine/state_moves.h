@@ -24,10 +24,9 @@ class StateMoves {
     std::int64_t capacity = 0;
     std::int64_t tokens = 0;  // the first of it, whose states all devices have
   };
-  // Asks the devices of the deployment that the requests run in for what was not asked for yet. `beside`: it goes
+  // Asks the devices of the deployment that the request runs in for what was not asked for yet. `beside`: it goes
   // beside work, which is not to wait for it.
-  void send(const Deployment& before, const std::vector<Request>& requests, bool beside,
-            Effects& effects);
+  void send(const Deployment& before, const Request& request, bool beside, Effects& effects);
   // Something that it has not asked for changes nothing.
   void take(const StatesHeld& held, const DeviceName& from);
   // States that were to go between the two never come.
@@ -35,14 +34,12 @@ class StateMoves {
   // It has ended.
   void forget(RequestId request);
 
-  // All that was asked for has come, or never will.
-  bool complete() const { return under_way_.empty(); }
-  // Of a request the first tokens, whose states are where the new deployment needs them once all is complete; 0
-  // when some could not be moved.
+  // All that was asked for of a request has come, or never will.
+  bool complete(RequestId request) const;
+  // The first of its tokens, whose states are where the new deployment needs them when it is complete; 0 when some
+  // could not be moved.
   std::int64_t tokens(RequestId request) const;
   double bytes() const { return bytes_; }  // that were asked for
-  // Who was asked.
-  const std::set<DeviceName>& holders() const { return holders_; }
 
  private:
   using Way = std::pair<DeviceName, DeviceName>;  // from, to
@@ -52,7 +49,6 @@ class StateMoves {
   std::map<RequestId, std::int64_t> tokens_;
   std::set<RequestId> failed_;
   std::set<std::pair<Way, RequestId>> under_way_;
-  std::set<DeviceName> holders_;
   double bytes_ = 0;
 };
 

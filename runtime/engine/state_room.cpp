@@ -63,6 +63,11 @@ void StateRoom::take(const Submit& submit) {
   }
 }
 
+void StateRoom::add(const DeviceName& device, double bytes) {
+  const auto share = shares_.find(device);
+  if (share != shares_.end()) share->second.free_bytes += bytes;
+}
+
 void StateRoom::give_back(const Submit& submit) {
   for (auto& [name, share] : shares_) {
     share.free_bytes += states(share, submit);

@@ -22,6 +22,8 @@ class StateRoom {
   // those that were taken.
   bool fits(const Submit& submit) const;
   void take(const Submit& submit);
+  // So much more is free on a device.
+  void add(const DeviceName& device, double bytes);
   // REQUIRES: it was taken.
   void give_back(const Submit& submit);
 

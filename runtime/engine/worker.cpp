@@ -226,11 +226,7 @@ class Worker {
 
   // Its steps, and the states of the requests that no other epoch has.
   void end_work(Epoch epoch) {
-    for (const RequestId request : ledger_.requests_of(epoch)) {
-      const std::vector<SegmentId> gone = ledger_.leave(request, epoch);
-      if (ledger_.states_bytes_of(request) == 0) drop(request);
-      for (const SegmentId segment : gone) device_.executor().release(request, segment);
-    }
+    for (const RequestId request : ledger_.requests_of(epoch)) leave(request, epoch);
     states_.retire(epoch);
     deployed_.erase(epoch);
     std::erase_if(queue_, [&](const ReadyStep& step) { return step.epoch == epoch; });
@@ -238,26 +234,29 @@ class Worker {
   }
 
   void on(const Suspend& suspend, const Message&) {
-    Suspended answer{suspend.epoch, 0, 0, loader_.bytes_of_only(suspend.epoch), {}};
+    Suspended answer{suspend.epoch, suspend.request, 0,
+                     ledger_.states_bytes_of(suspend.request, suspend.epoch),
+                     loader_.bytes_of_only(suspend.epoch)};
     const auto deployed = deployed_.find(suspend.epoch);
-    const std::set<RequestId> kept(suspend.kept.begin(), suspend.kept.end());
-    for (const RequestId request : suspend.requests) {
-      if (deployed != deployed_.end()) {
-        const Header& header = deployed->second->header;
-        if (header.holds(request)) answer.progress.push_back({request, header.cached(request)});
-        deployed->second->dropped.insert(request);
-        deployed->second->drop(request);
-      }
-      if (!kept.contains(request)) {
-        drop(request);
-        continue;
-      }
-      tailer_.release(request);
-      ledger_.share(request, suspend.next);
-      answer.states_bytes += ledger_.states_bytes_of(request);
+    if (deployed != deployed_.end()) {
+      answer.cached = deployed->second->header.cached(suspend.request);
+      deployed->second->dropped.insert(suspend.request);
+      deployed->second->drop(suspend.request);
     }
-    answer.free_bytes = ledger_.free_bytes();
-    effects_.send(kCoordinator, std::move(answer));
+    if (suspend.keep) {
+      tailer_.release(suspend.request);
+      ledger_.share(suspend.request, suspend.next);
+    } else {
+      leave(suspend.request, suspend.epoch);
+    }
+    effects_.send(kCoordinator, answer);
+  }
+
+  // The states of a request that only this epoch has here go; everything, where no other has any.
+  void leave(RequestId request, Epoch epoch) {
+    for (const SegmentId segment : ledger_.leave(request, epoch))
+      device_.executor().release(request, segment);
+    if (ledger_.states_bytes_of(request) == 0) drop(request);
   }
 
   void on(const SendStates& job, const Message&) {

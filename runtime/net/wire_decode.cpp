@@ -57,7 +57,9 @@ class BodyDecoder {
       case Case::kSegmentProgram: return segment_program(envelope_.segment_program());
       case Case::kRetire: return Retire{envelope_.retire().epoch()};
       case Case::kSendWeights: return send_weights(envelope_.send_weights());
-      case Case::kSuspend: return suspend(envelope_.suspend());
+      case Case::kSuspend:
+        return Suspend{envelope_.suspend().epoch(), envelope_.suspend().request(),
+                       envelope_.suspend().keep(), envelope_.suspend().next()};
       case Case::kSuspended: return suspended(envelope_.suspended());
       case Case::kSendStates: return send_states(envelope_.send_states());
       case Case::kStateChunk: return state_chunk(envelope_.state_chunk());
@@ -223,22 +225,10 @@ class BodyDecoder {
             not_negative("bytes_per_s", in.bytes_per_s())};
   }
 
-  static Suspend suspend(const wire::Suspend& in) {
-    return {in.epoch(),
-            {in.requests().begin(), in.requests().end()},
-            {in.kept().begin(), in.kept().end()},
-            in.next()};
-  }
-
   static Suspended suspended(const wire::Suspended& in) {
-    Suspended m{in.epoch(),
-                not_negative("free_bytes", in.free_bytes()),
-                not_negative("states_bytes", in.states_bytes()),
-                not_negative("weights_bytes", in.weights_bytes()),
-                {}};
-    for (const wire::RequestProgress& progress : in.progress())
-      m.progress.push_back({progress.request(), in_range("tokens", progress.tokens(), 0, kMaxDim)});
-    return m;
+    return {in.epoch(), in.request(), in_range("cached", in.cached(), 0, kMaxDim),
+            not_negative("states_bytes", in.states_bytes()),
+            not_negative("weights_bytes", in.weights_bytes())};
   }
 
   static SendStates send_states(const wire::SendStates& in) {

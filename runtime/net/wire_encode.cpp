@@ -178,22 +178,18 @@ class BodyEncoder {
   void operator()(const Suspend& m) {
     wire::Suspend* out = envelope_->mutable_suspend();
     out->set_epoch(m.epoch);
-    for (const RequestId request : m.requests) out->add_requests(request);
-    for (const RequestId request : m.kept) out->add_kept(request);
+    out->set_request(m.request);
+    out->set_keep(m.keep);
     out->set_next(m.next);
   }
 
   void operator()(const Suspended& m) {
     wire::Suspended* out = envelope_->mutable_suspended();
     out->set_epoch(m.epoch);
-    out->set_free_bytes(m.free_bytes);
+    out->set_request(m.request);
+    out->set_cached(m.cached);
     out->set_states_bytes(m.states_bytes);
     out->set_weights_bytes(m.weights_bytes);
-    for (const Suspended::Progress& progress : m.progress) {
-      wire::RequestProgress* to = out->add_progress();
-      to->set_request(progress.request);
-      to->set_tokens(progress.tokens);
-    }
   }
 
   void operator()(const SendStates& m) {

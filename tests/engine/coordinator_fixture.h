@@ -37,7 +37,7 @@ class CoordinatorTest : public ::testing::Test {
     job_.rebalance = [this, crossing](const RunState& state) -> std::optional<Move> {
       if (state.ended != 1 || moved_) return std::nullopt;
       moved_ = true;
-      return Move{deployment(1, 0), crossing, {}, "a test asks for it"};
+      return Move{deployment(1, 0), {crossing}, {}, "a test asks for it"};
     };
   }
 

@@ -25,7 +25,7 @@ class CrossingTest : public testing::CoordinatorTest {
     move_after_one(crossing);
     job_.rebalance = [this, others, move = job_.rebalance](const RunState& state) {
       std::optional<Move> moved = move(state);
-      if (moved) moved->requests = others;
+      if (moved) moved->crossings.requests = others;
       return moved;
     };
     serve();
@@ -38,10 +38,10 @@ class CrossingTest : public testing::CoordinatorTest {
     become_ready(2);
   }
 
-  // Both devices have stopped the requests.
-  void stop() {
-    hear("b", Suspended{1, 1e9, 0, 0, {}});
-    hear("a", Suspended{1, 1e9, 0, 0, {{1, 3}, {2, 2}}});
+  // Both devices have stopped it, with so many of its tokens computed.
+  void stopped(RequestId request, std::int64_t cached) {
+    hear("b", Suspended{1, request, 0, 0, 0});
+    hear("a", Suspended{1, request, cached, 0, 0});
   }
 
   MoveRecord record() {
@@ -51,49 +51,57 @@ class CrossingTest : public testing::CoordinatorTest {
   }
 };
 
-TEST_F(CrossingTest, StatesOfWhatChangesItsDeviceMoveWhenTheRequestsHaveStopped) {
+// The prompt of request 2 is under way; request 1 stops when its next token comes.
+TEST_F(CrossingTest, StatesOfWhatChangesItsDeviceMoveWhenTheRequestHasStopped) {
   cross_by(Crossing::kMove);
+  EXPECT_THAT(said(), UnorderedElementsAre("a: Suspend of request 2 of epoch 1",
+                                           "b: Suspend of request 2 of epoch 1"));
+  hear("a", TokenMade{1, 1, 8});
   ASSERT_EQ(sent_to<Suspend>("b").size(), 1U);
-  EXPECT_THAT(sent_to<Suspend>("b")[0].kept, ElementsAre(1, 2));
+  EXPECT_TRUE(sent_to<Suspend>("b")[0].keep);
   EXPECT_EQ(sent_to<Suspend>("b")[0].next, 2);
   forget();
-  stop();
+  stopped(1, 4);
   EXPECT_THAT(said(), ElementsAre("a: SendStates of epoch 2 to b")) << "nothing else, not yet";
-  now_ = Seconds(4);
-  hear("b", StatesHeld{2, "a", 1, ""});
-  EXPECT_THAT(said(), IsEmpty());
+  stopped(2, 2);
+  EXPECT_THAT(said(), ElementsAre("a: SendStates of epoch 2 to b"));
   hear("b", StatesHeld{2, "a", 2, ""});
+  ASSERT_EQ(sent_to<Submit>("a").size(), 1U);
+  EXPECT_EQ(sent_to<Submit>("a")[0].request, 2);
+  EXPECT_EQ(sent_to<Submit>("a")[0].cached, 2) << "a part of its prompt";
+  forget();
+  hear("b", StatesHeld{2, "a", 1, ""});
+  ASSERT_EQ(sent_to<Submit>("a").size(), 1U);
+  EXPECT_THAT(sent_to<Submit>("a")[0].made, ElementsAre(7, 8));
+  EXPECT_EQ(sent_to<Submit>("a")[0].cached, 4);
+  ASSERT_EQ(sent_to<Suspend>("a").size(), 1U);
+  EXPECT_FALSE(sent_to<Suspend>("a")[0].keep) << "what only the old one needed goes";
   EXPECT_EQ(sent_to<Retire>("a").size(), 1U);
-  const std::vector<Submit> submits = sent_to<Submit>("a");
-  ASSERT_EQ(submits.size(), 2U);
-  EXPECT_EQ(submits[0].request, 1);
-  EXPECT_THAT(submits[0].made, ElementsAre(7));
-  EXPECT_EQ(submits[0].cached, 3);
-  EXPECT_EQ(submits[1].cached, 2) << "a part of its prompt";
   EXPECT_EQ(record().moved, 2);
 }
 
 TEST_F(CrossingTest, SaysWhichSegmentsAndTokens) {
   cross_by(Crossing::kMove);
+  hear("a", TokenMade{1, 1, 8});
   forget();
-  stop();
+  stopped(1, 4);
   const std::vector<SendStates> jobs = sent_to<SendStates>("a");
   ASSERT_EQ(jobs.size(), 1U);
   EXPECT_EQ(jobs[0].to, "b");
   EXPECT_THAT(jobs[0].segments, ElementsAre(1, 2));
-  ASSERT_EQ(jobs[0].ranges.size(), 2U);
+  ASSERT_EQ(jobs[0].ranges.size(), 1U);
   EXPECT_EQ(jobs[0].ranges[0].request, 1);
   EXPECT_EQ(jobs[0].ranges[0].capacity, 12);
   EXPECT_EQ(jobs[0].ranges[0].first, 0);
-  EXPECT_EQ(jobs[0].ranges[0].end, 3);
-  for (const RequestId id : {1, 2}) hear("b", StatesHeld{2, "a", id, ""});
-  // Two segments, 8 bytes a token: three tokens and two.
-  EXPECT_EQ(record().states_bytes, 2 * 8 * 5);
+  EXPECT_EQ(jobs[0].ranges[0].end, 4);
+  hear("b", StatesHeld{2, "a", 1, ""});
+  EXPECT_EQ(record().states_bytes, 2 * 8 * 4) << "two segments, 8 bytes a token";
 }
 
-TEST_F(CrossingTest, WhatIsKeptTwiceIsCopiedWhileRequestsRunAndOnlyTheRestWhenTheyHaveStopped) {
-  cross_by(Crossing::kKeepTwice);
-  EXPECT_THAT(said(), ElementsAre("a: SendStates of epoch 2 to b")) << "they run on";
+TEST_F(CrossingTest, WhatIsKeptTwiceIsCopiedWhileItRunsAndOnlyTheRestWhenItHasStopped) {
+  cross_by(Crossing::kKeepTwice, {{2, Crossing::kRebuild}});
+  ASSERT_EQ(sent_to<SendStates>("a").size(), 1U) << "it runs on";
+  EXPECT_EQ(sent_to<SendStates>("a")[0].ranges.at(0).end, 3);
   for (std::int64_t i = 1; i < 5; ++i) hear("a", TokenMade{1, i, 7});
   forget();
   hear("b", StatesHeld{2, "a", 1, ""});
@@ -104,21 +112,19 @@ TEST_F(CrossingTest, WhatIsKeptTwiceIsCopiedWhileRequestsRunAndOnlyTheRestWhenTh
   hear("a", TokenMade{1, 5, 7});
   forget();
   hear("b", StatesHeld{2, "a", 1, ""});
-  EXPECT_THAT(said(), UnorderedElementsAre("a: Suspend of 2 requests of epoch 1",
-                                           "b: Suspend of 2 requests of epoch 1"));
-  hear("b", Suspended{1, 1e9, 0, 0, {}});
-  hear("a", Suspended{1, 1e9, 0, 0, {{1, 8}, {2, 0}}});
+  EXPECT_THAT(said(), IsEmpty()) << "until its next token";
+  hear("a", TokenMade{1, 6, 7});
+  EXPECT_EQ(sent_to<Suspend>("b").size(), 1U);
+  forget();
+  stopped(1, 9);
   jobs = sent_to<SendStates>("a");
   ASSERT_EQ(jobs.size(), 1U);
-  ASSERT_EQ(jobs[0].ranges.size(), 1U);
-  EXPECT_EQ(jobs[0].ranges[0].first, 7);
-  EXPECT_EQ(jobs[0].ranges[0].end, 8);
-  forget();
+  EXPECT_EQ(jobs[0].ranges.at(0).first, 7);
+  EXPECT_EQ(jobs[0].ranges.at(0).end, 9);
   hear("b", StatesHeld{2, "a", 1, ""});
-  const std::vector<Submit> submits = sent_to<Submit>("a");
-  ASSERT_EQ(submits.size(), 2U);
-  EXPECT_EQ(submits[0].cached, 8);
-  EXPECT_EQ(submits[1].cached, 0) << "it had nothing to keep";
+  ASSERT_EQ(sent_to<Submit>("a").size(), 1U);
+  EXPECT_EQ(sent_to<Submit>("a")[0].cached, 9);
+  stopped(2, 0);
   const MoveRecord move = record();
   EXPECT_EQ(move.kept_twice, 1);
   EXPECT_EQ(move.rebuilt, 1);
@@ -126,11 +132,9 @@ TEST_F(CrossingTest, WhatIsKeptTwiceIsCopiedWhileRequestsRunAndOnlyTheRestWhenTh
 
 TEST_F(CrossingTest, EachRequestCrossesByItsOwnWay) {
   cross_by(Crossing::kRebuild, {{1, Crossing::kEnd}, {2, Crossing::kMove}});
-  ASSERT_EQ(sent_to<Suspend>("a").size(), 1U);
-  EXPECT_THAT(sent_to<Suspend>("a")[0].requests, ElementsAre(2));
-  EXPECT_THAT(sent_to<Suspend>("a")[0].kept, ElementsAre(2));
-  forget();
-  stop();
+  EXPECT_THAT(said(), UnorderedElementsAre("a: Suspend of request 2 of epoch 1",
+                                           "b: Suspend of request 2 of epoch 1"));
+  stopped(2, 2);
   hear("b", StatesHeld{2, "a", 2, ""});
   ASSERT_EQ(sent_to<Submit>("a").size(), 1U);
   EXPECT_EQ(sent_to<Submit>("a")[0].request, 2);
@@ -145,25 +149,20 @@ TEST_F(CrossingTest, EachRequestCrossesByItsOwnWay) {
 
 TEST_F(CrossingTest, StatesThatFindNoRoomAreRebuilt) {
   cross_by(Crossing::kMove);
-  stop();
+  stopped(2, 2);
   forget();
-  hear("b", StatesHeld{2, "a", 1, "no room"});
-  hear("b", StatesHeld{2, "a", 1, "no room"});
-  hear("b", StatesHeld{2, "a", 2, ""});
-  const std::vector<Submit> submits = sent_to<Submit>("a");
-  ASSERT_EQ(submits.size(), 2U);
-  EXPECT_EQ(submits[0].cached, 0);
-  EXPECT_EQ(submits[1].cached, 2);
+  hear("b", StatesHeld{2, "a", 2, "no room"});
+  hear("b", StatesHeld{2, "a", 2, "no room"});
+  ASSERT_EQ(sent_to<Submit>("a").size(), 1U);
+  EXPECT_EQ(sent_to<Submit>("a")[0].cached, 0);
   EXPECT_EQ(record().rebuilt, 1);
 }
 
+// c, which the next plan leaves, has states for a, to which it had no link before.
 TEST_F(CrossingTest, ALostLinkThatOnlyStatesUseHoldsNothingUp) {
-  cross_by(Crossing::kMove);
-  coordinator_.reset();
   job_.deployment.plan.stages = {{"c", 0, 2, {}}, {"b", 3, 5, {}}};
-  // From c, which the next plan leaves, to a.
   job_.deployment.plan.transfers = transfers_of(model_, job_.deployment.plan.stages);
-  moved_ = false;
+  move_after_one(Crossing::kMove);
   begin();
   for (const char* name : {"c", "b"}) hear(name, Lacks{1, {}, {}});
   hear("b", Reached{1, "c"});
@@ -174,8 +173,8 @@ TEST_F(CrossingTest, ALostLinkThatOnlyStatesUseHoldsNothingUp) {
   for (const TokenId token : {5, 6}) hear("c", TokenMade{0, token - 5, token});
   hear("c", Done{0, {5, 6}, {}});
   become_ready(2);
-  hear("b", Suspended{1, 1e9, 0, 0, {}});
-  hear("c", Suspended{1, 1e9, 0, 0, {{1, 2}}});
+  hear("b", Suspended{1, 1, 0, 0, 0});
+  hear("c", Suspended{1, 1, 2, 0, 0});
   EXPECT_EQ(sent_to<SendStates>("c").size(), 2U) << "one for a, one for b";
   forget();
   hear("b", StatesHeld{2, "c", 1, ""});
@@ -188,24 +187,39 @@ TEST_F(CrossingTest, ALostLinkThatOnlyStatesUseHoldsNothingUp) {
 
 TEST_F(CrossingTest, WhoIsCancelledOnTheWayLeavesNothingBehind) {
   cross_by(Crossing::kMove);
-  stop();
+  stopped(2, 2);
+  hear(kClient, Cancel{2});
   forget();
-  hear(kClient, Cancel{1});
-  EXPECT_EQ(sent_to<Done>(kClient).size(), 1U);
+  hear("b", StatesHeld{2, "a", 2, ""});
+  EXPECT_TRUE(sent_to<Submit>("a").empty());
+  ASSERT_EQ(sent_to<Done>(kClient).size(), 1U);
+  EXPECT_EQ(sent_to<Done>(kClient)[0].ending, Ending::kCancelled);
   EXPECT_EQ(sent_to<Release>("a").size(), 1U);
   EXPECT_EQ(sent_to<Release>("b").size(), 1U);
+}
+
+TEST_F(CrossingTest, WhoEndsBeforeItCrossesIsReleasedInBoth) {
+  cross_by(Crossing::kMove);
+  forget();
+  hear(kClient, Cancel{1});
+  EXPECT_EQ(sent_to<Cancel>("a").size(), 1U);
+  hear("a", TokenMade{1, 1, 8});
+  hear("a", Done{1, {7, 8}, {}, Ending::kCancelled});
+  EXPECT_EQ(sent_to<Release>("a").size(), 1U);
+  stopped(1, 4);  // too late
+  stopped(2, 2);
   hear("b", StatesHeld{2, "a", 2, ""});
-  EXPECT_EQ(sent_to<Submit>("a").size(), 1U) << "the other goes on";
+  EXPECT_EQ(record().moved, 1);
 }
 
 TEST_F(CrossingTest, AHeaderThatSaysMoreThanThereIsAnswersNonsense) {
   cross_by(Crossing::kMove);
   EXPECT_THAT(
       [&] {
-        hear("a", Suspended{1, 1e9, 0, 0, {{1, 4}}});
+        hear("a", Suspended{1, 2, 3, 0, 0});
       },
       ThrowsMessage<WorldError>(
-          HasSubstr("a answers nonsense: 4 tokens of request 1 are computed, which has 4")));
+          HasSubstr("a answers nonsense: 3 tokens of request 2 are computed, which has 3")));
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ ToyRun run_with(const Joining& joining) {
     job.coordinator.recover = on_all;
     job.coordinator.rebalance = [=](const RunState& state) -> std::optional<Move> {
       if (state.joined.empty()) return std::nullopt;
-      return Move{on_all(*state.membership), joining.crossing, {}, "somebody has joined"};
+      return Move{on_all(*state.membership), {joining.crossing}, {}, "somebody has joined"};
     };
     if (joining.changes != nullptr)
       job.coordinator.on_change = [=](const std::string& what) {

@@ -76,11 +76,11 @@ ToyRun restless(const Moves& moves, const ClusterSpec& cluster) {
       if (rng->uniform(0, 1) > moves.probability) return std::nullopt;
       const auto crossing = [&] { return moves.crossings[rng->below(moves.crossings.size())]; };
       Move move{moved(*state.deployment, random_stages(*rng, left_of(*state.membership))),
-                crossing(),
+                {crossing()},
                 {},
                 "a test asks for it"};
       for (const RunState::Request& request : state.requests()) {
-        if (rng->below(3) == 0) move.requests[request.id] = crossing();
+        if (rng->below(3) == 0) move.crossings.requests[request.id] = crossing();
       }
       return move;
     };

@@ -79,8 +79,8 @@ inline WorkReport sample_report() {
 inline std::vector<MessageBody> sample_transfers() {
   std::vector<MessageBody> bodies;
   bodies.emplace_back(SendWeights{3, "phone2", {"wte", std::string("\0\xff", 2)}, 65536, 8, 1e6});
-  bodies.emplace_back(Suspend{3, {7, 8}, {8}, 4});
-  bodies.emplace_back(Suspended{3, 5e8, 1e6, 2e6, {{7, 0}, {8, 41}}});
+  bodies.emplace_back(Suspend{3, 8, true, 4});
+  bodies.emplace_back(Suspended{3, 8, 41, 1e6, 2e6});
   bodies.emplace_back(
       SendStates{4, "phone2", {2, 3}, {{8, 90, 0, 41}, {9, 64, 5, 6}}, 65536, 8, 1e6});
   bodies.emplace_back(StateChunk{

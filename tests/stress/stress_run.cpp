@@ -114,7 +114,7 @@ class StressRun {
   // To all who are there, when somebody has joined.
   std::optional<Move> move(const RunState& state) const {
     if (state.joined.empty()) return std::nullopt;
-    Move move{*state.deployment, *scenario_.moves, {}, "somebody has joined"};
+    Move move{*state.deployment, {*scenario_.moves}, {}, "somebody has joined"};
     try {
       move.deployment.plan =
           plan_for_remaining(scenario_.planner, scenario_.plan_request(), *state.membership);

@@ -139,7 +139,7 @@ inline void move_after_one(RunJob& job, const std::vector<Stage>& stages,
   const Deployment before = job.coordinator.deployment;
   job.coordinator.rebalance = [=](const RunState& state) -> std::optional<Move> {
     if (state.ended != 1) return std::nullopt;
-    Move move{before, crossing, {}, "a test asks for it"};
+    Move move{before, {crossing}, {}, "a test asks for it"};
     move.deployment.plan.stages = stages;
     move.deployment.plan.transfers =
         transfers_of(*before.segmentation, stages, before.communication);

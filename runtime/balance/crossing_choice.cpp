@@ -1,0 +1,129 @@
+#include "runtime/balance/crossing_choice.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+namespace lingua {
+namespace {
+
+constexpr double kLeft = 2;  // tokens of a request that was copied are missing when it has stopped
+constexpr std::size_t kMostAlone = 32;  // requests that are chosen for one by one
+
+// Costs of ways to cross, by prediction.
+class Costs {
+ public:
+  Costs(const Forecast& forecast, const Plan& before, const Plan& after, double stop_s)
+      : forecast_(forecast), before_(before), after_(after), stop_s_(stop_s) {
+    for (const RequestLeft& request : forecast.requests()) {
+      if (request.runs) running_.push_back(request);
+    }
+    token_before_s_ = forecast.token_s(before);
+    token_after_s_ = forecast.token_s(after);
+    const double stay_s = forecast.rest_s(before);
+    saved_ = stay_s > 0 ? std::max(0.0, 1 - forecast.rest_s(after) / stay_s) : 0;
+  }
+
+  const std::vector<RequestLeft>& running() const { return running_; }
+
+  CrossingChoice of(const std::vector<Crossing>& ways) const {
+    CrossingChoice choice;
+    double moving = 0;  // tokens whose states go when the requests have stopped
+    double copied = 0;  // and before
+    std::vector<RequestLeft> computed;
+    std::int64_t ending = 0;
+    int carried = 0;
+    for (std::size_t i = 0; i < ways.size(); ++i) {
+      const RequestLeft& request = running_[i];
+      const std::int64_t tokens = request.computed();
+      switch (ways[i]) {
+        case Crossing::kEnd: ending = std::max(ending, request.max_tokens - request.made); continue;
+        case Crossing::kRebuild: computed.push_back(request); continue;
+        case Crossing::kMove: moving += static_cast<double>(tokens); break;
+        case Crossing::kKeepTwice:
+          moving += std::min(kLeft, static_cast<double>(tokens));
+          copied += static_cast<double>(tokens);
+          break;
+      }
+      ++carried;
+    }
+    choice.copy_s = forecast_.states_s(before_, after_, copied);
+    const double trip_s = forecast_.round_trip_s(after_);
+    if (!computed.empty())
+      choice.pause_s = stop_s_ + trip_s + forecast_.rebuild_s(after_, computed);
+    if (carried >
+        0) {  // they stop when a token has come, and what else begins there is in their way
+      const double states_s = forecast_.states_s(before_, after_, moving);
+      const double next_s =
+          computed.empty() ? token_after_s_ : forecast_.rebuild_s(after_, computed);
+      choice.pause_s =
+          std::max(choice.pause_s, trip_s + (states_s > 0 ? trip_s + states_s : 0) + next_s);
+    }
+    const double end_s =
+        static_cast<double>(ending) * std::max(0.0, token_before_s_ - token_after_s_);
+    choice.loss_s = choice.pause_s + choice.copy_s * saved_ + end_s;
+    return choice;
+  }
+
+ private:
+  const Forecast& forecast_;
+  const Plan& before_;
+  const Plan& after_;
+  const double stop_s_;
+  std::vector<RequestLeft> running_;
+  double token_before_s_ = 0;
+  double token_after_s_ = 0;
+  double saved_ = 0;  // of the rest of the run
+};
+
+CrossingChoice with_requests(CrossingChoice choice, const std::vector<RequestLeft>& running,
+                             const std::vector<Crossing>& ways, Crossing others) {
+  choice.crossings.others = others;
+  for (std::size_t i = 0; i < ways.size(); ++i) {
+    if (ways[i] != others) choice.crossings.requests[running[i].id] = ways[i];
+  }
+  return choice;
+}
+
+}  // namespace
+
+CrossingChoice let_requests_end(const Forecast& forecast, const Plan& before, const Plan& after) {
+  const Costs costs(forecast, before, after, 0);
+  return costs.of(std::vector<Crossing>(costs.running().size(), Crossing::kEnd));
+}
+
+CrossingChoice choose_crossing(const Forecast& forecast, const Plan& before, const Plan& after,
+                               double stop_s) {
+  const Costs costs(forecast, before, after, stop_s);
+  std::vector<Crossing> allowed = {Crossing::kRebuild};
+  if (forecast.can_carry_states(before, after)) {
+    allowed.push_back(Crossing::kMove);
+    allowed.push_back(Crossing::kKeepTwice);
+  }
+  allowed.push_back(Crossing::kEnd);
+  const std::size_t count = costs.running().size();
+  // All by the same way, then each by the best for it while the others stay.
+  Crossing others = Crossing::kRebuild;
+  CrossingChoice best = costs.of(std::vector<Crossing>(count, others));
+  for (const Crossing way : allowed) {
+    CrossingChoice choice = costs.of(std::vector<Crossing>(count, way));
+    if (choice.loss_s >= best.loss_s) continue;
+    best = std::move(choice);
+    others = way;
+  }
+  std::vector<Crossing> ways(count, others);
+  for (std::size_t i = 0; i < count && count <= kMostAlone; ++i) {
+    for (const Crossing way : allowed) {
+      std::vector<Crossing> other = ways;
+      other[i] = way;
+      CrossingChoice choice = costs.of(other);
+      if (choice.loss_s >= best.loss_s) continue;
+      best = std::move(choice);
+      ways = std::move(other);
+    }
+  }
+  return with_requests(std::move(best), costs.running(), ways, others);
+}
+
+}  // namespace lingua
