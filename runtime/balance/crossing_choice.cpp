@@ -88,6 +88,12 @@ CrossingChoice with_requests(CrossingChoice choice, const std::vector<RequestLef
 
 }  // namespace
 
+CrossingChoice cost_of_crossing(const Forecast& forecast, const Plan& before, const Plan& after,
+                                double stop_s, const std::vector<Crossing>& ways) {
+  const Costs costs(forecast, before, after, stop_s);
+  return with_requests(costs.of(ways), costs.running(), ways, Crossing::kEnd);
+}
+
 CrossingChoice let_requests_end(const Forecast& forecast, const Plan& before, const Plan& after) {
   const Costs costs(forecast, before, after, 0);
   return costs.of(std::vector<Crossing>(costs.running().size(), Crossing::kEnd));

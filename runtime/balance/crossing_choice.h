@@ -5,6 +5,8 @@
 // A request whose context is short is rebuilt sooner than its states move; one whose states are large is kept twice
 // where links are idle; one that is nearly over ends where it runs. Units: seconds.
 
+#include <vector>
+
 #include "runtime/balance/forecast.h"
 #include "runtime/plan/crossing.h"
 
@@ -23,6 +25,9 @@ struct CrossingChoice {
 CrossingChoice choose_crossing(const Forecast& forecast, const Plan& before, const Plan& after,
                                double stop_s);
 
+// What it costs when each of the requests that run, in the forecast's order, takes this way.
+CrossingChoice cost_of_crossing(const Forecast& forecast, const Plan& before, const Plan& after,
+                                double stop_s, const std::vector<Crossing>& ways);
 // All end where they run.
 CrossingChoice let_requests_end(const Forecast& forecast, const Plan& before, const Plan& after);
 

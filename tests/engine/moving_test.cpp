@@ -6,16 +6,17 @@
 #include <algorithm>
 
 #include "runtime/base/random.h"
-#include "tests/support/toy_run.h"
+#include "tests/engine/toy_moves.h"
 
 namespace lingua {
 namespace {
 
+using testing::kToyDevices;
 using testing::kToySegments;
+using testing::moved;
 using testing::tokens_of_a_plain_loop;
+using testing::toy_cluster;
 using testing::ToyRun;
-
-const std::vector<DeviceName> kDevices = {"a", "b", "c", "d"};
 
 // Some devices in some order, and cuts anywhere.
 std::vector<Stage> random_stages(Rng& rng, std::vector<DeviceName> devices) {
@@ -35,25 +36,10 @@ std::vector<Stage> random_stages(Rng& rng, std::vector<DeviceName> devices) {
 }
 
 std::vector<DeviceName> left_of(const Membership& membership) {
-  std::vector<DeviceName> devices = kDevices;
+  std::vector<DeviceName> devices = kToyDevices;
   std::erase_if(devices, [&](const DeviceName& name) { return membership.lost.contains(name); });
   if (devices.empty()) throw WorldError("no device is left");
   return devices;
-}
-
-Deployment moved(const Deployment& before, std::vector<Stage> stages) {
-  Deployment next = before;
-  next.plan.stages = std::move(stages);
-  next.plan.transfers = transfers_of(*before.segmentation, next.plan.stages, before.communication);
-  return next;
-}
-
-// Devices as ToyRun has them.
-ClusterSpec toy_cluster() {
-  ClusterSpec cluster;
-  for (const DeviceName& name : kDevices)
-    cluster.devices.push_back({name, 1e9, 1e9, 1e9, 1, Seconds(0)});
-  return cluster;
 }
 
 struct Moves {
@@ -107,7 +93,7 @@ TEST_P(Moving, AnswersAreTheSameWhateverMovesAndWhenever) {
     deployment.scheduling = {Policy::kFifo, max_batch, chunk};
   };
   if (rng.below(3) == 0) {
-    const DeviceName victim = kDevices[rng.below(kDevices.size())];
+    const DeviceName victim = kToyDevices[rng.below(kToyDevices.size())];
     const double when = rng.uniform(0, 2);
     run.faults = [=](SimCluster& sim) { sim.kill_at(Seconds(when), victim); };
   }
