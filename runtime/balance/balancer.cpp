@@ -87,8 +87,7 @@ std::optional<Decision> Balancer::consider(
   }
   decided_.reset();
   running_ = running;
-  ClusterSpec present = policy_.knows && truth_ ? truth_(now) : monitor_.present();
-  present = remaining_cluster(present, membership);
+  const ClusterSpec present = remaining_cluster(this->present(now), membership);
   if (same_speeds(present, planned_with_)) {
     considered_.reset();
     return std::nullopt;
@@ -103,8 +102,8 @@ std::optional<Decision> Balancer::consider(
   considered_at_ = now;
   const bool has_joined = joined(present, planned_with_);
   if (!policy_.moves && !has_joined) return std::nullopt;
-  const Snapshot snapshot{planner_,           &request_,  &running, planned_with_,
-                          std::move(present), requests(), between,  horizon_s(now)};
+  const Snapshot snapshot{planner_, &request_,  &running, planned_with_,
+                          present,  requests(), between,  horizon_s(now)};
   std::optional<Decision> decision =
       policy_.moves ? policy_.decide(snapshot) : policy("optimal").decide(snapshot);
   if (decision && failed_ && same_runs(decision->plan, *failed_)) return std::nullopt;

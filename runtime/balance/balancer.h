@@ -33,6 +33,15 @@ class Balancer {
   std::optional<Decision> consider(const Plan& running, const Membership& membership,
                                    const std::function<std::vector<RequestLeft>()>& requests,
                                    bool between, Seconds now);
+  // The whole cluster as it is measured, or as it is known to be.
+  ClusterSpec present(Seconds now) const {
+    return policy_.knows && truth_ ? truth_(now) : monitor_.present();
+  }
+  // Another plan, which may serve when it is asked next, was made for a cluster as that is.
+  void planned(const Plan& plan, const ClusterSpec& present) {
+    decided_ = plan;
+    decided_with_ = present;
+  }
   // "phone1 2.90x the time planned with"; empty when all is as planned with.
   std::string differences() const { return monitor_.differences(); }
   const Monitor& monitor() const { return monitor_; }

@@ -13,16 +13,6 @@
 namespace lingua {
 namespace {
 
-std::map<DeviceName, std::set<SegmentId>> held_by(const Plan& plan) {
-  std::map<DeviceName, std::set<SegmentId>> held;
-  for (const Stage& stage : plan.stages) {
-    std::set<SegmentId>& segments = held[stage.device];
-    segments.insert(stage.stored_segments.begin(), stage.stored_segments.end());
-    for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id) segments.insert(id);
-  }
-  return held;
-}
-
 std::map<std::string, double> weights_of(const std::set<SegmentId>& segments,
                                          const Segmentation& segmentation) {
   std::map<std::string, double> weights;

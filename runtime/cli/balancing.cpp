@@ -14,14 +14,6 @@ constexpr std::size_t kMostNotes = 10;
 // Pieces of weights that are under way to a device while it computes: what else is sent waits little for them.
 constexpr int kBackgroundWindow = 8;
 
-std::vector<RequestLeft> requests_of(const RunState& state) {
-  std::vector<RequestLeft> requests;
-  for (const RunState::Request& request : state.requests())
-    requests.push_back(
-        {request.prompt_tokens, request.made, request.max_tokens, request.runs, request.id});
-  return requests;
-}
-
 // "2 rebuilt, 1 kept twice".
 std::string crossings_text(const MoveRecord& move) {
   std::string text;
@@ -60,6 +52,14 @@ void add_wait_option(CLI::App& app, double& seconds) {
       ->check(CLI::Range(0.0, 1e6));
 }
 
+std::vector<RequestLeft> requests_left(const std::vector<RunState::Request>& requests) {
+  std::vector<RequestLeft> left;
+  for (const RunState::Request& request : requests)
+    left.push_back(
+        {request.prompt_tokens, request.made, request.max_tokens, request.runs, request.id});
+  return left;
+}
+
 Balancing balance(const BalanceOptions& options, const std::string& planner,
                   const PlanRequest& request, std::function<ClusterSpec(Seconds)> truth,
                   CoordinatorJob& job) {
@@ -81,7 +81,7 @@ Balancing balance(const BalanceOptions& options, const std::string& planner,
   job.rebalance = [=](const RunState& state) -> std::optional<Move> {
     for (const DeviceName& device : state.joined) balancer->was_absent(device);
     std::optional<Decision> decision = balancer->consider(
-        state.deployment->plan, *state.membership, [&] { return requests_of(state); },
+        state.deployment->plan, *state.membership, [&] { return requests_left(state.requests()); },
         state.between, state.now);
     if (!decision) return std::nullopt;
     Move move;

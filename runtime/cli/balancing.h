@@ -41,6 +41,8 @@ Balancing balance(const BalanceOptions& options, const std::string& planner,
                   const PlanRequest& request, std::function<ClusterSpec(Seconds)> truth,
                   CoordinatorJob& job);
 
+std::vector<RequestLeft> requests_left(const std::vector<RunState::Request>& requests);
+
 // The cluster as a supply has it at a time; empty where there is none.
 std::function<ClusterSpec(Seconds)> truth_of(const ClusterSpec& cluster, const SupplyTrace& supply);
 

@@ -335,7 +335,7 @@ void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required
          "sum (latency=1,energy=0.5; in s, s per token, J per token)")
       ->capture_default_str();
   app.add_option("--plan-time-limit", options.time_limit_s,
-                 "seconds that the planner may take, and again --overlap")
+                 "seconds that the planner may take, and again --overlap and --spares")
       ->capture_default_str()
       ->check(time_limit_check());
   app.add_option("--exclude", options.rules.excluded,
@@ -377,6 +377,12 @@ void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required
          "DEVICE=FACTOR[:PROBABILITY]: what --overlap is for (repeat for more; default: each "
          "device of the plan, twice as slow)")
       ->allow_extra_args(false);
+  app.add_option("--spares", options.spares,
+                 "store every segment on so many more devices, as far as memory allows, so that "
+                 "the worst loss of a device (of N devices) costs least; with --overlap beside it")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(CLI::Range(0, 8));
 }
 
 void add_output_options(CLI::App& app, OutputOptions& options) {

@@ -75,6 +75,7 @@ struct PlanOptions {
   std::string plan_file;                // a plan to use instead of making one
   std::string overlap = "none";         // or a rule of secondary_plan.h
   std::vector<std::string> slow_downs;  // what it is for
+  int spares = 0;                       // see balance/spares.h
 };
 
 struct OutputOptions {

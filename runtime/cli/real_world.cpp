@@ -19,6 +19,7 @@
 #include "runtime/cache/read_ahead.h"
 #include "runtime/cli/kept_model.h"
 #include "runtime/cli/machine.h"
+#include "runtime/cli/recovering.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/said_specs.h"
 #include "runtime/cli/time_limit.h"
@@ -28,6 +29,9 @@
 
 namespace lingua {
 namespace {
+
+// Of each of the plans that a recovery chooses from: the run stands still meanwhile.
+constexpr double kRecoveryPlanning_s = 1;
 
 // While a line of progress may stand on the terminal.
 template <class... Args>
@@ -122,6 +126,11 @@ void RealWorld::gather(NetCoordinator& coordinator, const NetOptions& net) {
 void RealWorld::plan_for_those_there() {
   study_.plan = plan_for_remaining(study_options_.plan.planner,
                                    plan_request(study_options_, study_), {absent_, {}});
+  const ClusterSpec there = remaining_cluster(study_.cluster, {absent_, {}});
+  PlanRequest request = plan_request(study_options_, study_);
+  request.cluster = &there;
+  request.rules = rules_among(request.rules, there);
+  plan_spares(study_options_, request, study_);
   tell("planned without {}, which may join later:\n{}", fmt::join(absent_, ", "),
        plan_text(study_));
 }
@@ -174,9 +183,9 @@ CoordinatorJob RealWorld::coordinator_job() {
   keep_live(job);
   if (!options_.recovers) return job;
   if (!options_.local) job.wait_for_devices = Seconds(options_.wait_s);
-  job.recover = [this, before = job.deployment](const Membership& left) {
-    return recovered(before, left);
-  };
+  PlanRequest asked = request_;
+  asked.time_limit_s = std::min(asked.time_limit_s, kRecoveryPlanning_s);
+  job.recover = recovery(study_options_.plan.planner, asked, job.deployment, balancing_);
   return job;
 }
 
@@ -191,13 +200,6 @@ void RealWorld::keep_live(CoordinatorJob& job) const {
     take(device, report, now);
     live->measured(balancer->monitor());
   };
-}
-
-Deployment RealWorld::recovered(const Deployment& before, const Membership& left) const {
-  Deployment next = before;
-  next.plan =
-      plan_for_remaining(study_options_.plan.planner, plan_request(study_options_, study_), left);
-  return next;
 }
 
 RunResult RealWorld::run(const ClientJob& client, Journal* journal) {
@@ -359,8 +361,8 @@ int RealWorld::threads() const {
   if (threads > 0 || !options_.local) return threads;
   // Local workers share the cores: with one request in flight only one of them computes at a time.
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  const int active =
-      std::min<int>(study_.workload.in_flight, static_cast<int>(study_.plan.devices().size()));
+  const std::size_t computing = study_.plan.devices().size() - study_.plan.keepers.size();
+  const int active = std::min<int>(study_.workload.in_flight, static_cast<int>(computing));
   return std::max(1, cores / std::max(active, 1));
 }
 

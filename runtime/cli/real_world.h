@@ -58,7 +58,6 @@ class RealWorld {
   std::vector<DeviceName> names() const;
   CoordinatorJob coordinator_job();
   void keep_live(CoordinatorJob& job) const;
-  Deployment recovered(const Deployment& before, const Membership& left) const;
   bool is_secured() const;
   std::string listen_address() const;
   void start_workers(const std::string& address);

@@ -17,6 +17,8 @@
 #include "runtime/cli/answer_text.h"
 #include "runtime/cli/balancing.h"
 #include "runtime/cli/int8_choice.h"
+#include "runtime/cli/recovering.h"
+#include "runtime/cli/spares_report.h"
 #include "runtime/cli/tensor_files.h"
 #include "runtime/events/metrics.h"
 #include "runtime/events/report.h"
@@ -96,18 +98,6 @@ nlohmann::json communication_json(const Communication& communication) {
           {"share_frames", communication.share_frames}};
 }
 
-nlohmann::json recoveries_json(const std::vector<Recovery>& recoveries) {
-  nlohmann::json json = nlohmann::json::array();
-  for (const Recovery& recovery : recoveries) {
-    json.push_back({{"why", recovery.why},
-                    {"lost_s", recovery.lost.count()},
-                    {"ready_s", recovery.ready.count()},
-                    {"weights_bytes", recovery.weights_bytes},
-                    {"requests", recovery.requests}});
-  }
-  return json;
-}
-
 nlohmann::json run_json(const RunReport& report, const StudyOptions& options, const Study& study,
                         const RunResult& result, const nlohmann::json& extra) {
   nlohmann::json json = summary_json(metrics_of(options, study, result));
@@ -160,20 +150,6 @@ void print_tokens(const RunResult& result) {
 
 }  // namespace
 
-std::string recoveries_text(const std::vector<Recovery>& recoveries) {
-  std::string text;
-  for (const Recovery& recovery : recoveries) {
-    text += fmt::format(
-        "after {:.3f} s: {}; those left were ready {} later, with {} of weights sent, and {} "
-        "requests began "
-        "again with the tokens they had\n",
-        recovery.lost.count(), one_line(recovery.why),
-        format_quantity((recovery.ready - recovery.lost).count(), Unit::kSeconds),
-        format_quantity(recovery.weights_bytes, Unit::kBytes), recovery.requests);
-  }
-  return text;
-}
-
 nlohmann::json answer_json(const Done& answer, const Study& study) {
   nlohmann::json json = nlohmann::json::object();
   if (study.workload.max_tokens == 0) json = pass_json(answer, study);
@@ -215,6 +191,7 @@ std::string plan_text(const Study& study) {
   std::string text = plan_table(named, study.segmentation, study.workload) + int8_line(study);
   if (study.spread) text += spread_line(*study.spread, "estimated");
   if (study.secondary) text += secondary_table(*study.secondary, study.plan);
+  if (study.spares) text += spares_text(*study.spares, study.segmentation);
   return text;
 }
 
@@ -224,6 +201,7 @@ nlohmann::json plan_extras_json(const Study& study) {
   if (!study.int8_segments.empty()) json["int8_segments"] = study.int8_segments;
   if (study.spread) json["spread"] = spread_to_json(*study.spread);
   if (study.secondary) json["secondary"] = secondary_to_json(*study.secondary, study.plan);
+  if (study.spares) json["spares"] = spares_json(*study.spares);
   return json;
 }
 

@@ -42,14 +42,11 @@ nlohmann::json answer_json(const Done& answer, const Study& study);
 // "labels": those with more than a half.
 nlohmann::json class_json(const Tensor& logits, const ImportedModel& model);
 
-// The plan and what belongs to it: the dtype, segments in int8, the spread, the secondary plan.
+// The plan and what belongs to it: the dtype, segments in int8, the spread, the secondary plan, spares.
 std::string plan_text(const Study& study);
 
-// The same beside the plan itself: "dtype", "int8_segments", "spread", "secondary", where there are any.
+// The same beside the plan itself: "dtype", "int8_segments", "spread", "secondary", "spares", where there are any.
 nlohmann::json plan_extras_json(const Study& study);
-
-// A line for each loss after which a run went on.
-std::string recoveries_text(const std::vector<Recovery>& recoveries);
 
 // "int8: segments 0-3 of 16\n"; empty when there are none.
 std::string int8_line(const Study& study);

@@ -16,13 +16,13 @@
 #include <thread>
 #include <type_traits>
 
-#include "runtime/balance/recover.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
 #include "runtime/base/plain_text.h"
 #include "runtime/cli/answer_text.h"
 #include "runtime/cli/balancing.h"
 #include "runtime/cli/course.h"
+#include "runtime/cli/recovering.h"
 #include "runtime/cli/report.h"
 #include "runtime/cli/requests.h"
 #include "runtime/cli/sampling_worker.h"
@@ -122,16 +122,13 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
   const Attendance attendance = attendance_of(course.supply);
   job.coordinator.absent = attendance.absent;
   job.coordinator.wait_for_devices = Seconds(course.wait_s);
-  if (!attendance.changes.empty()) {
-    job.coordinator.recover = [&](const Membership& left) {
-      Deployment next = job.coordinator.deployment;
-      next.plan = plan_for_remaining(options.plan.planner, plan_request(options, study), left);
-      return next;
-    };
-  }
   const PlanRequest request = plan_request(options, study);
   const Balancing balancing = balance(course.balance, options.plan.planner, request,
                                       truth_of(study.cluster, course.supply), job.coordinator);
+  if (!attendance.changes.empty()) {
+    job.coordinator.recover =
+        recovery(options.plan.planner, request, job.coordinator.deployment, balancing);
+  }
   SimCluster cluster(study.cluster, sim_options);
   cluster.follow(course.supply);
   RunResult result = run_job_in(cluster, study, job, trace);

@@ -301,6 +301,13 @@ void check_plan_options(const StudyOptions& options, const ClusterSpec& cluster)
   variants_of(options, cluster);
 }
 
+void plan_spares(const StudyOptions& options, const PlanRequest& request, Study& study) {
+  if (options.plan.spares == 0) return;
+  study.spares =
+      plan_spares(options.plan.planner, study.plan, request, {.copies = options.plan.spares});
+  apply_spares(*study.spares, request, &study.plan);
+}
+
 void plan_study(const StudyOptions& options, Study& study) {
   const auto secondary = secondary_options(options.plan, study.cluster);
   study.segmentation = partition_by(study.model.graph, options.partition, study.workload);
@@ -318,6 +325,7 @@ void plan_study(const StudyOptions& options, Study& study) {
     study.secondary = secondary_plan(study.plan, request, *secondary);
     apply_secondary(*study.secondary, request, &study.plan);
   }
+  plan_spares(options, plan_request(options, study), study);
   if (const auto variants = variants_of(options, study.cluster))
     study.spread = spread_of(study.plan, plan_request(options, study), *variants);
   if (!options.output.save_plan.empty()) save_plan(options.output, study);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/arrivals/arrivals.h"
+#include "runtime/balance/spares.h"
 #include "runtime/cli/options.h"
 #include "runtime/device/tensor.h"
 #include "runtime/partition/partition.h"
@@ -62,6 +63,7 @@ struct Study {
   Workload workload;
   Plan plan;
   std::optional<SecondaryPlan> secondary;  // with --overlap
+  std::optional<SparesPlan> spares;        // with --spares
   std::optional<PlanSpread> spread;        // with --robust or --spread
 
   // Of weights and activations: "bf16"; empty for a TorchScript file, which has its own.
@@ -92,6 +94,8 @@ PlanRequest plan_request(const StudyOptions& options, const Study& study);
 void partition_study(const ModelOptions& options, const PartitionFlags& flags, Study& study);
 // What is asked of the plan, as far as options and cluster tell: before a model is read. Errors: UsageError.
 void check_plan_options(const StudyOptions& options, const ClusterSpec& cluster);
+// Has the study's plan store what --spares asks for, beside what it stores. `request`: it was made for.
+void plan_spares(const StudyOptions& options, const PlanRequest& request, Study& study);
 // Cuts, plans and checks, for the study's workload on its cluster.
 void plan_study(const StudyOptions& options, Study& study);
 

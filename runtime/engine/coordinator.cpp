@@ -249,6 +249,7 @@ void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
       effects.entries.push_back(TokenNoted{{entry.client, entry.own}, token->index, token->token});
     effects.send(entry.client, TokenMade{entry.own, token->index, token->token});
     note_token(token->request, now, effects);
+    note_resumed(token->request, now);
   } else if (auto* done = std::get_if<Done>(&message.body)) {
     refuse_if(checks_.take(*done), message);
     const RequestId request = done->request;

@@ -24,6 +24,7 @@
 #include "runtime/engine/answer_checks.h"
 #include "runtime/engine/journal.h"
 #include "runtime/engine/move.h"
+#include "runtime/engine/recovery.h"
 #include "runtime/engine/request_table.h"
 #include "runtime/engine/requests_that_cross.h"
 #include "runtime/engine/stall_watch.h"
@@ -35,15 +36,6 @@ namespace lingua {
 
 // What is kept of the rows of the event log: nothing, what they come to, or the rows too.
 enum class Keep { kNothing, kMeasures, kRows };
-
-// A loss after which the run went on.
-struct Recovery {
-  std::string why;           // in one line: who was lost, and what of the model with it
-  Seconds lost{0};           // when it was seen
-  Seconds ready{0};          // when the devices that are left could go on
-  double weights_bytes = 0;  // that were sent for it
-  int requests = 0;          // that begin again with the tokens they have
-};
 
 // A device that came, or came back, in mid-run.
 struct JoinRecord {
@@ -86,7 +78,7 @@ struct CoordinatorJob {
   std::function<void(const DeviceName&, const WorkReport&, Seconds now)> on_report;
   // Asked for a deployment on what is left when something of the present one is lost; its epoch is the
   // coordinator's to say. What it throws ends the run. Empty: a loss ends the run.
-  std::function<Deployment(const Membership&)> recover;
+  std::function<RecoveryPlan(const LossState&)> recover;
   // For how long the run waits for a device to join where what is left cannot go on.
   Seconds wait_for_devices{0};
   // Losses that the run goes on after, waiting, and who has joined; may be empty.
@@ -147,7 +139,9 @@ class Coordinator {
   bool finish_if_complete(RequestId request, Effects& effects);
   void take_up(RequestId request, Seconds now, Effects& effects);
   void note_end(const RequestTable::Entry& entry, Ending ending, Effects& effects) const;
+  void note_held();
   void end_recovery(Seconds now);
+  void note_resumed(RequestId request, Seconds now);
   void take_report(const Message& message, Seconds now, Effects& effects);
   void consider_move(bool between, Seconds now, Effects& effects);
   std::vector<RunState::Request> requests_left() const;
@@ -195,7 +189,9 @@ class Coordinator {
   Epoch last_epoch_ = 0;
   bool served_ = false;  // at some time
   Membership membership_;
+  Held held_;  // what devices had when something was lost last
   std::optional<Recovery> recovering_;
+  std::set<RequestId> resuming_;                      // that have no token since a recovery
   std::map<Epoch, std::vector<DeviceName>> leaving_;  // what was lost, and who had a part in it
   Seconds waits_until_ = kNever;                      // for a device to join
   std::string waits_why_;

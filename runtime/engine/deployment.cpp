@@ -37,12 +37,7 @@ std::vector<TensorSpec> passing_values(const Prepare& prepare, const Segmentatio
 }  // namespace
 
 std::vector<SegmentId> Deployment::stored_by(const DeviceName& device) const {
-  std::set<SegmentId> ids;
-  for (const Stage& stage : plan.stages) {
-    if (stage.device != device) continue;
-    ids.insert(stage.stored_segments.begin(), stage.stored_segments.end());
-    for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id) ids.insert(id);
-  }
+  const std::set<SegmentId> ids = plan.held_by(device);
   return {ids.begin(), ids.end()};
 }
 

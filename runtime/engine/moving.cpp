@@ -63,13 +63,13 @@ void Coordinator::consider_move(bool between, Seconds now, Effects& effects) {
 std::vector<RunState::Request> Coordinator::requests_left() const {
   std::vector<RunState::Request> requests;
   for (const auto& [id, entry] : table_.entries()) {
-    const std::vector<TensorSpec>& inputs = current().segmentation->model_inputs;
+    const std::vector<TensorSpec>& inputs = job_.deployment.segmentation->model_inputs;
     const auto made =
         entry.admitted ? static_cast<std::int64_t>(checks_.tokens(id).size()) : std::int64_t{0};
     Submit whole = entry.submit;
     whole.made.clear();
-    requests.push_back(
-        {id, first_step(whole, inputs).new_tokens, made, entry.submit.max_tokens, entry.running});
+    requests.push_back({id, first_step(whole, inputs).new_tokens, made, entry.submit.max_tokens,
+                        entry.admitted.has_value()});
   }
   return requests;
 }

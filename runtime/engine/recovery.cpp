@@ -19,16 +19,19 @@ bool Coordinator::survives(const Message& message, const std::string& trouble) c
          !membership_.lost.contains(message.from);
 }
 
-// One that no plan uses at present is merely none to plan with.
+// One that no plan runs on at present is merely none to plan with.
 void Coordinator::lose(const DeviceName& device, const std::string& why, Seconds now,
                        Effects& effects) {
-  const auto uses_it = [&](const Deployer& deployer) {
+  const auto has_it = [&](const Deployer& deployer) {
     const std::vector<DeviceName>& workers = deployer.workers();
     return std::find(workers.begin(), workers.end(), device) != workers.end();
   };
-  const bool is_used = (coming_ && uses_it(*coming_)) ||
+  // What only stores is missed by nobody, but where its answer is awaited.
+  const bool is_used = (coming_ && has_it(*coming_)) ||
                        std::any_of(services_.begin(), services_.end(), [&](const Service& service) {
-                         return uses_it(*service.deployer);
+                         return crossing_.empty()
+                                    ? service.deployer->deployment().plan.runs_on(device)
+                                    : has_it(*service.deployer);
                        });
   membership_.lost.insert(device);
   if (is_used && job_.keep != Keep::kNothing)
@@ -51,7 +54,11 @@ void Coordinator::begin_again(const std::string& why, Seconds now, Effects& effe
   if (!recovering_) recovering_ = Recovery{why, now, now, 0, 0};
   if (recovering_->why != why) recovering_->why += "; " + why;
   if (job_.on_change) job_.on_change(why + "; planning without");
-  recovering_->requests += static_cast<int>(table_.suspend_all().size());
+  for (const RequestId request : table_.suspend_all()) {
+    resuming_.insert(request);
+    ++recovering_->requests;
+  }
+  note_held();
   const auto leave = [&](const Deployer& deployer) {
     leaving_[deployer.deployment().epoch] = deployer.workers();
     given_up_.insert(deployer.deployment().epoch);
@@ -66,10 +73,29 @@ void Coordinator::begin_again(const std::string& why, Seconds now, Effects& effe
   plan_again(now, effects);
 }
 
+// Devices that prepared for what never came to serve have dropped what that does not store.
+void Coordinator::note_held() {
+  if (!services_.empty()) held_.clear();
+  for (const Service& service : services_) {
+    for (const auto& [device, segments] : held_by(service.deployer->deployment().plan))
+      held_[device].insert(segments.begin(), segments.end());
+  }
+  if (!services_.empty() || !coming_) return;
+  const Held prepared = held_by(coming_->deployment().plan);
+  for (auto& [device, segments] : held_) {
+    const auto place = prepared.find(device);
+    std::erase_if(segments, [&](SegmentId id) {
+      return place == prepared.end() || !place->second.contains(id);
+    });
+  }
+}
+
 void Coordinator::plan_again(Seconds now, Effects& effects) {
-  Deployment next;
+  LossState loss{membership_, now, held_, requests_left()};
+  for (const DeviceName& device : membership_.lost) loss.held.erase(device);
+  RecoveryPlan planned;
   try {
-    next = job_.recover(membership_);
+    planned = job_.recover(loss);
   } catch (const Error& error) {
     waits_why_ = fmt::format("{}; {}", recovering_->why, error.what());
     if (job_.wait_for_devices <= Seconds(0))
@@ -81,6 +107,9 @@ void Coordinator::plan_again(Seconds now, Effects& effects) {
     return;
   }
   waits_until_ = kNever;
+  recovering_->chosen = planned.chosen;
+  recovering_->forecast = planned.forecast;
+  Deployment& next = planned.deployment;
   next.epoch = last_epoch_ + 1;
   next.replaces_all = true;
   const std::vector<DeviceName> devices = next.plan.devices();
@@ -100,6 +129,7 @@ void Coordinator::join(const DeviceName& device, Seconds now, Effects& effects) 
   const bool works = std::find(workers_.begin(), workers_.end(), device) != workers_.end();
   if (works && job_.recover) lose(device, fmt::format("{} has begun anew", device), now, effects);
   membership_.lost.erase(device);
+  held_.erase(device);
   std::erase_if(membership_.cut,
                 [&](const auto& link) { return link.first == device || link.second == device; });
   result_.joins.push_back({device, now, last_epoch_});
@@ -130,6 +160,13 @@ void Coordinator::end_recovery(Seconds now) {
   keep({kCoordinator, event::kRecovery, -1, -1, current().epoch, recovering_->lost, now,
         recovering_->weights_bytes});
   result_.recoveries.push_back(*std::exchange(recovering_, std::nullopt));
+}
+
+// Those that have ended or were cancelled are not waited for.
+void Coordinator::note_resumed(RequestId request, Seconds now) {
+  if (resuming_.erase(request) == 0 || recovering_) return;
+  std::erase_if(resuming_, [&](RequestId other) { return table_.find(other) == nullptr; });
+  if (resuming_.empty()) result_.recoveries.back().resumed = now;
 }
 
 // All its tokens had come, and its end was lost.

@@ -19,6 +19,27 @@ bool runs(const Plan& plan, const DeviceName& device, SegmentId id) {
   });
 }
 
+void check_stored(const DeviceName& device, const std::vector<SegmentId>& stored, const Plan& plan,
+                  SegmentId count) {
+  SegmentId previous = -1;
+  for (SegmentId id : stored) {
+    if (id < 0 || id >= count) {
+      throw InputError(fmt::format("plan: device '{}' stores segment {}; the model has 0 to {}",
+                                   device, id, count - 1));
+    }
+    if (id <= previous) {
+      throw InputError(
+          fmt::format("plan: the stored segments of device '{}' are not ascending: {} after {}",
+                      device, id, previous));
+    }
+    if (runs(plan, device, id)) {
+      throw InputError(fmt::format(
+          "plan: device '{}' stores segment {} besides those it runs, but it runs it", device, id));
+    }
+    previous = id;
+  }
+}
+
 void check_stored(const Stage& stage, const Plan& plan, SegmentId count) {
   const bool returns = &stage == &plan.stages.back() && header_keeps_last(plan.stages) > 0;
   if (returns && !stage.stored_segments.empty()) {
@@ -27,23 +48,28 @@ void check_stored(const Stage& stage, const Plan& plan, SegmentId count) {
         "stores with its first stage",
         stage.stored_segments.front(), stage.device));
   }
-  SegmentId previous = -1;
-  for (SegmentId id : stage.stored_segments) {
-    if (id < 0 || id >= count) {
-      throw InputError(fmt::format("plan: device '{}' stores segment {}; the model has 0 to {}",
-                                   stage.device, id, count - 1));
-    }
-    if (id <= previous) {
+  check_stored(stage.device, stage.stored_segments, plan, count);
+}
+
+void check_keepers(const Plan& plan, const ClusterSpec& cluster, SegmentId count) {
+  std::set<DeviceName> seen;
+  for (const Keeper& keeper : plan.keepers) {
+    if (cluster.index_of(keeper.device) < 0) {
       throw InputError(
-          fmt::format("plan: the stored segments of device '{}' are not ascending: {} after {}",
-                      stage.device, id, previous));
+          fmt::format("plan: device '{}' is not in cluster '{}'", keeper.device, cluster.name));
     }
-    if (runs(plan, stage.device, id)) {
+    if (plan.runs_on(keeper.device) || !seen.insert(keeper.device).second) {
+      throw InputError(fmt::format(
+          "plan: device '{}' stands among the keepers and elsewhere; write what a device stores "
+          "that runs segments with its stage, and each keeper once",
+          keeper.device));
+    }
+    if (keeper.stored_segments.empty()) {
       throw InputError(
-          fmt::format("plan: device '{}' stores segment {} besides those it runs, but it runs it",
-                      stage.device, id));
+          fmt::format("plan: keeper '{}' stores nothing; write a segment at least, or leave it out",
+                      keeper.device));
     }
-    previous = id;
+    check_stored(keeper.device, keeper.stored_segments, plan, count);
   }
 }
 
@@ -51,6 +77,12 @@ void check_memory(const Plan& plan, const Segmentation& segmentation, const Devi
                   const Workload& workload) {
   RunMemory memory(workload);
   std::string segments;
+  for (const Keeper& keeper : plan.keepers) {
+    if (keeper.device != device.name) continue;
+    for (const SegmentId id : keeper.stored_segments)
+      memory.store(segmentation.segments[static_cast<std::size_t>(id)]);
+    segments = fmt::format("that it stores, {} of them", keeper.stored_segments.size());
+  }
   for (const Stage& stage : plan.stages) {
     if (stage.device != device.name) continue;
     memory.add(stage, segmentation);
@@ -156,6 +188,7 @@ void check_stages(const Plan& plan, const Segmentation& segmentation, const Clus
                     plan.header(), cluster.name, cluster.header));
   }
   for (const Stage& stage : plan.stages) check_stored(stage, plan, count);
+  check_keepers(plan, cluster, count);
 }
 
 void check_plan(const Plan& plan, const Segmentation& segmentation, const ClusterSpec& cluster,

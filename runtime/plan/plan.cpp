@@ -78,7 +78,33 @@ std::vector<DeviceName> Plan::devices() const {
   std::vector<DeviceName> names;
   for (const Stage& stage : stages) names.push_back(stage.device);
   if (header_keeps_last(stages) > 0) names.pop_back();
+  for (const Keeper& keeper : keepers) names.push_back(keeper.device);
   return names;
+}
+
+bool Plan::runs_on(const DeviceName& device) const {
+  return std::any_of(stages.begin(), stages.end(),
+                     [&](const Stage& stage) { return stage.device == device; });
+}
+
+std::set<SegmentId> Plan::held_by(const DeviceName& device) const {
+  std::set<SegmentId> held;
+  for (const Stage& stage : stages) {
+    if (stage.device != device) continue;
+    held.insert(stage.stored_segments.begin(), stage.stored_segments.end());
+    for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id) held.insert(id);
+  }
+  for (const Keeper& keeper : keepers) {
+    if (keeper.device == device)
+      held.insert(keeper.stored_segments.begin(), keeper.stored_segments.end());
+  }
+  return held;
+}
+
+Held held_by(const Plan& plan) {
+  Held held;
+  for (const DeviceName& device : plan.devices()) held[device] = plan.held_by(device);
+  return held;
 }
 
 int header_keeps_last(const std::vector<Stage>& stages) {

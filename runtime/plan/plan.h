@@ -6,12 +6,14 @@
 // or segmentation at fault.
 
 #include <nlohmann/json_fwd.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "runtime/device/message.h"
 #include "runtime/device/spec.h"
 #include "runtime/model/segment.h"
+#include "runtime/plan/membership.h"
 #include "runtime/plan/objective.h"
 #include "runtime/plan/workload.h"
 
@@ -22,6 +24,12 @@ struct Stage {
   SegmentId first_segment = 0;
   SegmentId last_segment = 0;              // inclusive
   std::vector<SegmentId> stored_segments;  // besides those it runs (overlap), ascending
+};
+
+// A device that runs nothing and stores segments for when another is lost.
+struct Keeper {
+  DeviceName device;
+  std::vector<SegmentId> stored_segments;  // ascending, not empty
 };
 
 // A value's way from the stage that makes it to one that uses it.
@@ -83,6 +91,7 @@ struct Plan {
   // In pipeline order, none empty. Each device stands once; only the header may be the tailer too, with
   // others between: then the last stage stores nothing besides what it runs.
   std::vector<Stage> stages;
+  std::vector<Keeper> keepers;  // each a device that runs no stage
   std::vector<Transfer> transfers;
   Estimate estimate;
   Optimality optimality = Optimality::kHeuristic;
@@ -91,10 +100,16 @@ struct Plan {
 
   const DeviceName& header() const { return stages.front().device; }
   const DeviceName& tailer() const { return stages.back().device; }
-  std::vector<DeviceName> devices() const;  // each once, in pipeline order
+  std::vector<DeviceName> devices() const;  // each once: in pipeline order, then the keepers
+  bool runs_on(const DeviceName& device) const;
+  // All that a device runs or stores.
+  std::set<SegmentId> held_by(const DeviceName& device) const;
   // The device that runs a segment. REQUIRES: the plan is checked.
   const DeviceName& device_of(SegmentId segment) const;
 };
+
+// What each device of a plan runs or stores.
+Held held_by(const Plan& plan);
 
 // The number of segments of the last stage where the header runs it, with others between; else 0.
 int header_keeps_last(const std::vector<Stage>& stages);

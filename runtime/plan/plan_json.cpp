@@ -108,6 +108,10 @@ json to_json(const Stage& stage) {
           {"stored_segments", stage.stored_segments}};
 }
 
+json to_json(const Keeper& keeper) {
+  return {{"device", keeper.device}, {"stored_segments", keeper.stored_segments}};
+}
+
 json to_json(const Transfer& transfer) {
   return {{"value", transfer.value},
           {"from", transfer.from},
@@ -150,16 +154,25 @@ SegmentationMark read_mark(const Field& field) {
   return {field.at("rule").text(), field.at("segments").id(), field.at("digest").text()};
 }
 
+std::vector<SegmentId> read_ids(const Field& field) {
+  std::vector<SegmentId> ids;
+  for (const Field& id : field.items()) ids.push_back(id.id());
+  return ids;
+}
+
 Stage read_stage(const Field& field) {
   field.allow({"device", "first_segment", "last_segment", "stored_segments"});
   Stage stage;
   stage.device = field.at("device").text();
   stage.first_segment = field.at("first_segment").id();
   stage.last_segment = field.at("last_segment").id();
-  if (!field.has("stored_segments")) return stage;
-  for (const Field& id : field.at("stored_segments").items())
-    stage.stored_segments.push_back(id.id());
+  if (field.has("stored_segments")) stage.stored_segments = read_ids(field.at("stored_segments"));
   return stage;
+}
+
+Keeper read_keeper(const Field& field) {
+  field.allow({"device", "stored_segments"});
+  return {field.at("device").text(), read_ids(field.at("stored_segments"))};
 }
 
 Transfer read_transfer(const Field& field) {
@@ -221,17 +234,19 @@ json plan_to_json(const Plan& plan) {
   for (const Stage& stage : plan.stages) stages.push_back(to_json(stage));
   json transfers = json::array();
   for (const Transfer& transfer : plan.transfers) transfers.push_back(to_json(transfer));
-  return {{"model", plan.model},
-          {"segmentation", to_json(plan.segmentation)},
-          {"cluster", plan.cluster},
-          {"planner", plan.planner},
-          {"objective", objective_name(plan.objective)},
-          {"stages", std::move(stages)},
-          {"transfers", std::move(transfers)},
-          {"estimate", to_json(plan.estimate)},
-          {"optimality", optimality_name(plan.optimality)},
-          {"gap", plan.gap},
-          {"planning_s", plan.planning_s}};
+  json result = {{"model", plan.model},
+                 {"segmentation", to_json(plan.segmentation)},
+                 {"cluster", plan.cluster},
+                 {"planner", plan.planner},
+                 {"objective", objective_name(plan.objective)},
+                 {"stages", std::move(stages)},
+                 {"transfers", std::move(transfers)},
+                 {"estimate", to_json(plan.estimate)},
+                 {"optimality", optimality_name(plan.optimality)},
+                 {"gap", plan.gap},
+                 {"planning_s", plan.planning_s}};
+  for (const Keeper& keeper : plan.keepers) result["keepers"].push_back(to_json(keeper));
+  return result;
 }
 
 Plan plan_from_json(const json& root_json, const std::string& origin) {
@@ -247,6 +262,9 @@ Plan plan_from_json(const json& root_json, const std::string& origin) {
   given("cluster", [&](const Field& field) { plan.cluster = field.text(); });
   given("planner", [&](const Field& field) { plan.planner = field.text(); });
   given("objective", [&](const Field& field) { plan.objective = read_objective(field); });
+  given("keepers", [&](const Field& field) {
+    for (const Field& keeper : field.items()) plan.keepers.push_back(read_keeper(keeper));
+  });
   given("transfers", [&](const Field& field) {
     for (const Field& transfer : field.items()) plan.transfers.push_back(read_transfer(transfer));
   });

@@ -5,6 +5,7 @@
 // Errors: UsageError for rules that name no device or contradict each other.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,12 +32,17 @@ struct Variants {
   std::vector<ClusterSpec> clusters;
 };
 
+// Whether a device may run segments first .. last, its memory aside. What is part of a run that it may run, it
+// may run too.
+using MayRun = std::function<bool(const DeviceName&, SegmentId first, SegmentId last)>;
+
 struct PlanRequest {
   const Segmentation* segmentation = nullptr;
   const ClusterSpec* cluster = nullptr;
   Workload workload;
   Objective objective = Objective::kLatency;
   PlanRules rules;
+  MayRun may_run = {};       // empty: everything
   double time_limit_s = 60;  // an outer guard: searches count their effort
   std::uint64_t seed = 1;
   // The plan that runs now, or another good one, to begin the search with and to look near it;

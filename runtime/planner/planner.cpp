@@ -159,7 +159,7 @@ std::vector<int> pipeline_order(const PlanRequest& request) {
 std::string broken_rule(const std::vector<Stage>& stages, const PlanRequest& request) {
   const PlanRules rules = resolved_rules(request);
   std::string broken = broken_rule(stages, rules);
-  if (rules.battery_floor == 0 || !broken.empty()) return broken;
+  if ((rules.battery_floor == 0 && !request.may_run) || !broken.empty()) return broken;
   const PlanCosts costs(request);
   for (const Stage& stage : stages) {
     if (stage.first_segment == costs.segments()) break;  // what the header keeps: counted with it

@@ -25,6 +25,7 @@ PlanCosts::PlanCosts(const PlanRequest& request)
   fill_compute();
   fill_memory();
   fill_batteries();
+  fill_reach();
   fill_messages();
   fill_links();
 }
@@ -203,13 +204,30 @@ void PlanCosts::fill_links() {
 }
 
 bool PlanCosts::fits(const Run& run) const {
-  return memory(run.first, run.last) <= request_->cluster->devices[run.device].memory_bytes &&
+  return may_run(run) &&
+         memory(run.first, run.last) <= request_->cluster->devices[run.device].memory_bytes &&
          keeps_battery(run);
+}
+
+void PlanCosts::fill_reach() {
+  const MayRun& may_run = request_->may_run;
+  reach_.assign(static_cast<std::size_t>(devices_) * segments_, segments_);
+  for (int d = 0; may_run && d < devices_; ++d) {
+    const DeviceName& name = request_->cluster->devices[d].name;
+    const bool may_head = kept_ == 0 || may_run(name, segments_, segments_ + kept_ - 1);
+    int end = 0;
+    for (int first = 0; first < segments_; ++first) {
+      end = std::max(end, first);
+      while (end < segments_ && may_run(name, first, end)) ++end;
+      reach_[static_cast<std::size_t>(d) * segments_ + first] = first == 0 && !may_head ? 0 : end;
+    }
+  }
 }
 
 std::string PlanCosts::misfit(const Run& run) const {
   const DeviceSpec& device = request_->cluster->devices[run.device];
   const double need = memory(run.first, run.last);
+  if (!may_run(run)) return "which it may not run here";
   if (need > device.memory_bytes) {
     const auto [needed, has] = format_apart(need, device.memory_bytes, Unit::kBytes);
     return fmt::format("which need {}; it has {}", needed, has);

@@ -69,7 +69,11 @@ class PlanCosts {
   // What a run takes, with what the header keeps where it is the header's.
   RunMemory run_memory(int first, int last) const;
   bool keeps_battery(const Run& run) const { return compute(run) <= battery_s_[run.device]; }
-  // Its memory holds the run, and its battery keeps the floor.
+  // The request lets the device run that, what the header keeps with it where it is the header's.
+  bool may_run(const Run& run) const {
+    return run.last < reach_[static_cast<std::size_t>(run.device) * segments_ + run.first];
+  }
+  // The device may run it, its memory holds the run, and its battery keeps the floor.
   bool fits(const Run& run) const;
   // Why a run does not fit, with numbers. REQUIRES: !fits(run).
   std::string misfit(const Run& run) const;
@@ -136,6 +140,7 @@ class PlanCosts {
   void fill_compute();
   void fill_memory();
   void fill_batteries();
+  void fill_reach();
   void fill_messages();
   void fill_links();
 
@@ -164,6 +169,7 @@ class PlanCosts {
   std::vector<double> kept_compute_;
   std::vector<double> kept_compute_first_;
   std::vector<double> battery_s_;  // of computing per request, by device
+  std::vector<int> reach_;         // [device][first]: before which segment a run may end
   std::vector<double> memory_;     // [first][last]
   // [start][cut]: over all steps and in the first.
   std::vector<double> message_bytes_;

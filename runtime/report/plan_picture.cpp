@@ -71,7 +71,7 @@ class Picture {
 
   // One for each device.
   std::string colour(std::size_t s) const {
-    const bool again = s == plan_.devices().size();
+    const bool again = s > 0 && plan_.stages[s].device == plan_.header();
     return kColours[again ? 0 : s % kColours.size()];
   }
 

@@ -121,6 +121,34 @@ TEST_F(LostProcess, TheOthersGoOnAndGiveTheSameTokens) {
   }
 }
 
+TEST_F(LostProcess, TheOthersAreSentNothingThatTheyHaveAsSpares) {
+  std::vector<std::string> asked = {
+      "run",          "--local",    "--workers",       "3", "--planner",    "even",
+      "--model",      tiny_model(), "--prompt-length", "4", "--max-tokens", "1500",
+      "--ignore-eos", "--json",     "--spares"};
+  const auto killed = [&](const char* spares, std::size_t victim) {
+    program_ = std::make_unique<Program>(lingua_command(asked + std::vector<std::string>{spares}));
+    EXPECT_TRUE(eventually([&] { return program_->err().find("answering") != std::string::npos; }));
+    workers_ = children_of(program_->pid());
+    EXPECT_EQ(workers_.size(), 3U);
+    if (victim < workers_.size()) ::kill(workers_[victim], SIGKILL);
+    const Outcome outcome = program_->wait(seconds(60));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return outcome.exit_code == 0 ? outcome.json() : nlohmann::json();
+  };
+  const nlohmann::json whole = killed("1", 3);
+  EXPECT_FALSE(whole.contains("recoveries"));
+  for (std::size_t victim = 0; victim < 3; ++victim) {
+    const nlohmann::json with = killed("1", victim);
+    EXPECT_EQ(with["requests"][0]["tokens"], whole["requests"][0]["tokens"]);
+    ASSERT_EQ(with["recoveries"].size(), 1U);
+    EXPECT_EQ(with["recoveries"][0]["weights_bytes"], 0);
+    EXPECT_EQ(with["recoveries"][0]["predicted"]["weights_bytes"], 0);
+    EXPECT_GT(with["recoveries"][0]["resumed_s"], with["recoveries"][0]["ready_s"]);
+  }
+  EXPECT_GT(killed("0", 1)["recoveries"][0]["weights_bytes"], 0);
+}
+
 TEST_F(LostProcess, WorkersEndWithTheirCoordinator) {
   start();
   ::kill(program_->pid(), SIGKILL);
