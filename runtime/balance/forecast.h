@@ -64,7 +64,7 @@ class Forecast {
 
   const PlanRequest& request_;
   const ClusterSpec& present_;
-  const std::vector<RequestLeft>& requests_;
+  const std::vector<RequestLeft> requests_;
   Group running_;
   Group waiting_;
 };

@@ -29,9 +29,8 @@ void Coordinator::lose(const DeviceName& device, const std::string& why, Seconds
   // What only stores is missed by nobody, but where its answer is awaited.
   const bool is_used = (coming_ && has_it(*coming_)) ||
                        std::any_of(services_.begin(), services_.end(), [&](const Service& service) {
-                         return crossing_.empty()
-                                    ? service.deployer->deployment().plan.runs_on(device)
-                                    : has_it(*service.deployer);
+                         return crossing_ ? has_it(*service.deployer)
+                                          : service.deployer->deployment().plan.runs_on(device);
                        });
   membership_.lost.insert(device);
   if (is_used && job_.keep != Keep::kNothing)
