@@ -94,11 +94,6 @@ CrossingChoice cost_of_crossing(const Forecast& forecast, const Plan& before, co
   return with_requests(costs.of(ways), costs.running(), ways, Crossing::kEnd);
 }
 
-CrossingChoice let_requests_end(const Forecast& forecast, const Plan& before, const Plan& after) {
-  const Costs costs(forecast, before, after, 0);
-  return costs.of(std::vector<Crossing>(costs.running().size(), Crossing::kEnd));
-}
-
 CrossingChoice choose_crossing(const Forecast& forecast, const Plan& before, const Plan& after,
                                double stop_s) {
   const Costs costs(forecast, before, after, stop_s);

@@ -28,7 +28,4 @@ CrossingChoice choose_crossing(const Forecast& forecast, const Plan& before, con
 // What it costs when each of the requests that run, in the forecast's order, takes this way.
 CrossingChoice cost_of_crossing(const Forecast& forecast, const Plan& before, const Plan& after,
                                 double stop_s, const std::vector<Crossing>& ways);
-// All end where they run.
-CrossingChoice let_requests_end(const Forecast& forecast, const Plan& before, const Plan& after);
-
 }  // namespace lingua

@@ -90,9 +90,8 @@ Decision decision_for(const Snapshot& snapshot, const Forecast& forecast, Plan p
   decision.prepare_s = forecast.sending_s(running, plan) + 2 * step_s;
   // The tokens that are under way are lost: of the request that waits for longest nearly all of its time.
   const double share = forecast.running() / (forecast.running() + 1.0);
-  const CrossingChoice choice =
-      crosses ? choose_crossing(forecast, running, plan, share * token_s + step_s)
-              : let_requests_end(forecast, running, plan);
+  CrossingChoice choice;  // all end where they run
+  if (crosses) choice = choose_crossing(forecast, running, plan, share * token_s + step_s);
   decision.crossings = choice.crossings;
   decision.copy_s = choice.copy_s;
   decision.pause_s = choice.pause_s;

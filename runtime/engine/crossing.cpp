@@ -162,7 +162,7 @@ void Coordinator::go_on_there(RequestId id, Effects& effects) {
       effects.send(worker, Suspend{before.epoch, id, false, current().epoch});
   }
   Submit submit = table_.go_on(id, current().epoch, checks_.tokens(id), cached);
-  if (checks_.ending(id)) {  // it was cancelled on the way
+  if (submit.max_tokens > 0 && checks_.ending(id)) {  // it was cancelled on the way
     services_.back().room.give_back(table_.find(id)->submit);
     finish_if_complete(id, effects);
     return;

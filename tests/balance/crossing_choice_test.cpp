@@ -20,7 +20,8 @@ struct Choice {
                         "k",
                         DType::kInt8,
                         {kCapacity, static_cast<std::int64_t>(state_bytes)}}};
-      segment.flops = StepFunction({0, 1e8, 0, 0, 0, 0});
+      segment.flops = StepFunction({0, 1e7, 0, 0, 0, 0});  // a millisecond a token
+      segment.bytes_moved = segment.weights_read = 1e8;    // and ten a step
     }
     run.instance.cluster.links.clear();
     run.instance.cluster.shared_bytes_per_s = 0;
@@ -51,14 +52,14 @@ RequestLeft request(std::int64_t id, std::int64_t prompt, std::int64_t made, std
   return {prompt, made, max, true, id};
 }
 
-TEST(CrossingChoice, LongContextsKeepTheirStatesOverFastLinksAndAreRebuiltOverSlowOnes) {
+TEST(CrossingChoice, SmallStatesAreKeptAndLargeOnesRebuilt) {
   const std::vector<RequestLeft> requests = {request(7, 500, 10, 1000)};
-  const CrossingChoice fast = Choice(1e8)(requests);
-  EXPECT_TRUE(fast.crossings.of(7) == Crossing::kMove ||
-              fast.crossings.of(7) == Crossing::kKeepTwice);
-  const CrossingChoice slow = Choice(1e3)(requests);
-  EXPECT_EQ(slow.crossings.of(7), Crossing::kRebuild);
-  EXPECT_LT(fast.pause_s, slow.pause_s / 10);
+  const CrossingChoice small = Choice(1e7)(requests);
+  EXPECT_TRUE(small.crossings.of(7) == Crossing::kMove ||
+              small.crossings.of(7) == Crossing::kKeepTwice);
+  const CrossingChoice large = Choice(1e7, 1e6)(requests);
+  EXPECT_EQ(large.crossings.of(7), Crossing::kRebuild);
+  EXPECT_LT(small.pause_s, large.pause_s / 10);
 }
 
 // 509 tokens of 4 kB over 1 MB/s: two seconds, in which nothing else happens where they move.
@@ -71,7 +72,7 @@ TEST(CrossingChoice, IdleLinksCopyAheadWhatWouldPauseForLong) {
 
 TEST(CrossingChoice, WhoIsNearlyOverEndsWhereItRuns) {
   const CrossingChoice choice =
-      Choice(1e5)({request(7, 500, 999, 1000), request(8, 500, 10, 1000)});
+      Choice(1e7)({request(7, 500, 999, 1000), request(8, 500, 10, 1000)});
   EXPECT_EQ(choice.crossings.of(7), Crossing::kEnd);
   EXPECT_NE(choice.crossings.of(8), Crossing::kEnd);
 }

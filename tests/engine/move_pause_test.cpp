@@ -24,7 +24,7 @@ class PauseOfAMove : public ::testing::Test {
     run.requests = 2;
     run.in_flight = 2;
     run.max_tokens = 60;
-    run.link = {1e6, Seconds(0.001)};
+    run.link = {1e6, Seconds(0.0001)};
     run.prompt = [](std::int64_t request) { return std::vector<std::int64_t>(300, request + 1); };
     run.wire_bytes = [](const MessageBody& body) {
       const auto* chunk = std::get_if<StateChunk>(&body);
