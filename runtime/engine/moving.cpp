@@ -79,6 +79,7 @@ void Coordinator::begin_crossing(Effects& effects) {
   for (const Service& service : services_) {
     const Epoch epoch = service.deployer->deployment().epoch;
     for (const DeviceName& worker : service.deployer->workers()) {
+      if (membership_.lost.contains(worker)) continue;  // it only stored
       crossing_.emplace(epoch, worker);
       effects.send(worker, Retire{epoch, true});
     }
