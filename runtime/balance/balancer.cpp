@@ -76,8 +76,11 @@ double Balancer::horizon_s(Seconds now) const {
 }
 
 std::optional<Decision> Balancer::consider(
-    const Plan& running, const Membership& membership,
+    const Plan& plan, const Membership& membership,
     const std::function<std::vector<RequestLeft>()>& requests, bool between, Seconds now) {
+  Plan running = plan;
+  std::erase_if(running.keepers,
+                [&](const Keeper& one) { return membership.lost.contains(one.device); });
   if (decided_ && same_runs(*decided_, running)) {
     planned_with_ = std::move(decided_with_);
   } else if (decided_) {

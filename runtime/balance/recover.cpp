@@ -61,9 +61,13 @@ std::optional<Plan> plan_around_cuts(const std::string& planner, const PlanReque
   // The rules had another header, which is lost.
   if (std::find(excluded.begin(), excluded.end(), cluster.header) != excluded.end())
     cluster.header.clear();
+  const bool nobody_may =
+      std::all_of(cluster.devices.begin(), cluster.devices.end(), [&](const DeviceSpec& device) {
+        return std::find(excluded.begin(), excluded.end(), device.name) != excluded.end();
+      });
   std::optional<Plan> plan;
   try {
-    if (cluster.devices.empty()) throw InfeasibleError("nobody can run the model");
+    if (nobody_may) throw InfeasibleError("nobody can run the model");
     plan = plan_by(planner, request_on(request, cluster));
   } catch (const InfeasibleError& error) {
     if (why_not->empty()) *why_not = fmt::format("{}: {}", names_of(cluster), error.what());

@@ -18,9 +18,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Costs = std::vector<double>;  // by loss
 
-constexpr double kSame = 1e-9;           // relative; costs that close are the same
-constexpr std::size_t kMostLosses = 40;  // that are looked at
-constexpr std::size_t kMostOrdered = 4;  // losses that are tried in all orders
+constexpr double kSame = 1e-9;              // relative; costs that close are the same
+constexpr std::size_t kMostLosses = 40;     // that are looked at
+constexpr std::size_t kMostExchanged = 60;  // choices of a device and a segment, for exchanges
+constexpr std::size_t kMostOrdered = 4;     // losses that are tried in all orders
 constexpr double kNever_s = std::numeric_limits<double>::infinity();
 
 // A loss, and what does not depend on what is stored.
@@ -275,14 +276,42 @@ class SpareSearch {
       Held stored;
       for (const std::size_t rank : ranks) place(losses_[single[rank]], stored);
       for (const std::size_t l : several) place(losses_[l], stored);
-      const Costs found = costs(stored);
-      if (better(found, best_costs)) {
-        best = std::move(stored);
+      for (const bool filled : {false, true}) {
+        if (filled) fill(stored);
+        const Costs found = costs(stored);
+        if (!better(found, best_costs)) continue;
+        best = stored;
         best_costs = found;
       }
     } while (!out_of_time() && ranks.size() <= kMostOrdered &&
              std::next_permutation(ranks.begin(), ranks.end()));
+    if (choices().size() <= kMostExchanged) exchange(best, best_costs);
     return best;
+  }
+
+  // Stores one segment instead of another, or besides, as long as that is better.
+  void exchange(Held& best, Costs& best_costs) const {
+    for (bool again = true; again;) {
+      again = false;
+      for (const auto& [device, id] : choices()) {
+        std::set<SegmentId> outs = best[device];
+        if (outs.contains(id)) continue;
+        outs.insert(-1);  // none
+        for (const SegmentId out : outs) {
+          Held stored = best;
+          stored[device].erase(out);
+          stored[device].insert(id);
+          if (!with(device, stored[device])) continue;
+          const Costs found = costs(stored);
+          if (!better(found, best_costs)) continue;
+          best = std::move(stored);
+          best_costs = found;
+          again = !out_of_time();
+          break;
+        }
+        if (out_of_time()) return;
+      }
+    }
   }
 
   std::vector<std::pair<DeviceName, SegmentId>> choices() const {

@@ -106,6 +106,7 @@ void Coordinator::stop(RequestId id, Effects& effects) {
   request.phase = Phase::kStopping;
   const Deployer& deployer = *service_of(table_.find(id)->submit.epoch).deployer;
   for (const DeviceName& worker : deployer.workers()) {
+    if (membership_.lost.contains(worker)) continue;  // it only stored
     request.asked.insert(worker);
     effects.send(worker, Suspend{deployer.deployment().epoch, id, keeps_states(request.how),
                                  current().epoch});

@@ -17,7 +17,8 @@ using ::testing::IsEmpty;
 using testing::LossyCluster;
 using Costs = std::vector<double>;
 
-constexpr double kLink = 2e6;  // bytes per second from the coordinator
+constexpr double kLink = 2e6;    // bytes per second from the coordinator
+constexpr double kNearly = 1.3;  // times the best
 
 Plan with_spares(const LossyCluster& at, Plan plan, const SparesPlan& spares) {
   apply_spares(spares, at.request, &plan);
@@ -76,32 +77,26 @@ struct Tight : LossyCluster {
 
 class Spares : public ::testing::TestWithParam<int> {};
 
+// And what is found where not all storages can be tried is held against the same.
 TEST_P(Spares, OfASmallClusterAreTheBestOfAllStorages) {
   const Tight at(GetParam());
   const Plan plan = at.even_plan();
+  const Costs expected = best_of_all_storages(at, plan);
   const SparesPlan spares = plan_spares("dp", plan, at.request, {});
   EXPECT_TRUE(spares.best);
-  const Costs expected = best_of_all_storages(at, plan);
   const Costs found = worst_first(spares.with);
   ASSERT_EQ(found.size(), expected.size());
   for (std::size_t i = 0; i < found.size(); ++i)
     EXPECT_NEAR(found[i], expected[i], 1e-6 * expected[i]) << "loss " << i;
   EXPECT_EQ(costs_of(at, with_spares(at, plan, spares)), found)
       << "what is stored is what is judged";
-}
 
-TEST_P(Spares, OfALargerOneAreNearlyAsGood) {
-  const Tight at(GetParam());
-  const Plan plan = at.even_plan();
-  const SparesPlan spares = plan_spares("dp", plan, at.request, {.exact_bits = 0});
-  with_spares(at, plan, spares);
-  const double best = best_of_all_storages(at, plan).front();
-  const double none = worst_first(spares.without).front();
-  const double found = worst_first(spares.with).front();
-  RecordProperty("times_best", std::to_string(found / best));
-  EXPECT_GE(found, best * (1 - 1e-6)) << "nothing is better than the best";
-  EXPECT_LE(found, none * (1 + 1e-6));
-  EXPECT_LE(found, 1.3 * best);
+  const SparesPlan searched = plan_spares("dp", plan, at.request, {.exact_bits = 0});
+  with_spares(at, plan, searched);
+  const double worst = worst_first(searched.with).front();
+  EXPECT_GE(worst, expected.front() * (1 - 1e-6)) << "nothing is better than the best";
+  EXPECT_LE(worst, worst_first(searched.without).front() * (1 + 1e-6));
+  EXPECT_LE(worst, kNearly * expected.front());
 }
 
 TEST_P(Spares, WithRoomForAllNoLossOfADeviceSendsWeights) {
@@ -136,7 +131,7 @@ TEST_P(Spares, ForTwoLossesNoLossOfTwoSendsWeights) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, Spares, ::testing::Range(1, 21));
+INSTANTIATE_TEST_SUITE_P(Seeds, Spares, ::testing::Range(1, 11));
 
 TEST(SparesOfOneDevice, AreOnOnesThatRunNothing) {
   const LossyCluster at(1, 4, 3, 2, kLink);
