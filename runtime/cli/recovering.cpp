@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "runtime/balance/recover.h"
 #include "runtime/balance/stored_plan.h"
 #include "runtime/base/plain_text.h"
 #include "runtime/base/units.h"
@@ -30,7 +31,7 @@ std::function<RecoveryPlan(const LossState&)> recovery(const std::string& planne
     snapshot.held = loss.held;
     snapshot.requests = requests_left(loss.requests);
     RecoveryChoice choice = choose_recovery(snapshot);
-    if (balancer) balancer->planned(choice.plan, snapshot.present);
+    if (balancer) balancer->planned(choice.plan, remaining_cluster(snapshot.present, loss));
     RecoveryPlan planned = deployment;
     planned.deployment.plan = std::move(choice.plan);
     planned.chosen = kind_name(choice.kind);

@@ -7,6 +7,7 @@
 // at once.
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "runtime/base/errors.h"
@@ -119,6 +120,11 @@ void Coordinator::take_suspended(const Message& message, Seconds now, Effects& e
   if (!crossing_) return;
   const auto place = crossing_->requests.find(suspended.request);
   if (place == crossing_->requests.end() || place->second.asked.erase(message.from) == 0) return;
+  const double bytes = suspended.states_bytes + suspended.weights_bytes;
+  if (!std::isfinite(bytes) || suspended.states_bytes < 0 || suspended.weights_bytes < 0) {
+    throw WorldError(fmt::format("{} answers nonsense: {} of {} bytes; {}", message.from,
+                                 describe(message.body), bytes, progress()));
+  }
   const RequestTable::Entry& entry = *table_.find(suspended.request);
   Service& before = service_of(entry.submit.epoch);
   before.weights_bytes[message.from] = suspended.weights_bytes;

@@ -58,15 +58,26 @@ Seconds StateCarrier::next() const {
   return next;
 }
 
+// One to a job that is over is late. What answers no piece under way is the word of a device that has lost count:
+// it gets no more.
 void StateCarrier::take(const StateAck& ack, const DeviceName& from, Seconds now,
                         Effects& effects) {
-  // One to a job that is over is late.
-  const auto sender = std::find_if(senders_.begin(), senders_.end(), [&](const StateSender& one) {
-    return one.is_answer(ack, from);
-  });
-  if (sender == senders_.end()) return;
-  sender->acknowledge(now);
-  go_on(now, effects);
+  bool is_asked_for = false;
+  for (StateSender& sender : senders_) {
+    if (!sender.is_for(ack.epoch, from)) continue;
+    is_asked_for = true;
+    if (!sender.is_answer(ack)) continue;
+    sender.acknowledge(now);
+    go_on(now, effects);
+    return;
+  }
+  if (!is_asked_for) return;
+  for (StateSender& sender : senders_) {
+    if (sender.is_for(ack.epoch, from))
+      sender.give_up(fmt::format("{} answers nonsense: {} is not under way", from, describe(ack)),
+                     effects);
+  }
+  std::erase_if(senders_, [](const StateSender& sender) { return sender.done(); });
 }
 
 void StateCarrier::take(const StateChunk& chunk, const DeviceName& from, const Segment& segment,

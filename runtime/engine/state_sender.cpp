@@ -1,6 +1,7 @@
 #include "runtime/engine/state_sender.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "runtime/base/errors.h"
@@ -51,11 +52,19 @@ void StateSender::go_on(Seconds now, const Read& read, Effects& effects) {
   }
 }
 
-bool StateSender::is_answer(const StateAck& ack, const DeviceName& from) const {
-  if (under_way_.empty() || from != job_.to) return false;
+bool StateSender::is_answer(const StateAck& ack) const {
+  if (under_way_.empty()) return false;
   const StateAck& next = under_way_.front();
-  return ack.epoch == next.epoch && ack.request == next.request && ack.segment == next.segment &&
-         ack.first == next.first;
+  return ack.request == next.request && ack.segment == next.segment && ack.first == next.first;
+}
+
+void StateSender::give_up(const std::string& why, Effects& effects) {
+  std::set<RequestId> requests;
+  for (const StateAck& piece : under_way_) requests.insert(piece.request);
+  for (; range_ < job_.ranges.size(); ++range_) requests.insert(job_.ranges[range_].request);
+  for (const RequestId request : requests)
+    effects.send(kCoordinator, StatesHeld{job_.epoch, job_.to, request, why});
+  under_way_.clear();
 }
 
 void StateSender::acknowledge(Seconds now) {

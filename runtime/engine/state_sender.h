@@ -25,11 +25,16 @@ class StateSender {
 
   // Sends what may be sent now. Of a request whose states are not here the coordinator hears so.
   void go_on(Seconds now, const Read& read, Effects& effects);
-  // It is the answer to the next piece under way, from the device that it was sent to.
-  bool is_answer(const StateAck& ack, const DeviceName& from) const;
+  bool is_for(Epoch epoch, const DeviceName& to) const {
+    return epoch == job_.epoch && to == job_.to;
+  }
+  // It is the answer to the next piece under way.
+  bool is_answer(const StateAck& ack) const;
   // REQUIRES: is_answer().
   void acknowledge(Seconds now);
   const SendStates& job() const { return job_; }
+  // Nothing more is sent: the coordinator hears of each request that is not done.
+  void give_up(const std::string& why, Effects& effects);
   bool done() const { return range_ == job_.ranges.size() && under_way_.empty(); }
   // When go_on() is to be called at the latest.
   Seconds next() const;

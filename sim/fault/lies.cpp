@@ -94,6 +94,38 @@ class OutOfRange {
     m.sent = -kFar;
     return true;
   }
+  bool operator()(Suspended& m) {
+    switch (rng_.below(3)) {
+      case 0: m.request += kNoRequest; break;
+      case 1: m.epoch += 1000; break;
+      default: m.cached = kFar;
+    }
+    return true;
+  }
+  bool operator()(StateChunk& m) {
+    switch (rng_.below(7)) {
+      case 0: m.request += kNoRequest; break;
+      case 1: m.epoch += 1000; break;
+      case 2: m.segment = kNoSegment; break;
+      case 3: m.capacity = kFar; break;
+      case 4: m.first = -3; break;
+      case 5: m.tokens = kFar; break;
+      default: m.states.clear();
+    }
+    return true;
+  }
+  bool operator()(StateAck& m) {
+    m.first += 3;
+    return true;
+  }
+  bool operator()(StatesHeld& m) {
+    if (rng_.below(2) == 0) {
+      m.request += kNoRequest;
+    } else {
+      m.from = "nobody";
+    }
+    return true;
+  }
   bool operator()(Events& m) {
     EventRow row;
     row.who = "nobody";
@@ -113,6 +145,10 @@ class OutOfRange {
 };
 
 struct NotANumber {
+  bool operator()(Suspended& m) const {
+    m.states_bytes = m.weights_bytes = kNaN;
+    return true;
+  }
   bool operator()(Ready& m) const {
     m.free_bytes = kNaN;
     return true;
