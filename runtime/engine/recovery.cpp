@@ -57,6 +57,7 @@ void Coordinator::begin_again(const std::string& why, Seconds now, Effects& effe
     resuming_.insert(request);
     ++recovering_->requests;
   }
+  last_token_.clear();  // a pause of a move is none of a loss
   note_held();
   const auto leave = [&](const Deployer& deployer) {
     leaving_[deployer.deployment().epoch] = deployer.workers();
