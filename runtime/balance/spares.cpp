@@ -20,6 +20,7 @@ using Costs = std::vector<double>;  // by loss
 
 constexpr double kSame = 1e-9;              // relative; costs that close are the same
 constexpr std::size_t kMostLosses = 40;     // that are looked at
+constexpr std::size_t kParts = 4;           // of what a device runs, to leave to be sent
 constexpr std::size_t kMostExchanged = 60;  // choices of a device and a segment, for exchanges
 constexpr std::size_t kMostOrdered = 4;     // losses that are tried in all orders
 constexpr double kNever_s = std::numeric_limits<double>::infinity();
@@ -216,12 +217,12 @@ class SpareSearch {
     return false;
   }
 
-  // Lets devices store what they would run; false, and nothing is changed, where that does not fit.
-  bool store_runs(const Plan& target, Held& stored) const {
+  // Lets devices store what they would run, but for what is to be sent; false, and nothing is changed, where that does not fit.
+  bool store_runs(const Plan& target, const std::set<SegmentId>& sent, Held& stored) const {
     Held more = stored;
     for (const Stage& stage : target.stages) {
       for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id) {
-        if (!runs(stage.device, id)) more[stage.device].insert(id);
+        if (!runs(stage.device, id) && !sent.contains(id)) more[stage.device].insert(id);
       }
     }
     for (const auto& [device, ids] : more) {
@@ -239,24 +240,66 @@ class SpareSearch {
   std::optional<Held> ideal() const {
     Held stored;
     for (const Loss& loss : losses_) {
-      if (loss.anew && !store_runs(*loss.anew, stored)) return std::nullopt;
+      if (loss.anew && !store_runs(*loss.anew, {}, stored)) return std::nullopt;
     }
     return stored;
   }
 
-  // Lets a loss have the best plan that has room beside what is stored.
-  void place(const Loss& loss, Held& stored) const {
-    if (!loss.anew || store_runs(*loss.anew, stored)) return;
+  // Lets a loss have the best plan that has room beside what is stored. Where none has: the one for which a part of
+  // what is lost, the smaller the better, is left to be sent; or, `partly`, what has room of the best plan anew.
+  void place(const Loss& loss, bool partly, Held& stored) const {
+    if (!loss.anew || store_runs(*loss.anew, {}, stored)) return;
+    if (partly) {
+      store_part(*loss.anew, stored);
+      return;
+    }
+    std::vector<SegmentId> lost;
+    for (const DeviceName& device : loss.left.lost) {
+      for (SegmentId id = 0; id < segments_; ++id) {
+        if (plan_.runs_on(device) && plan_.device_of(id) == device) lost.push_back(id);
+      }
+    }
+    if (place_but({}, loss, stored)) return;
+    std::size_t before = 0;
+    for (std::size_t parts = 1; parts <= kParts; ++parts) {
+      const std::size_t count = (lost.size() * parts + kParts - 1) / kParts;
+      if (count == std::exchange(before, count)) continue;
+      if (place_but({lost.begin(), lost.begin() + static_cast<std::ptrdiff_t>(count)}, loss,
+                    stored) ||
+          place_but({lost.end() - static_cast<std::ptrdiff_t>(count), lost.end()}, loss, stored) ||
+          out_of_time())
+        return;
+    }
+  }
+
+  // The largest segments first.
+  void store_part(const Plan& target, Held& stored) const {
+    std::vector<std::pair<double, SegmentId>> wanted;
+    for (SegmentId id = 0; id < segments_; ++id) {
+      if (!runs(target.device_of(id), id)) wanted.emplace_back(-segment(id).weights_bytes(), id);
+    }
+    std::sort(wanted.begin(), wanted.end());
+    for (const auto& [bytes, id] : wanted) {
+      std::set<SegmentId> ids = stored[target.device_of(id)];
+      ids.insert(id);
+      if (with(target.device_of(id), ids)) stored[target.device_of(id)] = std::move(ids);
+    }
+  }
+
+  bool place_but(const std::set<SegmentId>& sent, const Loss& loss, Held& stored) const {
     PlanRequest asked = limited(request_);
     asked.may_run = [&](const DeviceName& device, SegmentId first, SegmentId last) {
       const auto place = stored.find(device);
       std::set<SegmentId> ids = place == stored.end() ? std::set<SegmentId>() : place->second;
-      for (SegmentId id = first; id <= last; ++id) ids.insert(id);
+      for (SegmentId id = first; id <= last; ++id) {
+        if (!sent.contains(id)) ids.insert(id);
+      }
       return memory_.contains(device) && with(device, ids).has_value();
     };
     try {
-      store_runs(plan_for_remaining(planner_, asked, loss.left), stored);
-    } catch (const InfeasibleError&) {  // it has to be sent something
+      return store_runs(plan_for_remaining(planner_, asked, loss.left), sent, stored);
+    } catch (const InfeasibleError&) {
+      return false;
     }
   }
 
@@ -273,15 +316,17 @@ class SpareSearch {
     Held best;
     Costs best_costs = unaided;
     do {
-      Held stored;
-      for (const std::size_t rank : ranks) place(losses_[single[rank]], stored);
-      for (const std::size_t l : several) place(losses_[l], stored);
-      for (const bool filled : {false, true}) {
-        if (filled) fill(stored);
-        const Costs found = costs(stored);
-        if (!better(found, best_costs)) continue;
-        best = stored;
-        best_costs = found;
+      for (const bool partly : {false, true}) {
+        Held stored;
+        for (const std::size_t rank : ranks) place(losses_[single[rank]], partly, stored);
+        for (const std::size_t l : several) place(losses_[l], partly, stored);
+        for (const bool filled : {false, true}) {
+          if (filled) fill(stored);
+          const Costs found = costs(stored);
+          if (!better(found, best_costs)) continue;
+          best = stored;
+          best_costs = found;
+        }
       }
     } while (!out_of_time() && ranks.size() <= kMostOrdered &&
              std::next_permutation(ranks.begin(), ranks.end()));

@@ -17,8 +17,8 @@ using ::testing::IsEmpty;
 using testing::LossyCluster;
 using Costs = std::vector<double>;
 
-constexpr double kLink = 2e6;    // bytes per second from the coordinator
-constexpr double kNearly = 1.3;  // times the best
+constexpr int kMostlyBest = 28;
+constexpr double kLink = 2e6;  // bytes per second from the coordinator
 
 Plan with_spares(const LossyCluster& at, Plan plan, const SparesPlan& spares) {
   apply_spares(spares, at.request, &plan);
@@ -77,7 +77,6 @@ struct Tight : LossyCluster {
 
 class Spares : public ::testing::TestWithParam<int> {};
 
-// And what is found where not all storages can be tried is held against the same.
 TEST_P(Spares, OfASmallClusterAreTheBestOfAllStorages) {
   const Tight at(GetParam());
   const Plan plan = at.even_plan();
@@ -90,13 +89,6 @@ TEST_P(Spares, OfASmallClusterAreTheBestOfAllStorages) {
     EXPECT_NEAR(found[i], expected[i], 1e-6 * expected[i]) << "loss " << i;
   EXPECT_EQ(costs_of(at, with_spares(at, plan, spares)), found)
       << "what is stored is what is judged";
-
-  const SparesPlan searched = plan_spares("dp", plan, at.request, {.exact_bits = 0});
-  with_spares(at, plan, searched);
-  const double worst = worst_first(searched.with).front();
-  EXPECT_GE(worst, expected.front() * (1 - 1e-6)) << "nothing is better than the best";
-  EXPECT_LE(worst, worst_first(searched.without).front() * (1 + 1e-6));
-  EXPECT_LE(worst, kNearly * expected.front());
 }
 
 TEST_P(Spares, WithRoomForAllNoLossOfADeviceSendsWeights) {
@@ -132,6 +124,25 @@ TEST_P(Spares, ForTwoLossesNoLossOfTwoSendsWeights) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Spares, ::testing::Range(1, 11));
+
+// Where not all storages are tried, in so little memory that segments of a model of four fit nowhere else.
+TEST(SparesInLittleMemory, AreMostlyTheBestWithoutTryingAll) {
+  constexpr int kSeeds = 30;
+  int best = 0;
+  for (int seed = 1; seed <= kSeeds; ++seed) {
+    const Tight at(seed);
+    const Plan plan = at.even_plan();
+    const SparesPlan spares = plan_spares("dp", plan, at.request, {.exact_bits = 0});
+    with_spares(at, plan, spares);
+    const double worst = worst_first(spares.with).front();
+    const double least = best_of_all_storages(at, plan).front();
+    EXPECT_GE(worst, least * (1 - 1e-6)) << "nothing is better than the best";
+    EXPECT_LE(worst, worst_first(spares.without).front() * (1 + 1e-6));
+    EXPECT_LE(worst, 3 * least) << seed;
+    if (worst <= least * (1 + 1e-6)) ++best;
+  }
+  EXPECT_GE(best, kMostlyBest) << "of " << kSeeds;
+}
 
 TEST(SparesOfOneDevice, AreOnOnesThatRunNothing) {
   const LossyCluster at(1, 4, 3, 2, kLink);

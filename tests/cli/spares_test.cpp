@@ -63,33 +63,49 @@ TEST_F(SparesOption, WithoutThemWhatIsLostIsSentAndNoMore) {
   }
 }
 
-TEST_F(SparesOption, TheLossOfADeviceThatOnlyStoresIsNone) {
-  const std::vector<std::string> alone = {"--objective", "latency", "--spares", "1"};
-  const nlohmann::json whole = done("simulate", alone);
+// A plan of one phone, for which another stores.
+class OnlyStores : public LinguaTest {
+ protected:
+  static nlohmann::json done(const std::vector<std::string>& more) {
+    const Outcome outcome = lingua(
+        more + std::vector<std::string>{"--cluster", kThreePhones, "--planner", "dp", "--json"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return outcome.exit_code == 0 ? outcome.json() : nlohmann::json();
+  }
+  const std::vector<std::string> alone_ = {"simulate", "bloom-560m", "--spares", "1"};
+};
+
+TEST_F(OnlyStores, ItsLossIsNone) {
+  const nlohmann::json whole = done(alone_);
   ASSERT_EQ(whole["plan"]["stages"].size(), 1U);
   ASSERT_EQ(whole["plan"]["keepers"].size(), 1U);
-  const std::string keeper = whole["plan"]["keepers"][0]["device"];
-  const nlohmann::json run =
-      done("simulate", alone + std::vector<std::string>{"--lose", loss_of(keeper, whole)});
-  EXPECT_FALSE(run.contains("recoveries"));
-  EXPECT_NEAR(run["makespan_s"].get<double>(), whole["makespan_s"].get<double>(), 1e-9);
-  const std::string runner = whole["plan"]["stages"][0]["device"];
-  const nlohmann::json lost =
-      done("simulate", alone + std::vector<std::string>{"--lose", loss_of(runner, whole)});
-  EXPECT_EQ(lost["recoveries"][0]["weights_bytes"], 0);
-  EXPECT_EQ(lost["recoveries"][0]["plan"], "stored");
+  const auto lost = [&](const nlohmann::json& device) {
+    const double middle_s =
+        whole["deployment_s"].get<double>() + whole["makespan_s"].get<double>() / 2;
+    return done(alone_ + std::vector<std::string>{
+                             "--lose", fmt::format("{}:{}s", device.get<std::string>(), middle_s)});
+  };
+  const nlohmann::json keeper = lost(whole["plan"]["keepers"][0]["device"]);
+  EXPECT_FALSE(keeper.contains("recoveries"));
+  EXPECT_NEAR(keeper["makespan_s"].get<double>(), whole["makespan_s"].get<double>(), 1e-9);
+  const nlohmann::json runner = lost(whole["plan"]["stages"][0]["device"]);
+  ASSERT_EQ(runner["recoveries"].size(), 1U);
+  EXPECT_EQ(runner["recoveries"][0]["weights_bytes"], 0);
+  EXPECT_EQ(runner["recoveries"][0]["requests"], 1);
 }
 
-TEST_F(SparesOption, ArePartOfAPlanThatIsSaved) {
+TEST_F(OnlyStores, IsPartOfAPlanThatIsSaved) {
   const std::string file = folder_.file("plan.json");
-  const nlohmann::json plan =
-      done("plan", {"--objective", "latency", "--spares", "1", "--save-plan", file});
-  const nlohmann::json again = done("plan", {"--plan", file});
+  const nlohmann::json plan = done({"plan", "bloom-560m", "--spares", "1", "--save-plan", file});
+  const nlohmann::json again = done({"plan", "bloom-560m", "--plan", file});
   EXPECT_EQ(again["stages"], plan["stages"]);
   EXPECT_EQ(again["keepers"], plan["keepers"]);
+}
+
+TEST_F(SparesOption, StandBesideOverlap) {
   const nlohmann::json both = done("plan", {"--overlap", "gain", "--spares", "1"});
   EXPECT_TRUE(both.contains("secondary"));
-  EXPECT_TRUE(both.contains("spares"));
+  EXPECT_EQ(both["spares"]["losses_with"].size(), both["stages"].size());
 }
 
 TEST_F(SparesOption, AreShownToPeople) {
