@@ -26,13 +26,15 @@ class Forecast {
   Forecast(const PlanRequest& request, const ClusterSpec& present,
            const std::vector<RequestLeft>& requests);
 
-  int running() const { return running_.requests; }
   // Until the last of the requests ends, under a plan.
   double rest_s(const Plan& plan) const;
   // The mean time between tokens of the requests that run; 0 where none does.
   double token_s(const Plan& plan) const;
-  // Until those that run have their next token, when a plan begins with nothing but their tokens.
-  double rebuild_s(const Plan& plan) const;
+  // Until a move is prepared, and for how long no token of a request comes that crosses with its states rebuilt.
+  // Devices look at what has come when what they compute is done: when they are told to prepare, and when they
+  // retire the old plan. Prompts that are under way are what the slowest of them computes, one after the other.
+  double prepare_s(const Plan& before, const Plan& after) const;
+  double pause_s(const Plan& before, const Plan& after) const;
   // The bytes of weights that devices lack, and how long it takes to send them from the coordinator.
   double missing_bytes(const Plan& before, const Plan& after) const;
   double sending_s(const Plan& before, const Plan& after) const;
@@ -45,11 +47,15 @@ class Forecast {
   // Requests that are taken to be alike.
   struct Group {
     int requests = 0;
+    int prompting = 0;  // that run and have no token
+    std::int64_t prompt = 0;
     std::int64_t context = 0;  // prompt and tokens so far
     std::int64_t left = 0;     // tokens
   };
   static Group group_of(const std::vector<RequestLeft>& requests, bool runs);
   double play_s(const Plan& plan, int requests, std::int64_t prompt, std::int64_t tokens) const;
+  double slowest_piece_s(const Plan& plan) const;
+  std::int64_t context_after(double seconds, const Plan& plan) const;
   std::vector<double> lacking(const Plan& before, const Plan& after) const;
 
   const PlanRequest& request_;

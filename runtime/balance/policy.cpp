@@ -85,16 +85,8 @@ Decision decision_for(const Snapshot& snapshot, const Forecast& forecast, Plan p
   Decision decision;
   decision.rebuilds = rebuilds;
   decision.weights_bytes = forecast.missing_bytes(running, plan);
-  // Devices look at what has come when what they compute is done: when they are told to prepare and reach each
-  // other, and when they retire the old plan.
-  const double token_s = forecast.token_s(running);
-  const double step_s = token_s / std::max(1, forecast.running());
-  decision.prepare_s = forecast.sending_s(running, plan) + 2 * step_s;
-  // The tokens that are under way are lost: of the request that waits for longest nearly all of its time.
-  const double share = forecast.running() / (forecast.running() + 1.0);
-  if (rebuilds)
-    decision.pause_s =
-        share * token_s + step_s + forecast.round_trip_s(plan) + forecast.rebuild_s(plan);
+  decision.prepare_s = forecast.prepare_s(running, plan);
+  if (rebuilds) decision.pause_s = forecast.pause_s(running, plan);
   const double stay_s = forecast.rest_s(running);
   const double saved = stay_s > 0 ? 1 - forecast.rest_s(plan) / stay_s : 0;
   const double span_s = std::max(0.0, std::min(stay_s, snapshot.horizon_s) - decision.prepare_s);
