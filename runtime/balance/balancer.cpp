@@ -13,9 +13,6 @@ namespace {
 constexpr double kSame = 0.03;  // as much may speeds differ and still be the same
 constexpr Seconds kAskAgain{
     10};  // while speeds are not those planned with, for the requests that come
-constexpr Seconds kOneChange{5};         // what is found within it is one change
-constexpr std::size_t kManyChanges = 3;  // from which on the next is taken to come as soon
-constexpr double kHorizons = 2;          // times the mean time between changes
 
 bool same_speed(double a, double b) { return std::abs(std::log(a / b)) <= kSame; }
 
@@ -66,15 +63,6 @@ std::string Balancer::heard(const DeviceName& device, const WorkReport& report, 
   return monitor_.take(device, report, now);
 }
 
-// Speeds that have changed again and again will do so once more.
-double Balancer::horizon_s(Seconds now) const {
-  if (policy_.knows || changes_.size() < kManyChanges)
-    return std::numeric_limits<double>::infinity();
-  const std::size_t first = changes_.size() > 5 ? changes_.size() - 5 : 0;
-  const Seconds span = now - changes_[first];
-  return kHorizons * span.count() / static_cast<double>(changes_.size() - first);
-}
-
 std::optional<Decision> Balancer::consider(
     const Plan& plan, const Membership& membership,
     const std::function<std::vector<RequestLeft>()>& requests, bool between, Seconds now) {
@@ -100,13 +88,14 @@ std::optional<Decision> Balancer::consider(
   if (!is_new && !is_due && now < considered_at_ + kAskAgain) return std::nullopt;
   asked_between_ = between;
   if (is_new) failed_.reset();
-  if (is_new && (changes_.empty() || now > changes_.back() + kOneChange)) changes_.push_back(now);
   considered_ = present;
   considered_at_ = now;
   const bool has_joined = joined(present, planned_with_);
   if (!policy_.moves && !has_joined) return std::nullopt;
+  const double horizon_s = policy_.knows ? std::numeric_limits<double>::infinity()
+                                         : monitor_.lasts_s(planned_with_, now);
   const Snapshot snapshot{planner_, &request_,  &running, planned_with_,
-                          present,  requests(), between,  horizon_s(now)};
+                          present,  requests(), between,  horizon_s};
   std::optional<Decision> decision =
       policy_.moves ? policy_.decide(snapshot) : policy("optimal").decide(snapshot);
   if (decision && failed_ && same_runs(decision->plan, *failed_)) return std::nullopt;

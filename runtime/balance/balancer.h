@@ -47,8 +47,6 @@ class Balancer {
   const Monitor& monitor() const { return monitor_; }
 
  private:
-  double horizon_s(Seconds now) const;
-
   const PolicyEntry& policy_;
   const std::string planner_;
   const PlanRequest request_;
@@ -61,8 +59,7 @@ class Balancer {
   std::optional<Plan> failed_;             // came to nothing at these speeds
   std::optional<ClusterSpec> considered_;  // last, and when
   Seconds considered_at_{0};
-  bool asked_between_ = false;    // when it was considered last
-  std::vector<Seconds> changes_;  // of what it went by
+  bool asked_between_ = false;  // when it was considered last
 };
 
 }  // namespace lingua

@@ -22,6 +22,7 @@ class Costs {
     }
     token_before_s_ = forecast.token_s(before);
     token_after_s_ = forecast.token_s(after);
+    meanwhile_ = forecast.tokens_meanwhile(before, after);
     const double stay_s = forecast.rest_s(before);
     saved_ = stay_s > 0 ? std::max(0.0, 1 - forecast.rest_s(after) / stay_s) : 0;
   }
@@ -52,14 +53,15 @@ class Costs {
     choice.copy_s = forecast_.states_s(before_, after_, copied);
     const double trip_s = forecast_.round_trip_s(after_);
     if (!computed.empty())
-      choice.pause_s = stop_s_ + trip_s + forecast_.rebuild_s(after_, computed);
+      choice.pause_s = stop_s_ + trip_s + forecast_.rebuild_s(after_, computed, meanwhile_);
     // They stop when a token has come, and what else begins there is in their way. Devices look at what has come
     // when what they compute is done: when a request stops, is asked for its states, and has been given them.
     if (carried > 0) {
-      const double busy_s = kLooks * token_before_s_ / static_cast<double>(running_.size());
+      const double busy_s = kLooks * token_before_s_ / static_cast<double>(running_.size()) +
+                            forecast_.prompts_s(before_, after_);
       const double states_s = forecast_.states_s(before_, after_, moving);
       const double next_s =
-          computed.empty() ? token_after_s_ : forecast_.rebuild_s(after_, computed);
+          computed.empty() ? token_after_s_ : forecast_.rebuild_s(after_, computed, meanwhile_);
       choice.pause_s = std::max(choice.pause_s,
                                 busy_s + trip_s + (states_s > 0 ? trip_s + states_s : 0) + next_s);
     }
@@ -77,6 +79,7 @@ class Costs {
   std::vector<RequestLeft> running_;
   double token_before_s_ = 0;
   double token_after_s_ = 0;
+  std::int64_t meanwhile_ = 0;
   double saved_ = 0;  // of the rest of the run
 };
 

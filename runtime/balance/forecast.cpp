@@ -9,6 +9,7 @@
 #include "runtime/plan/run_memory.h"
 #include "runtime/plan/weight_sources.h"
 #include "runtime/predict/estimate.h"
+#include "runtime/schedule/schedule.h"
 
 namespace lingua {
 namespace {
@@ -44,10 +45,13 @@ Forecast::Group Forecast::group_of(const std::vector<RequestLeft>& requests, boo
   for (const RequestLeft& request : requests) {
     if (request.runs != runs) continue;
     ++group.requests;
+    group.prompting += runs && request.made == 0;
+    group.prompt += request.prompt_tokens;
     group.context += request.prompt_tokens + request.made;
     group.left += request.max_tokens - request.made;
   }
   if (group.requests > 0) {
+    group.prompt = std::max<std::int64_t>(1, group.prompt / group.requests);
     group.context = std::max<std::int64_t>(1, group.context / group.requests);
     group.left = std::max<std::int64_t>(0, (group.left + group.requests - 1) / group.requests);
   }
@@ -84,10 +88,11 @@ double Forecast::token_s(const Plan& plan) const {
          kTokens;
 }
 
-double Forecast::rebuild_s(const Plan& plan, const std::vector<RequestLeft>& requests) const {
+double Forecast::rebuild_s(const Plan& plan, const std::vector<RequestLeft>& requests,
+                           std::int64_t more) const {
   const std::int64_t tokens = request_.workload.max_tokens == 0 ? 0 : 1;
   const Group group = group_of(requests, true);
-  return play_s(plan, group.requests, group.context, tokens);
+  return play_s(plan, group.requests, std::max<std::int64_t>(1, group.context + more), tokens);
 }
 
 double Forecast::states_s(const Plan& before, const Plan& after, double tokens) const {
@@ -122,6 +127,67 @@ bool Forecast::can_carry_states(const Plan& before, const Plan& after) const {
          request_.segmentation->freedom.chunks &&
          std::all_of(before.stages.begin(), before.stages.end(), is_there) &&
          has_room(before, after, true);
+}
+
+// Of the prompts that are under way, on the device that takes longest.
+double Forecast::slowest_piece_s(const Plan& plan) const {
+  const std::int64_t pieces = prompt_pieces(running_.prompt, request_.workload.scheduling,
+                                            static_cast<int>(plan.stages.size()));
+  const Step piece = prompt_piece(running_.prompt, pieces, 0);
+  double longest_s = 0;
+  for (const Stage& stage : plan.stages) {
+    const int device = present_.index_of(stage.device);
+    if (device < 0) continue;
+    double sum = 0;
+    for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id)
+      sum += compute_time(request_.segmentation->segments[static_cast<std::size_t>(id)],
+                          present_.devices[static_cast<std::size_t>(device)], piece)
+                 .count();
+    longest_s = std::max(longest_s, sum);
+  }
+  return longest_s;
+}
+
+// Of those that run then: where these have ended, of some that wait now.
+std::int64_t Forecast::context_after(double seconds, const Plan& plan) const {
+  const double token_s = this->token_s(plan);
+  if (token_s <= 0) return running_.context;
+  const auto tokens = static_cast<std::int64_t>(seconds / token_s);
+  if (tokens <= running_.left || waiting_.requests == 0)
+    return running_.context + std::min(tokens, running_.left);
+  const double prompts_s = play_s(plan, running_.requests, waiting_.context, 1);
+  const auto whole = waiting_.left + static_cast<std::int64_t>(prompts_s / token_s);
+  const std::int64_t late = (tokens - running_.left) % std::max<std::int64_t>(1, whole);
+  return waiting_.context + std::max<std::int64_t>(0, late - (whole - waiting_.left));
+}
+
+double Forecast::prepare_s(const Plan& before, const Plan& after) const {
+  const double step_s = token_s(before) / std::max(1, running_.requests);
+  const double piece_s = running_.prompting > 0 ? slowest_piece_s(before) : 0;
+  return sending_s(before, after) + std::max(2 * step_s, piece_s + step_s);
+}
+
+std::int64_t Forecast::tokens_meanwhile(const Plan& before, const Plan& after) const {
+  return context_after(sending_s(before, after), before) - running_.context;
+}
+
+double Forecast::stop_s(const Plan& before, const Plan& after) const {
+  const double token_s = this->token_s(before);
+  const double step_s = token_s / std::max(1, running_.requests);
+  // The tokens that are under way are lost: of the request that waits for longest nearly all of its time.
+  const double share = running_.requests / (running_.requests + 1.0);
+  return share * token_s + step_s + prompts_s(before, after);
+}
+
+double Forecast::prompts_s(const Plan& before, const Plan& after) const {
+  // Weights that have to be sent first outlast the prompts.
+  const double piece_s = running_.prompting > 0 ? slowest_piece_s(before) : 0;
+  int pieces = sending_s(before, after) > piece_s * running_.prompting
+                   ? 0
+                   : std::min(running_.prompting, 2);
+  // The first token of all comes when the first prompt has gone.
+  if (pieces > 0 && running_.prompting == running_.requests) --pieces;
+  return pieces * piece_s;
 }
 
 // By device of the present cluster.

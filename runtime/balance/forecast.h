@@ -29,19 +29,28 @@ class Forecast {
   Forecast(const PlanRequest& request, const ClusterSpec& present,
            const std::vector<RequestLeft>& requests);
 
-  int running() const { return running_.requests; }
   const std::vector<RequestLeft>& requests() const { return requests_; }
   // Until the last of the requests ends, under a plan.
   double rest_s(const Plan& plan) const;
   // The mean time between tokens of the requests that run; 0 where none does.
   double token_s(const Plan& plan) const;
-  // Until these have their next token, when a plan begins with nothing but their tokens.
-  double rebuild_s(const Plan& plan, const std::vector<RequestLeft>& requests) const;
+  // Until these have their next token, when a plan begins with nothing but their tokens and so many more of each.
+  double rebuild_s(const Plan& plan, const std::vector<RequestLeft>& requests,
+                   std::int64_t more = 0) const;
+  // The tokens that a request has more when a move is prepared.
+  std::int64_t tokens_meanwhile(const Plan& before, const Plan& after) const;
   // How long the states of so many tokens take from where they are to where another plan needs them; 0 when they
   // are there.
   double states_s(const Plan& before, const Plan& after, double tokens) const;
   // Requests have states that can move, and devices room for those of both plans.
   bool can_carry_states(const Plan& before, const Plan& after) const;
+  // Until a move is prepared, and from the last token until the devices have stopped requests that stop at once.
+  // Devices look at what has come when what they compute is done: when they are told to prepare, and to stop.
+  // Prompts that are under way are what the slowest of them computes, one after the other.
+  double prepare_s(const Plan& before, const Plan& after) const;
+  double stop_s(const Plan& before, const Plan& after) const;
+  double prompts_s(const Plan& before,
+                   const Plan& after) const;  // the part of it that is of prompts
   // The bytes of weights that devices lack, and how long it takes to send them from the coordinator.
   double missing_bytes(const Plan& before, const Plan& after) const;
   double sending_s(const Plan& before, const Plan& after) const;
@@ -54,12 +63,16 @@ class Forecast {
   // Requests that are taken to be alike.
   struct Group {
     int requests = 0;
+    int prompting = 0;  // that run and have no token
+    std::int64_t prompt = 0;
     std::int64_t context = 0;  // prompt and tokens so far
     std::int64_t left = 0;     // tokens
   };
   static Group group_of(const std::vector<RequestLeft>& requests, bool runs);
   double play_s(const Plan& plan, int requests, std::int64_t prompt, std::int64_t tokens) const;
   bool has_room(const Plan& before, const Plan& after, bool with_both_states) const;
+  double slowest_piece_s(const Plan& plan) const;
+  std::int64_t context_after(double seconds, const Plan& plan) const;
   std::vector<double> lacking(const Plan& before, const Plan& after) const;
 
   const PlanRequest& request_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "runtime/base/plain_text.h"
 #include "runtime/device/roofline.h"
@@ -11,10 +12,15 @@
 namespace lingua {
 namespace {
 
-constexpr int kFirstReports = 5;        // that a link is held against
-constexpr double kClockError_s = 0.05;  // of what a device calls the time
-constexpr double kMostSlowness = 1e4;   // more is a fault of measuring, not a speed
-constexpr double kDead = 0.02;          // a difference below it is none
+constexpr int kFirstReports = 5;         // that a link is held against
+constexpr double kClockError_s = 0.05;   // of what a device calls the time
+constexpr double kMostSlowness = 1e4;    // more is a fault of measuring, not a speed
+constexpr double kDead = 0.02;           // a difference below it is none
+constexpr double kChange = 0.1;          // of a speed's logarithm: below it the speed is the same
+constexpr Seconds kOneChange{5};         // what is found within it is one change
+constexpr std::size_t kManyChanges = 3;  // from which on the next is taken to come as soon
+constexpr std::size_t kLastChanges = 5;  // that tell how soon
+constexpr double kHorizons = 2;          // times the mean time between changes
 
 std::string wrong_time(const char* name, const WorkTime& time, Seconds passed) {
   if (time.runs == 0) return "";
@@ -33,6 +39,20 @@ std::string wrong_time(const char* name, const WorkTime& time, Seconds passed) {
 
 bool differs(double slowness) { return std::abs(std::log(slowness)) > kDead; }
 
+double apart(double a, double b) { return std::abs(std::log(a / b)); }
+
+// What has changed again and again will do so once more.
+double horizon_s(const std::vector<Seconds>& changes, Seconds now) {
+  if (changes.size() < kManyChanges) return std::numeric_limits<double>::infinity();
+  const std::size_t first = changes.size() - std::min(changes.size(), kLastChanges);
+  return kHorizons * (now - changes[first]).count() / static_cast<double>(changes.size() - first);
+}
+
+// Messages of a power of four bytes are about as large.
+int size_of(const LinkTime& time) {
+  return static_cast<int>(std::log2(time.bytes / static_cast<double>(time.messages)) / 2);
+}
+
 }  // namespace
 
 std::string Monitor::take(const DeviceName& device, const WorkReport& report, Seconds now) {
@@ -45,11 +65,11 @@ std::string Monitor::take(const DeviceName& device, const WorkReport& report, Se
     if (!wrong.empty()) return wrong;
   }
   const auto take_time = [&](SpeedEstimate* estimate, const WorkTime& time) {
-    return time.runs > 0 && estimate->take(time.measured_s / time.expected_s);
+    if (time.runs > 0) estimate->take(time.measured_s / time.expected_s);
   };
-  const bool prompts_changed = take_time(&speed.prompts, report.prompts);
-  const bool tokens_changed = take_time(&speed.tokens, report.tokens);
-  if (prompts_changed || tokens_changed) changes_.push_back(now);
+  take_time(&speed.prompts, report.prompts);
+  take_time(&speed.tokens, report.tokens);
+  speed.changes.note(slowness(speed).second, now);
   for (const LinkTime& link : report.links) take_link(device, link, now);
   speed.queued = report.queued;
   speed.telemetry = report.telemetry;
@@ -70,11 +90,51 @@ void Monitor::take_link(const DeviceName& to, const LinkTime& time, Seconds now)
   const double ratio = measured_s / expected_s;
   if (!(ratio < kMostSlowness && ratio > 1 / kMostSlowness)) return;
   Link& link = links_[{time.from, to}];
-  if (link.first_reports < kFirstReports) {
-    link.first_ratio += (ratio - link.first_ratio) / ++link.first_reports;
+  const int large = size_of(time);
+  Size& size = link.sizes[large];
+  if (size.first_reports < kFirstReports) {
+    size.first_ratio += (ratio - size.first_ratio) / ++size.first_reports;
     return;
   }
-  if (link.speed.take(ratio / link.first_ratio)) changes_.push_back(now);
+  if (size.speed.take(ratio / size.first_ratio)) link.changed = large;
+  link.changes.note(link.slowness(), now);
+}
+
+double Monitor::Link::slowness() const {
+  if (!changed) return 1;
+  const Size& size = sizes.at(*changed);
+  const double slowness = size.speed.slowness();
+  if (slowness >= 1) return slowness;
+  return std::max(slowness, std::min(1.0, slowness * size.first_ratio));
+}
+
+void Monitor::Changes::note(double now_slowness, Seconds now) {
+  if (apart(now_slowness, slowness) < kChange) return;
+  slowness = now_slowness;
+  if (at.empty() || now > at.back() + kOneChange) at.push_back(now);
+}
+
+double Monitor::lasts_s(const ClusterSpec& planned_with, Seconds now) const {
+  const ClusterSpec present = this->present();
+  double most = 0;
+  const std::vector<Seconds>* changes = nullptr;
+  const auto look = [&](double off, const Changes& of) {
+    if (off <= most) return;
+    most = off;
+    changes = &of.at;
+  };
+  for (const auto& [name, speed] : speeds_) {
+    if (planned_with.index_of(name) < 0) continue;
+    look(apart(present.device(name).memory_bytes_per_s,
+               planned_with.device(name).memory_bytes_per_s),
+         speed.changes);
+  }
+  for (const auto& [ends, link] : links_) {
+    look(apart(present.link(ends.first, ends.second).bytes_per_s,
+               planned_with.link(ends.first, ends.second).bytes_per_s),
+         link.changes);
+  }
+  return changes == nullptr ? std::numeric_limits<double>::infinity() : horizon_s(*changes, now);
 }
 
 // Of prompts and of tokens.
@@ -96,8 +156,8 @@ ClusterSpec Monitor::present() const {
     device.overhead *= tokens;
   }
   for (const auto& [ends, link] : links_) {
-    const double slowness = link.speed.slowness();
-    if (link.speed.samples() == 0 || !differs(slowness)) continue;
+    const double slowness = link.slowness();
+    if (!differs(slowness)) continue;
     LinkSpec spec = cluster_.link(ends.first, ends.second);
     spec.bytes_per_s /= slowness;
     present.links[ends] = spec;
@@ -118,7 +178,11 @@ std::map<DeviceName, Monitor::DeviceView> Monitor::devices() const {
 std::map<std::pair<DeviceName, DeviceName>, double> Monitor::links() const {
   std::map<std::pair<DeviceName, DeviceName>, double> speeds;
   for (const auto& [ends, link] : links_) {
-    if (link.first_reports == kFirstReports) speeds[ends] = 1 / link.speed.slowness();
+    const auto is_known = [](const auto& size) {
+      return size.second.first_reports == kFirstReports;
+    };
+    if (std::any_of(link.sizes.begin(), link.sizes.end(), is_known))
+      speeds[ends] = 1 / link.slowness();
   }
   return speeds;
 }
@@ -132,9 +196,9 @@ std::string Monitor::differences() const {
     if (differs(prompts / tokens)) text += fmt::format(" (prompts {:.2f}x)", prompts);
   }
   for (const auto& [ends, link] : links_) {
-    if (link.speed.samples() == 0 || !differs(link.speed.slowness())) continue;
+    if (!differs(link.slowness())) continue;
     text += fmt::format("{}{}->{} {:.2f}x", text.empty() ? "" : ", ", ends.first, ends.second,
-                        link.speed.slowness());
+                        link.slowness());
   }
   return text.empty() ? text : text + " the time planned with";
 }

@@ -3,7 +3,8 @@
 //
 // A device's prompts tell of its FLOP/s, its tokens of its memory bandwidth; where only one of both has changed,
 // the other is taken to have changed as much, for heat and other programs slow both. A link's time for its bytes is
-// held against its own first reports: with messages of others on the way it takes longer than alone.
+// held against its own first reports of messages about as large: with others on the way they take longer than
+// alone, those of prompts the more. So it is no faster than planned with until its bytes are.
 // Reports come from the network: what is no time, no number of bytes, or longer than the time that has passed is
 // not looked at, and take() says why.
 // Pure; deterministic. Units: seconds since the run began.
@@ -32,8 +33,9 @@ class Monitor {
   ClusterSpec present() const;
   // "phone1 2.9x slower (prompts 1.0x)": those that are not as planned with, for people; empty: all are.
   std::string differences() const;
-  // When speeds were found to have changed, so far.
-  const std::vector<Seconds>& changes() const { return changes_; }
+  // For how long the present speeds are taken to last: infinite, but where what differs most from what a plan was
+  // made with has changed again and again, about as long as its changes have lasted.
+  double lasts_s(const ClusterSpec& planned_with, Seconds now) const;
 
   // A device that has reported, last: its speeds of prompts and tokens, 1 as planned with.
   struct DeviceView {
@@ -47,17 +49,33 @@ class Monitor {
   std::map<std::pair<DeviceName, DeviceName>, double> links() const;
 
  private:
+  // When something was found to have changed, and to what; small changes are none.
+  struct Changes {
+    std::vector<Seconds> at;
+    double slowness = 1;
+
+    void note(double now_slowness, Seconds now);
+  };
   struct Speed {
     SpeedEstimate prompts;
     SpeedEstimate tokens;
     Seconds last_report{0};
     std::int64_t queued = 0;
     std::optional<Telemetry> telemetry;  // of the last report that was used
+    Changes changes;
   };
-  struct Link {
+  // Messages about as large.
+  struct Size {
     SpeedEstimate speed;
     double first_ratio = 0;  // mean of the first reports
     int first_reports = 0;
+  };
+  struct Link {
+    std::map<int, Size> sizes;
+    std::optional<int> changed;  // whose speed has changed last
+    Changes changes;
+
+    double slowness() const;
   };
 
   static std::pair<double, double> slowness(const Speed& speed);
@@ -66,7 +84,6 @@ class Monitor {
   const ClusterSpec& cluster_;
   std::map<DeviceName, Speed> speeds_;
   std::map<std::pair<DeviceName, DeviceName>, Link> links_;  // from, to
-  std::vector<Seconds> changes_;
 };
 
 }  // namespace lingua

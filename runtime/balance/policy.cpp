@@ -83,15 +83,9 @@ Decision decision_for(const Snapshot& snapshot, const Forecast& forecast, Plan p
   const Plan& running = *snapshot.running;
   Decision decision;
   decision.weights_bytes = forecast.missing_bytes(running, plan);
-  // Devices look at what has come when what they compute is done: when they are told to prepare and reach each
-  // other, and when they retire the old plan.
-  const double token_s = forecast.token_s(running);
-  const double step_s = token_s / std::max(1, forecast.running());
-  decision.prepare_s = forecast.sending_s(running, plan) + 2 * step_s;
-  // The tokens that are under way are lost: of the request that waits for longest nearly all of its time.
-  const double share = forecast.running() / (forecast.running() + 1.0);
+  decision.prepare_s = forecast.prepare_s(running, plan);
   CrossingChoice choice;  // all end where they run
-  if (crosses) choice = choose_crossing(forecast, running, plan, share * token_s + step_s);
+  if (crosses) choice = choose_crossing(forecast, running, plan, forecast.stop_s(running, plan));
   decision.crossings = choice.crossings;
   decision.copy_s = choice.copy_s;
   decision.pause_s = choice.pause_s;

@@ -113,14 +113,45 @@ void RealWorld::gather(NetCoordinator& coordinator, const NetOptions& net) {
   const auto alive = [&] {
     if (ending_signal() != 0) throw WorldError("the run was told to end before it began");
     processes_.check();
+    if (waits_until_ && std::chrono::steady_clock::now() >= *waits_until_)
+      throw WorldError(fmt::format("{}; no device has joined for {:g} s that suffices", waits_why_,
+                                   options_.wait_s));
   };
-  std::vector<DeviceSpec> said = coordinator.wait_for(
-      names(), alive, static_cast<std::size_t>(std::max(options_.start_with, 0)));
-  const std::vector<DeviceName> all = names();
-  absent_ = {all.begin(), all.end()};
-  for (const DeviceSpec& device : said) absent_.erase(device.name);
+  std::vector<DeviceSpec> said =
+      coordinator.wait_for(names(), alive, static_cast<std::size_t>(options_.start_with),
+                           [&](const std::vector<DeviceSpec>& there) { return suffice(there); });
+  absent_ = missing_beside(said);
   hear(std::move(said));
   if (!absent_.empty()) plan_for_those_there();
+}
+
+std::set<DeviceName> RealWorld::missing_beside(const std::vector<DeviceSpec>& said) const {
+  const std::vector<DeviceName> all = names();
+  std::set<DeviceName> missing(all.begin(), all.end());
+  for (const DeviceSpec& device : said) missing.erase(device.name);
+  return missing;
+}
+
+bool RealWorld::suffice(const std::vector<DeviceSpec>& said) {
+  const std::set<DeviceName> missing = missing_beside(said);
+  if (missing.empty()) return true;  // whether all do is for the plan to say
+  const ClusterSpec cluster =
+      options_.trusts_devices ? as_said(study_.cluster, said) : study_.cluster;
+  PlanRequest request = plan_request(study_options_, study_);
+  request.cluster = &cluster;
+  try {
+    plan_for_remaining(study_options_.plan.planner, request, {missing, {}});
+    return true;
+  } catch (const InfeasibleError& error) {
+    if (options_.wait_s <= 0) throw;
+    waits_why_ = one_line(error.what());
+  }
+  if (!waits_until_)
+    waits_until_ =
+        std::chrono::steady_clock::now() +
+        std::chrono::duration_cast<std::chrono::steady_clock::duration>(Seconds(options_.wait_s));
+  tell("{}; waiting {:g} s for one more to join\n", waits_why_, options_.wait_s);
+  return false;
 }
 
 void RealWorld::plan_for_those_there() {
@@ -151,6 +182,16 @@ void RealWorld::hear(std::vector<DeviceSpec> said) {
   tell("{}planned with what the devices say:\n{}", differences, plan_text(study_));
 }
 
+void RealWorld::hear_late(DeviceSpec said) {
+  const std::string differences = differences_text(*study_.cluster_of_file, {said});
+  if (!differences.empty())
+    tell_between("{}planned with {} from now on\n", differences,
+                 options_.trusts_devices ? "this" : "the file");
+  std::erase_if(said_, [&](const DeviceSpec& other) { return other.name == said.name; });
+  said_.push_back(std::move(said));
+  if (options_.trusts_devices) study_.cluster = as_said(*study_.cluster_of_file, said_);
+}
+
 CoordinatorJob RealWorld::coordinator_job() {
   ahead_ = std::make_unique<ReadAhead>(*study_.source());
   kept_ = kept_model(options_.cache, study_, *ahead_, !options_.local);
@@ -177,6 +218,12 @@ CoordinatorJob RealWorld::coordinator_job() {
       std::optional<Move> move = decide(state);
       if (move) tell_between("lingua: {}; moving to another plan\n", move->why);
       return move;
+    };
+  }
+  if (!options_.local) {
+    job.on_hello = [this](const DeviceName& name, DeviceSpec said) {
+      said.name = name;
+      hear_late(std::move(said));
     };
   }
   job.on_change = [](const std::string& what) { tell_between("lingua: {}\n", what); };

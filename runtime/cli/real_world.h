@@ -3,10 +3,12 @@
 //
 // Errors: WorldError when a worker does not come, is lost or fails; no local process is left.
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -54,6 +56,11 @@ class RealWorld {
   NetOptions net_options() const;
   void gather(NetCoordinator& coordinator, const NetOptions& net);
   void hear(std::vector<DeviceSpec> said);
+  // One that joins while the run goes on.
+  void hear_late(DeviceSpec said);
+  std::set<DeviceName> missing_beside(const std::vector<DeviceSpec>& said) const;
+  // Those that are there can hold the model; else it says why not, and until when another is waited for.
+  bool suffice(const std::vector<DeviceSpec>& said);
   void plan_for_those_there();
   std::vector<DeviceName> names() const;
   CoordinatorJob coordinator_job();
@@ -85,7 +92,10 @@ class RealWorld {
   LocalProcesses& processes_;
   std::map<DeviceName, double> peak_memory_;
   std::vector<DeviceSpec> said_;
-  std::set<DeviceName> absent_;             // when the run begins
+  std::set<DeviceName> absent_;  // when the run begins
+  std::optional<std::chrono::steady_clock::time_point>
+      waits_until_;  // before it, as they do not suffice
+  std::string waits_why_;
   std::unique_ptr<MessageTrace> messages_;  // of this process; none unless asked for
   std::unique_ptr<Mailbox> traced_;
 };

@@ -41,7 +41,8 @@ void Coordinator::take(Message message, Seconds now, Effects& effects) {
   if (message.from == kCoordinator && std::holds_alternative<Stop>(message.body))
     throw WorldError(fmt::format("the run was told to end; {}", progress()));
   if (take_from_client(message, now, effects)) return;
-  if (std::holds_alternative<Hello>(message.body)) {
+  if (const auto* hello = std::get_if<Hello>(&message.body)) {
+    if (job_.on_hello) job_.on_hello(message.from, hello->spec);
     join(message.from, now, effects);
     return;
   }

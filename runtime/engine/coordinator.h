@@ -74,6 +74,8 @@ struct CoordinatorJob {
   // Asked when a request has ended and when a device has reported, while no move is under way: another
   // deployment, beside which the present one serves until it is ready. Empty: nothing changes.
   std::function<std::optional<Move>(const RunState&)> rebalance;
+  // What a device that joins says of itself, before it is planned with; may be empty. Not checked.
+  std::function<void(const DeviceName&, const DeviceSpec&)> on_hello;
   // What a device of the present deployment says of its work; may be empty. Not checked.
   std::function<void(const DeviceName&, const WorkReport&, Seconds now)> on_report;
   // Asked for a deployment on what is left when something of the present one is lost; its epoch is the

@@ -11,11 +11,13 @@ constexpr std::chrono::milliseconds kAliveInterval{50};
 
 class Gathering {
  public:
-  Gathering(Membership& membership, Reception& reception, std::size_t at_least)
+  Gathering(Membership& membership, Reception& reception, std::size_t at_least,
+            const NetCoordinator::Suffice& suffice)
       : membership_(membership),
         reception_(reception),
         names_(reception.names()),
         at_least_(at_least),
+        suffice_(suffice),
         deadline_(Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                      std::min(membership.options.join_timeout, Seconds(1e9)))) {}
 
@@ -29,6 +31,11 @@ class Gathering {
       if (!directory_sent_) take_in();
       watch_members();
     }
+    return specs();
+  }
+
+ private:
+  std::vector<DeviceSpec> specs() const {
     std::vector<DeviceSpec> specs;
     for (const DeviceName& name : names_) {
       if (joined_.contains(name)) specs.push_back(joined_.at(name).spec);
@@ -36,7 +43,6 @@ class Gathering {
     return specs;
   }
 
- private:
   void wait() {
     std::vector<zmq::pollitem_t> items;
     Clock::time_point until = std::min({deadline_, Clock::now() + kAliveInterval,
@@ -104,8 +110,11 @@ class Gathering {
       send_welcome(membership_, guest.identity, deadline_ - Clock::now());
       const DeviceName name = guest.spec.name;
       joined_.insert_or_assign(name, std::move(guest));
+      do_not_suffice_ = false;
     }
-    if (joined_.size() >= at_least_) send_directory();
+    if (joined_.size() < at_least_ || do_not_suffice_) return;
+    do_not_suffice_ = suffice_ && !suffice_(specs());
+    if (!do_not_suffice_) send_directory();
   }
 
   void send_directory() {
@@ -178,6 +187,8 @@ class Gathering {
   Reception& reception_;
   const std::vector<DeviceName>& names_;
   const std::size_t at_least_;
+  const NetCoordinator::Suffice& suffice_;
+  bool do_not_suffice_ = false;  // those that are there
   const Clock::time_point deadline_;
   std::map<DeviceName, Reception::Guest> joined_;
   std::map<DeviceName, std::string> lost_;  // why, of those that came and went
@@ -189,9 +200,10 @@ class Gathering {
 }  // namespace
 
 std::vector<DeviceSpec> gather(Membership& membership, Reception& reception, std::size_t at_least,
+                               const NetCoordinator::Suffice& suffice,
                                const std::function<void()>& alive) {
   for (const DeviceName& name : reception.names()) check_device_name(name);
-  return Gathering(membership, reception, at_least).run(alive);
+  return Gathering(membership, reception, at_least, suffice).run(alive);
 }
 
 void send_welcome(const Membership& membership, const std::string& identity, Seconds wait) {

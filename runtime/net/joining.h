@@ -11,14 +11,16 @@
 #include <functional>
 #include <memory>
 
+#include "runtime/net/net_device.h"
 #include "runtime/net/reception.h"
 #include "runtime/net/sockets.h"
 
 namespace lingua::internal {
 
-// Waits until so many of those that the reception has a place for have joined; adds them to the membership. See
-// NetCoordinator::wait_for.
+// Waits until so many of those that the reception has a place for have joined, and suffice; adds them to the
+// membership. See NetCoordinator::wait_for.
 std::vector<DeviceSpec> gather(Membership& membership, Reception& reception, std::size_t at_least,
+                               const NetCoordinator::Suffice& suffice,
                                const std::function<void()>& alive);
 
 // Joins as a worker. See join_as_worker.

@@ -275,14 +275,14 @@ const std::string& NetCoordinator::address() const { return impl_->address; }
 
 std::vector<DeviceSpec> NetCoordinator::wait_for(const std::vector<DeviceName>& names,
                                                  const std::function<void()>& alive,
-                                                 std::size_t at_least) {
+                                                 std::size_t at_least, const Suffice& suffice) {
   LINGUA_CHECK(!impl_->mailbox.begun(), "wait_for() is called once");
   if (at_least == 0) at_least = names.size();
   LINGUA_CHECK(at_least <= names.size(), "{} of {}", at_least, names.size());
   try {
     auto reception = std::make_unique<internal::Reception>(names);
     std::vector<DeviceSpec> specs =
-        internal::gather(impl_->membership, *reception, at_least, alive);
+        internal::gather(impl_->membership, *reception, at_least, suffice, alive);
     impl_->mailbox.begin(std::move(impl_->membership), std::move(reception));
     return specs;
   } catch (const zmq::error_t& error) {

@@ -79,8 +79,10 @@ class NetCoordinator {
   // "tcp://127.0.0.1:45123": what workers are given.
   const std::string& address() const;
 
+  using Suffice = std::function<bool(const std::vector<DeviceSpec>&)>;
   // Waits until the named devices, or `at_least` so many of them, have joined and know each other's addresses.
   // `alive` is asked while waiting and throws when a local worker process has died.
+  // `suffice` is asked then and with each one more: while it says no, another is waited for. None: they do.
   // The others may come later, and who is lost may come again: the mailbox then gets Hello from it.
   // Called once; before it mailbox() has a clock and no peers.
   // Who cannot be taken in (a name in use or unknown, another version, an address where it does not
@@ -88,7 +90,8 @@ class NetCoordinator {
   // Errors: WorldError names who is missing when join_timeout passes, and who is lost when all had
   // joined.
   std::vector<DeviceSpec> wait_for(const std::vector<DeviceName>& names,
-                                   const std::function<void()>& alive, std::size_t at_least = 0);
+                                   const std::function<void()>& alive, std::size_t at_least = 0,
+                                   const Suffice& suffice = {});
 
   Mailbox& mailbox();
 

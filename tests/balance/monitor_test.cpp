@@ -45,7 +45,7 @@ TEST_F(MonitorTest, IsTheClusterWhileAllIsAsPlannedWith) {
   hear("a", tokens(1));
   EXPECT_EQ(monitor_.present().device("a").memory_bytes_per_s, 2e9);
   EXPECT_EQ(monitor_.differences(), "");
-  EXPECT_THAT(monitor_.changes(), IsEmpty());
+  EXPECT_EQ(monitor_.lasts_s(cluster_, now_), kInfinity);
 }
 
 TEST_F(MonitorTest, ShowsWhatEachDeviceHasSaidLast) {
@@ -99,6 +99,41 @@ TEST_F(MonitorTest, ALinkIsHeldAgainstItsFirstReports) {
   hear("b", link(0.5), 20);
   EXPECT_NEAR(monitor_.present().link("a", "b").bytes_per_s, 0.5e6, 2e4);
   EXPECT_EQ(monitor_.present().link("b", "a").bytes_per_s, 1e6);
+}
+
+// The messages of prompts go together and share the link; a token's, a thousandth as large, are alone.
+TEST_F(MonitorTest, ALinkIsNoFasterBecauseItsMessagesAreAlone) {
+  WorkReport prompts = tokens(1);
+  prompts.links = {{"a", 4, 4e6, 12}};  // three times as long as alone
+  WorkReport alone = tokens(1);
+  alone.links = {{"a", 1, 4e3, 0.006}};
+  for (int turn = 0; turn < 3; ++turn) {
+    hear("b", prompts);
+    EXPECT_EQ(monitor_.present().link("a", "b").bytes_per_s, 1e6);
+    hear("b", alone);
+    EXPECT_EQ(monitor_.present().link("a", "b").bytes_per_s, 1e6);
+  }
+  prompts.links[0].seconds = 4;  // no two at once any more
+  hear("b", prompts, 20);
+  EXPECT_EQ(monitor_.present().link("a", "b").bytes_per_s, 1e6);
+  prompts.links[0].seconds = 2;
+  hear("b", prompts, 20);
+  EXPECT_NEAR(monitor_.present().link("a", "b").bytes_per_s, 2e6, 1e5);
+}
+
+TEST_F(MonitorTest, WhatHasChangedAgainAndAgainIsTakenToDoSoOnceMore) {
+  const auto link_of = [](double seconds) {
+    WorkReport report = tokens(1);
+    report.links = {{"a", 1, 1e5, seconds}};
+    return report;
+  };
+  for (int turn = 0; turn < 4; ++turn) {  // a link comes and goes
+    hear("b", link_of(turn % 2 == 0 ? 0.2 : 0.12));
+  }
+  hear("a", tokens(3));
+  EXPECT_EQ(monitor_.lasts_s(cluster_, now_), kInfinity) << "a has changed once, and most";
+  for (int turn = 0; turn < 4; ++turn) hear("a", tokens(turn % 2 == 0 ? 1 : 3));
+  EXPECT_NEAR(monitor_.lasts_s(cluster_, now_), 200, 50) << "twice the hundred seconds it takes";
 }
 
 TEST_F(MonitorTest, WhatCannotBeIsNotUsed) {

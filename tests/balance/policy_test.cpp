@@ -123,6 +123,33 @@ TEST(Policies, OptimalStaysWhereNothingIsBetter) {
   EXPECT_FALSE(policy("optimal").decide(run.snapshot()));
 }
 
+// A device looks at what it is told when it has computed the prompt that is under way: once to prepare, once to
+// retire. What its segments take for a prompt of ten tokens is the roofline's.
+TEST(Forecasts, PromptsThatAreUnderWayKeepWhatCrossesWaiting) {
+  SlowPhone run(3, 5);
+  const Snapshot snapshot = run.snapshot();
+  const std::optional<Plan> plan = plan_within_overlap(snapshot);
+  ASSERT_TRUE(plan);
+  double slowest_s = 0;
+  for (const Stage& stage : run.plan.stages) {
+    double prompt_s = 0;
+    for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id)
+      prompt_s += compute_time(run.instance.segmentation.segments[static_cast<std::size_t>(id)],
+                               snapshot.present.device(stage.device), {10, 0})
+                      .count();
+    slowest_s = std::max(slowest_s, prompt_s);
+  }
+  const auto stop_s = [&](int prompting) {  // 24 tokens have been made in all
+    std::vector<RequestLeft> requests;
+    for (int i = 0; i < 4; ++i)
+      requests.push_back({10, i < prompting ? 0 : 24 / (4 - prompting), 40, true});
+    return Forecast(run.request, snapshot.present, requests).stop_s(run.plan, *plan);
+  };
+  EXPECT_NEAR(stop_s(1) - stop_s(0), slowest_s, 1e-9);
+  EXPECT_NEAR(stop_s(2) - stop_s(0), 2 * slowest_s, 1e-9);
+  EXPECT_NEAR(stop_s(3) - stop_s(0), 2 * slowest_s, 1e-9) << "two are all that it waits for";
+}
+
 // One request that generates, on one device: its tokens one after the other.
 TEST(Forecasts, TheRestIsTheTokensThatAreLeft) {
   SlowPhone run(3, 1);

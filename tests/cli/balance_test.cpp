@@ -54,6 +54,21 @@ TEST_F(Balance, ASlowPhoneIsRelievedAndNoTokenChanges) {
   for (const auto& move : between["moves"]) EXPECT_EQ(move["weights_bytes"], 0);
 }
 
+TEST_F(Balance, ThePauseIsPredictedWithinAQuarterOfIt) {
+  for (const char* slow : {"ben:4.2s", "ben:5.5s", "carla:6s"}) {
+    const Outcome outcome =
+        lingua(std::vector<std::string>{"simulate"} + asked() +
+               std::vector<std::string>{"--overlap", "gain", "--requests", "12", "--report-every",
+                                        "0.1", "--supply", std::string("slow:") + slow + ":0.33",
+                                        "--balance", "optimal", "--json"});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const auto moves = outcome.json()["moves"];
+    ASSERT_GE(moves.size(), 1U) << slow;
+    const double pause_s = moves[0]["pause_s"].get<double>();
+    EXPECT_NEAR(moves[0]["predicted"]["pause_s"].get<double>(), pause_s, pause_s / 4) << slow;
+  }
+}
+
 TEST_F(Balance, PacedWorkersAreRelievedToo) {
   const auto run = balanced({"run", "--local", "--pace"}, "optimal");
   ASSERT_GE(run["moves"].size(), 1U);

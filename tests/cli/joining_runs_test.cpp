@@ -22,9 +22,23 @@ class JoiningRuns : public NetworkRun {
           "  - {name: right, compute: 10 GFLOP/s, memory_bandwidth: 5 GB/s, memory: 1 MB}\n"
           "links: {default: {bandwidth: 10 MB/s, latency: 1 ms}}\n");
   }
-  void come(const std::string& name) {
+  void come(const std::string& name, const std::vector<std::string>& saying = {}) {
     workers_[name] = std::make_unique<Program>(
-        lingua_command({"worker", "--coordinator", address_, "--name", name, "--insecure"}));
+        lingua_command(std::vector<std::string>{"worker", "--coordinator", address_, "--name", name,
+                                                "--insecure"} +
+                       saying));
+  }
+  // Alone, left computes a tenth as fast as right would if it is as fast as this.
+  void make_slow(const std::string& compute, const std::string& memory_bandwidth) {
+    write("pair.yaml",
+          "name: pair\ndevices:\n"
+          "  - {name: left, compute: 1 GFLOP/s, memory_bandwidth: 0.5 GB/s, memory: 1 GB}\n"
+          "  - {name: right, compute: " +
+              compute + ", memory_bandwidth: " + memory_bandwidth +
+              ", memory: 1 GB}\n"
+              "links: {default: {bandwidth: 1 GB/s, latency: 10 us}}\n");
+    planner_ = "dp";
+    max_tokens_ = "4000";  // some seconds, in which right starts and joins
   }
   void expect_said(const std::string& what) {
     ASSERT_TRUE(eventually([&] {
@@ -48,14 +62,7 @@ class JoiningRuns : public NetworkRun {
 };
 
 TEST_F(JoiningRuns, OneThatComesLateIsUsedWhereThatPays) {
-  // Alone, left computes a tenth as fast as right would.
-  write("pair.yaml",
-        "name: pair\ndevices:\n"
-        "  - {name: left, compute: 1 GFLOP/s, memory_bandwidth: 0.5 GB/s, memory: 1 GB}\n"
-        "  - {name: right, compute: 100 GFLOP/s, memory_bandwidth: 50 GB/s, memory: 1 GB}\n"
-        "links: {default: {bandwidth: 1 GB/s, latency: 10 us}}\n");
-  planner_ = "dp";
-  max_tokens_ = "4000";  // some seconds, in which right starts and joins
+  make_slow("100 GFLOP/s", "50 GB/s");
   start({"--insecure", "--ignore-eos", "--start-with", "1"});
   come("left");
   expect_said("planned without right, which may join later");
@@ -67,6 +74,39 @@ TEST_F(JoiningRuns, OneThatComesLateIsUsedWhereThatPays) {
   EXPECT_EQ(run["joins"][0]["device"], "right");
   EXPECT_TRUE(run["joins"][0]["first_use_s"].is_number()) << run["joins"];
   ASSERT_EQ(run["moves"].size(), 1U);
+}
+
+TEST_F(JoiningRuns, WhatOneThatComesLateSaysOfItselfCountsWhereDevicesAreTrusted) {
+  make_slow("1 MFLOP/s", "1 MB/s");  // by the file nobody would use right
+  start({"--insecure", "--ignore-eos", "--start-with", "1", "--trust", "devices"});
+  come("left", {"--memory", "1 GB"});
+  expect_said("answering");
+  come("right", {"--compute", "100 GFLOP/s", "--memory-bandwidth", "50 GB/s"});
+  expect_said("compute 100 GFLOP/s (the cluster file: 1.00 MFLOP/s)");
+  expect_said("planned with this from now on");
+  const nlohmann::json run = expect_the_same_tokens();
+  ASSERT_EQ(run["joins"].size(), 1U);
+  EXPECT_TRUE(run["joins"][0]["first_use_s"].is_number()) << run["joins"];
+  EXPECT_EQ(run["devices_say"]["right"]["flops_per_s"], 100e9);
+}
+
+TEST_F(JoiningRuns, WhereTheFirstDoNotSufficeAnotherIsWaitedFor) {
+  make_small();
+  start({"--insecure", "--ignore-eos", "--start-with", "1"});
+  come("left");
+  expect_said("the model needs");
+  expect_said("waiting 30 s for one more to join");
+  come("right");
+  const nlohmann::json run = expect_the_same_tokens();
+  EXPECT_TRUE(run["joins"].empty()) << "it was there when the run began";
+}
+
+TEST_F(JoiningRuns, WhereNoOtherComesARunDoesNotBegin) {
+  make_small();
+  start({"--insecure", "--start-with", "1", "--wait-for-devices", "1"});
+  come("left");
+  expect_refused(run_->wait(seconds(20)), 5,
+                 {"have 1.00 MB", "no device has joined for 1 s that suffices"});
 }
 
 // What is left cannot hold the model.
