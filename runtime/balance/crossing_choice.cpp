@@ -29,6 +29,11 @@ class Costs {
 
   const std::vector<RequestLeft>& running() const { return running_; }
 
+  // Until a request ends where it runs.
+  double end_s(const RequestLeft& request) const {
+    return static_cast<double>(request.max_tokens - request.made) * token_before_s_;
+  }
+
   CrossingChoice of(const std::vector<Crossing>& ways) const {
     CrossingChoice choice;
     double moving = 0;  // tokens whose states go when the requests have stopped
@@ -58,7 +63,7 @@ class Costs {
     // when what they compute is done: when a request stops, is asked for its states, and has been given them.
     if (carried > 0) {
       const double busy_s = kLooks * token_before_s_ / static_cast<double>(running_.size()) +
-                            forecast_.prompts_s(before_, after_);
+                            forecast_.prompts_s(before_, after_) / 2;
       const double states_s = forecast_.states_s(before_, after_, moving);
       const double next_s =
           computed.empty() ? token_after_s_ : forecast_.rebuild_s(after_, computed, meanwhile_);
@@ -108,7 +113,6 @@ CrossingChoice choose_crossing(const Forecast& forecast, const Plan& before, con
     allowed.push_back(Crossing::kMove);
     allowed.push_back(Crossing::kKeepTwice);
   }
-  allowed.push_back(Crossing::kEnd);
   const std::size_t count = costs.running().size();
   // All by the same way, then each by the best for it while the others stay.
   Crossing others = Crossing::kRebuild;
@@ -119,9 +123,12 @@ CrossingChoice choose_crossing(const Forecast& forecast, const Plan& before, con
     best = std::move(choice);
     others = way;
   }
+  const double crossing_s = best.copy_s + best.pause_s;
   std::vector<Crossing> ways(count, others);
   for (std::size_t i = 0; i < count && count <= kMostAlone; ++i) {
-    for (const Crossing way : allowed) {
+    std::vector<Crossing> own = allowed;
+    if (costs.end_s(costs.running()[i]) <= crossing_s) own.push_back(Crossing::kEnd);
+    for (const Crossing way : own) {
       std::vector<Crossing> other = ways;
       other[i] = way;
       CrossingChoice choice = costs.of(other);

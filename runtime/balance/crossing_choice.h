@@ -3,7 +3,8 @@
 //
 // Pure; deterministic. Source: ours; EdgeVisor (2026) measures the three ways apart and chooses none.
 // A request whose context is short is rebuilt sooner than its states move; one whose states are large is kept twice
-// where links are idle; one that is nearly over ends where it runs. Units: seconds.
+// where links are idle; one that is over before it could have crossed ends where it runs: while others end, two plans
+// take turns on the same devices, which is not predicted. Units: seconds.
 
 #include <vector>
 

@@ -149,7 +149,7 @@ inline internal::Membership gathered(const NetOptions& options,
       std::make_unique<internal::Inbox>(*membership.context, options, membership.guard.get());
   tell_address(membership.inbox->endpoint());
   internal::Reception reception(names);
-  internal::gather(membership, reception, names.size(), [] {});
+  internal::gather(membership, reception, names.size(), {}, [] {});
   return membership;
 }
 
