@@ -94,8 +94,9 @@ std::optional<Decision> Balancer::consider(
   if (!policy_.moves && !has_joined) return std::nullopt;
   const double horizon_s = policy_.knows ? std::numeric_limits<double>::infinity()
                                          : monitor_.lasts_s(planned_with_, now);
-  const Snapshot snapshot{planner_, &request_,  &running, planned_with_,
-                          present,  requests(), between,  horizon_s};
+  Snapshot snapshot{planner_, &request_,  &running, planned_with_,
+                    present,  requests(), between,  horizon_s};
+  for (const auto& [name, device] : monitor_.devices()) snapshot.queued[name] = device.queued;
   std::optional<Decision> decision =
       policy_.moves ? policy_.decide(snapshot) : policy("optimal").decide(snapshot);
   if (decision && failed_ && same_runs(decision->plan, *failed_)) return std::nullopt;

@@ -8,7 +8,6 @@
 namespace lingua {
 namespace {
 
-constexpr double kLooks = 1.5;  // steps: three times half of one
 constexpr double kLeft = 2;  // tokens of a request that was copied are missing when it has stopped
 constexpr std::size_t kMostAlone = 32;  // requests that are chosen for one by one
 
@@ -59,16 +58,16 @@ class Costs {
     const double trip_s = forecast_.round_trip_s(after_);
     if (!computed.empty())
       choice.pause_s = stop_s_ + trip_s + forecast_.rebuild_s(after_, computed, meanwhile_);
-    // They stop when a token has come, and what else begins there is in their way. Devices look at what has come
-    // when what they compute is done: when a request stops, is asked for its states, and has been given them.
+    // They stop when a token has come, where devices have computed what they are at. Until all have crossed they share
+    // the slowest one with those that are still in the old plan, and what is computed anew is in their way.
     if (carried > 0) {
-      const double busy_s = kLooks * token_before_s_ / static_cast<double>(running_.size()) +
-                            forecast_.prompts_s(before_, after_) / 2;
       const double states_s = forecast_.states_s(before_, after_, moving);
-      const double next_s =
-          computed.empty() ? token_after_s_ : forecast_.rebuild_s(after_, computed, meanwhile_);
-      choice.pause_s = std::max(choice.pause_s,
-                                busy_s + trip_s + (states_s > 0 ? trip_s + states_s : 0) + next_s);
+      const double half_s = token_before_s_ / static_cast<double>(2 * running_.size());
+      const double next_s = computed.empty() ? std::max(token_before_s_, token_after_s_)
+                                             : forecast_.rebuild_s(after_, computed, meanwhile_);
+      choice.pause_s =
+          std::max(choice.pause_s, half_s + forecast_.prompts_s(before_, after_, 1) + trip_s +
+                                       (states_s > 0 ? trip_s + states_s : 0) + next_s);
     }
     const double end_s =
         static_cast<double>(ending) * std::max(0.0, token_before_s_ - token_after_s_);

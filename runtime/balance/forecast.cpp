@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "runtime/device/roofline.h"
 #include "runtime/plan/run_memory.h"
@@ -33,12 +34,14 @@ double sum_of(const std::map<std::string, double>& weights) {
 }  // namespace
 
 Forecast::Forecast(const PlanRequest& request, const ClusterSpec& present,
-                   const std::vector<RequestLeft>& requests)
+                   const std::vector<RequestLeft>& requests,
+                   std::map<DeviceName, std::int64_t> queued)
     : request_(request),
       present_(present),
       requests_(requests),
       running_(group_of(requests, true)),
-      waiting_(group_of(requests, false)) {}
+      waiting_(group_of(requests, false)),
+      queued_(std::move(queued)) {}
 
 Forecast::Group Forecast::group_of(const std::vector<RequestLeft>& requests, bool runs) {
   Group group;
@@ -129,12 +132,12 @@ bool Forecast::can_carry_states(const Plan& before, const Plan& after) const {
          has_room(before, after, true);
 }
 
-// Of the prompts that are under way, on the device that takes longest.
-double Forecast::slowest_piece_s(const Plan& plan) const {
+Forecast::Prompts Forecast::prompts_under_way(const Plan& plan) const {
+  Prompts prompts;
+  if (running_.prompting == 0) return prompts;
   const std::int64_t pieces = prompt_pieces(running_.prompt, request_.workload.scheduling,
                                             static_cast<int>(plan.stages.size()));
   const Step piece = prompt_piece(running_.prompt, pieces, 0);
-  double longest_s = 0;
   for (const Stage& stage : plan.stages) {
     const int device = present_.index_of(stage.device);
     if (device < 0) continue;
@@ -143,9 +146,14 @@ double Forecast::slowest_piece_s(const Plan& plan) const {
       sum += compute_time(request_.segmentation->segments[static_cast<std::size_t>(id)],
                           present_.devices[static_cast<std::size_t>(device)], piece)
                  .count();
-    longest_s = std::max(longest_s, sum);
+    if (sum <= prompts.piece_s) continue;
+    const auto queued = queued_.find(stage.device);
+    prompts.piece_s = sum;
+    prompts.waiting = running_.prompting;
+    if (queued != queued_.end())
+      prompts.waiting = static_cast<int>(std::min<std::int64_t>(prompts.waiting, queued->second));
   }
-  return longest_s;
+  return prompts;
 }
 
 // Of those that run then: where these have ended, of some that wait now.
@@ -163,7 +171,8 @@ std::int64_t Forecast::context_after(double seconds, const Plan& plan) const {
 
 double Forecast::prepare_s(const Plan& before, const Plan& after) const {
   const double step_s = token_s(before) / std::max(1, running_.requests);
-  const double piece_s = running_.prompting > 0 ? slowest_piece_s(before) : 0;
+  const Prompts prompts = prompts_under_way(before);
+  const double piece_s = prompts.waiting > 0 ? prompts.piece_s : 0;
   return sending_s(before, after) + std::max(2 * step_s, piece_s + step_s);
 }
 
@@ -179,15 +188,14 @@ double Forecast::stop_s(const Plan& before, const Plan& after) const {
   return share * token_s + step_s + prompts_s(before, after);
 }
 
-double Forecast::prompts_s(const Plan& before, const Plan& after) const {
+double Forecast::prompts_s(const Plan& before, const Plan& after, int over) const {
+  const Prompts prompts = prompts_under_way(before);
   // Weights that have to be sent first outlast the prompts.
-  const double piece_s = running_.prompting > 0 ? slowest_piece_s(before) : 0;
-  int pieces = sending_s(before, after) > piece_s * running_.prompting
-                   ? 0
-                   : std::min(running_.prompting, 2);
+  const bool are_gone = sending_s(before, after) > prompts.piece_s * running_.prompting;
+  int pieces = are_gone ? 0 : std::min(prompts.waiting, 2);
   // The first token of all comes when the first prompt has gone.
   if (pieces > 0 && running_.prompting == running_.requests) --pieces;
-  return pieces * piece_s;
+  return std::max(0, pieces - over) * prompts.piece_s;
 }
 
 // By device of the present cluster.

@@ -6,6 +6,7 @@
 // the former. Units: seconds, bytes, tokens.
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "runtime/plan/plan_request.h"
@@ -25,9 +26,11 @@ struct RequestLeft {
 
 class Forecast {
  public:
-  // REQUIRES: all outlive it. `request`: segmentation and workload; its cluster is not looked at.
+  // REQUIRES: request and cluster outlive it. `request`: segmentation and workload; its cluster is not looked at.
+  // `queued`: steps that were ready on devices when they reported last; of who is not there it is not known.
   Forecast(const PlanRequest& request, const ClusterSpec& present,
-           const std::vector<RequestLeft>& requests);
+           const std::vector<RequestLeft>& requests,
+           std::map<DeviceName, std::int64_t> queued = {});
 
   const std::vector<RequestLeft>& requests() const { return requests_; }
   // Until the last of the requests ends, under a plan.
@@ -49,8 +52,8 @@ class Forecast {
   // Prompts that are under way are what the slowest of them computes, one after the other.
   double prepare_s(const Plan& before, const Plan& after) const;
   double stop_s(const Plan& before, const Plan& after) const;
-  double prompts_s(const Plan& before,
-                   const Plan& after) const;  // the part of it that is of prompts
+  // The part of it that is of prompts, without so many that are over by then.
+  double prompts_s(const Plan& before, const Plan& after, int over = 0) const;
   // The bytes of weights that devices lack, and how long it takes to send them from the coordinator.
   double missing_bytes(const Plan& before, const Plan& after) const;
   double sending_s(const Plan& before, const Plan& after) const;
@@ -71,7 +74,12 @@ class Forecast {
   static Group group_of(const std::vector<RequestLeft>& requests, bool runs);
   double play_s(const Plan& plan, int requests, std::int64_t prompt, std::int64_t tokens) const;
   bool has_room(const Plan& before, const Plan& after, bool with_both_states) const;
-  double slowest_piece_s(const Plan& plan) const;
+  // Prompts under way: how many wait where a piece of one takes longest, and how long it takes there.
+  struct Prompts {
+    int waiting = 0;
+    double piece_s = 0;
+  };
+  Prompts prompts_under_way(const Plan& plan) const;
   std::int64_t context_after(double seconds, const Plan& plan) const;
   std::vector<double> lacking(const Plan& before, const Plan& after) const;
 
@@ -80,6 +88,7 @@ class Forecast {
   const std::vector<RequestLeft> requests_;
   Group running_;
   Group waiting_;
+  std::map<DeviceName, std::int64_t> queued_;
 };
 
 }  // namespace lingua

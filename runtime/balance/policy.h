@@ -7,6 +7,7 @@
 // of moving, both predicted.
 // Errors: UsageError for an unknown name.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ struct Snapshot {
   bool between = false;  // a request has just ended
   // For how long a change is taken to last; of a device whose speed changes again and again not for ever.
   double horizon_s = 0;
+  std::map<DeviceName, std::int64_t> queued = {};  // see Forecast
 };
 
 struct Decision {

@@ -139,15 +139,18 @@ TEST(Forecasts, PromptsThatAreUnderWayKeepWhatCrossesWaiting) {
                       .count();
     slowest_s = std::max(slowest_s, prompt_s);
   }
+  std::map<DeviceName, std::int64_t> queued;
   const auto stop_s = [&](int prompting) {  // 24 tokens have been made in all
     std::vector<RequestLeft> requests;
     for (int i = 0; i < 4; ++i)
       requests.push_back({10, i < prompting ? 0 : 24 / (4 - prompting), 40, true});
-    return Forecast(run.request, snapshot.present, requests).stop_s(run.plan, *plan);
+    return Forecast(run.request, snapshot.present, requests, queued).stop_s(run.plan, *plan);
   };
   EXPECT_NEAR(stop_s(1) - stop_s(0), slowest_s, 1e-9);
   EXPECT_NEAR(stop_s(2) - stop_s(0), 2 * slowest_s, 1e-9);
   EXPECT_NEAR(stop_s(3) - stop_s(0), 2 * slowest_s, 1e-9) << "two are all that it waits for";
+  queued["phone1"] = 0;
+  EXPECT_NEAR(stop_s(3), stop_s(0), 1e-9) << "they have gone on";
 }
 
 // One request that generates, on one device: its tokens one after the other.

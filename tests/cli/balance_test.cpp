@@ -55,7 +55,7 @@ TEST_F(Balance, ASlowPhoneIsRelievedAndNoTokenChanges) {
 }
 
 TEST_F(Balance, ThePauseIsPredictedWithinAQuarterOfIt) {
-  for (const char* slow : {"ben:4.2s", "ben:5.5s", "carla:6s"}) {
+  for (const char* slow : {"ben:4.2s", "ben:5.5s", "carla:7s"}) {
     const Outcome outcome =
         lingua(std::vector<std::string>{"simulate"} + asked() +
                std::vector<std::string>{"--overlap", "gain", "--requests", "12", "--report-every",
