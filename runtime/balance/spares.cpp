@@ -451,10 +451,9 @@ SparesPlan plan_spares(const std::string& planner, const Plan& plan, const PlanR
 void apply_spares(const SparesPlan& spares, const PlanRequest& request, Plan* plan) {
   for (const auto& [device, ids] : spares.stored) {
     if (ids.empty()) continue;
-    const auto stage = std::find_if(plan->stages.begin(), plan->stages.end(),
-                                    [&](const Stage& one) { return one.device == device; });
-    const auto keeper = std::find_if(plan->keepers.begin(), plan->keepers.end(),
-                                     [&](const Keeper& one) { return one.device == device; });
+    const auto is_there = [&name = device](const auto& one) { return one.device == name; };
+    const auto stage = std::find_if(plan->stages.begin(), plan->stages.end(), is_there);
+    const auto keeper = std::find_if(plan->keepers.begin(), plan->keepers.end(), is_there);
     if (stage == plan->stages.end() && keeper == plan->keepers.end()) {
       plan->keepers.push_back({device, {ids.begin(), ids.end()}});
       continue;

@@ -80,8 +80,9 @@ void keep_what_fits(const Held& held, const PlanRequest& request, Plan& plan) {
   for (const auto& [device, segments] : held) {
     if (request.cluster->index_of(device) < 0) continue;
     std::vector<SegmentId> kept = kept_besides(plan, device, held, request);
-    const auto stage = std::find_if(plan.stages.begin(), plan.stages.end(),
-                                    [&](const Stage& one) { return one.device == device; });
+    const auto stage =
+        std::find_if(plan.stages.begin(), plan.stages.end(),
+                     [&name = device](const Stage& one) { return one.device == name; });
     if (stage != plan.stages.end()) {
       stage->stored_segments = std::move(kept);
     } else if (!kept.empty()) {

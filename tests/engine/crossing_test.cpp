@@ -23,7 +23,7 @@ class CrossingTest : public testing::CoordinatorTest {
   void cross_by(Crossing crossing, std::map<RequestId, Crossing> others = {}) {
     job_.in_flight = 3;
     move_after_one(crossing);
-    job_.rebalance = [this, others, move = job_.rebalance](const RunState& state) {
+    job_.rebalance = [others, move = job_.rebalance](const RunState& state) {
       std::optional<Move> moved = move(state);
       if (moved) moved->crossings.requests = others;
       return moved;
