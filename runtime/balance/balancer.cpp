@@ -103,8 +103,9 @@ std::optional<Decision> Balancer::consider(
   considered_at_ = now;
   const bool has_joined = joined(present, planned_with_);
   if (!policy_.moves && !has_joined) return std::nullopt;
-  const Snapshot snapshot{planner_,           &request_,  &running, planned_with_,
-                          std::move(present), requests(), between,  horizon_s(now)};
+  const Snapshot snapshot{planner_,      &request_,          &running,
+                          planned_with_, std::move(present), requests(),
+                          between,       horizon_s(now),     move_bytes_per_s_};
   std::optional<Decision> decision =
       policy_.moves ? policy_.decide(snapshot) : policy("optimal").decide(snapshot);
   if (decision && failed_ && same_runs(decision->plan, *failed_)) return std::nullopt;

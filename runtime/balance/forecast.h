@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/plan/plan_request.h"
+#include "runtime/plan/weight_sources.h"
 
 namespace lingua {
 
@@ -23,8 +24,9 @@ struct RequestLeft {
 class Forecast {
  public:
   // REQUIRES: all outlive it. `request`: segmentation and workload; its cluster is not looked at.
+  // `move_bytes_per_s`: that each sends at most of weights; 0: no bound.
   Forecast(const PlanRequest& request, const ClusterSpec& present,
-           const std::vector<RequestLeft>& requests);
+           const std::vector<RequestLeft>& requests, double move_bytes_per_s = 0);
 
   int running() const { return running_.requests; }
   // Until the last of the requests ends, under a plan.
@@ -33,7 +35,8 @@ class Forecast {
   double token_s(const Plan& plan) const;
   // Until those that run have their next token, when a plan begins with nothing but their tokens.
   double rebuild_s(const Plan& plan) const;
-  // The bytes of weights that devices lack, and how long it takes to send them from the coordinator.
+  // The bytes of weights that devices lack, and how long it takes to send them from the coordinator and from devices
+  // that run the plan before (plan/weight_sources.h).
   double missing_bytes(const Plan& before, const Plan& after) const;
   double sending_s(const Plan& before, const Plan& after) const;
   // A message to the farthest device of a plan, and its answer.
@@ -50,10 +53,11 @@ class Forecast {
   };
   static Group group_of(const std::vector<RequestLeft>& requests, bool runs);
   double play_s(const Plan& plan, int requests, std::int64_t prompt, std::int64_t tokens) const;
-  std::vector<double> lacking(const Plan& before, const Plan& after) const;
+  std::vector<WeightNeed> lacking(const Plan& before, const Plan& after) const;
 
   const PlanRequest& request_;
   const ClusterSpec& present_;
+  const double move_bytes_per_s_;
   Group running_;
   Group waiting_;
 };

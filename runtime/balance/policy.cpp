@@ -79,6 +79,10 @@ std::string changes_text(const Snapshot& snapshot) {
                        : fmt::format("{}", fmt::join(texts, ", "));
 }
 
+Forecast forecast_of(const Snapshot& snapshot) {
+  return {*snapshot.request, snapshot.present, snapshot.requests, snapshot.move_bytes_per_s};
+}
+
 Decision decision_for(const Snapshot& snapshot, const Forecast& forecast, Plan plan,
                       bool rebuilds) {
   const Plan& running = *snapshot.running;
@@ -110,7 +114,7 @@ std::optional<Decision> within_overlap(const Snapshot& snapshot) {
   if (!snapshot.between) return std::nullopt;
   std::optional<Plan> plan = plan_within_overlap(snapshot);
   if (!plan) return std::nullopt;
-  const Forecast forecast(*snapshot.request, snapshot.present, snapshot.requests);
+  const Forecast forecast = forecast_of(snapshot);
   Decision decision = decision_for(snapshot, forecast, *std::move(plan), false);
   if (decision.gain_s <= 0) return std::nullopt;
   return decision;
@@ -130,13 +134,13 @@ std::optional<Decision> past_threshold(const Snapshot& snapshot) {
   if (std::none_of(devices.begin(), devices.end(), has_changed)) return std::nullopt;
   std::optional<Plan> plan = plan_anew(snapshot);
   if (!plan) return std::nullopt;
-  const Forecast forecast(*snapshot.request, snapshot.present, snapshot.requests);
+  const Forecast forecast = forecast_of(snapshot);
   return decision_for(snapshot, forecast, *std::move(plan), true);
 }
 
 // The plan that is worth most once its costs are taken off.
 std::optional<Decision> most_gain(const Snapshot& snapshot) {
-  const Forecast forecast(*snapshot.request, snapshot.present, snapshot.requests);
+  const Forecast forecast = forecast_of(snapshot);
   std::optional<Decision> best;
   for (std::optional<Plan> plan : {plan_within_overlap(snapshot), plan_anew(snapshot)}) {
     if (!plan || !forecast.fits_beside(*snapshot.running, *plan)) continue;

@@ -28,6 +28,7 @@ struct Snapshot {
   bool between = false;  // a request has just ended
   // For how long a change is taken to last; of a device whose speed changes again and again not for ever.
   double horizon_s = 0;
+  double move_bytes_per_s = 0;  // that each sends at most of weights; 0: no bound
 };
 
 struct Decision {

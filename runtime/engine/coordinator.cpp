@@ -23,20 +23,6 @@ void Coordinator::begin(Seconds now, Effects& effects) {
   stall_.moved(now);
 }
 
-void Coordinator::deploy(Deployment deployment, Effects& effects) {
-  last_epoch_ = deployment.epoch;
-  checks_.deployed(deployment.plan);
-  deployment.scheduling = with_batches(deployment.scheduling, job_.in_flight,
-                                       static_cast<int>(deployment.plan.stages.size()));
-  coming_ = std::make_unique<Deployer>(std::move(deployment));
-  for (const DeviceName& worker : coming_->workers()) {
-    if (std::find(workers_.begin(), workers_.end(), worker) == workers_.end())
-      workers_.push_back(worker);
-  }
-  stall_.watch(workers_);
-  coming_->begin(effects);
-}
-
 void Coordinator::take(Message message, Seconds now, Effects& effects) {
   if (message.from == kCoordinator && std::holds_alternative<Stop>(message.body))
     throw WorldError(fmt::format("the run was told to end; {}", progress()));
@@ -105,14 +91,15 @@ bool Coordinator::take_from_client(Message& message, Seconds now, Effects& effec
 }
 
 // First come, first admitted: one that has no room beside the states of those that run keeps those behind
-// it waiting. Whether a request that is alone has room is for the devices to say.
+// it waiting, and so does what has room when the weights of a coming deployment have none any more. Whether a
+// request that is alone has room is for the devices to say.
 void Coordinator::admit(Seconds now, Effects& effects) {
   if (services_.empty() || !crossing_.empty()) return;
   if (table_.waiting() == 0) end_of_wait(-1, now);
   StateRoom& room = services_.back().room;
   while (admissions(table_.waiting(), table_.running(), job_.in_flight) > 0) {
     if (finish_if_complete(table_.front().request, effects)) continue;
-    if (table_.running() > 0 && !room.fits(table_.front())) {
+    if ((table_.running() > 0 || coming_) && !room.fits(table_.front())) {
       no_room_since_ = no_room_since_.value_or(now);
       return;
     }
@@ -126,6 +113,7 @@ void Coordinator::admit(Seconds now, Effects& effects) {
     } else {
       checks_.submitted(submit);
     }
+    services_.back().had[submit.request] = submit.made.size();
     effects.send(current().plan.header(), std::move(submit));
   }
 }
@@ -173,12 +161,7 @@ void Coordinator::take_from_worker(Message& message, Seconds now, Effects& effec
     take_retired(message, now, effects);
     return;
   }
-  if (coming_ && coming_->take(message, now, effects)) {
-    if (std::holds_alternative<WeightAck>(message.body) && job_.on_weights)
-      job_.on_weights(coming_->weights_sent(), coming_->weights_total());
-    if (coming_->ready()) become_current(now, effects);
-    return;
-  }
+  if (take_of_coming(message, now, effects)) return;
   take_answer(message, now, effects);
 }
 
@@ -188,9 +171,9 @@ void Coordinator::become_current(Seconds now, Effects& effects) {
     if (job_.on_serving) job_.on_serving();
     for (const DeviceName& client : clients_) effects.send(client, Serving{});
   }
+  note_delivery();
   if (moving_) {
     moving_->ready = now;
-    moving_->weights_bytes = coming_->weights_total();
     if (moving_->crossing == Crossing::kRebuild && table_.running() > 0) {
       begin_crossing(effects);
       return;
@@ -203,8 +186,8 @@ void Coordinator::serve_coming(Seconds now, Effects& effects) {
   std::map<DeviceName, double> free_bytes = coming_->free_bytes();
   for (const auto& [name, bytes] : freed_bytes_) free_bytes[name] = bytes;
   freed_bytes_.clear();
-  StateRoom room(coming_->deployment(), free_bytes);
-  services_.push_back({std::move(coming_), std::move(room)});
+  StateRoom room = room_beside_what_runs(free_bytes);
+  services_.push_back({std::move(coming_), std::move(room), {}});
   coming_.reset();
   end_recovery(now);
   end_move("", now);
@@ -214,20 +197,6 @@ void Coordinator::serve_coming(Seconds now, Effects& effects) {
   admit(now, effects);
   gather_when_all_is_answered(now, effects);
   if (!newcomers_.empty()) consider_move(false, now, effects);
-}
-
-// What runs goes on.
-void Coordinator::give_up_coming(const Message& message, const std::string& why, Seconds now,
-                                 Effects& effects) {
-  const Epoch epoch = coming_->deployment().epoch;
-  given_up_.insert(epoch);
-  result_.notes.push_back(
-      fmt::format("the deployment of epoch {} came to nothing: {}", epoch, why));
-  for (const DeviceName& worker : coming_->workers()) {
-    if (worker != message.from) effects.send(worker, Retire{epoch});
-  }
-  coming_.reset();
-  end_move(why, now);
 }
 
 void Coordinator::retire_unused(Effects& effects) {
@@ -272,6 +241,8 @@ void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
     end_request(refused->request, now, effects);
   } else if (std::holds_alternative<Reached>(message.body)) {
     return;  // who sent the Probe has made up its epoch
+  } else if (is_late_of_weights(message.body)) {
+    return;
   } else {
     throw WorldError(fmt::format("{} answers nonsense: {} is not expected now", message.from,
                                  describe(message.body)));
@@ -285,6 +256,10 @@ void Coordinator::end_request(RequestId request, Seconds now, Effects& effects) 
     service.room.give_back(submit);
     for (const DeviceName& worker : service.deployer->workers())
       effects.send(worker, Release{request});
+  }
+  for (Service& service : services_) {
+    service.room.end_beside(request);
+    service.had.erase(request);
   }
   table_.end(request);
   last_token_.erase(request);
@@ -356,15 +331,18 @@ void Coordinator::keep(const EventRow& row) {
 // ---- what can go wrong ----
 
 Seconds Coordinator::deadline() const {
-  return std::min({expects() ? stall_.next() : kNever, settled_, waits_until_});
+  return std::min({expects() ? stall_.next() : kNever, settled_, waits_until_,
+                   coming_ ? coming_->next() : kNever});
 }
 
 void Coordinator::tick(Seconds now, Effects& effects) {
+  if (coming_ && now >= coming_->next()) coming_->tick(now, effects);
   if (now >= settled_) {
     settled_ = kNever;
     std::string why;
     for (const auto& [link, said] : std::exchange(links_lost_, {})) {
       membership_.cut.insert(link);
+      if (coming_) coming_->lose_link(link.first, link.second, now, effects);
       if (uses(link.first, link.second)) why += (why.empty() ? "" : "; ") + said;
     }
     if (why.empty()) return;

@@ -130,6 +130,11 @@ class Coordinator {
 
  private:
   void deploy(Deployment deployment, Effects& effects);
+  std::string hold_room_for(const Deployment& next);
+  StateRoom room_beside_what_runs(const std::map<DeviceName, double>& free_bytes) const;
+  bool take_of_coming(const Message& message, Seconds now, Effects& effects);
+  void note_delivery();
+  bool is_late_of_weights(const MessageBody& body) const;
   bool take_from_client(Message& message, Seconds now, Effects& effects);
   void take_from_worker(Message& message, Seconds now, Effects& effects);
   bool is_stale(const Message& message) const;
@@ -181,10 +186,12 @@ class Coordinator {
   struct Service {
     std::unique_ptr<Deployer> deployer;
     StateRoom room;
+    std::map<RequestId, std::size_t> had = {};  // tokens, when they were admitted to it
   };
   Service& service_of(Epoch epoch);
 
   std::unique_ptr<Deployer> coming_;
+  std::map<DeviceName, double> coming_bytes_;  // of weights, beside those of the services
   std::set<Epoch> given_up_;  // that never came to serve: what devices still say of them is dropped
   std::vector<Service> services_;  // ascending; the last takes new requests, the others end theirs
   AnswerChecks checks_;

@@ -4,6 +4,7 @@
 // Plain values. Units: seconds, bytes, tokens.
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,9 @@ struct MoveRecord {
   Seconds ready{0};          // when the devices had what they lacked
   Seconds switched{0};       // when new requests, or those that cross, could go there
   double weights_bytes = 0;  // that were sent
-  int requests = 0;          // that crossed
+  std::map<DeviceName, double> weights_from =
+      {};            // of them, by the device or coordinator that had them
+  int requests = 0;  // that crossed
   // The longest time between two tokens of one of them, the one before and the first after; 0: none crossed.
   double pause_s = 0;
   std::string failed;  // why it came to nothing; empty where it did not

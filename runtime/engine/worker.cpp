@@ -17,6 +17,7 @@
 #include "runtime/engine/shared_frames.h"
 #include "runtime/engine/stage_runner.h"
 #include "runtime/engine/tailer.h"
+#include "runtime/engine/weight_giver.h"
 #include "runtime/engine/weight_loader.h"
 #include "runtime/engine/work_meter.h"
 #include "runtime/events/event_log.h"
@@ -50,7 +51,8 @@ constexpr std::size_t kMostRefused = 1024;
 // What other devices may send; everything else comes from the coordinator.
 bool is_between_devices(const MessageBody& body) {
   return std::holds_alternative<Activations>(body) || std::holds_alternative<StepResult>(body) ||
-         std::holds_alternative<Together>(body) || std::holds_alternative<Probe>(body);
+         std::holds_alternative<Together>(body) || std::holds_alternative<Probe>(body) ||
+         std::holds_alternative<WeightChunk>(body) || std::holds_alternative<WeightAck>(body);
 }
 
 // Rows of the event log that are not kept until the end. They travel a few at a time, for what is sent next waits
@@ -72,7 +74,11 @@ class Worker {
     while (!stopped_) {
       // Everything that has arrived comes first: it may end or fail what would run next.
       if (next_look_ < kNever && device_.now() >= next_look_) look_at_hardware();
-      const Seconds deadline = queue_.empty() ? next_look_ : device_.now();
+      if (giver_.next() < kNever && device_.now() >= giver_.next()) {
+        giver_.go_on(device_.now(), effects_);
+        carry_out();
+      }
+      const Seconds deadline = queue_.empty() ? std::min(next_look_, giver_.next()) : device_.now();
       if (auto message = device_.receive(deadline)) {
         handle(std::move(*message));
       } else if (!queue_.empty()) {
@@ -123,6 +129,7 @@ class Worker {
 
   void fail(Epoch epoch, const std::string& why) {
     effects_.send(kCoordinator, Failed{epoch, why});
+    giver_.end(epoch);
     if (loader_.knows(epoch)) retire(epoch);
   }
 
@@ -146,6 +153,7 @@ class Worker {
   void handle(Message message) {
     if (const auto* lost = std::get_if<PeerLost>(&message.body)) {
       if (message.from == kCoordinator) throw CoordinatorLost(lost->reason);
+      giver_.lose(message.from);
       // The coordinator may well reach it: who decides must know.
       device_.send(kCoordinator, LinkLost{last_prepared_, message.from, lost->reason});
       return;
@@ -200,6 +208,7 @@ class Worker {
 
   void on(const Prepare& prepare, const Message&) {
     if (prepare.replaces_all) {
+      giver_.end();
       while (!deployed_.empty()) end_work(deployed_.begin()->first);
       for (SegmentId id : loader_.make_way_for(prepare)) device_.executor().unload(id);
     }
@@ -233,12 +242,22 @@ class Worker {
     load();
   }
 
-  void on(const WeightChunk& chunk, const Message&) {
-    loader_.take(chunk, effects_);
+  void on(const WeightChunk& chunk, const Message& envelope) {
+    loader_.take(chunk, envelope.from, effects_);
     load();
   }
 
+  void on(const SendWeights& order, const Message&) {
+    last_prepared_ = std::max(last_prepared_, order.epoch);
+    giver_.take(order, device_.now(), effects_);
+  }
+
+  void on(const WeightAck& ack, const Message& envelope) {
+    giver_.take(ack, envelope.from, device_.now(), effects_);
+  }
+
   void on(const Retire& gone, const Message&) {
+    giver_.end(gone.epoch);
     if (loader_.knows(gone.epoch)) retire(gone.epoch);
     if (gone.answer) effects_.send(kCoordinator, Retired{gone.epoch, ledger_.free_bytes()});
   }
@@ -246,6 +265,7 @@ class Worker {
   void retire(Epoch epoch) {
     end_work(epoch);
     for (SegmentId id : loader_.retire(epoch)) device_.executor().unload(id);
+    giver_.look_at_store();
   }
 
   // Its steps, and the states of the requests that it had not answered: another epoch may have them again.
@@ -450,6 +470,7 @@ class Worker {
   bool stopped_ = false;
   MemoryLedger ledger_;
   WeightLoader loader_;
+  WeightGiver giver_{loader_.store()};
   Tailer tailer_;
   const HardwareLimits limits_;
   Seconds next_look_;

@@ -60,6 +60,7 @@ class BodyDecoder {
         return Retired{envelope_.retired().epoch(),
                        not_negative("free_bytes", envelope_.retired().free_bytes())};
       case Case::kSendWeights: return send_weights(envelope_.send_weights());
+      case Case::kWeightHeld: return weight_held(envelope_.weight_held());
       case Case::kSuspend: return suspend(envelope_.suspend());
       case Case::kSuspended: return suspended(envelope_.suspended());
       case Case::kSendStates: return send_states(envelope_.send_states());
@@ -224,6 +225,11 @@ class BodyDecoder {
             in_range("chunk_bytes", in.chunk_bytes(), 1, kMaxTensorBytes),
             in_range("window", in.window(), 1, kMaxDim),
             not_negative("bytes_per_s", in.bytes_per_s())};
+  }
+
+  static WeightHeld weight_held(const wire::WeightHeld& in) {
+    return {in.epoch(), in.from(), in.weight(), in_range("bytes", in.bytes(), 0, kMaxTensorBytes),
+            in.trouble()};
   }
 
   static Suspend suspend(const wire::Suspend& in) {

@@ -48,12 +48,15 @@ class JoiningRuns : public NetworkRun {
 };
 
 TEST_F(JoiningRuns, OneThatComesLateIsUsedWhereThatPays) {
-  // Alone, left computes a tenth as fast as right would.
+  // Alone, left computes a tenth as fast as right would, and reaches it sooner than the coordinator does.
   write("pair.yaml",
         "name: pair\ndevices:\n"
         "  - {name: left, compute: 1 GFLOP/s, memory_bandwidth: 0.5 GB/s, memory: 1 GB}\n"
         "  - {name: right, compute: 100 GFLOP/s, memory_bandwidth: 50 GB/s, memory: 1 GB}\n"
-        "links: {default: {bandwidth: 1 GB/s, latency: 10 us}}\n");
+        "links:\n"
+        "  default: {bandwidth: 1 GB/s, latency: 10 us}\n"
+        "  between:\n"
+        "    - {from: coordinator, to: right, bandwidth: 100 MB/s, latency: 10 us}\n");
   planner_ = "dp";
   max_tokens_ = "4000";  // some seconds, in which right starts and joins
   start({"--insecure", "--ignore-eos", "--start-with", "1"});
@@ -67,6 +70,8 @@ TEST_F(JoiningRuns, OneThatComesLateIsUsedWhereThatPays) {
   EXPECT_EQ(run["joins"][0]["device"], "right");
   EXPECT_TRUE(run["joins"][0]["first_use_s"].is_number()) << run["joins"];
   ASSERT_EQ(run["moves"].size(), 1U);
+  const auto& move = run["moves"][0];
+  EXPECT_GT(move["weights_from"]["left"].get<double>(), move["weights_bytes"].get<double>() / 2);
 }
 
 // What is left cannot hold the model.

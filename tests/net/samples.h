@@ -92,6 +92,7 @@ inline std::vector<MessageBody> sample_transfers() {
       {sample_tensor(DType::kBFloat16, {1, 4, 41, 16}), sample_tensor(DType::kFloat16, {0, 8})},
       true});
   bodies.emplace_back(StateAck{4, 8, 2, 40});
+  bodies.emplace_back(WeightHeld{3, "phone2", std::string("\0\xff", 2), 65536, "no \xff good"});
   bodies.emplace_back(StatesHeld{4, "phone1", 8, "no \xff room"});
   return bodies;
 }

@@ -283,6 +283,12 @@ TEST(Wire, WhatADeviceIsToGiveToAnotherSurvives) {
   EXPECT_EQ(send.bytes_per_s, 1e6);
   EXPECT_THAT(refusal(SendWeights{3, "b", {}, 4096, 0, 0}), HasSubstr("window: 0"));
   EXPECT_THAT(refusal(SendWeights{3, "b", {}, 4096, 8, std::nan("")}), HasSubstr("bytes_per_s"));
+  const WeightHeld held = round_trip(WeightHeld{3, "a", "wte", 4096, "no \xff good"});
+  EXPECT_EQ(held.from, "a");
+  EXPECT_EQ(held.weight, "wte");
+  EXPECT_EQ(held.bytes, 4096);
+  EXPECT_EQ(held.trouble, "no \xff good");
+  EXPECT_THAT(refusal(WeightHeld{3, "a", "wte", -1, ""}), HasSubstr("bytes: -1"));
 }
 
 TEST(Wire, HowARequestEndedSurvives) {
