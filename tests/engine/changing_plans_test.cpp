@@ -50,26 +50,33 @@ TEST_F(ChangingPlans, NewRequestsGoToANewEpochAndTheOldOneEndsItsOwn) {
   EXPECT_EQ(sent_to<Retire>("b").size(), 1U);
 }
 
-// b, with segments 3 to 5, is to get the weights of two more, of 40 bytes each.
+// b, with segments 3 to 5, is to get the weights of two more, of 40 bytes each, while a request runs.
 class MoveIntoLittleRoom : public ChangingPlans {
  protected:
   // Has room for so many requests and so much more: states of 5 tokens in 3 segments, and one step at a time.
   void serve_with(int requests, double more_bytes) {
     double activations = 0;
-    for (SegmentId id = 3; id < 6; ++id)
-      activations = std::max(
-          activations, model_.segments[static_cast<std::size_t>(id)].activation_bytes({3, 0}));
-    move_after_one();
+    for (SegmentId id = 3; id < 6; ++id) {
+      const Segment& segment = model_.segments[static_cast<std::size_t>(id)];
+      activations = std::max(activations, segment.activation_bytes({3, 0}));
+    }
+    job_.rebalance = [this](const RunState&) -> std::optional<Move> {
+      if (std::exchange(moved_, true)) return std::nullopt;
+      return Move{deployment(1, 0), Crossing::kEnd, {}, "a test asks for it"};
+    };
     begin();
     become_ready(1, requests * 3 * 5 * 8 + activations + more_bytes);
     hear(kClient, Attach{});
-    for (RequestId id = 0; id < 3; ++id) hear(kClient, request(id));
+    hear(kClient, request(0));
+    EXPECT_EQ(sent_to<Submit>("a").size(), 1U);
     forget();
-    answer(0);
+    WorkReport report;
+    report.epoch = 1;
+    hear("a", report);
   }
 };
 
-TEST_F(MoveIntoLittleRoom, DoesNotComeWhereTheRequestsThatRunNeedTheRoom) {
+TEST_F(MoveIntoLittleRoom, DoesNotComeWhereTheRequestThatRunsNeedsTheRoom) {
   serve_with(1, 79);
   EXPECT_THAT(sent_to<Prepare>("b"), IsEmpty());
   const CoordinatorResult result = std::move(*coordinator_).result();
@@ -78,18 +85,23 @@ TEST_F(MoveIntoLittleRoom, DoesNotComeWhereTheRequestsThatRunNeedTheRoom) {
               AllOf(HasSubstr("b has no room for 80 B of weights"), HasSubstr("79 B")));
 }
 
-TEST_F(MoveIntoLittleRoom, ComesWhereThereIsRoomAndRequestsWaitForTheirsUntilItIsOver) {
+TEST_F(MoveIntoLittleRoom, ComesWhereThereIsRoom) {
+  serve_with(1, 80);
+  EXPECT_EQ(sent_to<Prepare>("b").size(), 1U);
+}
+
+TEST_F(MoveIntoLittleRoom, RequestsThatHaveNoRoomBesideItWaitUntilItIsOver) {
   serve_with(2, 79);
   EXPECT_EQ(sent_to<Prepare>("b").size(), 1U);
-  EXPECT_THAT(sent_to<Submit>("a"), IsEmpty())
-      << "the third request has no room beside the weights";
+  hear(kClient, request(1));
+  EXPECT_THAT(sent_to<Submit>("a"), IsEmpty());
   hear("b", Failed{2, "the disk is full"});
   EXPECT_EQ(sent_to<Submit>("a").size(), 1U);
 }
 
-TEST_F(MoveIntoLittleRoom, KeepsNobodyWaitingWhereThereIsRoomForAll) {
+TEST_F(MoveIntoLittleRoom, RequestsThatHaveRoomBesideItDoNotWait) {
   serve_with(2, 80);
-  EXPECT_EQ(sent_to<Prepare>("b").size(), 1U);
+  hear(kClient, request(1));
   EXPECT_EQ(sent_to<Submit>("a").size(), 1U);
 }
 

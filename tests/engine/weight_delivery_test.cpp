@@ -123,7 +123,7 @@ TEST_F(WeightDeliveryTest, TheCoordinatorSendsWhatNoOtherMayGive) {
 }
 
 TEST_F(WeightDeliveryTest, OverALinkThatIsCutNothingIsGiven) {
-  begin(0, {{"b", "a"}});
+  begin(0, {{"b", "a"}, {"c", "b"}});  // c stores "shared"
   EXPECT_THAT(sent<SendWeights>(), IsEmpty());
 }
 
