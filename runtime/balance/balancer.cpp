@@ -96,6 +96,7 @@ std::optional<Decision> Balancer::consider(
                                          : monitor_.lasts_s(planned_with_, now);
   Snapshot snapshot{planner_, &request_,  &running, planned_with_,
                     present,  requests(), between,  horizon_s};
+  snapshot.move_bytes_per_s = move_bytes_per_s_;
   for (const auto& [name, device] : monitor_.devices()) snapshot.queued[name] = device.queued;
   std::optional<Decision> decision =
       policy_.moves ? policy_.decide(snapshot) : policy("optimal").decide(snapshot);

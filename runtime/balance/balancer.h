@@ -23,6 +23,8 @@ class Balancer {
   Balancer(const PolicyEntry& policy, std::string planner, const PlanRequest& request,
            std::function<ClusterSpec(Seconds)> truth = {});
 
+  // What each sends at most of weights when the plan changes; 0: no bound.
+  void bound_moves(double bytes_per_s) { move_bytes_per_s_ = bytes_per_s; }
   // The running plan was made while this device was not there.
   void was_absent(const DeviceName& device);
   // Of a device that reports on the running plan. Returns what in it cannot be, in words; empty when it is used.
@@ -45,6 +47,8 @@ class Balancer {
   // "phone1 2.90x the time planned with"; empty when all is as planned with.
   std::string differences() const { return monitor_.differences(); }
   const Monitor& monitor() const { return monitor_; }
+  // The cluster that the last decision was made for. REQUIRES: there is one.
+  const ClusterSpec& decided_with() const { return decided_with_; }
 
  private:
   const PolicyEntry& policy_;
@@ -52,6 +56,7 @@ class Balancer {
   const PlanRequest request_;
   const std::function<ClusterSpec(Seconds)> truth_;
   Monitor monitor_;
+  double move_bytes_per_s_ = 0;
   ClusterSpec planned_with_;     // the running plan
   std::optional<Plan> running_;  // when it was asked last
   std::optional<Plan> decided_;  // that may serve when it is asked next

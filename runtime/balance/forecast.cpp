@@ -34,10 +34,11 @@ double sum_of(const std::map<std::string, double>& weights) {
 }  // namespace
 
 Forecast::Forecast(const PlanRequest& request, const ClusterSpec& present,
-                   const std::vector<RequestLeft>& requests,
+                   const std::vector<RequestLeft>& requests, double move_bytes_per_s,
                    std::map<DeviceName, std::int64_t> queued)
     : request_(request),
       present_(present),
+      move_bytes_per_s_(move_bytes_per_s),
       requests_(requests),
       running_(group_of(requests, true)),
       waiting_(group_of(requests, false)),
@@ -121,7 +122,7 @@ double Forecast::states_s(const Plan& before, const Plan& after, double tokens) 
     needs.push_back({way.second, size, {way.first}});
     sources.push_back(way.first);
   }
-  return weights_sending_s(needs, sources, {&present_, 0, {}});
+  return weights_sending_s(needs, sources, {&present_, move_bytes_per_s_, {}});
 }
 
 bool Forecast::can_carry_states(const Plan& before, const Plan& after) const {
@@ -198,41 +199,33 @@ double Forecast::prompts_s(const Plan& before, const Plan& after, int over) cons
   return std::max(0, pieces - over) * prompts.piece_s;
 }
 
-// By device of the present cluster.
-std::vector<double> Forecast::lacking(const Plan& before, const Plan& after) const {
-  const auto held = held_by(before);
-  std::vector<double> bytes(present_.devices.size(), 0);
-  for (const auto& [device, segments] : held_by(after)) {
-    const auto place = held.find(device);
-    std::map<std::string, double> weights = weights_of(segments, *request_.segmentation);
-    if (place != held.end()) {
-      for (const auto& [name, size] : weights_of(place->second, *request_.segmentation))
-        weights.erase(name);
-    }
-    bytes[static_cast<std::size_t>(present_.index_of(device))] = sum_of(weights);
+std::vector<WeightNeed> Forecast::lacking(const Plan& before, const Plan& after) const {
+  std::map<DeviceName, std::map<std::string, double>> held;
+  std::map<std::string, std::vector<DeviceName>> holders;
+  for (const auto& [device, segments] : held_by(before)) {
+    held[device] = weights_of(segments, *request_.segmentation);
+    if (present_.index_of(device) < 0) continue;
+    for (const auto& [name, bytes] : held[device]) holders[name].push_back(device);
   }
-  return bytes;
+  std::vector<WeightNeed> needs;
+  for (const auto& [device, segments] : held_by(after)) {
+    for (const auto& [name, bytes] : weights_of(segments, *request_.segmentation)) {
+      if (!held[device].contains(name)) needs.push_back({device, bytes, holders[name]});
+    }
+  }
+  return needs;
 }
 
 double Forecast::missing_bytes(const Plan& before, const Plan& after) const {
   double sum = 0;
-  for (const double bytes : lacking(before, after)) sum += bytes;
+  for (const WeightNeed& need : lacking(before, after)) sum += need.bytes;
   return sum;
 }
 
 double Forecast::sending_s(const Plan& before, const Plan& after) const {
-  const std::vector<double> bytes = lacking(before, after);
-  double longest_s = 0;
-  double sum = 0;
-  for (std::size_t d = 0; d < bytes.size(); ++d) {
-    if (bytes[d] == 0) continue;
-    const LinkSpec link = present_.link(kCoordinator, present_.devices[d].name);
-    longest_s = std::max(longest_s, transfer_time(link, bytes[d]).count());
-    sum += bytes[d];
-  }
-  if (present_.shared_bytes_per_s > 0)
-    longest_s = std::max(longest_s, sum / present_.shared_bytes_per_s);
-  return longest_s + round_trip_s(after);
+  const std::vector<WeightNeed> needs = lacking(before, after);
+  const WeightWays ways{&present_, move_bytes_per_s_};
+  return weights_sending_s(needs, weight_sources(needs, ways), ways) + round_trip_s(after);
 }
 
 double Forecast::round_trip_s(const Plan& plan) const {

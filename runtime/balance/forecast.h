@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/plan/plan_request.h"
+#include "runtime/plan/weight_sources.h"
 
 namespace lingua {
 
@@ -27,9 +28,10 @@ struct RequestLeft {
 class Forecast {
  public:
   // REQUIRES: request and cluster outlive it. `request`: segmentation and workload; its cluster is not looked at.
+  // `move_bytes_per_s`: that each sends at most of weights and states; 0: no bound.
   // `queued`: steps that were ready on devices when they reported last; of who is not there it is not known.
   Forecast(const PlanRequest& request, const ClusterSpec& present,
-           const std::vector<RequestLeft>& requests,
+           const std::vector<RequestLeft>& requests, double move_bytes_per_s = 0,
            std::map<DeviceName, std::int64_t> queued = {});
 
   const std::vector<RequestLeft>& requests() const { return requests_; }
@@ -54,7 +56,8 @@ class Forecast {
   double stop_s(const Plan& before, const Plan& after) const;
   // The part of it that is of prompts, without so many that are over by then.
   double prompts_s(const Plan& before, const Plan& after, int over = 0) const;
-  // The bytes of weights that devices lack, and how long it takes to send them from the coordinator.
+  // The bytes of weights that devices lack, and how long it takes to send them from the coordinator and from devices
+  // that hold them under the plan before (plan/weight_sources.h).
   double missing_bytes(const Plan& before, const Plan& after) const;
   double sending_s(const Plan& before, const Plan& after) const;
   // A message to the farthest device of a plan, and its answer.
@@ -81,10 +84,11 @@ class Forecast {
   };
   Prompts prompts_under_way(const Plan& plan) const;
   std::int64_t context_after(double seconds, const Plan& plan) const;
-  std::vector<double> lacking(const Plan& before, const Plan& after) const;
+  std::vector<WeightNeed> lacking(const Plan& before, const Plan& after) const;
 
   const PlanRequest& request_;
   const ClusterSpec& present_;
+  const double move_bytes_per_s_;
   const std::vector<RequestLeft> requests_;
   Group running_;
   Group waiting_;

@@ -80,7 +80,8 @@ std::string changes_text(const Snapshot& snapshot) {
 }
 
 Forecast forecast_of(const Snapshot& snapshot) {
-  return Forecast(*snapshot.request, snapshot.present, snapshot.requests, snapshot.queued);
+  return Forecast(*snapshot.request, snapshot.present, snapshot.requests, snapshot.move_bytes_per_s,
+                  snapshot.queued);
 }
 
 Decision decision_for(const Snapshot& snapshot, const Forecast& forecast, Plan plan, bool crosses) {

@@ -30,6 +30,7 @@ struct Snapshot {
   // For how long a change is taken to last; of a device whose speed changes again and again not for ever.
   double horizon_s = 0;
   std::map<DeviceName, std::int64_t> queued = {};  // see Forecast
+  double move_bytes_per_s = 0;  // that each sends at most of weights; 0: no bound
 };
 
 struct Decision {

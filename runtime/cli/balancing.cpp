@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kMostNotes = 10;
 // Pieces of weights that are under way to a device while it computes: what else is sent waits little for them.
 constexpr int kBackgroundWindow = 8;
+constexpr double kLeastRate = 1000;  // bytes/s: less moves no model within a day
 
 // "2 rebuilt, 1 kept twice".
 std::string crossings_text(const MoveRecord& move) {
@@ -25,6 +26,18 @@ std::string crossings_text(const MoveRecord& move) {
   add(move.kept_twice, "kept twice");
   add(move.ended, "to end where they ran");
   return text;
+}
+
+double move_rate(const std::string& text) {
+  if (text == "none") return 0;
+  try {
+    const double bytes_per_s = parse_quantity(text, Unit::kBytesPerSecond);
+    if (bytes_per_s >= kLeastRate) return bytes_per_s;
+  } catch (const InputError& error) {
+    throw UsageError(fmt::format("--move-bandwidth: {}, or none", error.what()));
+  }
+  throw UsageError(fmt::format("--move-bandwidth: '{}' is too little; write at least {}, or none",
+                               text, format_quantity(kLeastRate, Unit::kBytesPerSecond)));
 }
 
 }  // namespace
@@ -42,6 +55,14 @@ void add_balance_options(CLI::App& app, BalanceOptions& options) {
                  "with --balance: seconds between two reports of a device, at least")
       ->capture_default_str()
       ->check(CLI::Range(0.001, 3600.0));
+  app.add_option_function<std::string>(
+         "--move-bandwidth",
+         [&options](const std::string& text) { options.move_bytes_per_s = move_rate(text); },
+         "what the coordinator and each device send at most of weights, on average, while a new "
+         "plan is prepared beside the running one: a rate as \"4 Mbit/s\", or none (as fast as "
+         "links carry them)")
+      ->default_str("none")
+      ->type_name("RATE");
 }
 
 void add_wait_option(CLI::App& app, double& seconds) {
@@ -66,6 +87,8 @@ Balancing balance(const BalanceOptions& options, const std::string& planner,
   const PolicyEntry& entry = policy(options.policy);
   if (!entry.moves && !options.may_join) return {};
   const auto balancer = std::make_shared<Balancer>(entry, planner, request, std::move(truth));
+  balancer->bound_moves(options.move_bytes_per_s);
+  job.deployment.move_bytes_per_s = options.move_bytes_per_s;
   const auto notes = std::make_shared<std::vector<std::string>>();
   for (const DeviceName& device : job.absent) balancer->was_absent(device);
   if (entry.moves) {
@@ -88,6 +111,7 @@ Balancing balance(const BalanceOptions& options, const std::string& planner,
     move.deployment = *state.deployment;
     move.deployment.plan = std::move(decision->plan);
     move.deployment.window = kBackgroundWindow;
+    move.deployment.cluster = std::make_shared<const ClusterSpec>(balancer->decided_with());
     move.crossings = std::move(decision->crossings);
     move.forecast = {decision->gain_s, decision->weights_bytes, decision->prepare_s,
                      decision->copy_s, decision->pause_s};
@@ -119,6 +143,7 @@ nlohmann::json moves_json(const std::vector<MoveRecord>& moves) {
                             {"ready_s", move.ready.count()},
                             {"switched_s", move.switched.count()},
                             {"weights_bytes", move.weights_bytes},
+                            {"weights_from", move.weights_from},
                             {"pause_s", move.pause_s},
                             {"predicted",
                              {{"gain_s", move.forecast.gain_s},
@@ -168,6 +193,8 @@ std::string moves_text(const std::vector<MoveRecord>& moves) {
         fmt::format("moved to {}, {} of weights in {} (predicted {})", move.plan,
                     format_quantity(move.weights_bytes, Unit::kBytes),
                     seconds((move.ready - move.decided).count()), seconds(move.forecast.prepare_s));
+    for (const auto& [from, bytes] : move.weights_from)
+      text += fmt::format(", {} from {}", format_quantity(bytes, Unit::kBytes), from);
     if (move.requests() + move.ended > 0)
       text += fmt::format("; requests: {}", crossings_text(move));
     if (move.states_bytes > 0)

@@ -22,7 +22,8 @@ namespace lingua {
 struct BalanceOptions {
   std::string policy = "none";
   double report_every_s = 0.5;
-  bool may_join = false;  // devices may: `none` uses them too, where that pays
+  double move_bytes_per_s = 0;  // 0: no bound
+  bool may_join = false;        // devices may: `none` uses them too, where that pays
 };
 void add_balance_options(CLI::App& app, BalanceOptions& options);
 // --wait-for-devices: see CoordinatorJob::wait_for_devices.

@@ -29,13 +29,13 @@ Digest state_of_model(const Study& study) {
 }  // namespace
 
 std::unique_ptr<ModelSource> kept_model(const CacheOptions& options, const Study& study,
-                                        ModelSource& source, bool for_workers) {
+                                        ModelSource& source, bool digests) {
   const auto folder = cache_folder(options, "own");
   if (!folder || !source.has_data()) return nullptr;
   try {
     const Digest model = state_of_model(study);
     std::optional<DigestIndex> index;
-    if (for_workers) index.emplace(folder->root / kDigestsFolder, model);
+    if (digests) index.emplace(folder->root / kDigestsFolder, model);
     return std::make_unique<KeptSource>(source, model, ContentFolder(*folder), std::move(index));
   } catch (const InputError& error) {
     without_cache(options, error);

@@ -194,13 +194,16 @@ void RealWorld::hear_late(DeviceSpec said) {
 
 CoordinatorJob RealWorld::coordinator_job() {
   ahead_ = std::make_unique<ReadAhead>(*study_.source());
-  kept_ = kept_model(options_.cache, study_, *ahead_, !options_.local);
+  // Whoever gets a weight of another device must be able to check it.
+  const bool knows_digests = !options_.local || policy(options_.balance.policy).moves;
+  kept_ = kept_model(options_.cache, study_, *ahead_, knows_digests);
   CoordinatorJob job;
   job.in_flight = study_.workload.in_flight;
   job.keep = study_options_.output.needs_rows() ? Keep::kRows : Keep::kMeasures;
   job.log_arrivals = study_.trace.has_value();
   job.deployment.plan = study_.plan;
   job.deployment.segmentation = &study_.segmentation;
+  job.deployment.cluster = std::make_shared<const ClusterSpec>(study_.cluster);
   job.deployment.source = kept_ ? kept_.get() : ahead_.get();
   job.deployment.scheduling = study_.workload.scheduling;
   job.deployment.communication = study_.workload.communication;

@@ -19,6 +19,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
 #include "runtime/base/plain_text.h"
+#include "runtime/cache/digested_source.h"
 #include "runtime/cli/answer_text.h"
 #include "runtime/cli/balancing.h"
 #include "runtime/cli/course.h"
@@ -102,6 +103,7 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
   const auto shapes = shapes_only();
   job.coordinator.deployment.plan = study.plan;
   job.coordinator.deployment.segmentation = &study.segmentation;
+  job.coordinator.deployment.cluster = std::make_shared<const ClusterSpec>(study.cluster);
   job.coordinator.deployment.scheduling = study.workload.scheduling;
   job.coordinator.deployment.communication = study.workload.communication;
   job.coordinator.deployment.source = numerics ? study.source() : shapes.get();
@@ -129,6 +131,9 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
     job.coordinator.recover =
         recovery(options.plan.planner, request, job.coordinator.deployment, balancing);
   }
+  std::optional<DigestedSource> digested;
+  if (numerics && job.coordinator.rebalance)
+    job.coordinator.deployment.source = &digested.emplace(*study.source());
   SimCluster cluster(study.cluster, sim_options);
   cluster.follow(course.supply);
   RunResult result = run_job_in(cluster, study, job, trace);

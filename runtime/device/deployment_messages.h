@@ -98,7 +98,8 @@ struct WeightAck {
   std::int64_t offset = 0;
 };
 
-// coordinator -> device: give these weights to a device that lacks them for an epoch, by WeightChunk.
+// coordinator -> device: give these weights to a device that lacks them for an epoch, by WeightChunk; no others any
+// more to the same.
 struct SendWeights {
   Epoch epoch = 0;
   DeviceName to;
@@ -108,8 +109,18 @@ struct SendWeights {
   double bytes_per_s = 0;        // on average; 0: as fast as they go
 };
 
-// device -> coordinator: all weights are there and every program is loaded; so much memory is left for
-// states and activations.
+// device -> coordinator: so much of a weight has come from another device; or why no more is taken from that one,
+// in one line.
+struct WeightHeld {
+  Epoch epoch = 0;
+  DeviceName from;
+  std::string weight;
+  std::int64_t bytes = 0;
+  std::string trouble;
+};
+
+// device -> coordinator: all weights are there and every program is loaded; so much memory is there
+// beside all weights, for states and activations.
 struct Ready {
   Epoch epoch = 0;
   double free_bytes = 0;

@@ -40,6 +40,10 @@ std::string text_of(const StatesHeld& m) {
   return fmt::format("StatesHeld of request {} from {}", m.request, m.from);
 }
 
+std::string text_of(const WeightHeld& m) {
+  return fmt::format("WeightHeld of {} from {}", m.weight, m.from);
+}
+
 }  // namespace
 
 std::string describe(const MessageBody& body) {

@@ -217,7 +217,7 @@ using MessageBody =
                  Release, Attach, Serving, Detach, AskEvents, Events, Hello, AskTelemetry,
                  TelemetryReport, WorkReport, Stop, PeerLost, Probe, Reached, LinkLost, AskStanding,
                  Standing, SendWeights, Suspend, Suspended, SendStates, StateChunk, StateAck,
-                 StatesHeld>;
+                 StatesHeld, WeightHeld>;
 
 struct Message {
   DeviceName from;

@@ -30,9 +30,7 @@ struct Suspend {
 struct Suspended {
   Epoch epoch = 0;
   RequestId request = 0;
-  std::int64_t cached = 0;   // the header's: its first tokens, whose states every device has
-  double states_bytes = 0;   // that it took here
-  double weights_bytes = 0;  // that no other epoch needs here
+  std::int64_t cached = 0;  // the header's: its first tokens, whose states every device has
 };
 
 // coordinator -> device: give the states of these tokens to a device that runs the segments under `epoch`.

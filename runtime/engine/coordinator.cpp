@@ -23,20 +23,6 @@ void Coordinator::begin(Seconds now, Effects& effects) {
   stall_.moved(now);
 }
 
-void Coordinator::deploy(Deployment deployment, Effects& effects) {
-  last_epoch_ = deployment.epoch;
-  checks_.deployed(deployment.plan);
-  deployment.scheduling = with_batches(deployment.scheduling, job_.in_flight,
-                                       static_cast<int>(deployment.plan.stages.size()));
-  coming_ = std::make_unique<Deployer>(std::move(deployment));
-  for (const DeviceName& worker : coming_->workers()) {
-    if (std::find(workers_.begin(), workers_.end(), worker) == workers_.end())
-      workers_.push_back(worker);
-  }
-  stall_.watch(workers_);
-  coming_->begin(effects);
-}
-
 void Coordinator::take(Message message, Seconds now, Effects& effects) {
   if (message.from == kCoordinator && std::holds_alternative<Stop>(message.body))
     throw WorldError(fmt::format("the run was told to end; {}", progress()));
@@ -106,14 +92,15 @@ bool Coordinator::take_from_client(Message& message, Seconds now, Effects& effec
 }
 
 // First come, first admitted: one that has no room beside the states of those that run keeps those behind
-// it waiting. Whether a request that is alone has room is for the devices to say.
+// it waiting, and so does what has room when the weights of a coming deployment have none any more. Whether a
+// request that is alone has room is for the devices to say.
 void Coordinator::admit(Seconds now, Effects& effects) {
   if (services_.empty()) return;
   if (table_.waiting() == 0) end_of_wait(-1, now);
   StateRoom& room = services_.back().room;
   while (admissions(table_.waiting(), table_.running(), job_.in_flight) > 0) {
     if (finish_if_complete(table_.front().request, effects)) continue;
-    if (table_.running() > 0 && !room.fits(table_.front())) {
+    if ((table_.running() > 0 || coming_) && !room.fits(table_.front())) {
       no_room_since_ = no_room_since_.value_or(now);
       return;
     }
@@ -178,12 +165,7 @@ void Coordinator::take_from_worker(Message& message, Seconds now, Effects& effec
     go_on_crossing(now, effects);
     return;
   }
-  if (coming_ && coming_->take(message, now, effects)) {
-    if (std::holds_alternative<WeightAck>(message.body) && job_.on_weights)
-      job_.on_weights(coming_->weights_sent(), coming_->weights_total());
-    if (coming_->ready()) become_current(now, effects);
-    return;
-  }
+  if (take_of_coming(message, now, effects)) return;
   take_answer(message, now, effects);
 }
 
@@ -193,17 +175,18 @@ void Coordinator::become_current(Seconds now, Effects& effects) {
     if (job_.on_serving) job_.on_serving();
     for (const DeviceName& client : clients_) effects.send(client, Serving{});
   }
+  note_delivery();
   if (moving_) {
     moving_->ready = now;
-    moving_->weights_bytes = coming_->weights_total();
   }
   serve_coming(now, effects);
 }
 
 void Coordinator::serve_coming(Seconds now, Effects& effects) {
-  StateRoom room(coming_->deployment(), coming_->free_bytes());
-  services_.push_back({std::move(coming_), std::move(room), {}});
+  StateRoom room = room_beside_what_runs();
+  services_.push_back({std::move(coming_), std::move(room)});
   coming_.reset();
+  coming_bytes_.clear();
   end_recovery(now);
   note_first_use(now);
   if (moving_) begin_crossing(now, effects);
@@ -212,33 +195,6 @@ void Coordinator::serve_coming(Seconds now, Effects& effects) {
   admit(now, effects);
   gather_when_all_is_answered(now, effects);
   if (!newcomers_.empty()) consider_move(false, now, effects);
-}
-
-// What runs goes on.
-void Coordinator::give_up_coming(const Message& message, const std::string& why, Seconds now,
-                                 Effects& effects) {
-  const Epoch epoch = coming_->deployment().epoch;
-  given_up_.insert(epoch);
-  result_.notes.push_back(
-      fmt::format("the deployment of epoch {} came to nothing: {}", epoch, why));
-  for (const DeviceName& worker : coming_->workers()) {
-    if (worker != message.from) effects.send(worker, Retire{epoch});
-  }
-  coming_.reset();
-  end_move(why, now);
-}
-
-void Coordinator::retire_unused(Effects& effects) {
-  std::erase_if(services_, [&](const Service& service) {
-    const Deployment& deployment = service.deployer->deployment();
-    if (&service == &services_.back() || table_.runs_in(deployment.epoch)) return false;
-    for (const DeviceName& worker : service.deployer->workers())
-      effects.send(worker, Retire{deployment.epoch});
-    for (const auto& [device, bytes] : service.weights_bytes)
-      services_.back().room.add(device, bytes);
-    given_up_.insert(deployment.epoch);
-    return true;
-  });
 }
 
 void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
@@ -274,6 +230,8 @@ void Coordinator::take_answer(Message& message, Seconds now, Effects& effects) {
     end_request(refused->request, now, effects);
   } else if (std::holds_alternative<Reached>(message.body)) {
     return;  // who sent the Probe has made up its epoch
+  } else if (is_late_of_weights(message.body)) {
+    return;
   } else {
     throw WorldError(fmt::format("{} answers nonsense: {} is not expected now", message.from,
                                  describe(message.body)));
@@ -286,6 +244,7 @@ void Coordinator::end_request(RequestId request, Seconds now, Effects& effects) 
     service_of(submit.epoch).room.give_back(submit);
     release(request, effects);
   }
+  for (Service& service : services_) service.room.end_beside(request);
   table_.end(request);
   last_token_.erase(request);
   crossed_.erase(request);
@@ -357,15 +316,18 @@ void Coordinator::keep(const EventRow& row) {
 // ---- what can go wrong ----
 
 Seconds Coordinator::deadline() const {
-  return std::min({expects() ? stall_.next() : kNever, settled_, waits_until_});
+  return std::min({expects() ? stall_.next() : kNever, settled_, waits_until_,
+                   coming_ ? coming_->next() : kNever});
 }
 
 void Coordinator::tick(Seconds now, Effects& effects) {
+  if (coming_ && now >= coming_->next()) coming_->tick(now, effects);
   if (now >= settled_) {
     settled_ = kNever;
     std::string why;
     for (const auto& [link, said] : std::exchange(links_lost_, {})) {
       membership_.cut.insert(link);
+      if (coming_) coming_->lose_link(link.first, link.second, now, effects);
       if (uses(link.first, link.second)) why += (why.empty() ? "" : "; ") + said;
       if (crossing_) crossing_->states.lose_link(link.first, link.second);
     }

@@ -123,6 +123,11 @@ class Coordinator {
 
  private:
   void deploy(Deployment deployment, Effects& effects);
+  std::string hold_room_for(const Deployment& next);
+  StateRoom room_beside_what_runs() const;
+  bool take_of_coming(const Message& message, Seconds now, Effects& effects);
+  void note_delivery();
+  bool is_late_of_weights(const MessageBody& body) const;
   bool take_from_client(Message& message, Seconds now, Effects& effects);
   void take_from_worker(Message& message, Seconds now, Effects& effects);
   bool is_stale(const Message& message) const;
@@ -132,6 +137,7 @@ class Coordinator {
   void give_up_coming(const Message& message, const std::string& why, Seconds now,
                       Effects& effects);
   void retire_unused(Effects& effects);
+  void give_back_weights_of(const Deployment& gone);
   bool survives(const Message& message, const std::string& trouble) const;
   void lose(const DeviceName& device, const std::string& why, Seconds now, Effects& effects);
   void begin_again(const std::string& why, Seconds now, Effects& effects);
@@ -184,6 +190,7 @@ class Coordinator {
   Service& service_of(Epoch epoch);
 
   std::unique_ptr<Deployer> coming_;
+  std::map<DeviceName, double> coming_bytes_;  // of weights, beside those of the services
   std::set<Epoch> given_up_;  // that never came to serve: what devices still say of them is dropped
   std::vector<Service> services_;  // ascending; the last takes new requests, the others end theirs
   AnswerChecks checks_;

@@ -7,7 +7,6 @@
 // at once.
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "runtime/base/errors.h"
@@ -120,17 +119,9 @@ void Coordinator::take_suspended(const Message& message, Seconds now, Effects& e
   if (!crossing_) return;
   const auto place = crossing_->requests.find(suspended.request);
   if (place == crossing_->requests.end() || place->second.asked.erase(message.from) == 0) return;
-  const double bytes = suspended.states_bytes + suspended.weights_bytes;
-  if (!std::isfinite(bytes) || suspended.states_bytes < 0 || suspended.weights_bytes < 0) {
-    throw WorldError(fmt::format("{} answers nonsense: {} of {} bytes; {}", message.from,
-                                 describe(message.body), bytes, progress()));
-  }
   const RequestTable::Entry& entry = *table_.find(suspended.request);
-  Service& before = service_of(entry.submit.epoch);
-  before.weights_bytes[message.from] = suspended.weights_bytes;
-  services_.back().room.add(message.from, suspended.states_bytes);
   RequestThatCrosses& request = place->second;
-  const Deployment& deployment = before.deployer->deployment();
+  const Deployment& deployment = service_of(entry.submit.epoch).deployer->deployment();
   if (message.from == deployment.plan.header()) {
     const std::int64_t all =
         first_step(entry.submit, deployment.segmentation->model_inputs).new_tokens +
@@ -164,6 +155,7 @@ void Coordinator::go_on_there(RequestId id, Effects& effects) {
   const Submit& before = table_.find(id)->submit;
   Service& left = service_of(before.epoch);
   left.room.give_back(before);
+  services_.back().room.end_beside(id);
   if (keeps_states(request.how)) {
     for (const DeviceName& worker : left.deployer->workers())
       effects.send(worker, Suspend{before.epoch, id, false, current().epoch});

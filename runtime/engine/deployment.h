@@ -3,6 +3,7 @@
 //
 // Errors: InputError from the model source.
 
+#include <memory>
 #include <vector>
 
 #include "runtime/device/message.h"
@@ -24,6 +25,8 @@ struct Deployment {
   int window = 128;                       // so many at most are under way to a device
   // What each sender may send on average for an epoch that comes beside a running one; 0: as fast as it goes.
   double move_bytes_per_s = 0;
+  // Whose links weights may take from one device to another; null: the coordinator sends all.
+  std::shared_ptr<const ClusterSpec> cluster = {};
   bool replaces_all = false;  // nothing of earlier epochs runs any more
   // What the plan takes the devices for; null: they report nothing of their work. REQUIRES: outlives this.
   const ClusterSpec* measured_against = nullptr;

@@ -84,17 +84,6 @@ double MemoryLedger::states_bytes_of(RequestId request) const {
   return sum;
 }
 
-double MemoryLedger::states_bytes_of(RequestId request, Epoch epoch) const {
-  const auto held = requests_.find(request);
-  const auto stage = stages_.find(epoch);
-  double sum = 0;
-  if (held == requests_.end() || stage == stages_.end()) return sum;
-  for (const auto& [segment, bytes] : held->second.states) {
-    if (stage->second.runs(segment)) sum += bytes;
-  }
-  return sum;
-}
-
 double MemoryLedger::admit(Epoch epoch, RequestId request, const Step& step,
                            std::int64_t capacity) {
   const Stage& stage = stages_.at(epoch);

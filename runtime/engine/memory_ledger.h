@@ -47,9 +47,9 @@ class MemoryLedger {
   std::vector<RequestId> requests_of(Epoch epoch) const;
   bool has_states(RequestId request, SegmentId segment) const;
   double states_bytes_of(RequestId request) const;
-  double states_bytes_of(RequestId request, Epoch epoch) const;  // in segments that it runs
 
   double states_bytes() const { return states_bytes_; }
+  double bytes_beside_weights() const { return memory_bytes_ - weights_bytes_; }
   double free_bytes() const { return memory_bytes_ - weights_bytes_ - states_bytes_; }
 
  private:

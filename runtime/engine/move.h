@@ -4,6 +4,7 @@
 // Plain values. Units: seconds, bytes, tokens.
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -38,8 +39,10 @@ struct MoveRecord {
   Seconds ready{0};          // when the devices had what they lacked
   Seconds switched{0};       // when new requests could go there
   double weights_bytes = 0;  // that were sent
-  double states_bytes = 0;   // that devices gave each other
-  int ended = 0;             // requests that ended where they ran
+  // Of them, by the device, or the coordinator, that had them.
+  std::map<DeviceName, double> weights_from = {};
+  double states_bytes = 0;  // that devices gave each other
+  int ended = 0;            // requests that ended where they ran
   // That crossed.
   int rebuilt = 0;
   int moved = 0;

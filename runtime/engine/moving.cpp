@@ -55,6 +55,10 @@ void Coordinator::consider_move(bool between, Seconds now, Effects& effects) {
   moving_->decided = now;
   move->deployment.epoch = last_epoch_ + 1;
   move->deployment.replaces_all = false;
+  if (const std::string no_room = hold_room_for(move->deployment); !no_room.empty()) {
+    end_move(no_room, now);
+    return;
+  }
   deploy(std::move(move->deployment), effects);
   choices_ = std::move(move->crossings);
   stall_.moved(now);

@@ -60,7 +60,8 @@ void Coordinator::begin_again(const std::string& why, Seconds now, Effects& effe
   last_token_.clear();  // a pause of a move is none of a loss
   note_held();
   const auto leave = [&](const Deployer& deployer) {
-    leaving_[deployer.deployment().epoch] = deployer.workers();
+    const std::set<DeviceName> devices = deployer.all_involved();
+    leaving_[deployer.deployment().epoch] = {devices.begin(), devices.end()};
     given_up_.insert(deployer.deployment().epoch);
     old_headers_.insert(deployer.deployment().plan.header());
   };
@@ -156,7 +157,7 @@ void Coordinator::note_first_use(Seconds now) {
 void Coordinator::end_recovery(Seconds now) {
   if (!recovering_) return;
   recovering_->ready = now;
-  recovering_->weights_bytes = services_.back().deployer->weights_total();
+  recovering_->weights_bytes = services_.back().deployer->delivery().bytes_total();
   keep({kCoordinator, event::kRecovery, -1, -1, current().epoch, recovering_->lost, now,
         recovering_->weights_bytes});
   result_.recoveries.push_back(*std::exchange(recovering_, std::nullopt));

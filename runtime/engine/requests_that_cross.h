@@ -19,8 +19,6 @@ namespace lingua {
 struct Service {
   std::unique_ptr<Deployer> deployer;
   StateRoom room;
-  std::map<DeviceName, double>
-      weights_bytes;  // that no other epoch needs, as far as devices have said
 };
 
 struct RequestThatCrosses {

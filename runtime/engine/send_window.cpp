@@ -42,7 +42,7 @@ void SendWindow::acknowledged(Seconds now) {
 
 Seconds SendWindow::next() const {
   if (!has_room()) return kNever;
-  return paid_for_.value_or(-kNever);
+  return bytes_per_s_ > 0 ? paid_for_.value_or(-kNever) : -kNever;
 }
 
 }  // namespace lingua

@@ -21,6 +21,9 @@ class SendWindow {
   // `bytes_per_s` 0: as fast as answers come. REQUIRES: the others are positive.
   SendWindow(std::int64_t chunk_bytes, std::int64_t window, double bytes_per_s);
 
+  // From now on. REQUIRES: not negative.
+  void set_rate(double bytes_per_s) { bytes_per_s_ = bytes_per_s; }
+
   bool may_send(Seconds now) const { return has_room() && now >= next(); }
   // REQUIRES: may_send(now).
   void sent(double bytes, Seconds now);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/units.h"
 #include "runtime/engine/request_state.h"
 #include "runtime/schedule/schedule.h"
 
@@ -50,8 +51,7 @@ double StateRoom::activations(const Share& share, const Submit& submit) const {
 bool StateRoom::fits(const Submit& submit) const {
   return std::all_of(shares_.begin(), shares_.end(), [&](const auto& item) {
     const Share& share = item.second;
-    double largest = activations(share, submit);
-    if (!share.activations.empty()) largest = std::max(largest, *share.activations.rbegin());
+    const double largest = std::max(activations(share, submit), share.largest());
     return states(share, submit) + largest <= share.free_bytes;
   });
 }
@@ -75,6 +75,55 @@ void StateRoom::give_back(const Submit& submit) {
     LINGUA_CHECK(step != share.activations.end(), "request {}", submit.request);
     share.activations.erase(step);
   }
+}
+
+std::string StateRoom::hold_weights(const std::map<DeviceName, double>& bytes) {
+  for (const auto& [device, more] : bytes) {
+    const auto place = shares_.find(device);
+    if (place == shares_.end() || more == 0) continue;
+    const double room = std::max(0.0, place->second.free_bytes - place->second.largest());
+    if (more <= room) continue;
+    const auto [needed, has] = format_apart(more, room, Unit::kBytes);
+    return fmt::format(
+        "{} has no room for {} of weights beside the requests that run there: {} of its memory are "
+        "left",
+        device, needed, has);
+  }
+  for (const auto& [device, more] : bytes) {
+    const auto place = shares_.find(device);
+    if (place != shares_.end()) place->second.free_bytes -= more;
+  }
+  return "";
+}
+
+void StateRoom::give_back_weights(const std::map<DeviceName, double>& bytes) {
+  for (const auto& [device, more] : bytes) {
+    const auto place = shares_.find(device);
+    if (place != shares_.end()) place->second.free_bytes += more;
+  }
+}
+
+void StateRoom::take_beside(const StateRoom& other, const Submit& submit) {
+  for (auto& [device, share] : shares_) {
+    const auto theirs = other.shares_.find(device);
+    if (theirs == other.shares_.end()) continue;
+    const Beside need{other.states(theirs->second, submit),
+                      other.activations(theirs->second, submit)};
+    share.free_bytes -= need.states;
+    share.activations.insert(need.activations);
+    beside_[submit.request][device] = need;
+  }
+}
+
+void StateRoom::end_beside(RequestId request) {
+  const auto place = beside_.find(request);
+  if (place == beside_.end()) return;
+  for (const auto& [device, need] : place->second) {
+    Share& share = shares_.at(device);
+    share.free_bytes += need.states;
+    share.activations.erase(share.activations.find(need.activations));
+  }
+  beside_.erase(place);
 }
 
 }  // namespace lingua

@@ -96,7 +96,9 @@ void WeightLoader::prepare(const Prepare& prepare, Seconds now, Effects& effects
     if (!held.has_program) lacks.programs.push_back(segment.id);
     for (const WeightSpec& weight : segment.weights) {
       if (store_.complete(weight.name) || !asked.insert(weight.name).second) continue;
-      store_.expect(weight);
+      const auto digest = prepare.digests.find(weight.name);
+      store_.expect(weight,
+                    digest == prepare.digests.end() ? std::nullopt : std::optional(digest->second));
       if (!is_kept(weight, prepare)) lacks.weights.push_back(weight.name);
     }
   }
@@ -125,14 +127,40 @@ void WeightLoader::take(const SegmentProgram& program) {
   changed_ = true;
 }
 
-void WeightLoader::take(const WeightChunk& chunk, Effects& effects) {
-  if (!knows(chunk.epoch)) return;
-  if (store_.receive(chunk)) {
+// False: it was not needed.
+bool WeightLoader::receive(const WeightChunk& chunk, const DeviceName& from) {
+  const WeightStore::Taken taken = store_.receive(chunk, from);
+  if (taken == WeightStore::Taken::kWhole) {
     changed_ = true;
     const Tensor& weight = store_.tensor(chunk.weight);
     if (cache_ != nullptr && weight.has_data()) cache_->keep(weight.data, weight.bytes());
   }
-  effects.send(kCoordinator, WeightAck{chunk.epoch, chunk.weight, chunk.offset});
+  return taken != WeightStore::Taken::kNotNeeded;
+}
+
+void WeightLoader::take(const WeightChunk& chunk, const DeviceName& from, Effects& effects) {
+  const auto place = epochs_.find(chunk.epoch);
+  if (place == epochs_.end()) return;
+  if (from == kCoordinator) receive(chunk, from);
+  effects.send(from, WeightAck{chunk.epoch, chunk.weight, chunk.offset});
+  Deployed& deployed = place->second;
+  if (from == kCoordinator || deployed.refused.contains(from) || !store_.expects(chunk.weight))
+    return;
+  WeightHeld held{chunk.epoch, from, chunk.weight, 0, ""};
+  try {
+    const bool is_checked = store_.digest(chunk.weight).has_value() && chunk.bytes.has_data();
+    if (deployed.has_data && !is_checked) {
+      throw WorldError(fmt::format("weight '{}' came from a device and cannot be checked",
+                                   one_line(chunk.weight)));
+    }
+    if (!receive(chunk, from)) return;
+    held.bytes = store_.received(chunk.weight);
+  } catch (const WorldError& error) {
+    store_.forget(chunk.weight, from);
+    deployed.refused.insert(from);
+    held.trouble = one_line(error.what());
+  }
+  effects.send(kCoordinator, std::move(held));
 }
 
 std::optional<WeightLoader::Load> WeightLoader::next_load() {
@@ -166,7 +194,7 @@ std::optional<Epoch> WeightLoader::become_ready(Effects& effects) {
     if (!segments_.at(id).loaded) return std::nullopt;
   }
   deployed->ready = true;
-  effects.send(kCoordinator, Ready{last_, ledger_.free_bytes()});
+  effects.send(kCoordinator, Ready{last_, ledger_.bytes_beside_weights()});
   return last_;
 }
 
@@ -188,12 +216,6 @@ double WeightLoader::bytes_of(const std::set<SegmentId>& segments) const {
     }
   }
   return bytes;
-}
-
-double WeightLoader::bytes_of_only(Epoch epoch) const {
-  std::set<SegmentId> all;
-  for (const auto& [id, held] : segments_) all.insert(id);
-  return bytes_of(all) - bytes_of(needed_without(epoch));
 }
 
 std::vector<SegmentId> WeightLoader::retire(Epoch epoch) {

@@ -4,6 +4,8 @@
 // A role without I/O. What two epochs share is held once and sent once: a Prepare is answered with what
 // the device lacks. While one epoch is coming (not Ready), no other may be prepared. What a cache has kept of
 // earlier runs is not lacked; what is sent is given to it.
+// Weights come from the coordinator or from devices that it has told to give them. What has contents is taken
+// from a device only where its digest was announced: a device may give anything, and one that does gives no more.
 // Errors: WorldError for a deployment that contradicts itself, what is held, or the memory; for weights and
 // programs that nobody asked for. Then what was held before is still held.
 
@@ -39,8 +41,8 @@ class WeightLoader {
   // Sends Lacks.
   void prepare(const Prepare& prepare, Seconds now, Effects& effects);
   void take(const SegmentProgram& program);
-  // Sends WeightAck. A piece for an epoch that is gone is dropped.
-  void take(const WeightChunk& chunk, Effects& effects);
+  // Sends WeightAck; of what a device has sent, WeightHeld too. A piece for an epoch that is gone is dropped.
+  void take(const WeightChunk& chunk, const DeviceName& from, Effects& effects);
 
   // The next segment whose program and weights are all there and that is not loaded.
   std::optional<Load> next_load();
@@ -56,8 +58,8 @@ class WeightLoader {
     return held == segments_.end() ? nullptr : &held->second.segment;
   }
 
-  // Of weights that no other epoch needs.
-  double bytes_of_only(Epoch epoch) const;
+  const WeightStore& store() const { return store_; }
+
   // The epoch is over. Returns the segments that no other needs, to be unloaded.
   std::vector<SegmentId> retire(Epoch epoch);
 
@@ -73,9 +75,11 @@ class WeightLoader {
     std::string segmentation;
     bool has_data = false;
     bool ready = false;
+    std::set<DeviceName> refused;  // devices that have given what was wrong
   };
 
   void check(const Prepare& prepare) const;
+  bool receive(const WeightChunk& chunk, const DeviceName& from);
   bool is_kept(const WeightSpec& weight, const Prepare& prepare);
   std::map<std::string, WeightSpec> weights_with(const Prepare& prepare) const;
   Deployed* coming();

@@ -1,61 +1,67 @@
 #pragma once
-// How a device gets what it lacks: programs, then weights.
+// Weights on their way to one device that lacks them, from the coordinator or from a device that holds them.
 //
-// A role without I/O. Weights travel in pieces of at most chunk_bytes, in order. How many are under way
-// begins small and grows while answers come within a second, to at most `window`: what else is sent to the
-// device waits behind them for a few seconds, however slow its link is, and neither side ever holds
-// more beyond its own weights.
-// Errors: InputError from the model source; a device that asks for what is not its own, or answers out of
-// turn, is a WorldError.
+// A role without I/O. Weights travel in pieces of at most chunk_bytes, in order; how many are under way, and how
+// fast they follow: see send_window.h. Neither side ever holds more beyond its own weights.
+// Errors: those of the reader.
 
 #include <deque>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "runtime/base/files.h"
-#include "runtime/engine/deployment.h"
 #include "runtime/engine/effects.h"
+#include "runtime/engine/send_window.h"
 
 namespace lingua {
 
+// Bytes [offset, offset + bytes) of a weight; null where weights have no contents.
+using WeightReader = std::function<std::shared_ptr<const std::byte>(
+    const WeightSpec& weight, std::int64_t offset, std::int64_t bytes)>;
+
 class WeightSender {
  public:
-  // REQUIRES: the deployment outlives it.
-  WeightSender(const Deployment& deployment, const DeviceName& device, const Lacks& lacks);
+  // `order.weights` is not looked at.
+  WeightSender(const SendWeights& order, WeightReader read);
 
-  // Sends the programs, and pieces of weights until the window is full or all are sent.
-  void begin(Seconds now, Effects& effects);
-  // Takes an answer; WorldError when it is not that to the next piece under way.
-  void acknowledge(const WeightAck& ack, Seconds now, Effects& effects);
+  // More to send, after what there is.
+  void add(const WeightSpec& weight);
+  // Nothing of it is sent any more.
+  void leave_out(const std::string& weight);
+  void set_rate(double bytes_per_s) { window_.set_rate(bytes_per_s); }
 
-  bool done() const {
-    return programs_.empty() && next_weight_ == weights_.size() && under_way_.empty();
-  }
-  double bytes_total() const { return bytes_total_; }  // of weights
-  double bytes_acknowledged() const { return bytes_acknowledged_; }
+  // Sends pieces as far as window and rate let them go.
+  void go_on(Seconds now, Effects& effects);
+  // Takes an answer. Nothing: it is not that to the next piece under way.
+  struct Answered {
+    std::int64_t bytes = 0;
+    bool ends_weight = false;
+  };
+  std::optional<Answered> acknowledge(const WeightAck& ack, Seconds now, Effects& effects);
+
+  // When go_on() has something to do; kNever where only an answer gives it something.
+  Seconds next() const { return weights_.empty() ? kNever : window_.next(); }
+  bool done() const { return weights_.empty() && under_way_.empty(); }
+  double bytes_left() const { return bytes_left_; }  // that are not under way
 
  private:
-  void fill_window(Seconds now, Effects& effects);
   WeightChunk next_chunk();
 
-  const Deployment& deployment_;
-  DeviceName device_;
-  std::vector<SegmentId> programs_;  // still to send
-  std::vector<WeightSpec> weights_;
-  std::size_t next_weight_ = 0;
+  const SendWeights order_;
+  const WeightReader read_;
+  SendWindow window_;
+  std::deque<WeightSpec> weights_;  // the first is under way up to offset_
   std::int64_t offset_ = 0;
-  double bytes_total_ = 0;
-  double bytes_acknowledged_ = 0;
+  double bytes_left_ = 0;
   struct Piece {
     std::string weight;
     std::int64_t offset = 0;
-    std::int64_t bytes = 0;
-    Seconds sent{0};
+    Answered answer;
   };
   std::deque<Piece> under_way_;
-  double bytes_under_way_ = 0;
-  double window_bytes_ = 0;  // that may be
   std::unique_ptr<Checksum> checksum_;
 };
 

@@ -18,6 +18,7 @@
 #include "runtime/engine/state_carrier.h"
 #include "runtime/engine/tailer.h"
 #include "runtime/engine/waiting_messages.h"
+#include "runtime/engine/weight_giver.h"
 #include "runtime/engine/weight_loader.h"
 #include "runtime/events/event_log.h"
 #include "runtime/schedule/schedule.h"
@@ -32,6 +33,7 @@ constexpr std::size_t kMostRefused = 1024;
 bool is_between_devices(const MessageBody& body) {
   return std::holds_alternative<Activations>(body) || std::holds_alternative<StepResult>(body) ||
          std::holds_alternative<Together>(body) || std::holds_alternative<Probe>(body) ||
+         std::holds_alternative<WeightChunk>(body) || std::holds_alternative<WeightAck>(body) ||
          std::holds_alternative<StateChunk>(body) || std::holds_alternative<StateAck>(body);
 }
 
@@ -55,12 +57,13 @@ class Worker {
     while (!stopped_) {
       // Everything that has arrived comes first: it may end or fail what would run next.
       if (next_look_ < kNever && device_.now() >= next_look_) look_at_hardware();
-      if (states_.next() < kNever && device_.now() >= states_.next()) {
+      if (next_to_send() < kNever && device_.now() >= next_to_send()) {
         states_.go_on(device_.now(), effects_);
+        giver_.go_on(device_.now(), effects_);
         carry_out();
       }
       const Seconds deadline =
-          queue_.empty() ? std::min(next_look_, states_.next()) : device_.now();
+          queue_.empty() ? std::min(next_look_, next_to_send()) : device_.now();
       if (auto message = device_.receive(deadline)) {
         handle(std::move(*message));
       } else if (!queue_.empty()) {
@@ -111,9 +114,11 @@ class Worker {
 
   void fail(Epoch epoch, const std::string& why) {
     effects_.send(kCoordinator, Failed{epoch, why});
+    giver_.end(epoch);
     if (loader_.knows(epoch)) retire(epoch);
   }
 
+  Seconds next_to_send() const { return std::min(states_.next(), giver_.next()); }
   Epoch newest() const { return deployed_.empty() ? 0 : deployed_.rbegin()->first; }
 
   void carry_out() {
@@ -135,6 +140,7 @@ class Worker {
     if (const auto* lost = std::get_if<PeerLost>(&message.body)) {
       if (message.from == kCoordinator) throw CoordinatorLost(lost->reason);
       states_.lose(message.from);
+      giver_.lose(message.from);
       // The coordinator may well reach it: who decides must know.
       device_.send(kCoordinator, LinkLost{last_prepared_, message.from, lost->reason});
       return;
@@ -175,6 +181,7 @@ class Worker {
 
   void on(const Prepare& prepare, const Message&) {
     if (prepare.replaces_all) {
+      giver_.end();
       while (!deployed_.empty()) end_work(deployed_.begin()->first);
       states_.clear();
       for (SegmentId id : loader_.make_way_for(prepare)) device_.executor().unload(id);
@@ -209,19 +216,30 @@ class Worker {
     load();
   }
 
-  void on(const WeightChunk& chunk, const Message&) {
-    loader_.take(chunk, effects_);
+  void on(const WeightChunk& chunk, const Message& envelope) {
+    loader_.take(chunk, envelope.from, effects_);
     load();
+  }
+
+  void on(const SendWeights& order, const Message&) {
+    last_prepared_ = std::max(last_prepared_, order.epoch);
+    giver_.take(order, device_.now(), effects_);
+  }
+
+  void on(const WeightAck& ack, const Message& envelope) {
+    giver_.take(ack, envelope.from, device_.now(), effects_);
   }
 
   void on(const Retire& gone, const Message&) {
     states_.retire(gone.epoch);
+    giver_.end(gone.epoch);
     if (loader_.knows(gone.epoch)) retire(gone.epoch);
   }
 
   void retire(Epoch epoch) {
     end_work(epoch);
     for (SegmentId id : loader_.retire(epoch)) device_.executor().unload(id);
+    giver_.look_at_store();
   }
 
   // Its steps, and the states of the requests that no other epoch has.
@@ -234,9 +252,7 @@ class Worker {
   }
 
   void on(const Suspend& suspend, const Message&) {
-    Suspended answer{suspend.epoch, suspend.request, 0,
-                     ledger_.states_bytes_of(suspend.request, suspend.epoch),
-                     loader_.bytes_of_only(suspend.epoch)};
+    Suspended answer{suspend.epoch, suspend.request, 0};
     const auto deployed = deployed_.find(suspend.epoch);
     if (deployed != deployed_.end()) {
       answer.cached = deployed->second->header.cached(suspend.request);
@@ -470,6 +486,7 @@ class Worker {
   MemoryLedger ledger_;
   WeightLoader loader_;
   StateCarrier states_;
+  WeightGiver giver_{loader_.store()};
   Tailer tailer_;
   const HardwareLimits limits_;
   Seconds next_look_;

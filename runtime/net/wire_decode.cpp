@@ -57,6 +57,7 @@ class BodyDecoder {
       case Case::kSegmentProgram: return segment_program(envelope_.segment_program());
       case Case::kRetire: return Retire{envelope_.retire().epoch()};
       case Case::kSendWeights: return send_weights(envelope_.send_weights());
+      case Case::kWeightHeld: return weight_held(envelope_.weight_held());
       case Case::kSuspend:
         return Suspend{envelope_.suspend().epoch(), envelope_.suspend().request(),
                        envelope_.suspend().keep(), envelope_.suspend().next()};
@@ -225,10 +226,13 @@ class BodyDecoder {
             not_negative("bytes_per_s", in.bytes_per_s())};
   }
 
+  static WeightHeld weight_held(const wire::WeightHeld& in) {
+    return {in.epoch(), in.from(), in.weight(), in_range("bytes", in.bytes(), 0, kMaxTensorBytes),
+            in.trouble()};
+  }
+
   static Suspended suspended(const wire::Suspended& in) {
-    return {in.epoch(), in.request(), in_range("cached", in.cached(), 0, kMaxDim),
-            not_negative("states_bytes", in.states_bytes()),
-            not_negative("weights_bytes", in.weights_bytes())};
+    return {in.epoch(), in.request(), in_range("cached", in.cached(), 0, kMaxDim)};
   }
 
   static SendStates send_states(const wire::SendStates& in) {

@@ -175,6 +175,15 @@ class BodyEncoder {
     out->set_bytes_per_s(m.bytes_per_s);
   }
 
+  void operator()(const WeightHeld& m) {
+    wire::WeightHeld* out = envelope_->mutable_weight_held();
+    out->set_epoch(m.epoch);
+    out->set_from(m.from);
+    out->set_weight(m.weight);
+    out->set_bytes(m.bytes);
+    out->set_trouble(m.trouble);
+  }
+
   void operator()(const Suspend& m) {
     wire::Suspend* out = envelope_->mutable_suspend();
     out->set_epoch(m.epoch);
@@ -188,8 +197,6 @@ class BodyEncoder {
     out->set_epoch(m.epoch);
     out->set_request(m.request);
     out->set_cached(m.cached);
-    out->set_states_bytes(m.states_bytes);
-    out->set_weights_bytes(m.weights_bytes);
   }
 
   void operator()(const SendStates& m) {

@@ -70,6 +70,27 @@ class OutOfRange {
     m.offset += 3;
     return true;
   }
+  bool operator()(WeightChunk& m) {
+    switch (rng_.below(4)) {
+      case 0: m.checksum += 1; break;
+      case 1: m.offset += 3; break;
+      case 2: m.weight = "no such weight"; break;
+      default: {
+        const std::string other(static_cast<std::size_t>(m.bytes.bytes()), '?');
+        m.bytes = make_bytes_tensor(other.data(), m.bytes.bytes());
+        m.offset = 0;
+      }
+    }
+    return true;
+  }
+  bool operator()(WeightHeld& m) {
+    switch (rng_.below(3)) {
+      case 0: m.weight = "no such weight"; break;
+      case 1: m.bytes += kFar; break;
+      default: m.trouble = "it is no good\nor is it";
+    }
+    return true;
+  }
   bool operator()(Ready& m) {
     if (rng_.below(2) == 0) {
       m.epoch += 1000;
@@ -145,10 +166,6 @@ class OutOfRange {
 };
 
 struct NotANumber {
-  bool operator()(Suspended& m) const {
-    m.states_bytes = m.weights_bytes = kNaN;
-    return true;
-  }
   bool operator()(Ready& m) const {
     m.free_bytes = kNaN;
     return true;

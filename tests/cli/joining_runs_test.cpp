@@ -29,14 +29,20 @@ class JoiningRuns : public NetworkRun {
                        saying));
   }
   // Alone, left computes a tenth as fast as right would if it is as fast as this.
-  void make_slow(const std::string& compute, const std::string& memory_bandwidth) {
+  // `to_right`: how fast the coordinator reaches it; left does with 1 GB/s.
+  void make_slow(const std::string& compute, const std::string& memory_bandwidth,
+                 const std::string& to_right = "1 GB/s") {
     write("pair.yaml",
           "name: pair\ndevices:\n"
           "  - {name: left, compute: 1 GFLOP/s, memory_bandwidth: 0.5 GB/s, memory: 1 GB}\n"
           "  - {name: right, compute: " +
               compute + ", memory_bandwidth: " + memory_bandwidth +
               ", memory: 1 GB}\n"
-              "links: {default: {bandwidth: 1 GB/s, latency: 10 us}}\n");
+              "links:\n"
+              "  default: {bandwidth: 1 GB/s, latency: 10 us}\n"
+              "  between:\n"
+              "    - {from: coordinator, to: right, bandwidth: " +
+              to_right + ", latency: 10 us}\n");
     planner_ = "dp";
     max_tokens_ = "4000";  // some seconds, in which right starts and joins
   }
@@ -62,7 +68,7 @@ class JoiningRuns : public NetworkRun {
 };
 
 TEST_F(JoiningRuns, OneThatComesLateIsUsedWhereThatPays) {
-  make_slow("100 GFLOP/s", "50 GB/s");
+  make_slow("100 GFLOP/s", "50 GB/s", "100 MB/s");
   start({"--insecure", "--ignore-eos", "--start-with", "1"});
   come("left");
   expect_said("planned without right, which may join later");
@@ -74,6 +80,8 @@ TEST_F(JoiningRuns, OneThatComesLateIsUsedWhereThatPays) {
   EXPECT_EQ(run["joins"][0]["device"], "right");
   EXPECT_TRUE(run["joins"][0]["first_use_s"].is_number()) << run["joins"];
   ASSERT_EQ(run["moves"].size(), 1U);
+  const auto& move = run["moves"][0];
+  EXPECT_GT(move["weights_from"]["left"].get<double>(), move["weights_bytes"].get<double>() / 2);
 }
 
 TEST_F(JoiningRuns, WhatOneThatComesLateSaysOfItselfCountsWhereDevicesAreTrusted) {

@@ -50,6 +50,61 @@ TEST_F(ChangingPlans, NewRequestsGoToANewEpochAndTheOldOneEndsItsOwn) {
   EXPECT_EQ(sent_to<Retire>("b").size(), 1U);
 }
 
+// b, with segments 3 to 5, is to get the weights of two more, of 40 bytes each, while a request runs.
+class MoveIntoLittleRoom : public ChangingPlans {
+ protected:
+  // Has room for so many requests and so much more: states of 5 tokens in 3 segments, and one step at a time.
+  void serve_with(int requests, double more_bytes) {
+    double activations = 0;
+    for (SegmentId id = 3; id < 6; ++id) {
+      const Segment& segment = model_.segments[static_cast<std::size_t>(id)];
+      activations = std::max(activations, segment.activation_bytes({3, 0}));
+    }
+    job_.rebalance = [this](const RunState&) -> std::optional<Move> {
+      if (std::exchange(moved_, true)) return std::nullopt;
+      return Move{deployment(1, 0), Crossing::kEnd, {}, "a test asks for it"};
+    };
+    begin();
+    become_ready(1, requests * 3 * 5 * 8 + activations + more_bytes);
+    hear(kClient, Attach{});
+    hear(kClient, request(0));
+    EXPECT_EQ(sent_to<Submit>("a").size(), 1U);
+    forget();
+    WorkReport report;
+    report.epoch = 1;
+    hear("a", report);
+  }
+};
+
+TEST_F(MoveIntoLittleRoom, DoesNotComeWhereTheRequestThatRunsNeedsTheRoom) {
+  serve_with(1, 79);
+  EXPECT_THAT(sent_to<Prepare>("b"), IsEmpty());
+  const CoordinatorResult result = std::move(*coordinator_).result();
+  ASSERT_EQ(result.moves.size(), 1U);
+  EXPECT_THAT(result.moves[0].failed,
+              AllOf(HasSubstr("b has no room for 80 B of weights"), HasSubstr("79 B")));
+}
+
+TEST_F(MoveIntoLittleRoom, ComesWhereThereIsRoom) {
+  serve_with(1, 80);
+  EXPECT_EQ(sent_to<Prepare>("b").size(), 1U);
+}
+
+TEST_F(MoveIntoLittleRoom, RequestsThatHaveNoRoomBesideItWaitUntilItIsOver) {
+  serve_with(2, 79);
+  EXPECT_EQ(sent_to<Prepare>("b").size(), 1U);
+  hear(kClient, request(1));
+  EXPECT_THAT(sent_to<Submit>("a"), IsEmpty());
+  hear("b", Failed{2, "the disk is full"});
+  EXPECT_EQ(sent_to<Submit>("a").size(), 1U);
+}
+
+TEST_F(MoveIntoLittleRoom, RequestsThatHaveRoomBesideItDoNotWait) {
+  serve_with(2, 80);
+  hear(kClient, request(1));
+  EXPECT_EQ(sent_to<Submit>("a").size(), 1U);
+}
+
 TEST_F(ChangingPlans, RequestsThatCrossGoOnInTheNewEpochWithTheirTokens) {
   job_.in_flight = 3;
   move_after_one(Crossing::kRebuild);
@@ -67,11 +122,11 @@ TEST_F(ChangingPlans, RequestsThatCrossGoOnInTheNewEpochWithTheirTokens) {
   hear(kClient, Cancel{2});
   hear("a", TokenMade{3, 0, 8});  // it had not heard of that yet
   forget();
-  for (RequestId id = 1; id < 4; ++id) hear("b", Suspended{1, id, 0, 0, 0});
+  for (RequestId id = 1; id < 4; ++id) hear("b", Suspended{1, id, 0});
   EXPECT_THAT(said(), IsEmpty()) << "nothing goes on before all have said so";
-  hear("a", Suspended{1, 3, 3, 0, 0});
+  hear("a", Suspended{1, 3, 3});
   ASSERT_EQ(sent_to<Submit>("a").size(), 1U) << "each on its own";
-  for (RequestId id = 1; id < 3; ++id) hear("a", Suspended{1, id, 0, 0, 0});
+  for (RequestId id = 1; id < 3; ++id) hear("a", Suspended{1, id, 0});
   EXPECT_EQ(sent_to<Retire>("b").size(), 1U);
   const std::vector<Submit> submits = sent_to<Submit>("a");
   ASSERT_EQ(submits.size(), 2U);
@@ -89,7 +144,7 @@ TEST_F(ChangingPlans, RequestsThatCrossGoOnInTheNewEpochWithTheirTokens) {
   hear("a", TokenMade{1, 1, 6});
   hear("a", Done{1, {7, 6}, {}});
   forget();
-  for (const Epoch epoch : {1, 7}) hear("b", Suspended{epoch, 1, 0, 0, 0});
+  for (const Epoch epoch : {1, 7}) hear("b", Suspended{epoch, 1, 0});
   EXPECT_THAT(said(), IsEmpty()) << "nobody waits for it";
   const CoordinatorResult result = std::move(*coordinator_).result();
   ASSERT_EQ(result.moves.size(), 1U);
@@ -108,7 +163,7 @@ TEST_F(ChangingPlans, ALossWhileRequestsCrossLosesNoToken) {
   hear("a", TokenMade{1, 0, 7});
   answer(0);
   become_ready(2);
-  hear("a", Suspended{1, 1, 3, 0, 0});
+  hear("a", Suspended{1, 1, 3});
   forget();
   hear("b", PeerLost{"gone"});
   hear("a", Lacks{3, {}, {}});

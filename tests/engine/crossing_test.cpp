@@ -40,8 +40,8 @@ class CrossingTest : public testing::CoordinatorTest {
 
   // Both devices have stopped it, with so many of its tokens computed.
   void stopped(RequestId request, std::int64_t cached) {
-    hear("b", Suspended{1, request, 0, 0, 0});
-    hear("a", Suspended{1, request, cached, 0, 0});
+    hear("b", Suspended{1, request, 0});
+    hear("a", Suspended{1, request, cached});
   }
 
   MoveRecord record() {
@@ -173,8 +173,8 @@ TEST_F(CrossingTest, ALostLinkThatOnlyStatesUseHoldsNothingUp) {
   for (const TokenId token : {5, 6}) hear("c", TokenMade{0, token - 5, token});
   hear("c", Done{0, {5, 6}, {}});
   become_ready(2);
-  hear("b", Suspended{1, 1, 0, 0, 0});
-  hear("c", Suspended{1, 1, 2, 0, 0});
+  hear("b", Suspended{1, 1, 0});
+  hear("c", Suspended{1, 1, 2});
   EXPECT_EQ(sent_to<SendStates>("c").size(), 2U) << "one for a, one for b";
   forget();
   hear("b", StatesHeld{2, "c", 1, ""});
@@ -216,7 +216,7 @@ TEST_F(CrossingTest, AHeaderThatSaysMoreThanThereIsAnswersNonsense) {
   cross_by(Crossing::kMove);
   EXPECT_THAT(
       [&] {
-        hear("a", Suspended{1, 2, 3, 0, 0});
+        hear("a", Suspended{1, 2, 3});
       },
       ThrowsMessage<WorldError>(
           HasSubstr("a answers nonsense: 3 tokens of request 2 are computed, which has 3")));

@@ -56,6 +56,7 @@ ToyRun restless(const Moves& moves, const ClusterSpec& cluster) {
   run.change_job = [moves, &cluster](RunJob& job) {
     Deployment& deployment = job.coordinator.deployment;
     deployment.measured_against = &cluster;
+    deployment.cluster = std::make_shared<const ClusterSpec>(cluster);
     deployment.report_every = Seconds(0.005);
     const auto rng = std::make_shared<Rng>(moves.seed);
     job.coordinator.rebalance = [=](const RunState& state) -> std::optional<Move> {
@@ -168,6 +169,62 @@ TEST(MovingRun, WithoutReportsNothingIsMeasuredOrSent) {
   };
   run();
   EXPECT_EQ(reports, 0);
+}
+
+// From a and b to a and d, once a request has ended. The coordinator's link to d takes a second for each piece of
+// weights, of which d lacks eleven, and nothing else takes any time.
+ToyRun to_a_device_far_from_the_coordinator(double move_bytes_per_s) {
+  ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}};
+  run.spares = {"c", "d"};
+  run.requests = 40;
+  run.wire_bytes = [](const MessageBody& body) {
+    return std::holds_alternative<WeightChunk>(body) ? 1000.0 : 1.0;
+  };
+  run.change_cluster = [](ClusterSpec& cluster) {
+    cluster.links[{kCoordinator, "d"}] = {1000, Seconds(0.002)};
+  };
+  run.change_job = [=](RunJob& job) {
+    Deployment& deployment = job.coordinator.deployment;
+    deployment.move_bytes_per_s = move_bytes_per_s;
+    ClusterSpec cluster = toy_cluster();
+    run.change_cluster(cluster);
+    deployment.cluster = std::make_shared<const ClusterSpec>(cluster);
+    job.coordinator.rebalance = [](const RunState& state) -> std::optional<Move> {
+      if (state.ended != 1) return std::nullopt;
+      return Move{moved(*state.deployment, {{"a", 0, 2, {}}, {"d", 3, 5, {}}}),
+                  {Crossing::kEnd},
+                  {},
+                  "a test asks for it"};
+    };
+  };
+  return run;
+}
+
+void expect_one_move_with_weights_of_b(const ToyRun& run, const RunResult& result) {
+  testing::ToyTokens tokens;
+  for (const Done& answer : result.answers) tokens.push_back(answer.tokens);
+  EXPECT_EQ(tokens, tokens_of_a_plain_loop(run.requests));
+  ASSERT_EQ(result.moves.size(), 1U);
+  EXPECT_EQ(result.moves[0].failed, "");
+  EXPECT_EQ(result.moves[0].weights_bytes, 3 * 40 + 24);
+  EXPECT_THAT(result.moves[0].weights_from, ::testing::ElementsAre(::testing::Pair("b", 144)));
+  EXPECT_THAT(result.notes, ::testing::IsEmpty());
+}
+
+TEST(GivenWeights, GoOverTheLinkOfTheDevicesAndNotTheCoordinators) {
+  const ToyRun run = to_a_device_far_from_the_coordinator(0);
+  const RunResult result = run();
+  expect_one_move_with_weights_of_b(run, result);
+  EXPECT_LT(result.moves[0].ready - result.moves[0].decided, Seconds(0.5));
+}
+
+TEST(GivenWeights, KeepToTheBoundOfAMoveWhichTheFirstDeploymentDoesNotHave) {
+  const double bytes_per_s = 16;  // a piece each second
+  const ToyRun run = to_a_device_far_from_the_coordinator(bytes_per_s);
+  const RunResult result = run();
+  expect_one_move_with_weights_of_b(run, result);
+  EXPECT_LT(result.deployment, Seconds(0.5));
+  EXPECT_NEAR((result.moves[0].ready - result.moves[0].decided).count(), 144 / bytes_per_s, 1.5);
 }
 
 }  // namespace

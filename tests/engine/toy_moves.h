@@ -20,6 +20,7 @@ inline Deployment moved(const Deployment& before, std::vector<Stage> stages) {
 // Devices as ToyRun has them.
 inline ClusterSpec toy_cluster() {
   ClusterSpec cluster;
+  cluster.default_link = ToyRun().link;
   for (const DeviceName& name : kToyDevices)
     cluster.devices.push_back({name, 1e9, 1e9, 1e9, 1, Seconds(0)});
   return cluster;

@@ -49,7 +49,8 @@ class WeightLoaderTest : public ::testing::Test {
   std::vector<SegmentId> bring(const Lacks& lacks) {
     Effects effects;
     for (SegmentId id : lacks.programs) loader_.take(SegmentProgram{lacks.epoch, id, "program"});
-    for (const std::string& name : lacks.weights) loader_.take(whole(lacks.epoch, name), effects);
+    for (const std::string& name : lacks.weights)
+      loader_.take(whole(lacks.epoch, name), kCoordinator, effects);
     return load();
   }
 
@@ -129,10 +130,10 @@ TEST_F(WeightLoaderTest, ADeploymentThatIsGivenUpHalfWayLeavesTheRunningOne) {
   lacks_of(prepare(2, {1, 2}));
   Effects effects;
   loader_.take(SegmentProgram{2, 1, "program"});
-  loader_.take(whole(2, "weight 1"), effects);
+  loader_.take(whole(2, "weight 1"), kCoordinator, effects);
   EXPECT_THAT(load(), ElementsAre(1));
   EXPECT_THAT(loader_.retire(2), ElementsAre(1));
-  loader_.take(whole(2, "weight 2"), effects);
+  loader_.take(whole(2, "weight 2"), kCoordinator, effects);
   EXPECT_EQ(effects.letters.size(), 1U) << "what comes late is for nobody";
   EXPECT_TRUE(loader_.is_ready(1));
   EXPECT_THAT(lacks_of(prepare(3, {0, 2})).weights, ElementsAre("weight 2"));
@@ -144,8 +145,8 @@ TEST_F(WeightLoaderTest, RefusesWhatDoesNotFitBesideWhatRuns) {
   Effects effects;
   loader.prepare(prepare(1, {0}), Seconds(0), effects);  // 64 bytes
   loader.take(SegmentProgram{1, 0, "program"});
-  loader.take(whole(1, "weight 0"), effects);
-  loader.take(whole(1, "shared"), effects);
+  loader.take(whole(1, "weight 0"), kCoordinator, effects);
+  loader.take(whole(1, "shared"), kCoordinator, effects);
   loader.loaded(*loader.next_load(), Seconds(0), effects);
   EXPECT_EQ(loader.become_ready(effects), 1);
   EXPECT_THAT(
@@ -187,8 +188,85 @@ TEST_F(WeightLoaderTest, RefusesProgramsAndWeightsThatNobodyAskedFor) {
   Effects effects;
   EXPECT_THROW(loader_.take(SegmentProgram{1, 0, "again"}), WorldError);
   EXPECT_THROW(loader_.take(SegmentProgram{1, 5, "unknown"}), WorldError);
-  EXPECT_THROW(loader_.take(whole(1, "weight 0"), effects), WorldError) << "it is complete";
-  EXPECT_THROW(loader_.take(whole(1, "weight 3"), effects), WorldError);
+  EXPECT_THROW(loader_.take(whole(1, "weight 0"), kCoordinator, effects), WorldError)
+      << "it is complete";
+  EXPECT_THROW(loader_.take(whole(1, "weight 3"), kCoordinator, effects), WorldError);
+}
+
+// Devices of which none but the coordinator is believed.
+class GivenWeightsTest : public WeightLoaderTest {
+ protected:
+  GivenWeightsTest() {
+    Prepare next = prepare(1, {0, 1});
+    for (const Segment& segment : next.segments) {
+      for (const WeightSpec& weight : segment.weights)
+        next.digests.emplace(weight.name, *source_.digest(weight));
+    }
+    next.digests.erase("weight 1");
+    lacks_of(next);
+  }
+
+  // What the loader says to a piece: to its sender, and of it to the coordinator.
+  struct Said {
+    int answers = 0;
+    std::optional<WeightHeld> held;
+  };
+  Said take(const WeightChunk& chunk, const DeviceName& from) {
+    Effects effects;
+    loader_.take(chunk, from, effects);
+    Said said;
+    for (const Letter& letter : effects.letters) {
+      if (const auto* held = std::get_if<WeightHeld>(&letter.body)) {
+        EXPECT_EQ(letter.to, kCoordinator);
+        said.held = *held;
+      } else {
+        EXPECT_EQ(letter.to, from);
+        EXPECT_TRUE(std::holds_alternative<WeightAck>(letter.body));
+        ++said.answers;
+      }
+    }
+    return said;
+  }
+};
+
+TEST_F(GivenWeightsTest, AWeightThatADeviceGivesIsAnsweredToItAndReported) {
+  const Said said = take(whole(1, "weight 0"), "b");
+  EXPECT_EQ(said.answers, 1);
+  ASSERT_TRUE(said.held);
+  EXPECT_EQ(said.held->from, "b");
+  EXPECT_EQ(said.held->weight, "weight 0");
+  EXPECT_EQ(said.held->bytes, 40);
+  EXPECT_EQ(said.held->trouble, "");
+  EXPECT_FALSE(take(whole(1, "weight 0"), kCoordinator).held) << "it came late";
+  EXPECT_EQ(take(whole(2, "weight 0"), "b").answers, 0) << "of an epoch that is not known";
+}
+
+TEST_F(GivenWeightsTest, AWrongWeightIsRefusedInOneLineAndNoMoreIsTakenFromThere) {
+  WeightChunk wrong = whole(1, "weight 0");
+  std::string content(40, 'x');
+  wrong.bytes = make_bytes_tensor(content.data(), 40);
+  wrong.checksum = checksum(content);
+  const Said said = take(wrong, "b");
+  ASSERT_TRUE(said.held);
+  EXPECT_THAT(said.held->trouble, HasSubstr("digest"));
+  EXPECT_EQ(take(whole(1, "shared"), "b").answers, 1) << "who sends may go on, for nothing";
+  EXPECT_FALSE(take(whole(1, "shared"), "b").held);
+  EXPECT_TRUE(take(whole(1, "shared"), "c").held->trouble.empty());
+  loader_.take(SegmentProgram{1, 0, "program"});
+  EXPECT_THAT(load(), IsEmpty()) << "the wrong one is not used";
+  take(whole(1, "weight 0"), kCoordinator);
+  EXPECT_THAT(load(), ElementsAre(0));
+}
+
+TEST_F(GivenWeightsTest, WhatCannotBeCheckedOrIsNoWeightIsRefused) {
+  EXPECT_THAT(take(whole(1, "weight 1"), "b").held->trouble, HasSubstr("cannot be checked"));
+  WeightChunk hollow = whole(1, "weight 0");
+  hollow.bytes.data = nullptr;
+  EXPECT_THAT(take(hollow, "c").held->trouble, HasSubstr("cannot be checked"));
+  WeightChunk late = whole(1, "weight 0");
+  late.offset = 8;
+  EXPECT_THAT(take(late, "d").held->trouble, HasSubstr("does not follow"));
+  EXPECT_FALSE(take(whole(1, "weight 3"), "e").held) << "nobody uses it here";
 }
 
 // A cache in memory.
@@ -226,7 +304,8 @@ class KeptWeightsTest : public WeightLoaderTest {
     EXPECT_THAT(lacks.programs, ElementsAre(0, 1));
     EXPECT_EQ(ledger.free_bytes(), 1000 - 40 - 24 - 40) << "what comes of the cache is held too";
     for (SegmentId id : lacks.programs) loader.take(SegmentProgram{1, id, "program"});
-    for (const std::string& name : lacks.weights) loader.take(whole(1, name), effects);
+    for (const std::string& name : lacks.weights)
+      loader.take(whole(1, name), kCoordinator, effects);
     while (const auto load = loader.next_load()) {
       for (std::size_t i = 0; i < load->weights.size(); ++i)
         expect_content(load->segment->weights[i], load->weights[i]);

@@ -23,20 +23,18 @@ class Link {
   void send(Effects& effects) {
     for (const Letter& letter : effects.letters) {
       const auto* chunk = std::get_if<WeightChunk>(&letter.body);
-      if (chunk == nullptr) {
-        ++programs;
-        continue;
-      }
+      ASSERT_NE(chunk, nullptr);
       free_ =
           std::max(free_, now_) + Seconds(static_cast<double>(chunk->bytes.bytes()) / bytes_per_s_);
       under_way.push_back({WeightAck{chunk->epoch, chunk->weight, chunk->offset}, free_});
       most = std::max(most, under_way.size());
       longest = std::max(longest, free_ - now_);
-      weights.insert(chunk->weight);
+      bytes += chunk->bytes.bytes();
     }
     effects.letters.clear();
   }
 
+  void wait_until(Seconds when) { now_ = when; }
   WeightAck next_answer() {
     const auto [ack, when] = under_way.front();
     under_way.pop_front();
@@ -45,8 +43,7 @@ class Link {
   }
 
   std::deque<std::pair<WeightAck, Seconds>> under_way;
-  std::set<std::string> weights;
-  int programs = 0;
+  std::int64_t bytes = 0;  // that were sent
   std::size_t most = 0;
   Seconds longest{0};  // that anything else would have waited behind weights
 
@@ -56,83 +53,83 @@ class Link {
   Seconds free_{0};
 };
 
-struct ToyDeployment {
-  ToyDeployment() {
-    segmentation.segments[0].weights.push_back({"ballast", DType::kUInt8, {20 << 20}});
-    deployment.segmentation = &segmentation;
-    deployment.source = &source;
-    deployment.plan.stages = {{"phone", 0, 1, {}}};
-  }
+constexpr std::int64_t kPiece = 64 << 10;
+constexpr std::int64_t kWindow = 128;
 
-  Lacks all() const { return {1, {0, 1}, {"weight 0", "ballast", "weight 1"}}; }
+std::shared_ptr<const std::byte> read(const WeightSpec& weight, std::int64_t offset,
+                                      std::int64_t bytes) {
+  auto memory = allocate_bytes(bytes);
+  testing::ToySource().read(weight, offset, bytes, memory.get());
+  return memory;
+}
 
-  Segmentation segmentation = testing::toy_segmentation(2, false);
-  testing::ToySource source;
-  Deployment deployment;
-};
-
-Link sent_over(double bytes_per_s, const Lacks& lacks) {
-  ToyDeployment toy;
-  Link link(bytes_per_s);
-  WeightSender sender(toy.deployment, "phone", lacks);
+Link sent_over(double link_bytes_per_s, double bytes_per_s = 0) {
+  Link link(link_bytes_per_s);
+  WeightSender sender({1, "phone", {}, kPiece, kWindow, bytes_per_s}, read);
+  for (const char* name : {"a", "b"}) sender.add({name, DType::kUInt8, {10 << 20}});
+  EXPECT_EQ(sender.bytes_left(), 20 << 20);
   Effects effects;
-  sender.begin(link.now(), effects);
+  sender.go_on(link.now(), effects);
   link.send(effects);
   while (!sender.done()) {
-    const WeightAck ack = link.next_answer();
-    sender.acknowledge(ack, link.now(), effects);
+    if (link.under_way.empty()) {
+      link.wait_until(sender.next());
+      sender.go_on(link.now(), effects);
+    } else {
+      const WeightAck ack = link.next_answer();
+      EXPECT_TRUE(sender.acknowledge(ack, link.now(), effects));
+    }
     link.send(effects);
   }
-  EXPECT_EQ(sender.bytes_acknowledged(), sender.bytes_total());
+  EXPECT_EQ(sender.bytes_left(), 0);
+  EXPECT_EQ(sender.next(), kNever);
+  EXPECT_EQ(link.bytes, 20 << 20);
   return link;
 }
 
 TEST(WeightSender, FillsAFastLinkToTheWindow) {
-  EXPECT_EQ(sent_over(100e6, ToyDeployment().all()).most,
-            static_cast<std::size_t>(Deployment{}.window));
+  EXPECT_EQ(sent_over(100e6).most, static_cast<std::size_t>(kWindow));
 }
 
 TEST(WeightSender, LetsNothingElseWaitLongOnASlowLink) {
   for (const double bit_per_s : {0.5e6, 1e6, 4e6, 10e6}) {
-    const Link link = sent_over(bit_per_s / 8, ToyDeployment().all());
+    const Link link = sent_over(bit_per_s / 8);
     EXPECT_LT(link.longest, Seconds(2.5)) << bit_per_s;
     EXPECT_GE(link.longest, Seconds(0.8)) << "the link is kept busy";
   }
 }
 
-TEST(WeightSender, SendsWhatTheDeviceLacksAndNothingElse) {
-  const Link link = sent_over(1e6, {1, {1}, {"weight 1"}});
-  EXPECT_EQ(link.programs, 1);
-  EXPECT_EQ(link.weights, std::set<std::string>{"weight 1"});
-  EXPECT_EQ(sent_over(1e6, {1, {}, {}}).programs, 0);
+TEST(WeightSender, KeepsToItsRate) {
+  const double bytes_per_s = 1e6;
+  EXPECT_NEAR(sent_over(100e6, bytes_per_s).now().count(), (20 << 20) / bytes_per_s, 1);
 }
 
-TEST(WeightSender, ADeviceThatAsksForWhatIsNotItsOwnTalksNonsense) {
-  const ToyDeployment toy;
-  const auto asked = [&](const Lacks& lacks) {
-    return [&, lacks] { const WeightSender sender(toy.deployment, "phone", lacks); };
-  };
-  EXPECT_THAT(asked({1, {2}, {}}),
-              ThrowsMessage<WorldError>(HasSubstr("asks for the program of segment 2")));
-  EXPECT_THAT(asked({1, {0, 0}, {}}),
-              ThrowsMessage<WorldError>(HasSubstr("asks for the program of segment 0")));
-  EXPECT_THAT(asked({1, {}, {"weight 7"}}),
-              ThrowsMessage<WorldError>(HasSubstr("asks for weight 'weight 7'")));
-  EXPECT_THAT(asked({1, {}, {"weight 0", "weight 0"}}),
-              ThrowsMessage<WorldError>(HasSubstr("asks for weight 'weight 0'")));
-}
-
-TEST(WeightSender, AnAnswerThatIsNotThatToTheNextPieceIsNonsense) {
-  for (const WeightAck& wrong : {WeightAck{2, "weight 0", 0}, WeightAck{1, "ballast", 0},
-                                 WeightAck{1, "weight 0", 8}, WeightAck{1, "weight 1", 0}}) {
-    const ToyDeployment toy;
-    WeightSender sender(toy.deployment, "phone", toy.all());
+TEST(WeightSender, AnAnswerThatIsNotThatToTheNextPieceIsNone) {
+  for (const WeightAck& wrong :
+       {WeightAck{2, "a", 0}, WeightAck{1, "b", 0}, WeightAck{1, "a", 8}, WeightAck{1, "c", 0}}) {
+    WeightSender sender({1, "phone", {}, kPiece, kWindow, 0}, read);
+    for (const char* name : {"a", "b"}) sender.add({name, DType::kUInt8, {2 * kPiece}});
     Effects effects;
-    EXPECT_THROW(sender.acknowledge({1, "weight 0", 0}, Seconds(0), effects), WorldError)
-        << "nothing is under way";
-    sender.begin(Seconds(0), effects);
-    EXPECT_THROW(sender.acknowledge(wrong, Seconds(1), effects), WorldError);
+    EXPECT_FALSE(sender.acknowledge({1, "a", 0}, Seconds(0), effects)) << "nothing is under way";
+    sender.go_on(Seconds(0), effects);
+    EXPECT_FALSE(sender.acknowledge(wrong, Seconds(1), effects));
+    EXPECT_TRUE(sender.acknowledge({1, "a", 0}, Seconds(1), effects));
   }
+}
+
+TEST(WeightSender, WhatIsLeftOutIsNotSentAnyFurther) {
+  WeightSender sender({1, "phone", {}, kPiece, 1, 0}, read);
+  for (const char* name : {"a", "b", "c"}) sender.add({name, DType::kUInt8, {2 * kPiece}});
+  Effects effects;
+  sender.go_on(Seconds(0), effects);
+  sender.leave_out("a");
+  sender.leave_out("b");
+  sender.leave_out("unknown");
+  EXPECT_EQ(sender.bytes_left(), 2 * kPiece);
+  EXPECT_FALSE(sender.acknowledge({1, "a", 0}, Seconds(0), effects)->ends_weight);
+  EXPECT_FALSE(sender.acknowledge({1, "c", 0}, Seconds(0), effects)->ends_weight);
+  EXPECT_TRUE(sender.acknowledge({1, "c", kPiece}, Seconds(0), effects)->ends_weight);
+  EXPECT_TRUE(sender.done());
 }
 
 }  // namespace

@@ -80,7 +80,7 @@ inline std::vector<MessageBody> sample_transfers() {
   std::vector<MessageBody> bodies;
   bodies.emplace_back(SendWeights{3, "phone2", {"wte", std::string("\0\xff", 2)}, 65536, 8, 1e6});
   bodies.emplace_back(Suspend{3, 8, true, 4});
-  bodies.emplace_back(Suspended{3, 8, 41, 1e6, 2e6});
+  bodies.emplace_back(Suspended{3, 8, 41});
   bodies.emplace_back(
       SendStates{4, "phone2", {2, 3}, {{8, 90, 0, 41}, {9, 64, 5, 6}}, 65536, 8, 1e6});
   bodies.emplace_back(StateChunk{
@@ -93,6 +93,7 @@ inline std::vector<MessageBody> sample_transfers() {
       {sample_tensor(DType::kBFloat16, {1, 4, 41, 16}), sample_tensor(DType::kFloat16, {0, 8})},
       true});
   bodies.emplace_back(StateAck{4, 8, 2, 40});
+  bodies.emplace_back(WeightHeld{3, "phone2", std::string("\0\xff", 2), 65536, "no \xff good"});
   bodies.emplace_back(StatesHeld{4, "phone1", 8, "no \xff room"});
   return bodies;
 }

@@ -95,7 +95,9 @@ class StressRun {
     deployment.source = parts_.source != nullptr ? parts_.source : &toy_;
     deployment.scheduling = scenario_.workload.scheduling;
     deployment.communication = scenario_.workload.communication;
-    deployment.chunk_bytes = 512;
+    deployment.chunk_bytes = 16;
+    deployment.cluster = std::make_shared<const ClusterSpec>(scenario_.cluster);
+    if (scenario_.seed % 3 == 0) deployment.move_bytes_per_s = 2000;
     job_.in_flight = scenario_.workload.in_flight;
     job_.settle = scenario_.loss_timeout / 2;
     if (scenario_.has_stall_watch) job_.stall_timeout = Seconds(30);
@@ -198,11 +200,11 @@ class StressRun {
                        result_.longest_recovery_s, longest_recovery(scenario_).count()));
   }
 
-  // Plans do not reckon with a request that begins again, whose prompt has become longer by its tokens, nor with
-  // the weights that a move to somebody who has joined brings beside a step.
+  // Plans do not reckon with a request that begins again, whose prompt has become longer by its tokens.
   bool may_refuse() const {
-    return result_.recoveries > 0 || (scenario_.moves && result_.joins > 0) ||
-           !result_.error.empty() || scenario_.faults.has(FaultKind::kLessMemory) ||
+    const bool begins_again = scenario_.moves == Crossing::kRebuild && result_.moves > 0;
+    return result_.recoveries > 0 || begins_again || !result_.error.empty() ||
+           scenario_.faults.has(FaultKind::kLessMemory) ||
            scenario_.faults.has(FaultKind::kRunFails) || blame_.has_liar();
   }
 

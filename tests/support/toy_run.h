@@ -55,6 +55,7 @@ struct ToyRun {
   std::function<std::unique_ptr<Executor>()> make_executor = [] {
     return std::make_unique<ToyExecutor>();
   };
+  std::function<void(ClusterSpec&)> change_cluster = [](ClusterSpec&) {};
   std::function<void(Segmentation&)> change_model = [](Segmentation&) {};
   std::function<void(Deployment&)> change_deployment = [](Deployment&) {};
   std::function<void(RunJob&)> change_job = [](RunJob&) {};
@@ -76,6 +77,7 @@ struct ToyRun {
     for (const DeviceName& device : devices) {
       cluster.devices.push_back({device, 1e9, 1e9, memory_bytes, 1, Seconds(0)});
     }
+    change_cluster(cluster);
     Segmentation segmentation = toy_segmentation(kToySegments, true);
     change_model(segmentation);
     ToySource source;
