@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <utility>
 
+#include "runtime/base/errors.h"
 #include "runtime/base/plain_text.h"
 #include "runtime/cli/options.h"
 #include "runtime/cli/time_limit.h"

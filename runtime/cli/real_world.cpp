@@ -239,11 +239,14 @@ CoordinatorJob RealWorld::coordinator_job() {
   return job;
 }
 
-void RealWorld::keep_live(CoordinatorJob& job) const {
-  if (!options_.live) return;
+void RealWorld::keep_live(CoordinatorJob& job) {
   const auto live = options_.live;
+  job.on_overview = [this, live](const Overview& overview) {
+    lost_ = overview.lost;
+    if (live) live->changed(overview);
+  };
+  if (!live) return;
   live->begin(names());
-  job.on_overview = [live](const Overview& overview) { live->changed(overview); };
   if (!job.on_report) return;
   job.on_report = [live, take = job.on_report, balancer = balancing_.balancer](
                       const DeviceName& device, const WorkReport& report, Seconds now) {
@@ -417,6 +420,7 @@ int RealWorld::threads() const {
 }
 
 void RealWorld::collect_reports() {
+  for (const DeviceName& name : lost_) processes_.kill(name);  // one that hangs would not end
   processes_.wait(Seconds(10));
   for (const DeviceName& name : names()) {
     double bytes = 0;

@@ -64,7 +64,7 @@ class RealWorld {
   void plan_for_those_there();
   std::vector<DeviceName> names() const;
   CoordinatorJob coordinator_job();
-  void keep_live(CoordinatorJob& job) const;
+  void keep_live(CoordinatorJob& job);
   bool is_secured() const;
   std::string listen_address() const;
   void start_workers(const std::string& address);
@@ -93,6 +93,7 @@ class RealWorld {
   std::map<DeviceName, double> peak_memory_;
   std::vector<DeviceSpec> said_;
   std::set<DeviceName> absent_;  // when the run begins
+  std::set<DeviceName> lost_;    // at present
   std::optional<std::chrono::steady_clock::time_point>
       waits_until_;  // before it, as they do not suffice
   std::string waits_why_;

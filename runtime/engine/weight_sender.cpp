@@ -4,7 +4,7 @@
 
 namespace lingua {
 
-WeightSender::WeightSender(const SendWeights& order, WeightReader read)
+WeightSender::WeightSender(const SendWeights& order, ReadWeight read)
     : order_{order.epoch, order.to, {}, order.chunk_bytes, order.window, order.bytes_per_s},
       read_(std::move(read)),
       window_(order.chunk_bytes, order.window, order.bytes_per_s) {}

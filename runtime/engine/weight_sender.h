@@ -19,13 +19,13 @@
 namespace lingua {
 
 // Bytes [offset, offset + bytes) of a weight; null where weights have no contents.
-using WeightReader = std::function<std::shared_ptr<const std::byte>(
+using ReadWeight = std::function<std::shared_ptr<const std::byte>(
     const WeightSpec& weight, std::int64_t offset, std::int64_t bytes)>;
 
 class WeightSender {
  public:
   // `order.weights` is not looked at.
-  WeightSender(const SendWeights& order, WeightReader read);
+  WeightSender(const SendWeights& order, ReadWeight read);
 
   // More to send, after what there is.
   void add(const WeightSpec& weight);
@@ -51,7 +51,7 @@ class WeightSender {
   WeightChunk next_chunk();
 
   const SendWeights order_;
-  const WeightReader read_;
+  const ReadWeight read_;
   SendWindow window_;
   std::deque<WeightSpec> weights_;  // the first is under way up to offset_
   std::int64_t offset_ = 0;

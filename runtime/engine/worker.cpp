@@ -1,7 +1,6 @@
 #include "runtime/engine/worker.h"
 
 #include <algorithm>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "runtime/engine/effects.h"
 #include "runtime/engine/ended_requests.h"
 #include "runtime/engine/memory_ledger.h"
+#include "runtime/engine/pending_rows.h"
 #include "runtime/engine/refusal.h"
 #include "runtime/engine/shared_frames.h"
 #include "runtime/engine/state_carrier.h"
@@ -20,7 +20,6 @@
 #include "runtime/engine/waiting_messages.h"
 #include "runtime/engine/weight_giver.h"
 #include "runtime/engine/weight_loader.h"
-#include "runtime/events/event_log.h"
 #include "runtime/schedule/schedule.h"
 
 namespace lingua {
@@ -36,11 +35,6 @@ bool is_between_devices(const MessageBody& body) {
          std::holds_alternative<WeightChunk>(body) || std::holds_alternative<WeightAck>(body) ||
          std::holds_alternative<StateChunk>(body) || std::holds_alternative<StateAck>(body);
 }
-
-// Rows of the event log that are not kept until the end. They travel a few at a time, for what is sent next waits
-// for them.
-constexpr std::size_t kManyRows = 4096;
-constexpr std::size_t kRowsAtOnce = 256;
 
 class Worker {
  public:
@@ -119,6 +113,8 @@ class Worker {
   }
 
   Seconds next_to_send() const { return std::min(states_.next(), giver_.next()); }
+  // What it says of links from then on is of that epoch, though it may run nothing of it.
+  void heard_of(Epoch epoch) { newest_heard_of_ = std::max(newest_heard_of_, epoch); }
   Epoch newest() const { return deployed_.empty() ? 0 : deployed_.rbegin()->first; }
 
   void carry_out() {
@@ -127,11 +123,9 @@ class Worker {
       device_.send(letter.to, std::move(letter.body));
     }
     effects_.letters.clear();
-    events_.insert(events_.end(), std::make_move_iterator(effects_.rows.begin()),
-                   std::make_move_iterator(effects_.rows.end()));
-    effects_.rows.clear();
-    while (events_.size() >= kManyRows)
-      device_.send(kCoordinator, Events{oldest_rows(kRowsAtOnce), true});
+    events_.add(effects_.rows);
+    while (auto rows = events_.overflow())
+      device_.send(kCoordinator, Events{std::move(*rows), true});
     queue_.insert(queue_.end(), effects_.ready.begin(), effects_.ready.end());
     effects_.ready.clear();
   }
@@ -142,7 +136,7 @@ class Worker {
       states_.lose(message.from);
       giver_.lose(message.from);
       // The coordinator may well reach it: who decides must know.
-      device_.send(kCoordinator, LinkLost{last_prepared_, message.from, lost->reason});
+      device_.send(kCoordinator, LinkLost{newest_heard_of_, message.from, lost->reason});
       return;
     }
     const std::optional<Epoch> epoch = epoch_of(message.body);
@@ -186,7 +180,7 @@ class Worker {
       states_.clear();
       for (SegmentId id : loader_.make_way_for(prepare)) device_.executor().unload(id);
     }
-    last_prepared_ = prepare.epoch;
+    heard_of(prepare.epoch);
     loader_.prepare(prepare, device_.now(), effects_);
     auto deployed = std::make_unique<DeployedStage>(prepare, device_.name(), ledger_);
     if (prepare.threads > 0) device_.executor().set_threads(prepare.threads);
@@ -222,7 +216,7 @@ class Worker {
   }
 
   void on(const SendWeights& order, const Message&) {
-    last_prepared_ = std::max(last_prepared_, order.epoch);
+    heard_of(order.epoch);
     giver_.take(order, device_.now(), effects_);
   }
 
@@ -276,6 +270,7 @@ class Worker {
   }
 
   void on(const SendStates& job, const Message&) {
+    heard_of(job.epoch);
     states_.give(
         job, [&](SegmentId id) { return loader_.segment(id); }, device_.now(), effects_);
   }
@@ -454,16 +449,8 @@ class Worker {
     tailer_.release(request);
   }
 
-  std::vector<EventRow> oldest_rows(std::size_t count) {
-    const auto end = events_.begin() + static_cast<std::ptrdiff_t>(count);
-    std::vector<EventRow> rows(std::make_move_iterator(events_.begin()),
-                               std::make_move_iterator(end));
-    events_.erase(events_.begin(), end);
-    return rows;
-  }
-
   void on(const AskEvents&, const Message&) {
-    effects_.send(kCoordinator, Events{oldest_rows(events_.size())});
+    effects_.send(kCoordinator, Events{events_.take_all()});
   }
 
   void on(const AskTelemetry&, const Message&) {
@@ -492,14 +479,14 @@ class Worker {
   Seconds next_look_;
   std::map<Epoch, std::unique_ptr<DeployedStage>> deployed_;
   Epoch newest_ready_ = 0;
-  Epoch last_prepared_ = 0;
+  Epoch newest_heard_of_ = 0;
   WaitingMessages waiting_;  // for an epoch that is coming
   std::vector<ReadyStep> queue_;
   Scheduling scheduling_;  // of the newest deployment
   EndedRequests ended_;
   StageRunner::Call call_;
   Effects effects_;
-  std::deque<EventRow> events_;
+  PendingRows events_;
   std::int64_t sent_ = 0;  // to other devices, and received from them
   std::int64_t received_ = 0;
 };

@@ -204,14 +204,20 @@ bool LocalProcesses::wait(Seconds timeout) {
   return true;
 }
 
+void LocalProcesses::kill(const std::string& name) {
+  for (const auto& child : children_) {
+    if (child->running && child->name == name) ::kill(child->pid, SIGKILL);
+  }
+}
+
 void LocalProcesses::stop(Seconds grace) {
   for (const auto& child : children_) {
     child->input.reset();
-    if (child->running) kill(child->pid, SIGTERM);
+    if (child->running) ::kill(child->pid, SIGTERM);
   }
   if (wait(grace)) return;
   for (const auto& child : children_) {
-    if (child->running) kill(child->pid, SIGKILL);
+    if (child->running) ::kill(child->pid, SIGKILL);
   }
   wait(Seconds(10));
 }

@@ -50,6 +50,9 @@ class LocalProcesses {
   // Waits until all have ended by themselves. False when the time was over first.
   bool wait(Seconds timeout);
 
+  // Those of this name, at once; none may be there.
+  void kill(const std::string& name);
+
   // Asks all that still run to end (SIGTERM), and kills those that have not after `grace`.
   void stop(Seconds grace = Seconds(2));
 

@@ -144,7 +144,7 @@ TEST(Forecasts, PromptsThatAreUnderWayKeepWhatCrossesWaiting) {
     std::vector<RequestLeft> requests;
     for (int i = 0; i < 4; ++i)
       requests.push_back({10, i < prompting ? 0 : 24 / (4 - prompting), 40, true});
-    return Forecast(run.request, snapshot.present, requests, queued).stop_s(run.plan, *plan);
+    return Forecast(run.request, snapshot.present, requests, 0, queued).stop_s(run.plan, *plan);
   };
   EXPECT_NEAR(stop_s(1) - stop_s(0), slowest_s, 1e-9);
   EXPECT_NEAR(stop_s(2) - stop_s(0), 2 * slowest_s, 1e-9);

@@ -62,7 +62,7 @@ class MoveIntoLittleRoom : public ChangingPlans {
     }
     job_.rebalance = [this](const RunState&) -> std::optional<Move> {
       if (std::exchange(moved_, true)) return std::nullopt;
-      return Move{deployment(1, 0), Crossing::kEnd, {}, "a test asks for it"};
+      return Move{deployment(1, 0), {Crossing::kEnd}, {}, "a test asks for it"};
     };
     begin();
     become_ready(1, requests * 3 * 5 * 8 + activations + more_bytes);
@@ -82,7 +82,7 @@ TEST_F(MoveIntoLittleRoom, DoesNotComeWhereTheRequestThatRunsNeedsTheRoom) {
   const CoordinatorResult result = std::move(*coordinator_).result();
   ASSERT_EQ(result.moves.size(), 1U);
   EXPECT_THAT(result.moves[0].failed,
-              AllOf(HasSubstr("b has no room for 80 B of weights"), HasSubstr("79 B")));
+              AllOf(HasSubstr("b has no room for 80.0 B of weights"), HasSubstr("79.0 B")));
 }
 
 TEST_F(MoveIntoLittleRoom, ComesWhereThereIsRoom) {

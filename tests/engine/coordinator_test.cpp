@@ -216,7 +216,7 @@ TEST_F(CoordinatorTest, AnAnswerOfAnotherEpochIsNonsense) {
       [&] {
         hear("a", WeightAck{1, "weight 0", 0});
       },
-      ThrowsMessage<WorldError>(HasSubstr("answers nonsense: WeightAck")));
+      ThrowsMessage<WorldError>(HasSubstr("a answers nonsense: it has not said what it lacks")));
   hear("a", Lacks{1, {}, {}});
   EXPECT_THAT(
       [&] {

@@ -50,6 +50,16 @@ TEST(LocalProcesses, NamesTheSignalThatKilledOne) {
   EXPECT_THAT(complaint(processes), EndsWith("was killed by signal 9"));
 }
 
+TEST(LocalProcesses, EndsOneThatIsStopped) {
+  LocalProcesses processes;
+  const pid_t pid = processes.start(shell("sleep 60"));
+  const pid_t other = processes.start({"phone1", {"sh", "-c", "sleep 60"}, {}, {}});
+  kill(pid, SIGSTOP);
+  processes.kill("phone2");
+  while (exists(pid)) processes.wait(Seconds(0.01));
+  EXPECT_TRUE(exists(other));
+}
+
 TEST(LocalProcesses, NamesTheOneThatDidNotEndInOrderFirst) {
   LocalProcesses processes;
   processes.start({"phone1", {"sh", "-c", "exit 0"}, {}, {}});

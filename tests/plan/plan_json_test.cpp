@@ -50,6 +50,35 @@ TEST(PlanJson, KeepsAllOfAPlanThroughText) {
       check_plan(read, testing::hand_model(), testing::hand_cluster(), testing::hand_workload()));
 }
 
+TEST(PlanJson, KeepsKeepers) {
+  Plan plan = full_plan();
+  plan.stages = {{"A", 0, 2, {}}};
+  plan.transfers.clear();
+  plan.estimate = {};
+  plan.keepers = {{"C", {0, 2}}, {"B", {1}}};
+  const json written = plan_to_json(plan);
+  const Plan read = plan_from_json(json::parse(written.dump()), "plan.json");
+  EXPECT_EQ(plan_to_json(read), written);
+  ASSERT_EQ(read.keepers.size(), 2U);
+  EXPECT_EQ(read.keepers[0].device, "C");
+  EXPECT_EQ(read.keepers[0].stored_segments, (std::vector<SegmentId>{0, 2}));
+  EXPECT_NO_THROW(
+      check_plan(read, testing::hand_model(), testing::hand_cluster(), testing::hand_workload()));
+}
+
+TEST(PlanJson, NamesTheFieldOfAKeeperAtFault) {
+  json written = plan_to_json(full_plan());
+  written["keepers"] = {{{"device", "D"}, {"stored_segments", {0, -1}}}};
+  try {
+    plan_from_json(written, "plan.json");
+    FAIL() << "accepted";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("plan.json: keepers[0].stored_segments[1]: -1"));
+  }
+  written["keepers"] = {{{"device", "D"}, {"stored_segments", {0}}, {"runs", 1}}};
+  EXPECT_THROW(plan_from_json(written, "plan.json"), InputError);
+}
+
 TEST(PlanJson, NamesTheFileTheFieldAndTheValueAtFault) {
   json written = plan_to_json(full_plan());
   written["stages"][2]["first_segment"] = -1;

@@ -203,6 +203,37 @@ TEST(CheckPlan, RefusesStoredSegmentsThatMakeNoSense) {
   EXPECT_THAT(store({1}), HasSubstr("but it runs it"));
 }
 
+TEST(CheckPlan, RefusesKeepersThatMakeNoSense) {
+  const auto keep = [](std::vector<Keeper> keepers) {
+    return complaint([&](Plan& plan) {
+      plan.stages = {{"A", 0, 2, {}}};
+      plan.transfers.clear();
+      plan.keepers = std::move(keepers);
+    });
+  };
+  EXPECT_EQ(keep({{"C", {0, 2}}, {"B", {1}}}), "no error");
+  EXPECT_THAT(keep({{"D", {0}}}), HasSubstr("device 'D' is not in cluster 'three'"));
+  EXPECT_THAT(keep({{"A", {0}}}), HasSubstr("'A' stands among the keepers and elsewhere"));
+  EXPECT_THAT(keep({{"B", {0}}, {"B", {1}}}), HasSubstr("'B' stands among the keepers"));
+  EXPECT_THAT(keep({{"B", {}}}), HasSubstr("keeper 'B' stores nothing"));
+  EXPECT_THAT(keep({{"B", {3}}}), HasSubstr("stores segment 3; the model has 0 to 2"));
+  EXPECT_THAT(keep({{"B", {2, 0}}}), HasSubstr("not ascending: 0 after 2"));
+}
+
+TEST(CheckPlan, CountsWhatAKeeperStoresToTheByte) {
+  Plan plan = hand_plan();
+  plan.stages = {{"A", 0, 2, {}}};
+  plan.transfers.clear();
+  plan.keepers = {{"C", {0, 2}}};  // w0 4,000, w2 12,000, and "tied" 20,000 once
+  ClusterSpec cluster = hand_cluster();
+  const auto check = [&] { check_plan(plan, hand_model(), cluster, hand_workload()); };
+  cluster.devices[2].memory_bytes = 36'000;
+  EXPECT_EQ(error_of(check), "no error");
+  cluster.devices[2].memory_bytes = 36'000 - 1;
+  EXPECT_THAT(error_of(check),
+              HasSubstr("device 'C' needs 36.000 kB for segments that it stores, 2 of them"));
+}
+
 TEST(CheckPlan, CountsMemoryToTheByte) {
   // Device C: w2 12,000 + tied 20,000; state 12 tokens x 400; activations 2 x (100 + 500 + 40) x 10.
   const double need = 32'000 + 4'800 + 12'800;

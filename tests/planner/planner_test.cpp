@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "runtime/base/errors.h"
 #include "runtime/plan/run_memory.h"
@@ -176,6 +178,47 @@ TEST_P(EveryPlanner, GivesCheckedPlansTwiceTheSameOrSaysThatNothingFits) {
     }
   }
   EXPECT_GT(planned, 10);
+}
+
+// Of each device some segments; what the planners that prove find must agree.
+MayRun some_of_each(std::uint64_t seed, const Instance& instance) {
+  Rng rng(seed);
+  std::map<DeviceName, std::set<SegmentId>> allowed;
+  for (const DeviceSpec& device : instance.cluster.devices) {
+    for (const Segment& segment : instance.segmentation.segments) {
+      if (rng.below(4) > 0) allowed[device.name].insert(segment.id);
+    }
+  }
+  return [allowed](const DeviceName& device, SegmentId first, SegmentId last) {
+    const auto place = allowed.find(device);
+    for (SegmentId id = first; id <= last; ++id) {
+      if (place == allowed.end() || !place->second.contains(id)) return false;
+    }
+    return true;
+  };
+}
+
+TEST_P(EveryPlanner, LetsDevicesRunWhatTheyMay) {
+  int planned = 0;
+  for (int seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(seed);
+    const Instance instance = testing::random_instance(seed, Paths::kResidual);
+    PlanRequest request = instance.request(Objective::kLatency);
+    request.may_run = some_of_each(static_cast<std::uint64_t>(seed), instance);
+    try {
+      const Plan plan = make_plan(GetParam(), request);
+      check_plan(plan, instance.segmentation, instance.cluster, instance.workload);
+      for (const Stage& stage : plan.stages)
+        EXPECT_TRUE(request.may_run(stage.device, stage.first_segment, stage.last_segment));
+      if (plan.optimality == Optimality::kOptimal) {
+        EXPECT_NEAR(plan.estimate.latency_s, make_plan("bruteforce", request).estimate.latency_s,
+                    1e-9);
+      }
+      ++planned;
+    } catch (const InfeasibleError&) {
+    }
+  }
+  EXPECT_GT(planned, 0);
 }
 
 TEST_P(EveryPlanner, PlansASinglePassOfOneSegmentOnOneDevice) {
