@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "runtime/balance/recover.h"
@@ -13,6 +12,8 @@ namespace {
 constexpr double kSame = 0.03;  // as much may speeds differ and still be the same
 constexpr Seconds kAskAgain{
     10};  // while speeds are not those planned with, for the requests that come
+
+constexpr std::size_t kMostChanges = 100;  // that are looked ahead
 
 bool same_speed(double a, double b) { return std::abs(std::log(a / b)) <= kSame; }
 
@@ -47,7 +48,7 @@ bool same_speeds(const ClusterSpec& a, const ClusterSpec& b) {
 }  // namespace
 
 Balancer::Balancer(const PolicyEntry& policy, std::string planner, const PlanRequest& request,
-                   std::function<ClusterSpec(Seconds)> truth)
+                   Truth truth)
     : policy_(policy),
       planner_(std::move(planner)),
       request_(request),
@@ -57,6 +58,22 @@ Balancer::Balancer(const PolicyEntry& policy, std::string planner, const PlanReq
 
 void Balancer::was_absent(const DeviceName& device) {
   planned_with_ = remaining_cluster(planned_with_, {{device}, {}});
+}
+
+std::vector<Snapshot::Later> Balancer::future(const Membership& membership, Seconds now) const {
+  std::vector<Snapshot::Later> future;
+  if (!policy_.knows) {
+    const double lasts_s = monitor_.lasts_s(planned_with_, now);
+    if (std::isfinite(lasts_s))
+      future.push_back({lasts_s, remaining_cluster(monitor_.usual(now), membership)});
+    return future;
+  }
+  for (const Seconds when : truth_.changes) {
+    if (when <= now) continue;
+    future.push_back({(when - now).count(), remaining_cluster(truth_.at(when), membership)});
+    if (future.size() == kMostChanges) break;
+  }
+  return future;
 }
 
 std::string Balancer::heard(const DeviceName& device, const WorkReport& report, Seconds now) {
@@ -92,10 +109,8 @@ std::optional<Decision> Balancer::consider(
   considered_at_ = now;
   const bool has_joined = joined(present, planned_with_);
   if (!policy_.moves && !has_joined) return std::nullopt;
-  const double horizon_s = policy_.knows ? std::numeric_limits<double>::infinity()
-                                         : monitor_.lasts_s(planned_with_, now);
   Snapshot snapshot{planner_, &request_,  &running, planned_with_,
-                    present,  requests(), between,  horizon_s};
+                    present,  requests(), between,  future(membership, now)};
   snapshot.move_bytes_per_s = move_bytes_per_s_;
   for (const auto& [name, device] : monitor_.devices()) snapshot.queued[name] = device.queued;
   std::optional<Decision> decision =

@@ -15,13 +15,18 @@
 
 namespace lingua {
 
+// What a policy knows that knows everything: the cluster as it is at a time, without who is gone, and when it changes.
+struct Truth {
+  std::function<ClusterSpec(Seconds)> at;
+  std::vector<Seconds> changes = {};  // ascending
+};
+
 class Balancer {
  public:
-  // `request`: as the run was planned, on the whole cluster. `truth` gives the cluster as it is at a time, without
-  // who is gone, for a policy that knows it; may be empty for others. REQUIRES: what the request refers to outlives
-  // it.
+  // `request`: as the run was planned, on the whole cluster. `truth`: for a policy that knows it; may be empty for
+  // others. REQUIRES: what the request refers to outlives it.
   Balancer(const PolicyEntry& policy, std::string planner, const PlanRequest& request,
-           std::function<ClusterSpec(Seconds)> truth = {});
+           Truth truth = {});
 
   // What each sends at most of weights when the plan changes; 0: no bound.
   void bound_moves(double bytes_per_s) { move_bytes_per_s_ = bytes_per_s; }
@@ -37,7 +42,7 @@ class Balancer {
                                    bool between, Seconds now);
   // The whole cluster as it is measured, or as it is known to be.
   ClusterSpec present(Seconds now) const {
-    return policy_.knows && truth_ ? truth_(now) : monitor_.present();
+    return policy_.knows && truth_.at ? truth_.at(now) : monitor_.present();
   }
   // Another plan, which may serve when it is asked next, was made for a cluster as that is.
   void planned(const Plan& plan, const ClusterSpec& present) {
@@ -52,9 +57,11 @@ class Balancer {
 
  private:
   const PolicyEntry& policy_;
+  std::vector<Snapshot::Later> future(const Membership& membership, Seconds now) const;
+
   const std::string planner_;
   const PlanRequest request_;
-  const std::function<ClusterSpec(Seconds)> truth_;
+  const Truth truth_;
   Monitor monitor_;
   double move_bytes_per_s_ = 0;
   ClusterSpec planned_with_;     // the running plan

@@ -228,6 +228,13 @@ double Forecast::sending_s(const Plan& before, const Plan& after) const {
   return weights_sending_s(needs, weight_sources(needs, ways), ways) + round_trip_s(after);
 }
 
+double Forecast::sending_alone_s(const Plan& before, const Plan& after) const {
+  const std::vector<WeightNeed> needs = lacking(before, after);
+  return weights_sending_s(needs, std::vector<DeviceName>(needs.size(), kCoordinator),
+                           {&present_, 0, {}}) +
+         round_trip_s(after);
+}
+
 double Forecast::round_trip_s(const Plan& plan) const {
   double longest_s = 0;
   for (const Stage& stage : plan.stages) {

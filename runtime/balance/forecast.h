@@ -60,6 +60,8 @@ class Forecast {
   // that hold them under the plan before (plan/weight_sources.h).
   double missing_bytes(const Plan& before, const Plan& after) const;
   double sending_s(const Plan& before, const Plan& after) const;
+  // So long when the coordinator sends all, as after a loss.
+  double sending_alone_s(const Plan& before, const Plan& after) const;
   // A message to the farthest device of a plan, and its answer.
   double round_trip_s(const Plan& plan) const;
   // Each device has room for the weights of both plans and what the requests take.

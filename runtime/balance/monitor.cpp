@@ -18,9 +18,8 @@ constexpr double kMostSlowness = 1e4;    // more is a fault of measuring, not a 
 constexpr double kDead = 0.02;           // a difference below it is none
 constexpr double kChange = 0.1;          // of a speed's logarithm: below it the speed is the same
 constexpr Seconds kOneChange{5};         // what is found within it is one change
-constexpr std::size_t kManyChanges = 3;  // from which on the next is taken to come as soon
-constexpr std::size_t kLastChanges = 5;  // that tell how soon
-constexpr double kHorizons = 2;          // times the mean time between changes
+constexpr std::size_t kLastChanges = 5;  // that tell how soon the next one comes
+constexpr double kHorizons = 2;          // times the mean time between them
 
 std::string wrong_time(const char* name, const WorkTime& time, Seconds passed) {
   if (time.runs == 0) return "";
@@ -40,13 +39,6 @@ std::string wrong_time(const char* name, const WorkTime& time, Seconds passed) {
 bool differs(double slowness) { return std::abs(std::log(slowness)) > kDead; }
 
 double apart(double a, double b) { return std::abs(std::log(a / b)); }
-
-// What has changed again and again will do so once more.
-double horizon_s(const std::vector<Seconds>& changes, Seconds now) {
-  if (changes.size() < kManyChanges) return std::numeric_limits<double>::infinity();
-  const std::size_t first = changes.size() - std::min(changes.size(), kLastChanges);
-  return kHorizons * (now - changes[first]).count() / static_cast<double>(changes.size() - first);
-}
 
 // Messages of a power of four bytes are about as large.
 int size_of(const LinkTime& time) {
@@ -109,19 +101,46 @@ double Monitor::Link::slowness() const {
 }
 
 void Monitor::Changes::note(double now_slowness, Seconds now) {
-  if (apart(now_slowness, slowness) < kChange) return;
-  slowness = now_slowness;
-  if (at.empty() || now > at.back() + kOneChange) at.push_back(now);
+  if (all.empty()) all.push_back({now, 1});
+  if (apart(now_slowness, all.back().slowness) < kChange) return;
+  if (all.size() == 1 || now > all.back().at + kOneChange) all.push_back({now, now_slowness});
+  all.back().slowness = now_slowness;
+}
+
+// What goes on in the same direction has not come to its end yet, and one that turns back is the end of another.
+bool Monitor::Changes::have_turned_back() const {
+  for (std::size_t i = 2; i < all.size(); ++i) {
+    const bool slower = all[i].slowness > all[i - 1].slowness;
+    if (slower != (all[i - 1].slowness > all[i - 2].slowness)) return true;
+  }
+  return false;
+}
+
+double Monitor::Changes::lasts_s(Seconds now) const {
+  if (!have_turned_back()) return std::numeric_limits<double>::infinity();
+  const std::size_t changes = std::min(all.size() - 1, kLastChanges);
+  const Seconds first = all[all.size() - changes].at;
+  return kHorizons * (now - first).count() / static_cast<double>(changes);
+}
+
+double Monitor::Changes::mean(Seconds now) const {
+  double sum = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Seconds end = i + 1 < all.size() ? all[i + 1].at : now;
+    sum += all[i].slowness * (end - all[i].at).count();
+  }
+  const double span_s = (now - all.front().at).count();
+  return span_s > 0 ? sum / span_s : all.back().slowness;
 }
 
 double Monitor::lasts_s(const ClusterSpec& planned_with, Seconds now) const {
   const ClusterSpec present = this->present();
   double most = 0;
-  const std::vector<Seconds>* changes = nullptr;
-  const auto look = [&](double off, const Changes& of) {
+  double lasts_s = std::numeric_limits<double>::infinity();
+  const auto look = [&](double off, const Changes& changes) {
     if (off <= most) return;
     most = off;
-    changes = &of.at;
+    lasts_s = changes.lasts_s(now);
   };
   for (const auto& [name, speed] : speeds_) {
     if (planned_with.index_of(name) < 0) continue;
@@ -134,7 +153,23 @@ double Monitor::lasts_s(const ClusterSpec& planned_with, Seconds now) const {
                planned_with.link(ends.first, ends.second).bytes_per_s),
          link.changes);
   }
-  return changes == nullptr ? std::numeric_limits<double>::infinity() : horizon_s(*changes, now);
+  return lasts_s;
+}
+
+ClusterSpec Monitor::usual(Seconds now) const {
+  ClusterSpec usual = present();
+  const auto off = [&](const Changes& changes) {
+    return changes.have_turned_back() ? changes.mean(now) / changes.all.back().slowness : 1;
+  };
+  for (const auto& [name, speed] : speeds_)
+    usual.devices[static_cast<std::size_t>(usual.index_of(name))].slow_down(off(speed.changes));
+  for (const auto& [ends, link] : links_) {
+    if (!link.changes.have_turned_back()) continue;
+    LinkSpec spec = usual.link(ends.first, ends.second);
+    spec.bytes_per_s /= off(link.changes);
+    usual.links[ends] = spec;
+  }
+  return usual;
 }
 
 // Of prompts and of tokens.

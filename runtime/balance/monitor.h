@@ -34,8 +34,11 @@ class Monitor {
   // "phone1 2.9x slower (prompts 1.0x)": those that are not as planned with, for people; empty: all are.
   std::string differences() const;
   // For how long the present speeds are taken to last: infinite, but where what differs most from what a plan was
-  // made with has changed again and again, about as long as its changes have lasted.
+  // made with has changed and turned back, about as long as its changes have lasted.
   double lasts_s(const ClusterSpec& planned_with, Seconds now) const;
+  // The cluster as it is at present, but what has turned back is as slow as it was on average: what is to be
+  // expected of it in the long run.
+  ClusterSpec usual(Seconds now) const;
 
   // A device that has reported, last: its speeds of prompts and tokens, 1 as planned with.
   struct DeviceView {
@@ -49,12 +52,18 @@ class Monitor {
   std::map<std::pair<DeviceName, DeviceName>, double> links() const;
 
  private:
-  // When something was found to have changed, and to what; small changes are none.
+  // Since when something was as slow as that, from its first report on; small changes are none.
   struct Changes {
-    std::vector<Seconds> at;
-    double slowness = 1;
+    struct Change {
+      Seconds at{0};
+      double slowness = 1;
+    };
+    std::vector<Change> all;
 
     void note(double now_slowness, Seconds now);
+    bool have_turned_back() const;
+    double lasts_s(Seconds now) const;
+    double mean(Seconds now) const;
   };
   struct Speed {
     SpeedEstimate prompts;

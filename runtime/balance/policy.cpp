@@ -13,6 +13,8 @@
 namespace lingua {
 namespace {
 
+constexpr double kEnded = 1e-9;  // so little of the work left is none
+
 constexpr double kThreshold = 1.25;  // of `threshold`: so much slower or faster than planned with
 constexpr double kLeastGain = 0.02;  // of `optimal`: of the rest of the run
 constexpr double kPauseGain = 0.5;   // and of the pause
@@ -79,9 +81,35 @@ std::string changes_text(const Snapshot& snapshot) {
                        : fmt::format("{}", fmt::join(texts, ", "));
 }
 
-Forecast forecast_of(const Snapshot& snapshot) {
-  return Forecast(*snapshot.request, snapshot.present, snapshot.requests, snapshot.move_bytes_per_s,
+Forecast forecast_of(const Snapshot& snapshot, const ClusterSpec& cluster) {
+  return Forecast(*snapshot.request, cluster, snapshot.requests, snapshot.move_bytes_per_s,
                   snapshot.queued);
+}
+
+// Until the requests have ended, as the cluster changes: under the running plan until `moved_s`, then another.
+double rest_s(const Snapshot& snapshot, const Plan& next, double moved_s) {
+  const ClusterSpec* cluster = &snapshot.present;
+  double left = 1;  // of the work
+  double now_s = 0;
+  std::size_t later = 0;
+  while (true) {
+    const bool has_moved = now_s >= moved_s;
+    const Forecast forecast = forecast_of(snapshot, *cluster);
+    const double whole_s = forecast.rest_s(has_moved ? next : *snapshot.running);
+    double until_s = now_s + left * whole_s;
+    if (!has_moved) until_s = std::min(until_s, moved_s);
+    const bool changes = later < snapshot.future.size() && snapshot.future[later].after_s < until_s;
+    if (changes) until_s = snapshot.future[later].after_s;
+    if (whole_s > 0) left -= (until_s - now_s) / whole_s;
+    now_s = until_s;
+    if (changes) {
+      const ClusterSpec& then = snapshot.future[later++].cluster;
+      const Plan& runs = has_moved ? next : *snapshot.running;
+      if (runs_on_the_living(runs, then) && runs_on_the_living(next, then)) cluster = &then;
+    } else if (has_moved || left <= kEnded) {
+      return now_s;
+    }
+  }
 }
 
 Decision decision_for(const Snapshot& snapshot, const Forecast& forecast, Plan plan, bool crosses) {
@@ -94,10 +122,8 @@ Decision decision_for(const Snapshot& snapshot, const Forecast& forecast, Plan p
   decision.crossings = choice.crossings;
   decision.copy_s = choice.copy_s;
   decision.pause_s = choice.pause_s;
-  const double stay_s = forecast.rest_s(running);
-  const double saved = stay_s > 0 ? 1 - forecast.rest_s(plan) / stay_s : 0;
-  const double span_s = std::max(0.0, std::min(stay_s, snapshot.horizon_s) - decision.prepare_s);
-  decision.gain_s = span_s * saved - choice.loss_s;
+  decision.gain_s =
+      rest_s(snapshot, running, 0) - rest_s(snapshot, plan, decision.prepare_s) - choice.loss_s;
   decision.why = changes_text(snapshot);
   decision.plan = std::move(plan);
   return decision;
@@ -109,7 +135,7 @@ std::optional<Decision> within_overlap(const Snapshot& snapshot) {
   if (!snapshot.between) return std::nullopt;
   std::optional<Plan> plan = plan_within_overlap(snapshot);
   if (!plan) return std::nullopt;
-  const Forecast forecast = forecast_of(snapshot);
+  const Forecast forecast = forecast_of(snapshot, snapshot.present);
   Decision decision = decision_for(snapshot, forecast, *std::move(plan), false);
   if (decision.gain_s <= 0) return std::nullopt;
   return decision;
@@ -129,13 +155,13 @@ std::optional<Decision> past_threshold(const Snapshot& snapshot) {
   if (std::none_of(devices.begin(), devices.end(), has_changed)) return std::nullopt;
   std::optional<Plan> plan = plan_anew(snapshot);
   if (!plan) return std::nullopt;
-  const Forecast forecast = forecast_of(snapshot);
+  const Forecast forecast = forecast_of(snapshot, snapshot.present);
   return decision_for(snapshot, forecast, *std::move(plan), true);
 }
 
 // The plan that is worth most once its costs are taken off.
 std::optional<Decision> most_gain(const Snapshot& snapshot) {
-  const Forecast forecast = forecast_of(snapshot);
+  const Forecast forecast = forecast_of(snapshot, snapshot.present);
   std::optional<Decision> best;
   for (std::optional<Plan> plan : {plan_within_overlap(snapshot), plan_anew(snapshot)}) {
     if (!plan || !forecast.fits_beside(*snapshot.running, *plan)) continue;

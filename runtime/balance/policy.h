@@ -27,8 +27,12 @@ struct Snapshot {
   ClusterSpec present;       // as it is measured, without who is lost
   std::vector<RequestLeft> requests;
   bool between = false;  // a request has just ended
-  // For how long a change is taken to last; of a device whose speed changes again and again not for ever.
-  double horizon_s = 0;
+  // How the cluster changes later, as is known or to be expected, times ascending; the last state lasts.
+  struct Later {
+    double after_s = 0;
+    ClusterSpec cluster;
+  };
+  std::vector<Later> future = {};
   std::map<DeviceName, std::int64_t> queued = {};  // see Forecast
   double move_bytes_per_s = 0;  // that each sends at most of weights; 0: no bound
 };

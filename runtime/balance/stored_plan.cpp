@@ -104,7 +104,7 @@ RecoveryChoice choose_recovery(const LossSnapshot& snapshot) {
     choice.kind = kind;
     choice.plan = std::move(plan);
     choice.weights_bytes = forecast.missing_bytes(before, choice.plan);
-    choice.sending_s = forecast.sending_s(before, choice.plan);
+    choice.sending_s = forecast.sending_alone_s(before, choice.plan);
     choice.rebuild_s = forecast.rebuild_s(choice.plan, forecast.requests());
     choice.rest_s = forecast.rest_s(choice.plan);
     return choice;

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMostNotes = 10;
 // Pieces of weights that are under way to a device while it computes: what else is sent waits little for them.
 constexpr int kBackgroundWindow = 8;
+constexpr Seconds kBackgroundDelay{0.25};
 constexpr double kLeastRate = 1000;  // bytes/s: less moves no model within a day
 
 // "2 rebuilt, 1 kept twice".
@@ -83,8 +84,7 @@ std::vector<RequestLeft> requests_left(const std::vector<RunState::Request>& req
 }
 
 Balancing balance(const BalanceOptions& options, const std::string& planner,
-                  const PlanRequest& request, std::function<ClusterSpec(Seconds)> truth,
-                  CoordinatorJob& job) {
+                  const PlanRequest& request, Truth truth, CoordinatorJob& job) {
   const PolicyEntry& entry = policy(options.policy);
   if (!entry.moves && !options.may_join) return {};
   const auto balancer = std::make_shared<Balancer>(entry, planner, request, std::move(truth));
@@ -112,6 +112,7 @@ Balancing balance(const BalanceOptions& options, const std::string& planner,
     move.deployment = *state.deployment;
     move.deployment.plan = std::move(decision->plan);
     move.deployment.window = kBackgroundWindow;
+    move.deployment.most_under_way = kBackgroundDelay;
     move.deployment.cluster = std::make_shared<const ClusterSpec>(balancer->decided_with());
     move.crossings = std::move(decision->crossings);
     move.forecast = {decision->gain_s, decision->weights_bytes, decision->prepare_s,
@@ -122,10 +123,10 @@ Balancing balance(const BalanceOptions& options, const std::string& planner,
   return {balancer, notes};
 }
 
-std::function<ClusterSpec(Seconds)> truth_of(const ClusterSpec& cluster,
-                                             const SupplyTrace& supply) {
+Truth truth_of(const ClusterSpec& cluster, const SupplyTrace& supply) {
   if (supply.devices().empty()) return {};
-  return [cluster, supply](Seconds now) { return cluster_at(cluster, supply, now); };
+  return {[cluster, supply](Seconds now) { return cluster_at(cluster, supply, now); },
+          change_times(supply)};
 }
 
 nlohmann::json moves_json(const std::vector<MoveRecord>& moves) {

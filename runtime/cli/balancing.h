@@ -39,13 +39,12 @@ struct Balancing {
   std::vector<std::string> unused() const { return notes ? *notes : std::vector<std::string>(); }
 };
 Balancing balance(const BalanceOptions& options, const std::string& planner,
-                  const PlanRequest& request, std::function<ClusterSpec(Seconds)> truth,
-                  CoordinatorJob& job);
+                  const PlanRequest& request, Truth truth, CoordinatorJob& job);
 
 std::vector<RequestLeft> requests_left(const std::vector<RunState::Request>& requests);
 
 // The cluster as a supply has it at a time; empty where there is none.
-std::function<ClusterSpec(Seconds)> truth_of(const ClusterSpec& cluster, const SupplyTrace& supply);
+Truth truth_of(const ClusterSpec& cluster, const SupplyTrace& supply);
 
 nlohmann::json moves_json(const std::vector<MoveRecord>& moves);
 std::string moves_text(const std::vector<MoveRecord>& moves);

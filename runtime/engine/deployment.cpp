@@ -8,6 +8,9 @@
 namespace lingua {
 namespace {
 
+constexpr double kPiecesAtOnce = 4;
+constexpr double kSmallestPiece = 1024;
+
 // What a device sends on that it neither makes nor uses.
 std::vector<TensorSpec> passing_values(const Prepare& prepare, const Segmentation& segmentation,
                                        bool is_header) {
@@ -39,6 +42,18 @@ std::vector<TensorSpec> passing_values(const Prepare& prepare, const Segmentatio
 std::vector<SegmentId> Deployment::stored_by(const DeviceName& device) const {
   const std::set<SegmentId> ids = plan.held_by(device);
   return {ids.begin(), ids.end()};
+}
+
+Deployment::Pieces Deployment::pieces_between(const DeviceName& from, const DeviceName& to) const {
+  if (!cluster || most_under_way == Seconds(0)) return {chunk_bytes, window};
+  const double most = cluster->link(from, to).bytes_per_s * most_under_way.count();
+  // Several are under way at once, so that the link does not rest while an answer comes.
+  const auto bytes = static_cast<std::int64_t>(
+      std::clamp(most / kPiecesAtOnce, std::min(kSmallestPiece, static_cast<double>(chunk_bytes)),
+                 static_cast<double>(chunk_bytes)));
+  const double pieces =
+      std::clamp(most / static_cast<double>(bytes), 1.0, static_cast<double>(window));
+  return {bytes, static_cast<std::int64_t>(pieces)};
 }
 
 Prepare Deployment::prepare_for(const DeviceName& device) const {

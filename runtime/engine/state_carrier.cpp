@@ -48,13 +48,26 @@ void StateCarrier::go_on(Seconds now, Effects& effects) {
     if (!ledger_.has_states(request, segment)) return std::nullopt;
     return executor_.read_states(segment, request, first, end);
   };
-  for (StateSender& sender : senders_) sender.go_on(now, read, effects);
+  for (StateSender& sender : senders_) {
+    if (!waits(sender)) sender.go_on(now, read, effects);
+  }
   std::erase_if(senders_, [](const StateSender& sender) { return sender.done(); });
+}
+
+// What is given beside work, for an earlier one that goes the same way.
+bool StateCarrier::waits(const StateSender& sender) const {
+  if (!sender.job().beside) return false;
+  const auto first = std::find_if(senders_.begin(), senders_.end(), [&](const StateSender& one) {
+    return one.job().beside && one.is_for(sender.job().epoch, sender.job().to);
+  });
+  return &*first != &sender;
 }
 
 Seconds StateCarrier::next() const {
   Seconds next = kNever;
-  for (const StateSender& sender : senders_) next = std::min(next, sender.next());
+  for (const StateSender& sender : senders_) {
+    if (!waits(sender)) next = std::min(next, sender.next());
+  }
   return next;
 }
 

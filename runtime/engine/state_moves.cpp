@@ -5,9 +5,7 @@
 namespace lingua {
 namespace {
 
-// Pieces under way at most.
-constexpr std::int64_t kWindow = 64;
-constexpr std::int64_t kWindowBeside = 4;
+constexpr std::int64_t kWindow = 64;  // pieces under way, of requests that wait for them
 
 // Of each segment, who runs it.
 std::vector<DeviceName> runners(const Deployment& deployment) {
@@ -44,13 +42,16 @@ void StateMoves::send(const Deployment& before, const Request& request, bool bes
     under_way_.emplace(way, request.id);
     for (const SegmentId id : segments)
       bytes_ += static_cast<double>(range.end - range.first) * before.segment(id).state_bytes(1);
+    const Deployment::Pieces pieces = beside ? next_.pieces_between(way.first, way.second)
+                                             : Deployment::Pieces{next_.chunk_bytes, kWindow};
     effects.send(way.first, SendStates{next_.epoch,
                                        way.second,
                                        std::move(segments),
                                        {range},
-                                       next_.chunk_bytes,
-                                       beside ? kWindowBeside : kWindow,
-                                       beside ? next_.move_bytes_per_s : 0});
+                                       pieces.bytes,
+                                       pieces.window,
+                                       beside ? next_.move_bytes_per_s : 0,
+                                       beside});
   }
   known = request.tokens;
 }

@@ -120,8 +120,8 @@ void WeightDelivery::begin(Seconds now, Effects& effects) {
 
 void WeightDelivery::order_from(const DeviceName& giver, const DeviceName& receiver,
                                 double bytes_per_s, Seconds now, Effects& effects) {
-  SendWeights order{deployment_.epoch,       receiver,           {},
-                    deployment_.chunk_bytes, deployment_.window, bytes_per_s};
+  const Deployment::Pieces pieces = deployment_.pieces_between(giver, receiver);
+  SendWeights order{deployment_.epoch, receiver, {}, pieces.bytes, pieces.window, bytes_per_s};
   for (const Weight& weight : receivers_.at(receiver).weights) {
     if (weight.source == giver) order.weights.push_back(weight.spec.name);
   }
@@ -129,7 +129,7 @@ void WeightDelivery::order_from(const DeviceName& giver, const DeviceName& recei
   giving.heard = now;
   giving.patience = kPatience;
   if (bytes_per_s > 0) {
-    const double piece_s = static_cast<double>(deployment_.chunk_bytes) / bytes_per_s;
+    const double piece_s = static_cast<double>(pieces.bytes) / bytes_per_s;
     giving.patience = std::max(kPatience, Seconds(kPiecesLate * piece_s));
   }
   effects.send(giver, std::move(order));
@@ -140,8 +140,9 @@ void WeightDelivery::send_by_coordinator(const DeviceName& device, Weight& weigh
   weight.source = kCoordinator;
   weight.bytes = 0;
   if (!receiver.sender) {
+    const Deployment::Pieces pieces = deployment_.pieces_between(kCoordinator, device);
     receiver.sender = std::make_unique<WeightSender>(
-        SendWeights{deployment_.epoch, device, {}, deployment_.chunk_bytes, deployment_.window, 0},
+        SendWeights{deployment_.epoch, device, {}, pieces.bytes, pieces.window, 0},
         [&source = *deployment_.source](const WeightSpec& spec, std::int64_t offset,
                                         std::int64_t bytes) -> std::shared_ptr<const std::byte> {
           if (!source.has_data()) return nullptr;

@@ -249,6 +249,7 @@ class BodyDecoder {
     m.chunk_bytes = in_range("chunk_bytes", in.chunk_bytes(), 1, kMaxTensorBytes);
     m.window = in_range("window", in.window(), 1, kMaxDim);
     m.bytes_per_s = not_negative("bytes_per_s", in.bytes_per_s());
+    m.beside = in.beside();
     return m;
   }
 

@@ -214,6 +214,7 @@ class BodyEncoder {
     out->set_chunk_bytes(m.chunk_bytes);
     out->set_window(m.window);
     out->set_bytes_per_s(m.bytes_per_s);
+    out->set_beside(m.beside);
   }
 
   void operator()(const StateChunk& m) {

@@ -134,6 +134,18 @@ TEST_F(MonitorTest, WhatHasChangedAgainAndAgainIsTakenToDoSoOnceMore) {
   EXPECT_EQ(monitor_.lasts_s(cluster_, now_), kInfinity) << "a has changed once, and most";
   for (int turn = 0; turn < 4; ++turn) hear("a", tokens(turn % 2 == 0 ? 1 : 3));
   EXPECT_NEAR(monitor_.lasts_s(cluster_, now_), 200, 50) << "twice the hundred seconds it takes";
+  // It has been at 1 and at 3 for as long.
+  EXPECT_NEAR(2e9 / monitor_.usual(now_).device("a").memory_bytes_per_s, 2, 0.3);
+  EXPECT_NEAR(monitor_.present().device("a").memory_bytes_per_s, 2e9 / 3, 1e7);
+}
+
+TEST_F(MonitorTest, WhatGoesOnInTheSameDirectionHasNotTurnedBack) {
+  for (const double slowness : {1.0, 2.0, 3.0, 4.0}) hear("a", tokens(slowness));
+  EXPECT_EQ(monitor_.lasts_s(cluster_, now_), kInfinity);
+  EXPECT_EQ(monitor_.usual(now_).device("a").memory_bytes_per_s,
+            monitor_.present().device("a").memory_bytes_per_s);
+  hear("a", tokens(2));
+  EXPECT_LT(monitor_.lasts_s(cluster_, now_), kInfinity);
 }
 
 TEST_F(MonitorTest, WhatCannotBeIsNotUsed) {

@@ -114,8 +114,41 @@ TEST(Policies, OptimalMovesWhenItPays) {
   EXPECT_GT(decision->pause_s, 0);
   const Forecast forecast(run.request, snapshot.present, snapshot.requests);
   EXPECT_LT(forecast.rest_s(decision->plan), forecast.rest_s(run.plan));
-  snapshot.horizon_s = decision->prepare_s;
+  snapshot.future = {{decision->prepare_s, run.instance.cluster}};
   EXPECT_FALSE(policy("optimal").decide(snapshot)) << "the change is taken to be over by then";
+}
+
+// The gain over a change that ends is that of the time until then, as far as both plans are apart by their rates.
+TEST(Policies, OracleLooksAtWhatComes) {
+  SlowPhone run(3, 5);
+  Snapshot snapshot = run.snapshot();
+  snapshot.requests = {{10, 1, 4000, true}};
+  const auto for_ever = policy("oracle").decide(snapshot);
+  ASSERT_TRUE(for_ever);
+  const Forecast slow(run.request, snapshot.present, snapshot.requests);
+  const Forecast fast(run.request, run.instance.cluster, snapshot.requests);
+  const auto gain_until = [&](double after_s) -> double {
+    snapshot.future = {{after_s, run.instance.cluster}};
+    const auto decision = policy("oracle").decide(snapshot);
+    return decision ? decision->gain_s : 0;
+  };
+  EXPECT_EQ(gain_until(for_ever->prepare_s), 0) << "it is over before the move";
+  EXPECT_NEAR(gain_until(1e6), for_ever->gain_s, 1e-6 * for_ever->gain_s);
+  const double half_s = slow.rest_s(run.plan) / 2;
+  const double moved = gain_until(half_s);
+  ASSERT_GT(moved, 0);
+  // By hand: what is left of the work at the change, under each plan, is done at the speeds that were before.
+  const double left_staying = 1 - half_s / slow.rest_s(run.plan);
+  const double left_moving = 1 - for_ever->prepare_s / slow.rest_s(run.plan) -
+                             (half_s - for_ever->prepare_s) / slow.rest_s(for_ever->plan);
+  const double loss_s =
+      slow.rest_s(run.plan) - for_ever->prepare_s -
+      (1 - for_ever->prepare_s / slow.rest_s(run.plan)) * slow.rest_s(for_ever->plan) -
+      for_ever->gain_s;
+  EXPECT_NEAR(moved,
+              left_staying * fast.rest_s(run.plan) -
+                  std::max(0.0, left_moving) * fast.rest_s(for_ever->plan) - loss_s,
+              1e-6 * moved);
 }
 
 TEST(Policies, OptimalStaysWhereNothingIsBetter) {

@@ -33,10 +33,7 @@ struct SlowPhone {
     return present;
   }
   Snapshot snapshot() const {
-    return {"dp",      &request,
-            &plan,     instance.cluster,
-            present(), {{10, 1, 40, true}},
-            false,     std::numeric_limits<double>::infinity()};
+    return {"dp", &request, &plan, instance.cluster, present(), {{10, 1, 40, true}}};
   }
 
   double slowness;

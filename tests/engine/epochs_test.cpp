@@ -118,8 +118,8 @@ TEST(Epochs, AMoveThatDoesNotFitLeavesTheRunningPlan) {
   run.requests = 10;
   const RunResult result = run();
   EXPECT_EQ(result.answers.size(), 10U);
-  EXPECT_THAT(result.notes,
-              ElementsAre(HasSubstr("epoch 2 came to nothing: a failed: weights of")));
+  ASSERT_EQ(result.moves.size(), 1U);
+  EXPECT_THAT(result.moves[0].failed, HasSubstr("a has no room for"));
 }
 
 // A device and a coordinator that the test plays.

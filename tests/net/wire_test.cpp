@@ -247,7 +247,9 @@ TEST(Wire, WhatIsSaidOfStatesThatMoveSurvives) {
   EXPECT_EQ(suspended.request, 8);
   EXPECT_EQ(suspended.cached, 41);
   EXPECT_THAT(refusal(Suspended{3, 8, -1}), HasSubstr("cached: -1"));
-  const SendStates send = round_trip(SendStates{4, "b", {2, 3}, {{8, 90, 5, 41}}, 4096, 8, 1e6});
+  const SendStates send =
+      round_trip(SendStates{4, "b", {2, 3}, {{8, 90, 5, 41}}, 4096, 8, 1e6, true});
+  EXPECT_TRUE(send.beside);
   EXPECT_EQ(send.to, "b");
   EXPECT_EQ(send.segments, (std::vector<SegmentId>{2, 3}));
   ASSERT_EQ(send.ranges.size(), 1U);
