@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "runtime/base/errors.h"
+#include "runtime/plan/run_memory.h"
 #include "runtime/planner/overlap/boundaries.h"
 #include "runtime/planner/planner.h"
 #include "runtime/predict/estimate.h"
@@ -223,10 +224,17 @@ std::optional<Plan> plan_within_overlap(const Snapshot& snapshot) {
   const PlanCosts costs(request);
   BoundarySearch search(costs, devices, ranges);
   const auto stored_bytes = [&](int stage, int first, int end) {
-    for (int id = first; id < end; ++id) {
-      if (!holds[stage][id]) return kNoLimit;
+    RunMemory memory(request.workload);
+    if (stage == 0 && !kept.empty()) memory.add(kept.front(), *request.segmentation);
+    for (int id = 0; id < segments; ++id) {
+      const Segment& segment = request.segmentation->segments[static_cast<std::size_t>(id)];
+      const bool runs = id >= first && id < end;
+      if (runs && !holds[stage][id]) return kNoLimit;
+      if (runs) memory.run(segment);
+      if (!runs && holds[stage][id]) memory.store(segment);
     }
-    return 0.0;
+    const DeviceSpec& device = request.cluster->devices[static_cast<std::size_t>(devices[stage])];
+    return memory.total_bytes() > device.memory_bytes ? kNoLimit : 0.0;
   };
   const std::optional<Boundaries> best = search.best(ranges, stored_bytes);
   if (!best) return std::nullopt;

@@ -27,6 +27,7 @@
 #include "runtime/net/net_device.h"
 #include "runtime/net/wire.h"
 #include "runtime/pace/pace.h"
+#include "runtime/torch/speed_probe.h"
 #include "runtime/torch/torch_executor.h"
 #include "runtime/trust/confine.h"
 
@@ -48,6 +49,7 @@ struct Options {
   std::string sensors = NetWorkerOptions().sensors;
   double join_timeout_s = 30;
   double loss_timeout_s = 2;
+  bool probe = false;
   bool once = false;
 };
 
@@ -126,6 +128,15 @@ NetWorkerOptions net_options(const Options& options) {
   return worker;
 }
 
+// What the device is not told to say of its speed.
+void measure(DeviceSpec* spec) {
+  const MeasuredSpeed speed = measure_speed();
+  if (spec->flops_per_s == 0) spec->flops_per_s = speed.flops_per_s;
+  if (spec->memory_bytes_per_s == 0) spec->memory_bytes_per_s = speed.memory_bytes_per_s;
+  tell("measured: {}, weights at {}\n", format_quantity(speed.flops_per_s, Unit::kFlopsPerSecond),
+       format_quantity(speed.memory_bytes_per_s, Unit::kBytesPerSecond));
+}
+
 // Joins and serves until the run is over, in this process. `leave` ends it where the run does while it
 // computes: what that gives is for nobody.
 void serve_run(const Options& options, NetWorkerOptions worker,
@@ -155,6 +166,7 @@ void serve_run(const Options& options, NetWorkerOptions worker,
                "lingua worker: matrix products run on an unoptimised BLAS; install "
                "libopenblas0-pthread\n");
   }
+  if (options.probe) measure(&worker.spec);
   if (pace) {
     worker.net.slow_network = pace->network();
     executor = pace->executor(std::move(executor));
@@ -253,6 +265,9 @@ void add_worker(CLI::App& app) {
           "loopback with --insecure)")
       ->check(CLI::Validator(listen_address_problem, "", "address"));
   add_said_options(*verb, options->said);
+  verb->add_flag("--probe", options->probe,
+                 "measure for half a second what this device computes, before it joins, and say so "
+                 "where --compute and --memory-bandwidth do not");
   verb->add_option("--join-timeout", options->join_timeout_s,
                    "seconds to wait for the coordinator; for the other workers it waits as long as "
                    "the coordinator")

@@ -74,12 +74,19 @@ void Coordinator::begin_again(const std::string& why, Seconds now, Effects& effe
   plan_again(now, effects);
 }
 
-// Devices that prepared for what never came to serve have dropped what that does not store.
+// Devices that prepared for what never came to serve have dropped what that does not store, and one that has begun
+// anew since a deployment has nothing of it.
 void Coordinator::note_held() {
   if (!services_.empty()) held_.clear();
   for (const Service& service : services_) {
-    for (const auto& [device, segments] : held_by(service.deployer->deployment().plan))
-      held_[device].insert(segments.begin(), segments.end());
+    const Deployment& deployment = service.deployer->deployment();
+    for (const auto& [device, segments] : held_by(deployment.plan)) {
+      const auto is_newer = [&, &name = device](const JoinRecord& join) {
+        return join.device == name && join.after >= deployment.epoch;
+      };
+      if (std::none_of(result_.joins.begin(), result_.joins.end(), is_newer))
+        held_[device].insert(segments.begin(), segments.end());
+    }
   }
   if (!services_.empty() || !coming_) return;
   const Held prepared = held_by(coming_->deployment().plan);

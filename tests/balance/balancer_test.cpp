@@ -117,10 +117,26 @@ TEST_F(BalancerTest, APhoneThatWasAbsentIsUsedThoughNobodyAskedBefore) {
 
 TEST_F(BalancerTest, TheOracleGoesByTheTruth) {
   ClusterSpec truth = run_.instance.cluster;
-  balancer_.emplace(policy("oracle"), "dp", run_.request, [&](Seconds) { return truth; });
+  balancer_.emplace(policy("oracle"), "dp", run_.request, Truth{[&](Seconds) { return truth; }});
   EXPECT_FALSE(balancer_->consider(plan_, {}, long_request, false, Seconds(1)));
   truth.devices[static_cast<std::size_t>(truth.index_of(plan_.stages.back().device))].slow_down(5);
   EXPECT_TRUE(balancer_->consider(plan_, {}, long_request, false, Seconds(1.1)));
+}
+
+TEST_F(BalancerTest, TheOracleDoesNotFollowWhatIsSoonOver) {
+  const ClusterSpec fast = run_.instance.cluster;
+  ClusterSpec slow = fast;
+  slow.devices[static_cast<std::size_t>(slow.index_of(plan_.stages.back().device))].slow_down(5);
+  const auto moves_if_over_at = [&](double end_s) {
+    const Seconds end(end_s);
+    Truth truth{[&, end](Seconds now) { return now >= Seconds(1) && now < end ? slow : fast; },
+                {Seconds(1), end}};
+    balancer_.emplace(policy("oracle"), "dp", run_.request, truth);
+    EXPECT_FALSE(balancer_->consider(plan_, {}, long_request, false, Seconds(0.5)));
+    return balancer_->consider(plan_, {}, long_request, false, Seconds(1)).has_value();
+  };
+  EXPECT_TRUE(moves_if_over_at(1e6));
+  EXPECT_FALSE(moves_if_over_at(1.001));
 }
 
 }  // namespace

@@ -114,41 +114,50 @@ TEST(Policies, OptimalMovesWhenItPays) {
   EXPECT_GT(decision->pause_s, 0);
   const Forecast forecast(run.request, snapshot.present, snapshot.requests);
   EXPECT_LT(forecast.rest_s(decision->plan), forecast.rest_s(run.plan));
-  snapshot.future = {{decision->prepare_s, run.instance.cluster}};
-  EXPECT_FALSE(policy("optimal").decide(snapshot)) << "the change is taken to be over by then";
+  ClusterSpec later = run.instance.cluster;
+  for (DeviceSpec& device : later.devices) device.slow_down(0.001);
+  snapshot.future = {{decision->prepare_s, later}};
+  EXPECT_FALSE(policy("optimal").decide(snapshot)) << "the rest of the run is short by then";
 }
 
-// The gain over a change that ends is that of the time until then, as far as both plans are apart by their rates.
+// Of a move when phone1 is slow until `over_s`: by hand, from how long all the work takes at either speed.
+double gain_by_hand(const SlowPhone& run, const Snapshot& snapshot, const Decision& decision,
+                    double over_s) {
+  const Forecast slow(run.request, snapshot.present, snapshot.requests);
+  const Forecast fast(run.request, run.instance.cluster, snapshot.requests);
+  const double move_s = decision.prepare_s;
+  // How much of the work is left at a time, under a plan that ran since another time.
+  const auto left_at = [&](double left, const Plan& plan, double since_s, double at_s) {
+    const double slow_s = std::max(0.0, std::min(at_s, over_s) - since_s);
+    const double fast_s = std::max(0.0, at_s - std::max(since_s, over_s));
+    return left - slow_s / slow.rest_s(plan) - fast_s / fast.rest_s(plan);
+  };
+  const auto end_of = [&](double left, const Plan& plan, double since_s) {
+    const double at_change = left_at(left, plan, since_s, std::max(since_s, over_s));
+    if (at_change <= 0) return since_s + left * slow.rest_s(plan);
+    return std::max(since_s, over_s) + at_change * fast.rest_s(plan);
+  };
+  const Plan& next = decision.plan;
+  const CrossingChoice choice = choose_crossing(slow, run.plan, next, slow.stop_s(run.plan, next));
+  return end_of(1, run.plan, 0) - end_of(left_at(1, run.plan, 0, move_s), next, move_s) -
+         choice.loss_s;
+}
+
 TEST(Policies, OracleLooksAtWhatComes) {
   SlowPhone run(3, 5);
   Snapshot snapshot = run.snapshot();
   snapshot.requests = {{10, 1, 4000, true}};
   const auto for_ever = policy("oracle").decide(snapshot);
   ASSERT_TRUE(for_ever);
-  const Forecast slow(run.request, snapshot.present, snapshot.requests);
-  const Forecast fast(run.request, run.instance.cluster, snapshot.requests);
-  const auto gain_until = [&](double after_s) -> double {
-    snapshot.future = {{after_s, run.instance.cluster}};
+  const double rest_s = Forecast(run.request, snapshot.present, snapshot.requests).rest_s(run.plan);
+  for (const double over_s : {for_ever->prepare_s / 2, rest_s / 4, rest_s / 2, 2 * rest_s}) {
+    snapshot.future = {{over_s, run.instance.cluster}};
     const auto decision = policy("oracle").decide(snapshot);
-    return decision ? decision->gain_s : 0;
-  };
-  EXPECT_EQ(gain_until(for_ever->prepare_s), 0) << "it is over before the move";
-  EXPECT_NEAR(gain_until(1e6), for_ever->gain_s, 1e-6 * for_ever->gain_s);
-  const double half_s = slow.rest_s(run.plan) / 2;
-  const double moved = gain_until(half_s);
-  ASSERT_GT(moved, 0);
-  // By hand: what is left of the work at the change, under each plan, is done at the speeds that were before.
-  const double left_staying = 1 - half_s / slow.rest_s(run.plan);
-  const double left_moving = 1 - for_ever->prepare_s / slow.rest_s(run.plan) -
-                             (half_s - for_ever->prepare_s) / slow.rest_s(for_ever->plan);
-  const double loss_s =
-      slow.rest_s(run.plan) - for_ever->prepare_s -
-      (1 - for_ever->prepare_s / slow.rest_s(run.plan)) * slow.rest_s(for_ever->plan) -
-      for_ever->gain_s;
-  EXPECT_NEAR(moved,
-              left_staying * fast.rest_s(run.plan) -
-                  std::max(0.0, left_moving) * fast.rest_s(for_ever->plan) - loss_s,
-              1e-6 * moved);
+    ASSERT_TRUE(decision) << over_s;
+    const double expected = gain_by_hand(run, snapshot, *decision, over_s);
+    EXPECT_NEAR(decision->gain_s, expected, 1e-6 * std::abs(expected)) << over_s;
+  }
+  EXPECT_EQ(policy("oracle").decide(snapshot)->gain_s, for_ever->gain_s);
 }
 
 TEST(Policies, OptimalStaysWhereNothingIsBetter) {

@@ -78,12 +78,11 @@ inline WorkReport sample_report() {
 // Of what devices give to each other.
 inline std::vector<MessageBody> sample_transfers() {
   std::vector<MessageBody> bodies;
-  bodies.emplace_back(
-      SendWeights{3, "phone2", {"wte", std::string("\0\xff", 2)}, 65536, 8, 1e6, true});
+  bodies.emplace_back(SendWeights{3, "phone2", {"wte", std::string("\0\xff", 2)}, 65536, 8, 1e6});
   bodies.emplace_back(Suspend{3, 8, true, 4});
   bodies.emplace_back(Suspended{3, 8, 41});
   bodies.emplace_back(
-      SendStates{4, "phone2", {2, 3}, {{8, 90, 0, 41}, {9, 64, 5, 6}}, 65536, 8, 1e6});
+      SendStates{4, "phone2", {2, 3}, {{8, 90, 0, 41}, {9, 64, 5, 6}}, 65536, 8, 1e6, true});
   bodies.emplace_back(StateChunk{
       4,
       8,

@@ -7,6 +7,7 @@
 #include "runtime/base/random.h"
 #include "runtime/partition/partition.h"
 #include "runtime/torch/program_bytes.h"
+#include "runtime/torch/speed_probe.h"
 #include "tests/torch/process_memory.h"
 #include "tests/torch/script_support.h"
 
@@ -18,6 +19,14 @@ using ::testing::HasSubstr;
 using testing::input;
 using testing::kN;
 using testing::resident_bytes;
+
+TEST(SpeedProbe, MeasuresWhatAMachineCanCompute) {
+  const MeasuredSpeed speed = measure_speed();
+  EXPECT_GT(speed.flops_per_s, 1e8);
+  EXPECT_LT(speed.flops_per_s, 1e14);
+  EXPECT_GT(speed.memory_bytes_per_s, 1e8);
+  EXPECT_LT(speed.memory_bytes_per_s, 1e12) << "a cache holds nothing of it";
+}
 
 // y = x w, and a running sum of y in a state.
 class TorchExecutorTest : public ::testing::Test {
