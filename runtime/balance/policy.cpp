@@ -263,7 +263,9 @@ const std::vector<PolicyEntry>& policies() {
        past_threshold},
       {"optimal", "moves when what it gains over the rest of the run is more than it costs",
        most_gain},
-      {"oracle", "as optimal, with the true speeds at once instead of measured ones (simulation)",
+      {"oracle",
+       "as optimal, with the true speeds, present and to come, instead of measured ones "
+       "(simulation)",
        most_gain, true, true},
   };
   return entries;

@@ -188,6 +188,7 @@ void Coordinator::release(RequestId id, Effects& effects) {
   std::vector<const Deployer*> deployers = {service_of(submit.epoch).deployer.get()};
   if (crossing_ && crossing_->requests.erase(id) == 1) {
     crossing_->states.forget(id);
+    ++result_.moves[crossing_->move].ended;  // on its way
     services_.back().room.give_back(submit);
     deployers.push_back(services_.back().deployer.get());
   }

@@ -92,7 +92,7 @@ TEST_F(LostProcess, TheOthersGoOnAndGiveTheSameTokens) {
                                           "--prompt-length",
                                           "4",
                                           "--max-tokens",
-                                          "1500",
+                                          "800",
                                           "--ignore-eos",
                                           "--loss-timeout",
                                           "2",

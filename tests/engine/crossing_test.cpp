@@ -209,7 +209,9 @@ TEST_F(CrossingTest, WhoEndsBeforeItCrossesIsReleasedInBoth) {
   stopped(1, 4);  // too late
   stopped(2, 2);
   hear("b", StatesHeld{2, "a", 2, ""});
-  EXPECT_EQ(record().moved, 1);
+  const MoveRecord move = record();
+  EXPECT_EQ(move.moved, 1);
+  EXPECT_EQ(move.ended, 1);
 }
 
 TEST_F(CrossingTest, AHeaderThatSaysMoreThanThereIsAnswersNonsense) {
