@@ -13,6 +13,8 @@ constexpr double kSame = 0.03;  // as much may speeds differ and still be the sa
 constexpr Seconds kAskAgain{
     10};  // while speeds are not those planned with, for the requests that come
 
+constexpr double kLeastSaved = 0.01;
+constexpr double kCheap_s = 2;             // a move that costs no more waits for nothing
 constexpr std::size_t kMostChanges = 100;  // that are looked ahead
 
 bool same_speed(double a, double b) { return std::abs(std::log(a / b)) <= kSame; }
@@ -98,15 +100,17 @@ std::optional<Decision> Balancer::consider(
   const ClusterSpec present = remaining_cluster(this->present(now), membership);
   if (same_speeds(present, planned_with_)) {
     considered_.reset();
+    differs_since_.reset();
     return std::nullopt;
   }
+  if (!differs_since_) differs_since_ = now;
   const bool is_new = !considered_ || !same_speeds(present, *considered_);
   const bool is_due = between && !asked_between_;  // a policy may wait for an end
-  if (!is_new && !is_due && now < considered_at_ + kAskAgain) return std::nullopt;
+  if (!is_new && !is_due && now < ask_at_) return std::nullopt;
   asked_between_ = between;
   if (is_new) failed_.reset();
   considered_ = present;
-  considered_at_ = now;
+  ask_at_ = now + kAskAgain;
   const bool has_joined = joined(present, planned_with_);
   if (!policy_.moves && !has_joined) return std::nullopt;
   Snapshot snapshot{planner_, &request_,  &running, planned_with_,
@@ -116,6 +120,15 @@ std::optional<Decision> Balancer::consider(
   std::optional<Decision> decision =
       policy_.moves ? policy_.decide(snapshot) : policy("optimal").decide(snapshot);
   if (decision && failed_ && same_runs(decision->plan, *failed_)) return std::nullopt;
+  if (decision && policy_.waits && !has_joined) {
+    const double paid_s = decision->saved * (now - *differs_since_).count();
+    const double missing_s = decision->cost_s - kCheap_s - paid_s;
+    if (missing_s > 0) {
+      ask_at_ =
+          std::min(ask_at_, now + Seconds(missing_s / std::max(decision->saved, kLeastSaved)));
+      return std::nullopt;
+    }
+  }
   if (decision) {
     decided_ = decision->plan;
     decided_with_ = snapshot.present;

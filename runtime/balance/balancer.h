@@ -69,9 +69,10 @@ class Balancer {
   std::optional<Plan> decided_;  // that may serve when it is asked next
   ClusterSpec decided_with_;
   std::optional<Plan> failed_;             // came to nothing at these speeds
-  std::optional<ClusterSpec> considered_;  // last, and when
-  Seconds considered_at_{0};
-  bool asked_between_ = false;  // when it was considered last
+  std::optional<ClusterSpec> considered_;  // last, and when again
+  Seconds ask_at_{0};
+  std::optional<Seconds> differs_since_;  // speeds from those planned with
+  bool asked_between_ = false;            // when it was considered last
 };
 
 }  // namespace lingua

@@ -123,6 +123,9 @@ Decision decision_for(const Snapshot& snapshot, const Forecast& forecast, Plan p
   decision.crossings = choice.crossings;
   decision.copy_s = choice.copy_s;
   decision.pause_s = choice.pause_s;
+  const double stay_s = forecast.rest_s(running);
+  decision.saved = stay_s > 0 ? std::max(0.0, 1 - forecast.rest_s(plan) / stay_s) : 0;
+  decision.cost_s = choice.loss_s;
   decision.gain_s =
       rest_s(snapshot, running, 0) - rest_s(snapshot, plan, decision.prepare_s) - choice.loss_s;
   decision.why = changes_text(snapshot);
@@ -262,7 +265,7 @@ const std::vector<PolicyEntry>& policies() {
       {"threshold", "plans anew when a device is 1.25 times slower or faster than planned with",
        past_threshold},
       {"optimal", "moves when what it gains over the rest of the run is more than it costs",
-       most_gain},
+       most_gain, true, false, true},
       {"oracle",
        "as optimal, with the true speeds, present and to come, instead of measured ones "
        "(simulation)",

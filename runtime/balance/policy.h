@@ -41,6 +41,8 @@ struct Decision {
   Plan plan;
   Crossings crossings;
   double gain_s = 0;  // the run ends so much sooner, costs taken off
+  double cost_s = 0;  // of crossing
+  double saved = 0;   // of each second, at present speeds
   double weights_bytes = 0;
   double prepare_s = 0;
   double copy_s = 0;
@@ -54,6 +56,9 @@ struct PolicyEntry {
   std::optional<Decision> (*decide)(const Snapshot& snapshot);
   bool moves = true;   // the load; else the plan changes with the devices that are there
   bool knows = false;  // the present cluster is the true one, at once
+  // A costly move waits until staying has cost as much: what is over by then costs nothing, and what lasts at most
+  // twice what it would have to (ski rental).
+  bool waits = false;
 };
 
 const std::vector<PolicyEntry>& policies();

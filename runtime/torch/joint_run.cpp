@@ -56,7 +56,7 @@ bool is_same(const c10::IValue& a, const c10::IValue& b) {
 
 class JointRun {
  public:
-  JointRun(const Code& code, std::vector<JointStep>& steps) : code_(code), steps_(steps) {
+  JointRun(const Code& code, std::vector<JointStep>& steps) : code_(code) {
     for (JointStep& step : steps) {
       if (step.error.empty())
         lanes_.push_back({&step, std::vector<c10::IValue>(code.register_size_)});
@@ -205,7 +205,6 @@ class JointRun {
   }
 
   const Code& code_;
-  std::vector<JointStep>& steps_;
   std::vector<Lane> lanes_;  // of the steps that have not failed
 };
 
