@@ -48,7 +48,7 @@ struct SendStates {
   std::int64_t chunk_bytes = 0;  // a message has no more, or the states of one token
   std::int64_t window = 0;       // so many at most are under way
   double bytes_per_s = 0;        // on average; 0: as fast as they go
-  // The requests run on meanwhile: of such jobs to the same device one is done after the other.
+  // The requests run on meanwhile: such jobs to the same device share the window.
   bool beside = false;
 };
 // device -> device: the states of a segment for some tokens, one tensor for each state of the segment.

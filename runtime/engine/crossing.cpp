@@ -74,14 +74,9 @@ void Coordinator::go_on_crossing(Seconds now, Effects& effects) {
   if (!crossing_) return;
   std::vector<RequestId> requests;
   for (const auto& [id, request] : crossing_->requests) requests.push_back(id);
-  // One is copied after the other: the last rounds of one would wait for the first of the others.
-  bool copies = false;
   for (const RequestId id : requests) {
     RequestThatCrosses& request = crossing_->requests.at(id);
-    if (request.phase == Phase::kCopying && !copies) {
-      copy_states(id, request, effects);
-      copies = request.phase == Phase::kCopying;
-    }
+    if (request.phase == Phase::kCopying) copy_states(id, request, effects);
     if (request.phase == Phase::kCarrying && crossing_->states.complete(id))
       go_on_there(id, effects);
   }

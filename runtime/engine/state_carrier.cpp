@@ -49,24 +49,26 @@ void StateCarrier::go_on(Seconds now, Effects& effects) {
     return executor_.read_states(segment, request, first, end);
   };
   for (StateSender& sender : senders_) {
-    if (!waits(sender)) sender.go_on(now, read, effects);
+    sender.go_on(now, read, room_for(sender), effects);
   }
   std::erase_if(senders_, [](const StateSender& sender) { return sender.done(); });
 }
 
-// What is given beside work, for an earlier one that goes the same way.
-bool StateCarrier::waits(const StateSender& sender) const {
-  if (!sender.job().beside) return false;
-  const auto first = std::find_if(senders_.begin(), senders_.end(), [&](const StateSender& one) {
-    return one.job().beside && one.is_for(sender.job().epoch, sender.job().to);
-  });
-  return &*first != &sender;
+// Pieces that may go: what is given beside work to the same device shares a window.
+std::int64_t StateCarrier::room_for(const StateSender& sender) const {
+  const SendStates& job = sender.job();
+  if (!job.beside) return job.window;
+  std::int64_t under_way = 0;
+  for (const StateSender& other : senders_) {
+    if (other.job().beside && other.is_for(job.epoch, job.to)) under_way += other.under_way();
+  }
+  return job.window - under_way;
 }
 
 Seconds StateCarrier::next() const {
   Seconds next = kNever;
   for (const StateSender& sender : senders_) {
-    if (!waits(sender)) next = std::min(next, sender.next());
+    if (room_for(sender) > 0) next = std::min(next, sender.next());
   }
   return next;
 }

@@ -38,7 +38,7 @@ class StateCarrier {
   void clear() { senders_.clear(); }
 
  private:
-  bool waits(const StateSender& sender) const;
+  std::int64_t room_for(const StateSender& sender) const;
   std::string hold(const StateChunk& chunk);
 
   MemoryLedger& ledger_;

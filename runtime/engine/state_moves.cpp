@@ -5,7 +5,9 @@
 namespace lingua {
 namespace {
 
-constexpr std::int64_t kWindow = 64;  // pieces under way, of requests that wait for them
+// Pieces under way at most: of requests that wait for them, and beside work.
+constexpr std::int64_t kWindow = 64;
+constexpr std::int64_t kWindowBeside = 4;
 
 // Of each segment, who runs it.
 std::vector<DeviceName> runners(const Deployment& deployment) {
@@ -49,7 +51,7 @@ void StateMoves::send(const Deployment& before, const Request& request, bool bes
                                        std::move(segments),
                                        {range},
                                        pieces.bytes,
-                                       pieces.window,
+                                       beside ? std::min(pieces.window, kWindowBeside) : kWindow,
                                        beside ? next_.move_bytes_per_s : 0,
                                        beside});
   }

@@ -25,8 +25,8 @@ void StateSender::next_segment() {
   if (++segment_ == job_.segments.size()) next_range();
 }
 
-void StateSender::go_on(Seconds now, const Read& read, Effects& effects) {
-  while (range_ < job_.ranges.size() && window_.may_send(now)) {
+void StateSender::go_on(Seconds now, const Read& read, std::int64_t most_pieces, Effects& effects) {
+  while (range_ < job_.ranges.size() && most_pieces > 0 && window_.may_send(now)) {
     const SendStates::Range& range = job_.ranges[range_];
     const SegmentId segment = job_.segments[segment_];
     const double token_bytes = std::max(1.0, token_bytes_[segment_]);
@@ -41,6 +41,7 @@ void StateSender::go_on(Seconds now, const Read& read, Effects& effects) {
       next_range();
       continue;
     }
+    --most_pieces;
     offset_ += tokens;
     const bool is_whole = range.first + offset_ == range.end;
     const bool last = is_whole && segment_ + 1 == job_.segments.size();

@@ -23,8 +23,10 @@ class StateSender {
   // `token_bytes`: of each of the segments of the job, the states of one token.
   StateSender(SendStates job, std::vector<double> token_bytes);
 
-  // Sends what may be sent now. Of a request whose states are not here the coordinator hears so.
-  void go_on(Seconds now, const Read& read, Effects& effects);
+  // Sends what may be sent now, no more than so many pieces. Of a request whose states are not here the coordinator
+  // hears so.
+  void go_on(Seconds now, const Read& read, std::int64_t most, Effects& effects);
+  std::int64_t under_way() const { return static_cast<std::int64_t>(under_way_.size()); }
   bool is_for(Epoch epoch, const DeviceName& to) const {
     return epoch == job_.epoch && to == job_.to;
   }

@@ -81,20 +81,20 @@ TEST_F(BalancerTest, AMoveThatCameToNothingIsTriedAgainWhenSpeedsChange) {
 }
 
 TEST_F(BalancerTest, APhoneThatChangesAgainAndAgainIsNotFollowedForEver) {
-  const double turn_s = 60;
+  const double turn_s = 40;
   int moves = 0;
   int late_moves = 0;
-  for (int turn = 0; turn < 40; ++turn) {
+  for (int turn = 0; turn < 20; ++turn) {
     const Seconds end = now_ + Seconds(turn_s);
     while (now_ < end) {
       const auto decision = work(turn % 2 == 0 ? 1 : 5, 1);
       if (!decision) continue;
       plan_ = decision->plan;
       ++moves;
-      late_moves += turn >= 20;
+      late_moves += turn >= 10;
     }
   }
-  EXPECT_LE(late_moves, 10) << "half of the changes at the most";
+  EXPECT_LE(late_moves, 5) << "half of the changes at the most";
   EXPECT_GE(moves, 1);
 }
 
