@@ -9,8 +9,6 @@ namespace lingua {
 namespace {
 
 constexpr double kLeft = 2;  // tokens of a request that was copied are missing when it has stopped
-// Work beside copies is behind by so much of the time that they take: what else takes the links waits for them.
-constexpr double kBehind = 0.5;
 constexpr std::size_t kMostAlone = 32;  // requests that are chosen for one by one
 
 // Costs of ways to cross, by prediction.
@@ -73,7 +71,7 @@ class Costs {
     }
     const double end_s =
         static_cast<double>(ending) * std::max(0.0, token_before_s_ - token_after_s_);
-    choice.loss_s = choice.pause_s + choice.copy_s * (saved_ + kBehind) + end_s;
+    choice.loss_s = choice.pause_s + choice.copy_s * saved_ + end_s;
     return choice;
   }
 
