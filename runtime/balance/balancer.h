@@ -56,9 +56,9 @@ class Balancer {
   const ClusterSpec& decided_with() const { return decided_with_; }
 
  private:
-  const PolicyEntry& policy_;
   std::vector<Snapshot::Later> future(const Membership& membership, Seconds now) const;
 
+  const PolicyEntry& policy_;
   const std::string planner_;
   const PlanRequest request_;
   const Truth truth_;

@@ -176,9 +176,7 @@ void Coordinator::become_current(Seconds now, Effects& effects) {
     for (const DeviceName& client : clients_) effects.send(client, Serving{});
   }
   note_delivery();
-  if (moving_) {
-    moving_->ready = now;
-  }
+  if (moving_) moving_->ready = now;
   serve_coming(now, effects);
 }
 

@@ -89,18 +89,12 @@ std::string StateRoom::hold_weights(const std::map<DeviceName, double>& bytes) {
         "left",
         device, needed, has);
   }
-  for (const auto& [device, more] : bytes) {
-    const auto place = shares_.find(device);
-    if (place != shares_.end()) place->second.free_bytes -= more;
-  }
+  for (const auto& [device, more] : bytes) add(device, -more);
   return "";
 }
 
 void StateRoom::give_back_weights(const std::map<DeviceName, double>& bytes) {
-  for (const auto& [device, more] : bytes) {
-    const auto place = shares_.find(device);
-    if (place != shares_.end()) place->second.free_bytes += more;
-  }
+  for (const auto& [device, more] : bytes) add(device, more);
 }
 
 void StateRoom::take_beside(const StateRoom& other, const Submit& submit) {
