@@ -9,7 +9,7 @@
 namespace lingua {
 namespace {
 
-constexpr double kSame = 0.03;  // as much may speeds differ and still be the same
+constexpr double kSameSpeed = 0.03;  // as much may speeds differ and still be the same
 constexpr Seconds kAskAgain{
     10};  // while speeds are not those planned with, for the requests that come
 
@@ -17,7 +17,7 @@ constexpr double kLeastSaved = 0.01;
 constexpr double kCheap_s = 2;             // a move that costs no more waits for nothing
 constexpr std::size_t kMostChanges = 100;  // that are looked ahead
 
-bool same_speed(double a, double b) { return std::abs(std::log(a / b)) <= kSame; }
+bool same_speed(double a, double b) { return std::abs(std::log(a / b)) <= kSameSpeed; }
 
 // Somebody is there that was not.
 bool joined(const ClusterSpec& present, const ClusterSpec& before) {

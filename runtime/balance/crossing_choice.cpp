@@ -12,9 +12,9 @@ constexpr double kLeft = 2;  // tokens of a request that was copied are missing 
 constexpr std::size_t kMostAlone = 32;  // requests that are chosen for one by one
 
 // Costs of ways to cross, by prediction.
-class Costs {
+class CrossingCosts {
  public:
-  Costs(const Forecast& forecast, const Plan& before, const Plan& after, double stop_s)
+  CrossingCosts(const Forecast& forecast, const Plan& before, const Plan& after, double stop_s)
       : forecast_(forecast), before_(before), after_(after), stop_s_(stop_s) {
     for (const RequestLeft& request : forecast.requests()) {
       if (request.runs) running_.push_back(request);
@@ -100,13 +100,13 @@ CrossingChoice with_requests(CrossingChoice choice, const std::vector<RequestLef
 
 CrossingChoice cost_of_crossing(const Forecast& forecast, const Plan& before, const Plan& after,
                                 double stop_s, const std::vector<Crossing>& ways) {
-  const Costs costs(forecast, before, after, stop_s);
+  const CrossingCosts costs(forecast, before, after, stop_s);
   return with_requests(costs.of(ways), costs.running(), ways, Crossing::kEnd);
 }
 
 CrossingChoice choose_crossing(const Forecast& forecast, const Plan& before, const Plan& after,
                                double stop_s) {
-  const Costs costs(forecast, before, after, stop_s);
+  const CrossingCosts costs(forecast, before, after, stop_s);
   std::vector<Crossing> allowed = {Crossing::kRebuild};
   if (forecast.can_carry_states(before, after)) {
     allowed.push_back(Crossing::kMove);

@@ -18,7 +18,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Costs = std::vector<double>;  // by loss
 
-constexpr double kSame = 1e-9;              // relative; costs that close are the same
+constexpr double kSameCost = 1e-9;          // relative; costs that close are the same
 constexpr std::size_t kMostLosses = 40;     // that are looked at
 constexpr std::size_t kParts = 4;           // of what a device runs, to leave to be sent
 constexpr std::size_t kMostExchanged = 60;  // choices of a device and a segment, for exchanges
@@ -209,8 +209,8 @@ class SpareSearch {
       std::sort(worst_a.rbegin(), worst_a.rend());
       std::sort(worst_b.rbegin(), worst_b.rend());
       for (std::size_t i = 0; i < worst_a.size(); ++i) {
-        if (worst_a[i] < worst_b[i] * (1 - kSame)) return true;
-        if (worst_b[i] < worst_a[i] * (1 - kSame)) return false;
+        if (worst_a[i] < worst_b[i] * (1 - kSameCost)) return true;
+        if (worst_b[i] < worst_a[i] * (1 - kSameCost)) return false;
       }
       begin = end;
     }

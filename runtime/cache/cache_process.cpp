@@ -22,13 +22,13 @@
 namespace lingua {
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{1} << 20;
+constexpr std::size_t kCopied = std::size_t{1} << 20;
 
 // Reads a whole file. False where it has other bytes, or cannot be read.
 bool read_content(int file, const Digest& digest, std::int64_t bytes, std::byte* out) {
   Hasher hasher;
   for (std::int64_t at = 0; at < bytes;) {
-    const auto size = std::min(kPiece, static_cast<std::size_t>(bytes - at));
+    const auto size = std::min(kCopied, static_cast<std::size_t>(bytes - at));
     const ssize_t got = ::pread(file, out + at, size, at);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return false;
@@ -129,7 +129,7 @@ void answer(int socket, const ContentFolder& folder) {
 }
 
 void store(int socket, ContentFolder& folder) {
-  std::vector<std::byte> piece(kPiece);
+  std::vector<std::byte> piece(kCopied);
   std::int64_t bytes = 0;
   bool told = false;
   while (read_all(socket, &bytes, sizeof bytes)) {
@@ -147,7 +147,7 @@ void store(int socket, ContentFolder& folder) {
     };
     if (folder.fits(bytes)) attempt([&] { writer.emplace(folder); });
     while (bytes > 0) {
-      const std::size_t size = std::min(kPiece, static_cast<std::size_t>(bytes));
+      const std::size_t size = std::min(kCopied, static_cast<std::size_t>(bytes));
       if (!read_all(socket, piece.data(), size)) return;
       if (writer) attempt([&] { writer->append(piece.data(), size); });
       if (writer) hasher.update(piece.data(), size);

@@ -13,7 +13,7 @@
 namespace lingua {
 namespace {
 
-constexpr std::int64_t kPiece = 1 << 20;
+constexpr std::int64_t kStored = 1 << 20;
 
 // Behind the weight stands its checksum.
 constexpr std::int64_t kBehind = sizeof(std::uint64_t);
@@ -42,10 +42,10 @@ class KeptSource::File {
   }
 
   bool is_whole(std::int64_t bytes) const {
-    std::vector<std::byte> piece(static_cast<std::size_t>(std::min(kPiece, bytes)));
+    std::vector<std::byte> piece(static_cast<std::size_t>(std::min(kStored, bytes)));
     Checksum checksum;
-    for (std::int64_t at = 0; at < bytes; at += kPiece) {
-      const std::int64_t size = std::min(kPiece, bytes - at);
+    for (std::int64_t at = 0; at < bytes; at += kStored) {
+      const std::int64_t size = std::min(kStored, bytes - at);
       if (!read(at, size, piece.data())) return false;
       checksum.update(piece.data(), static_cast<std::size_t>(size));
     }

@@ -27,7 +27,7 @@ constexpr std::uint32_t kMaxDims = 4;
 constexpr std::int64_t kMaxTensorElements = std::numeric_limits<std::int64_t>::max() / 64;
 constexpr std::uint64_t kSmallestPair = 8 + 4 + 1;        // a key, its type, a value
 constexpr std::uint64_t kSmallestTensor = 8 + 4 + 4 + 8;  // a name, dimensions, type, offset
-constexpr std::uint64_t kPieceBytes = 64 << 10;
+constexpr std::uint64_t kReadBytes = 64 << 10;
 
 enum class Type : std::uint32_t {
   kUint8,
@@ -124,7 +124,7 @@ class Front {
   }
 
   void refill() {
-    buffer_.resize(std::min<std::uint64_t>(kPieceBytes, left()));
+    buffer_.resize(std::min<std::uint64_t>(kReadBytes, left()));
     file_.read(position_, buffer_.size(), buffer_.data());
     at_ = 0;
   }

@@ -16,7 +16,8 @@
 namespace lingua {
 namespace {
 
-constexpr std::string_view kHeader = "time,what,from,to,kind,epoch,request,step,bytes,arrived\n";
+constexpr std::string_view kTraceHeader =
+    "time,what,from,to,kind,epoch,request,step,bytes,arrived\n";
 constexpr std::size_t kSpoolBytes = 64 << 10;
 
 // "Activations", as the compiler says it: whatever messages there are.
@@ -48,7 +49,7 @@ std::string facts_of(const MessageBody& message) {
 }  // namespace
 
 MessageTrace::MessageTrace(std::function<double(const MessageBody&)> wire_bytes)
-    : wire_bytes_(std::move(wire_bytes)), recent_(kHeader), file_(open_unnamed_file()) {}
+    : wire_bytes_(std::move(wire_bytes)), recent_(kTraceHeader), file_(open_unnamed_file()) {}
 
 MessageTrace::~MessageTrace() { ::close(file_); }
 
@@ -123,7 +124,7 @@ void merge_message_traces(const std::vector<std::istream*>& texts, std::ostream&
     Next next{text, "", 0};
     if (next.read()) nexts.push_back(std::move(next));
   }
-  out << kHeader;
+  out << kTraceHeader;
   while (!nexts.empty()) {
     const auto first = std::min_element(
         nexts.begin(), nexts.end(), [](const Next& a, const Next& b) { return a.time < b.time; });

@@ -34,7 +34,7 @@ std::vector<std::string> split_path(const std::string& path) {
   return parts;
 }
 
-bool is_norm(const std::string& component) {
+bool names_a_norm(const std::string& component) {
   return contains(component, "norm") || component.starts_with("ln");
 }
 
@@ -52,7 +52,7 @@ Label label_of_path(const std::vector<std::string>& path) {
   for (auto part = path.begin(); part != end; ++part) {
     label.block += (label.block.empty() ? "" : ".") + *part;
   }
-  label.norm = std::any_of(path.begin(), path.end(), is_norm);
+  label.norm = std::any_of(path.begin(), path.end(), names_a_norm);
   if (number != path.end() && end != path.end() && !label.norm) label.part = part_name(*end);
   return label;
 }

@@ -29,10 +29,6 @@ bool is_plain(char c) {
          c == '_' || c == '.';
 }
 
-std::int64_t seconds_of(KnownKeys::Time time) {
-  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
-}
-
 }  // namespace
 
 std::string escape_name(std::string_view name) {
@@ -168,7 +164,8 @@ void KnownKeys::write(const Content& content) const {
     }
     for (const Revoked& one : content.revoked) {
       out << "revoked " << escape_name(one.name) << ' ' << one.key.text() << ' '
-          << seconds_of(one.when) << '\n';
+          << std::chrono::duration_cast<std::chrono::seconds>(one.when.time_since_epoch()).count()
+          << '\n';
     }
   });
   ::chmod(file_.c_str(), 0600);

@@ -9,7 +9,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kSame = 1e-9;  // of the unchanged value; gains that close are the same
+constexpr double kSameGain = 1e-9;  // of the unchanged value; gains that close are the same
 constexpr int kSteps[] = {1, 2, 4, 8};
 constexpr int kChanges[] = {0, 1, -1, 2, -2, 4, -4, 8, -8};
 
@@ -28,7 +28,7 @@ class GainSearch {
   GainSearch(const OverlapProblem& problem, const OverlapLimits& limits)
       : problem_(problem),
         limits_(limits),
-        same_(kSame * problem.expected_unchanged()),
+        same_(kSameGain * problem.expected_unchanged()),
         best_(problem.runs()) {}
 
   OverlapChoice run() {
