@@ -82,6 +82,21 @@ std::string Balancer::heard(const DeviceName& device, const WorkReport& report, 
   return monitor_.take(device, report, now);
 }
 
+std::map<DeviceName, std::int64_t> Balancer::queued() const {
+  std::map<DeviceName, std::int64_t> queued;
+  for (const auto& [name, device] : monitor_.devices()) queued[name] = device.queued;
+  return queued;
+}
+
+CrossingChoice Balancer::crossing(const Plan& running, const Plan& next,
+                                  const Membership& membership,
+                                  const std::vector<RequestLeft>& requests, Seconds now) const {
+  const ClusterSpec present = remaining_cluster(this->present(now), membership);
+  Forecast forecast(request_, present, requests, move_bytes_per_s_, queued());
+  forecast.weights_are_there();
+  return choose_crossing(forecast, running, next, forecast.stop_s(running, next));
+}
+
 std::optional<Decision> Balancer::consider(
     const Plan& plan, const Membership& membership,
     const std::function<std::vector<RequestLeft>()>& requests, bool between, Seconds now) {
@@ -116,7 +131,7 @@ std::optional<Decision> Balancer::consider(
   Snapshot snapshot{planner_, &request_,  &running, planned_with_,
                     present,  requests(), between,  future(membership, now)};
   snapshot.move_bytes_per_s = move_bytes_per_s_;
-  for (const auto& [name, device] : monitor_.devices()) snapshot.queued[name] = device.queued;
+  snapshot.queued = queued();
   std::optional<Decision> decision =
       policy_.moves ? policy_.decide(snapshot) : policy("optimal").decide(snapshot);
   if (decision && failed_ && same_runs(decision->plan, *failed_)) return std::nullopt;

@@ -40,6 +40,9 @@ class Balancer {
   std::optional<Decision> consider(const Plan& running, const Membership& membership,
                                    const std::function<std::vector<RequestLeft>()>& requests,
                                    bool between, Seconds now);
+  // How the requests that run cross best to a plan whose weights devices have.
+  CrossingChoice crossing(const Plan& running, const Plan& next, const Membership& membership,
+                          const std::vector<RequestLeft>& requests, Seconds now) const;
   // The whole cluster as it is measured, or as it is known to be.
   ClusterSpec present(Seconds now) const {
     return policy_.knows && truth_.at ? truth_.at(now) : monitor_.present();
@@ -56,6 +59,7 @@ class Balancer {
   const ClusterSpec& decided_with() const { return decided_with_; }
 
  private:
+  std::map<DeviceName, std::int64_t> queued() const;
   std::vector<Snapshot::Later> future(const Membership& membership, Seconds now) const;
 
   const PolicyEntry& policy_;

@@ -38,18 +38,20 @@ class CrossingCosts {
     double moving = 0;  // tokens whose states go when the requests have stopped
     double copied = 0;  // and before
     std::vector<RequestLeft> computed;
+    std::vector<RequestLeft> prompts;  // that end where they run
     std::int64_t ending = 0;
     int carried = 0;
     for (std::size_t i = 0; i < ways.size(); ++i) {
       const RequestLeft& request = running_[i];
-      const std::int64_t tokens = request.computed();
+      const std::int64_t tokens = computed_of(request);
       switch (ways[i]) {
         case Crossing::kEnd: ending = std::max(ending, request.max_tokens - request.made); continue;
         case Crossing::kRebuild: computed.push_back(request); continue;
         case Crossing::kMove: moving += static_cast<double>(tokens); break;
         case Crossing::kKeepTwice:
           moving += std::min(kLeft, static_cast<double>(tokens));
-          copied += static_cast<double>(tokens);
+          copied += static_cast<double>(std::max(tokens, request.prompt_tokens));
+          if (request.made == 0) prompts.push_back(request);
           break;
       }
       ++carried;
@@ -71,11 +73,30 @@ class CrossingCosts {
     }
     const double end_s =
         static_cast<double>(ending) * std::max(0.0, token_before_s_ - token_after_s_);
-    choice.loss_s = choice.pause_s + choice.copy_s * saved_ + end_s;
+    double prompts_s = 0;
+    for (const RequestLeft& request : prompts) {
+      prompts_s +=
+          (1 - prompt_done(request)) * std::max(0.0, forecast_.rebuild_s(before_, {request}) -
+                                                         forecast_.rebuild_s(after_, {request}));
+    }
+    choice.loss_s = choice.pause_s + choice.copy_s * saved_ + end_s + prompts_s;
     return choice;
   }
 
  private:
+  // How far its prompt has come is not known: as far as it would have alone.
+  double prompt_done(const RequestLeft& request) const {
+    if (request.made > 0) return 1;
+    const double whole_s = forecast_.rebuild_s(before_, {request});
+    return whole_s > 0 ? std::min(1.0, request.running_s / whole_s) : 1;
+  }
+  // The tokens whose states the devices have.
+  std::int64_t computed_of(const RequestLeft& request) const {
+    if (request.made > 0) return request.prompt_tokens + request.made - 1;
+    return static_cast<std::int64_t>(prompt_done(request) *
+                                     static_cast<double>(request.prompt_tokens));
+  }
+
   const Forecast& forecast_;
   const Plan& before_;
   const Plan& after_;

@@ -223,6 +223,7 @@ double Forecast::missing_bytes(const Plan& before, const Plan& after) const {
 }
 
 double Forecast::sending_s(const Plan& before, const Plan& after) const {
+  if (weights_are_there_) return 0;
   const std::vector<WeightNeed> needs = lacking(before, after);
   const WeightWays ways{&present_, move_bytes_per_s_};
   return weights_sending_s(needs, weight_sources(needs, ways), ways) + round_trip_s(after);

@@ -21,8 +21,7 @@ struct RequestLeft {
   std::int64_t max_tokens = 0;
   bool runs = false;
   std::int64_t id = 0;
-  // Of a request that runs: the tokens whose states the devices have. How far a prompt has come is not known: half.
-  std::int64_t computed() const { return made > 0 ? prompt_tokens + made - 1 : prompt_tokens / 2; }
+  double running_s = 0;
 };
 
 class Forecast {
@@ -33,6 +32,9 @@ class Forecast {
   Forecast(const PlanRequest& request, const ClusterSpec& present,
            const std::vector<RequestLeft>& requests, double move_bytes_per_s = 0,
            std::map<DeviceName, std::int64_t> queued = {});
+
+  // From now on: devices have the weights of every plan after.
+  void weights_are_there() { weights_are_there_ = true; }
 
   const std::vector<RequestLeft>& requests() const { return requests_; }
   // Until the last of the requests ends, under a plan.
@@ -95,6 +97,7 @@ class Forecast {
   Group running_;
   Group waiting_;
   std::map<DeviceName, std::int64_t> queued_;
+  bool weights_are_there_ = false;
 };
 
 }  // namespace lingua

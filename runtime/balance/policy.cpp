@@ -119,6 +119,7 @@ Decision decision_for(const Snapshot& snapshot, const Forecast& forecast, Plan p
   decision.weights_bytes = forecast.missing_bytes(running, plan);
   decision.prepare_s = forecast.prepare_s(running, plan);
   CrossingChoice choice;  // all end where they run
+  decision.crosses = crosses;
   if (crosses) choice = choose_crossing(forecast, running, plan, forecast.stop_s(running, plan));
   decision.crossings = choice.crossings;
   decision.copy_s = choice.copy_s;

@@ -40,9 +40,10 @@ struct Snapshot {
 struct Decision {
   Plan plan;
   Crossings crossings;
-  double gain_s = 0;  // the run ends so much sooner, costs taken off
-  double cost_s = 0;  // of crossing
-  double saved = 0;   // of each second, at present speeds
+  bool crosses = true;  // else requests end where they run
+  double gain_s = 0;    // the run ends so much sooner, costs taken off
+  double cost_s = 0;    // of crossing
+  double saved = 0;     // of each second, at present speeds
   double weights_bytes = 0;
   double prepare_s = 0;
   double copy_s = 0;

@@ -78,8 +78,8 @@ void add_wait_option(CLI::App& app, double& seconds) {
 std::vector<RequestLeft> requests_left(const std::vector<RunState::Request>& requests) {
   std::vector<RequestLeft> left;
   for (const RunState::Request& request : requests)
-    left.push_back(
-        {request.prompt_tokens, request.made, request.max_tokens, request.runs, request.id});
+    left.push_back({request.prompt_tokens, request.made, request.max_tokens, request.runs,
+                    request.id, request.since.count()});
   return left;
 }
 
@@ -118,6 +118,13 @@ Balancing balance(const BalanceOptions& options, const std::string& planner,
     move.forecast = {decision->gain_s, decision->weights_bytes, decision->prepare_s,
                      decision->copy_s, decision->pause_s};
     move.why = decision->why;
+    if (!decision->crosses) return move;
+    move.cross = [balancer, running = state.deployment->plan,
+                  next = move.deployment.plan](const RunState& then) {
+      CrossingChoice choice = balancer->crossing(running, next, *then.membership,
+                                                 requests_left(then.requests()), then.now);
+      return CrossingPlan{std::move(choice.crossings), choice.copy_s, choice.pause_s};
+    };
     return move;
   };
   return {balancer, notes};

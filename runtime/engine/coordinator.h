@@ -151,8 +151,9 @@ class Coordinator {
   void end_recovery(Seconds now);
   void note_resumed(RequestId request, Seconds now);
   void take_report(const Message& message, Seconds now, Effects& effects);
+  RunState run_state(Seconds now) const;
   void consider_move(bool between, Seconds now, Effects& effects);
-  std::vector<RunState::Request> requests_left() const;
+  std::vector<RunState::Request> requests_left(Seconds now) const;
   Crossing crossing_of(const RequestTable::Entry& entry) const;
   std::int64_t computed_tokens(const RequestTable::Entry& entry) const;
   bool has_token_of_its_epoch(const RequestTable::Entry& entry) const;
@@ -206,8 +207,9 @@ class Coordinator {
   std::string waits_why_;
   std::vector<DeviceName> newcomers_;  // since a move was considered last
   std::optional<MoveRecord> moving_;
-  Crossings choices_;                          // of it
-  std::optional<RequestsThatCross> crossing_;  // to the newest
+  Crossings choices_;                                         // of it
+  std::function<CrossingPlan(const RunState&)> choose_anew_;  // when it is ready
+  std::optional<RequestsThatCross> crossing_;                 // to the newest
   // With moves: when the last token of a request came, and of those that cross, which move it was.
   std::map<RequestId, Seconds> last_token_;
   std::map<RequestId, std::size_t> crossed_;

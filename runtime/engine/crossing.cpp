@@ -1,10 +1,10 @@
 // How requests cross from the deployments that they run in to one that serves beside them, each on its own.
 //
-// States that are to be kept twice are copied first, round by round, while the request runs. When its next token
-// comes, so that nothing is lost that was computed, its devices are told to stop it and say so: what its header had
+// States that are to be kept twice are copied first, round by round, while the request runs: from its first token on,
+// for how far a prompt has come only its devices know. When its next token comes, so that nothing is lost that was computed, its devices are told to stop it and say so: what its header had
 // sent has come by then, and nothing comes after it. States that are missing at their new places follow, and the
-// request goes on from the tokens that it has. A request that is rebuilt, and one whose prompt is under way, stops
-// at once.
+// request goes on from the tokens that it has. A request that is rebuilt, and one that moves while its prompt is under
+// way, stop at once.
 
 #include <algorithm>
 #include <utility>
@@ -44,6 +44,12 @@ std::int64_t Coordinator::computed_tokens(const RequestTable::Entry& entry) cons
 
 // REQUIRES: the deployment that they cross to serves.
 void Coordinator::begin_crossing(Seconds now, Effects& effects) {
+  if (const auto choose = std::exchange(choose_anew_, nullptr)) {
+    CrossingPlan crossing = choose(run_state(now));
+    choices_ = std::move(crossing.crossings);
+    moving_->forecast.copy_s = crossing.copy_s;
+    moving_->forecast.pause_s = crossing.pause_s;
+  }
   crossing_.emplace(current(), result_.moves.size());
   for (const auto& [id, entry] : table_.entries()) {
     if (!entry.running) continue;
@@ -83,9 +89,10 @@ void Coordinator::go_on_crossing(Seconds now, Effects& effects) {
   if (crossing_->requests.empty()) end_crossing(now, effects);
 }
 
-// Until few enough are missing.
+// From its first token on, until few enough are missing.
 void Coordinator::copy_states(RequestId id, RequestThatCrosses& request, Effects& effects) {
   const RequestTable::Entry& entry = *table_.find(id);
+  if (!has_token_of_its_epoch(entry)) return;
   const Deployment& before = service_of(entry.submit.epoch).deployer->deployment();
   while (crossing_->states.complete(id)) {
     const std::int64_t tokens = computed_tokens(entry);
@@ -93,7 +100,6 @@ void Coordinator::copy_states(RequestId id, RequestThatCrosses& request, Effects
     const std::int64_t few = request.rounds == 0 ? 0 : kFewTokens;
     if (missing <= few || request.rounds == kMostRounds) {
       request.phase = Phase::kRunning;
-      if (!has_token_of_its_epoch(entry)) stop(id, effects);
       return;
     }
     ++request.rounds;

@@ -23,16 +23,28 @@ struct MoveForecast {
   double pause_s = 0;        // no token comes for so long, of a request that crosses
 };
 
+// How the requests that run cross, and what of it is forecast.
+struct CrossingPlan {
+  Crossings crossings;
+  double copy_s = 0;
+  double pause_s = 0;
+};
+
+struct RunState;
+
 struct Move {
   Deployment deployment;  // its epoch is the coordinator's to say
   Crossings crossings;
   MoveForecast forecast;
   std::string why;  // in one line
+  // Asked when devices have what they lacked: since the move was decided requests have come and ended. Empty: as
+  // is said above.
+  std::function<CrossingPlan(const RunState&)> cross = {};
 };
 
 struct MoveRecord {
   std::string why;
-  MoveForecast forecast;
+  MoveForecast forecast;  // of copies and the pause: when devices had what they lacked
   Epoch epoch = 0;
   std::string plan;  // "a 0-3 | b 4-9"
   Seconds decided{0};
@@ -61,6 +73,7 @@ struct RunState {
     std::int64_t made = 0;        // tokens
     std::int64_t max_tokens = 0;  // of them
     bool runs = false;            // it has been admitted
+    Seconds since{0};             // for so long
   };
   Seconds now{0};
   bool between = false;  // asked because a request has ended; else because devices have reported

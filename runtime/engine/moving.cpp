@@ -35,16 +35,21 @@ void Coordinator::take_report(const Message& message, Seconds now, Effects& effe
   consider_move(false, now, effects);
 }
 
-void Coordinator::consider_move(bool between, Seconds now, Effects& effects) {
-  if (!job_.rebalance || coming_ || crossing_ || gathering_ || services_.empty()) return;
+RunState Coordinator::run_state(Seconds now) const {
   RunState state;
   state.now = now;
-  state.between = between;
   state.ended = table_.ended();
-  state.joined = std::exchange(newcomers_, {});
   state.deployment = &current();
   state.membership = &membership_;
-  state.requests = [this] { return requests_left(); };
+  state.requests = [this, now] { return requests_left(now); };
+  return state;
+}
+
+void Coordinator::consider_move(bool between, Seconds now, Effects& effects) {
+  if (!job_.rebalance || coming_ || crossing_ || gathering_ || services_.empty()) return;
+  RunState state = run_state(now);
+  state.between = between;
+  state.joined = std::exchange(newcomers_, {});
   std::optional<Move> move = job_.rebalance(state);
   if (!move) return;
   moving_ = MoveRecord{};
@@ -61,10 +66,11 @@ void Coordinator::consider_move(bool between, Seconds now, Effects& effects) {
   }
   deploy(std::move(move->deployment), effects);
   choices_ = std::move(move->crossings);
+  choose_anew_ = std::move(move->cross);
   stall_.moved(now);
 }
 
-std::vector<RunState::Request> Coordinator::requests_left() const {
+std::vector<RunState::Request> Coordinator::requests_left(Seconds now) const {
   std::vector<RunState::Request> requests;
   for (const auto& [id, entry] : table_.entries()) {
     const std::vector<TensorSpec>& inputs = job_.deployment.segmentation->model_inputs;
@@ -73,7 +79,7 @@ std::vector<RunState::Request> Coordinator::requests_left() const {
     Submit whole = entry.submit;
     whole.made.clear();
     requests.push_back({id, first_step(whole, inputs).new_tokens, made, entry.submit.max_tokens,
-                        entry.admitted.has_value()});
+                        entry.admitted.has_value(), now - entry.admitted.value_or(now)});
   }
   return requests;
 }
@@ -105,9 +111,10 @@ void Coordinator::note_token(RequestId request, Seconds now, Effects& effects) {
   last_token_[request] = now;
   if (!crossing_ || checks_.ending(request)) return;
   const auto crosses = crossing_->requests.find(request);
-  if (crosses != crossing_->requests.end() &&
-      crosses->second.phase == RequestThatCrosses::Phase::kRunning)
-    stop(request, effects);
+  if (crosses == crossing_->requests.end()) return;
+  if (crosses->second.phase == RequestThatCrosses::Phase::kRunning) stop(request, effects);
+  if (crosses->second.phase == RequestThatCrosses::Phase::kCopying)
+    copy_states(request, crosses->second, effects);
 }
 
 }  // namespace lingua

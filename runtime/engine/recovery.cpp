@@ -99,7 +99,7 @@ void Coordinator::note_held() {
 }
 
 void Coordinator::plan_again(Seconds now, Effects& effects) {
-  LossState loss{membership_, now, held_, requests_left()};
+  LossState loss{membership_, now, held_, requests_left(now)};
   for (const DeviceName& device : membership_.lost) loss.held.erase(device);
   RecoveryPlan planned;
   try {

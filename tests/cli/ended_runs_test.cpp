@@ -99,25 +99,24 @@ TEST_F(LostProcess, TheOthersGoOnAndGiveTheSameTokens) {
                                           "--json"};
   const auto tokens_of = [](const nlohmann::json& run) { return run["requests"][0]["tokens"]; };
   const nlohmann::json expected = tokens_of(lingua(asked).json());
-  for (const int signal : {SIGKILL, SIGSTOP}) {
-    for (std::size_t victim = 0; victim < 3; ++victim) {
-      program_ = std::make_unique<Program>(lingua_command(asked));
-      ASSERT_TRUE(eventually([&] {
-        return program_->err().find("answering") != std::string::npos;
-      })) << program_->err();
-      workers_ = children_of(program_->pid());
-      ASSERT_EQ(workers_.size(), 3U);
-      std::this_thread::sleep_for(milliseconds(100 * victim));
-      ::kill(workers_[victim], signal);
-      const Outcome outcome = program_->wait(seconds(60));
-      ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-      const nlohmann::json run = outcome.json();
-      EXPECT_EQ(tokens_of(run), expected);
-      ASSERT_EQ(run["recoveries"].size(), 1U) << outcome.err;
-      EXPECT_EQ(run["recoveries"][0]["requests"], 1);
-      EXPECT_THAT(outcome.err, ::testing::HasSubstr("was lost while it held segments"));
-      EXPECT_TRUE(no_worker_left());
-    }
+  const std::vector<std::pair<std::size_t, int>> losses = {
+      {0, SIGKILL}, {1, SIGKILL}, {2, SIGKILL}, {1, SIGSTOP}};
+  for (const auto& [victim, signal] : losses) {
+    program_ = std::make_unique<Program>(lingua_command(asked));
+    ASSERT_TRUE(eventually([&] { return program_->err().find("answering") != std::string::npos; }))
+        << program_->err();
+    workers_ = children_of(program_->pid());
+    ASSERT_EQ(workers_.size(), 3U);
+    std::this_thread::sleep_for(milliseconds(100 * victim));
+    ::kill(workers_[victim], signal);
+    const Outcome outcome = program_->wait(seconds(60));
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const nlohmann::json run = outcome.json();
+    EXPECT_EQ(tokens_of(run), expected);
+    ASSERT_EQ(run["recoveries"].size(), 1U) << outcome.err;
+    EXPECT_EQ(run["recoveries"][0]["requests"], 1);
+    EXPECT_THAT(outcome.err, ::testing::HasSubstr("was lost while it held segments"));
+    EXPECT_TRUE(no_worker_left());
   }
 }
 

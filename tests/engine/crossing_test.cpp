@@ -80,6 +80,56 @@ TEST_F(CrossingTest, StatesOfWhatChangesItsDeviceMoveWhenTheRequestHasStopped) {
   EXPECT_EQ(record().moved, 2);
 }
 
+TEST_F(CrossingTest, WhatIsKeptTwiceRunsOnToItsFirstTokenAndIsCopiedFromThere) {
+  cross_by(Crossing::kKeepTwice, {{1, Crossing::kEnd}});
+  EXPECT_THAT(said(), IsEmpty()) << "the prompt of request 2 is under way";
+  hear("a", TokenMade{2, 0, 9});
+  ASSERT_EQ(sent_to<SendStates>("a").size(), 1U);
+  EXPECT_EQ(sent_to<SendStates>("a")[0].ranges.at(0).end, 3) << "its prompt";
+  hear("b", StatesHeld{2, "a", 2, ""});
+  EXPECT_TRUE(sent_to<Suspend>("b").empty());
+  hear("a", TokenMade{2, 1, 9});
+  EXPECT_EQ(sent_to<Suspend>("b").size(), 1U);
+  stopped(2, 4);
+  hear("b", StatesHeld{2, "a", 2, ""});
+  EXPECT_EQ(record().kept_twice, 1);
+}
+
+TEST_F(CrossingTest, IsChosenByTheRequestsThatRunWhenDevicesAreReady) {
+  std::vector<std::pair<RequestId, std::int64_t>> run;
+  job_.in_flight = 3;
+  move_after_one(Crossing::kEnd);
+  job_.rebalance = [&run, move = job_.rebalance](const RunState& state) {
+    std::optional<Move> moved = move(state);
+    if (!moved) return moved;
+    moved->forecast.pause_s = 9;
+    moved->cross = [&run](const RunState& then) {
+      for (const RunState::Request& request : then.requests()) {
+        if (request.runs) run.emplace_back(request.id, request.made);
+      }
+      return CrossingPlan{{Crossing::kEnd, {{1, Crossing::kMove}}}, 0.25, 0.5};
+    };
+    return moved;
+  };
+  serve();
+  for (RequestId id = 0; id < 4; ++id) hear(kClient, request(id, 9));
+  hear("a", TokenMade{0, 0, 5});
+  hear(kClient, Cancel{0});
+  hear("a", Done{0, {5}, {}, Ending::kCancelled});
+  hear("a", TokenMade{1, 0, 7});
+  EXPECT_TRUE(run.empty());
+  become_ready(2);
+  EXPECT_THAT(run, ElementsAre(std::pair(1, 1), std::pair(2, 0), std::pair(3, 0)));
+  hear("a", TokenMade{1, 1, 8});
+  const std::vector<Suspend> stopped = sent_to<Suspend>("b");
+  ASSERT_EQ(stopped.size(), 1U) << "the others end where they run";
+  EXPECT_EQ(stopped[0].request, 1);
+  const MoveRecord move = record();
+  EXPECT_EQ(move.ended, 2);
+  EXPECT_EQ(move.forecast.copy_s, 0.25);
+  EXPECT_EQ(move.forecast.pause_s, 0.5);
+}
+
 TEST_F(CrossingTest, SaysWhichSegmentsAndTokens) {
   cross_by(Crossing::kMove);
   hear("a", TokenMade{1, 1, 8});
