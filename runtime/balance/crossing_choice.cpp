@@ -21,6 +21,7 @@ class CrossingCosts {
     }
     token_before_s_ = forecast.token_s(before);
     token_after_s_ = forecast.token_s(after);
+    looking_s_ = forecast.slow_header_s(before);
     meanwhile_ = forecast.tokens_meanwhile(before, after);
     const double stay_s = forecast.rest_s(before);
     saved_ = stay_s > 0 ? std::max(0.0, 1 - forecast.rest_s(after) / stay_s) : 0;
@@ -28,9 +29,10 @@ class CrossingCosts {
 
   const std::vector<RequestLeft>& running() const { return running_; }
 
-  // Until a request ends where it runs.
-  double end_s(const RequestLeft& request) const {
-    return static_cast<double>(request.max_tokens - request.made) * token_before_s_;
+  // A request ends where it runs before the others have crossed, or with the next token.
+  bool may_end(const RequestLeft& request, const CrossingChoice& others) const {
+    const auto left = static_cast<double>(request.max_tokens - request.made);
+    return (left - 1) * token_before_s_ <= others.copy_s + others.pause_s;
   }
 
   CrossingChoice of(const std::vector<Crossing>& ways) const {
@@ -60,16 +62,17 @@ class CrossingCosts {
     const double trip_s = forecast_.round_trip_s(after_);
     if (!computed.empty())
       choice.pause_s = stop_s_ + trip_s + forecast_.rebuild_s(after_, computed, meanwhile_);
-    // They stop when a token has come, where devices have computed what they are at. Until all have crossed they share
-    // the slowest one with those that are still in the old plan, and what is computed anew is in their way.
+    // They stop when a token has come, where devices have computed what they are at; a header that others wait for
+    // has then begun what is next. Until all have crossed they share the slowest one with those that are still in the
+    // old plan, and what is computed anew is in their way.
     if (carried > 0) {
       const double states_s = forecast_.states_s(before_, after_, moving);
       const double half_s = token_before_s_ / static_cast<double>(2 * running_.size());
       const double next_s = computed.empty() ? std::max(token_before_s_, token_after_s_)
                                              : forecast_.rebuild_s(after_, computed, meanwhile_);
       choice.pause_s =
-          std::max(choice.pause_s, half_s + forecast_.prompts_s(before_, after_, 1) + trip_s +
-                                       (states_s > 0 ? trip_s + states_s : 0) + next_s);
+          std::max(choice.pause_s, half_s + looking_s_ + forecast_.prompts_s(before_, after_, 1) +
+                                       trip_s + (states_s > 0 ? trip_s + states_s : 0) + next_s);
     }
     const double end_s =
         static_cast<double>(ending) * std::max(0.0, token_before_s_ - token_after_s_);
@@ -104,6 +107,7 @@ class CrossingCosts {
   std::vector<RequestLeft> running_;
   double token_before_s_ = 0;
   double token_after_s_ = 0;
+  double looking_s_ = 0;
   std::int64_t meanwhile_ = 0;
   double saved_ = 0;  // of the rest of the run
 };
@@ -134,7 +138,8 @@ CrossingChoice choose_crossing(const Forecast& forecast, const Plan& before, con
     allowed.push_back(Crossing::kKeepTwice);
   }
   const std::size_t count = costs.running().size();
-  // All by the same way, then each by the best for it while the others stay.
+  // All by the same way, then all that are nearly over to their end, then each by the best for it while the others
+  // stay.
   Crossing others = Crossing::kRebuild;
   CrossingChoice best = costs.of(std::vector<Crossing>(count, others));
   for (const Crossing way : allowed) {
@@ -143,11 +148,22 @@ CrossingChoice choose_crossing(const Forecast& forecast, const Plan& before, con
     best = std::move(choice);
     others = way;
   }
-  const double crossing_s = best.copy_s + best.pause_s;
+  std::vector<bool> may_end;
+  for (const RequestLeft& request : costs.running())
+    may_end.push_back(costs.may_end(request, best));
   std::vector<Crossing> ways(count, others);
+  std::vector<Crossing> ending = ways;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (may_end[i]) ending[i] = Crossing::kEnd;
+  }
+  CrossingChoice ended = costs.of(ending);
+  if (ended.loss_s < best.loss_s) {
+    best = std::move(ended);
+    ways = std::move(ending);
+  }
   for (std::size_t i = 0; i < count && count <= kMostAlone; ++i) {
     std::vector<Crossing> own = allowed;
-    if (costs.end_s(costs.running()[i]) <= crossing_s) own.push_back(Crossing::kEnd);
+    if (may_end[i]) own.push_back(Crossing::kEnd);
     for (const Crossing way : own) {
       std::vector<Crossing> other = ways;
       other[i] = way;

@@ -133,6 +133,27 @@ bool Forecast::can_carry_states(const Plan& before, const Plan& after) const {
          has_room(before, after, true);
 }
 
+double Forecast::computing_s(const Stage& stage, const Step& step) const {
+  const int device = present_.index_of(stage.device);
+  if (device < 0) return 0;
+  double sum_s = 0;
+  for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id)
+    sum_s += compute_time(request_.segmentation->segments[static_cast<std::size_t>(id)],
+                          present_.devices[static_cast<std::size_t>(device)], step)
+                 .count();
+  return sum_s;
+}
+
+double Forecast::slow_header_s(const Plan& plan) const {
+  if (running_.requests == 0) return 0;
+  std::map<DeviceName, double> token_s;
+  for (const Stage& stage : plan.stages)
+    token_s[stage.device] += computing_s(stage, {1, running_.context});
+  const double header_s = token_s[plan.header()];
+  const auto is_slower = [&](const auto& item) { return item.second > header_s; };
+  return std::any_of(token_s.begin(), token_s.end(), is_slower) ? 0 : header_s;
+}
+
 Forecast::Prompts Forecast::prompts_under_way(const Plan& plan) const {
   Prompts prompts;
   if (running_.prompting == 0) return prompts;
@@ -140,16 +161,10 @@ Forecast::Prompts Forecast::prompts_under_way(const Plan& plan) const {
                                             static_cast<int>(plan.stages.size()));
   const Step piece = prompt_piece(running_.prompt, pieces, 0);
   for (const Stage& stage : plan.stages) {
-    const int device = present_.index_of(stage.device);
-    if (device < 0) continue;
-    double sum = 0;
-    for (SegmentId id = stage.first_segment; id <= stage.last_segment; ++id)
-      sum += compute_time(request_.segmentation->segments[static_cast<std::size_t>(id)],
-                          present_.devices[static_cast<std::size_t>(device)], piece)
-                 .count();
-    if (sum <= prompts.piece_s) continue;
+    const double piece_s = computing_s(stage, piece);
+    if (piece_s <= prompts.piece_s) continue;
     const auto queued = queued_.find(stage.device);
-    prompts.piece_s = sum;
+    prompts.piece_s = piece_s;
     prompts.waiting = running_.prompting;
     if (queued != queued_.end())
       prompts.waiting = static_cast<int>(std::min<std::int64_t>(prompts.waiting, queued->second));
@@ -199,17 +214,23 @@ double Forecast::prompts_s(const Plan& before, const Plan& after, int over) cons
   return std::max(0, pieces - over) * prompts.piece_s;
 }
 
-std::vector<WeightNeed> Forecast::lacking(const Plan& before, const Plan& after) const {
+std::vector<WeightNeed> Forecast::lacking(const Plan& before, const Plan& after,
+                                          bool keep_all) const {
   std::map<DeviceName, std::map<std::string, double>> held;
+  std::map<DeviceName, std::map<std::string, double>> needed;
+  for (const auto& [device, segments] : held_by(after))
+    needed[device] = weights_of(segments, *request_.segmentation);
   std::map<std::string, std::vector<DeviceName>> holders;
   for (const auto& [device, segments] : held_by(before)) {
     held[device] = weights_of(segments, *request_.segmentation);
     if (present_.index_of(device) < 0) continue;
-    for (const auto& [name, bytes] : held[device]) holders[name].push_back(device);
+    for (const auto& [name, bytes] : held[device]) {
+      if (keep_all || needed[device].contains(name)) holders[name].push_back(device);
+    }
   }
   std::vector<WeightNeed> needs;
-  for (const auto& [device, segments] : held_by(after)) {
-    for (const auto& [name, bytes] : weights_of(segments, *request_.segmentation)) {
+  for (const auto& [device, weights] : needed) {
+    for (const auto& [name, bytes] : weights) {
       if (!held[device].contains(name)) needs.push_back({device, bytes, holders[name]});
     }
   }
@@ -229,11 +250,12 @@ double Forecast::sending_s(const Plan& before, const Plan& after) const {
   return weights_sending_s(needs, weight_sources(needs, ways), ways) + round_trip_s(after);
 }
 
-double Forecast::sending_alone_s(const Plan& before, const Plan& after) const {
-  const std::vector<WeightNeed> needs = lacking(before, after);
-  return weights_sending_s(needs, std::vector<DeviceName>(needs.size(), kCoordinator),
-                           {&present_, 0, {}}) +
-         round_trip_s(after);
+double Forecast::sending_after_loss_s(
+    const Plan& before, const Plan& after,
+    const std::set<std::pair<DeviceName, DeviceName>>& cut) const {
+  const std::vector<WeightNeed> needs = lacking(before, after, false);
+  const WeightWays ways{&present_, 0, cut};
+  return weights_sending_s(needs, weight_sources(needs, ways), ways) + round_trip_s(after);
 }
 
 double Forecast::round_trip_s(const Plan& plan) const {

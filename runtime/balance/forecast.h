@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "runtime/plan/plan_request.h"
@@ -41,6 +43,8 @@ class Forecast {
   double rest_s(const Plan& plan) const;
   // The mean time between tokens of the requests that run; 0 where none does.
   double token_s(const Plan& plan) const;
+  // What the header computes of a token when it takes the longest of all devices, so that tokens wait there; else 0.
+  double slow_header_s(const Plan& plan) const;
   // Until these have their next token, when a plan begins with nothing but their tokens and so many more of each.
   double rebuild_s(const Plan& plan, const std::vector<RequestLeft>& requests,
                    std::int64_t more = 0) const;
@@ -62,8 +66,9 @@ class Forecast {
   // that hold them under the plan before (plan/weight_sources.h).
   double missing_bytes(const Plan& before, const Plan& after) const;
   double sending_s(const Plan& before, const Plan& after) const;
-  // So long when the coordinator sends all, as after a loss.
-  double sending_alone_s(const Plan& before, const Plan& after) const;
+  // So long after a loss: a device gives what it keeps of what it had, over a link that is not cut.
+  double sending_after_loss_s(const Plan& before, const Plan& after,
+                              const std::set<std::pair<DeviceName, DeviceName>>& cut) const;
   // A message to the farthest device of a plan, and its answer.
   double round_trip_s(const Plan& plan) const;
   // Each device has room for the weights of both plans and what the requests take.
@@ -88,7 +93,10 @@ class Forecast {
   };
   Prompts prompts_under_way(const Plan& plan) const;
   std::int64_t context_after(double seconds, const Plan& plan) const;
-  std::vector<WeightNeed> lacking(const Plan& before, const Plan& after) const;
+  // `keep_all`: devices hold what they had until the next plan runs; else from the beginning what it stores.
+  std::vector<WeightNeed> lacking(const Plan& before, const Plan& after,
+                                  bool keep_all = true) const;
+  double computing_s(const Stage& stage, const Step& step) const;  // 0 of who is not there
 
   const PlanRequest& request_;
   const ClusterSpec& present_;

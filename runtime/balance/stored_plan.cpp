@@ -103,8 +103,9 @@ RecoveryChoice choose_recovery(const LossSnapshot& snapshot) {
     RecoveryChoice choice;
     choice.kind = kind;
     choice.plan = std::move(plan);
+    keep_what_fits(held, request, choice.plan);
     choice.weights_bytes = forecast.missing_bytes(before, choice.plan);
-    choice.sending_s = forecast.sending_alone_s(before, choice.plan);
+    choice.sending_s = forecast.sending_after_loss_s(before, choice.plan, snapshot.left.cut);
     choice.rebuild_s = forecast.rebuild_s(choice.plan, forecast.requests());
     choice.rest_s = forecast.rest_s(choice.plan);
     return choice;
@@ -124,7 +125,6 @@ RecoveryChoice choose_recovery(const LossSnapshot& snapshot) {
                                    ? *snapshot.anew
                                    : plan_for_remaining(snapshot.planner, request, snapshot.left));
   if (stored && stored->total_s() <= best.total_s()) best = *std::move(stored);
-  keep_what_fits(held, request, best.plan);
   return best;
 }
 

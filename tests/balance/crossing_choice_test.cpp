@@ -77,6 +77,36 @@ TEST(CrossingChoice, WhoIsNearlyOverEndsWhereItRuns) {
   EXPECT_NE(choice.crossings.of(8), Crossing::kEnd);
 }
 
+// One that ends alone gains nothing: the pause of the other remains.
+TEST(CrossingChoice, AllThatAreNearlyOverEndTogether) {
+  const std::vector<RequestLeft> over = {request(7, 500, 999, 1000), request(8, 500, 999, 1000)};
+  const CrossingChoice choice = Choice(1e7)(over);
+  EXPECT_EQ(choice.crossings.of(7), Crossing::kEnd);
+  EXPECT_EQ(choice.crossings.of(8), Crossing::kEnd);
+  EXPECT_EQ(choice.pause_s, 0);
+}
+
+// Whose stage takes the longest is what tokens wait at; told to stop, it has begun the next of them.
+TEST(CrossingChoice, AHeaderThatTokensWaitForPausesThemForAStepMore) {
+  Choice choose(1e7);
+  const std::vector<RequestLeft> requests = {request(7, 500, 10, 1000), request(8, 500, 10, 1000)};
+  const auto pause_s = [&](const DeviceName& slow) {
+    choose.present = choose.run.instance.cluster;
+    for (DeviceSpec& device : choose.present.devices) {
+      if (device.name == slow) device.slow_down(5);
+    }
+    const Forecast forecast(choose.run.request, choose.present, requests);
+    EXPECT_EQ(forecast.slow_header_s(choose.run.plan) > 0, slow == "phone0");
+    const double ways_s = cost_of_crossing(forecast, choose.run.plan, choose.after, 0.1,
+                                           {Crossing::kMove, Crossing::kMove})
+                              .pause_s;
+    const double token_s = forecast.token_s(choose.run.plan);
+    return ways_s - std::max(token_s, forecast.token_s(choose.after)) - token_s / 4;
+  };
+  // Two segments, each of a millisecond a token and ten a step, five times as long.
+  EXPECT_NEAR(pause_s("phone0") - pause_s("phone2"), 2 * 5 * 0.011, 0.012);
+}
+
 TEST(CrossingChoice, AModelThatCannotDoWithAPartOfAPromptIsRebuilt) {
   Choice choose(1e8);
   choose.run.instance.segmentation.freedom.chunks = false;

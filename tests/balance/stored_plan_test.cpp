@@ -15,6 +15,11 @@ using testing::LossyCluster;
 constexpr double kSlow = 10;    // bytes per second from the coordinator: nothing is worth sending
 constexpr double kFast = 1e12;  // and all is
 
+// Nor is anything that another device keeps.
+void slow_links_between_devices(LossyCluster& at) {
+  for (auto& [ends, link] : at.instance.cluster.links) link.bytes_per_s = kSlow;
+}
+
 // The latency of the best of all chains whose devices run what they have, or what nobody has.
 double best_within(const LossyCluster& at, const LossSnapshot& loss) {
   const ClusterSpec left = remaining_cluster(loss.present, loss.left);
@@ -53,6 +58,7 @@ class Stored : public ::testing::TestWithParam<int> {
 
 TEST_P(Stored, ThePlanWithinItIsTheBestOfAllChainsThatItAllows) {
   LossyCluster at(static_cast<std::uint64_t>(GetParam()), 5, 4, 1, kSlow);
+  slow_links_between_devices(at);
   const LossSnapshot loss = at.loss("phone1", random_held(at));
   const double best = best_within(at, loss);
   const RecoveryChoice choice = choose_recovery(loss);
@@ -109,6 +115,7 @@ INSTANTIATE_TEST_SUITE_P(Seeds, Stored, ::testing::Range(1, 21));
 
 TEST(ChosenRecovery, SendsNothingOverSlowLinksAndAllOverFastOnes) {
   LossyCluster at(3, 6, 3, 2, kSlow);
+  slow_links_between_devices(at);
   // phone1 is by far the fastest, and has the least; phone2, which has all, is slow.
   at.instance.cluster.devices[1].slow_down(0.01);
   at.instance.cluster.devices[2].slow_down(50);
@@ -124,6 +131,32 @@ TEST(ChosenRecovery, SendsNothingOverSlowLinksAndAllOverFastOnes) {
   EXPECT_TRUE(fast.plan.runs_on("phone1"));
   EXPECT_FALSE(fast.plan.runs_on("phone2"));
   EXPECT_EQ(fast.plan.held_by("phone2").size(), 6U) << "it keeps what it has";
+}
+
+// Segments 0 and 5 have a weight in common, as embeddings do that are tied: phone0 keeps 0, and gives it to who
+// lacks 5. The coordinator's link would take an hour.
+TEST(ChosenRecovery, WeightsComeFromWhoKeepsThem) {
+  LossyCluster at(3, 6, 3, 2, kSlow);
+  std::vector<Segment>& segments = at.instance.segmentation.segments;
+  segments[5].weights = segments[0].weights;
+  double bytes = 0;
+  for (const WeightSpec& weight : segments[0].weights) bytes += static_cast<double>(weight.bytes());
+  Plan before;
+  before.keepers = {{"phone0", {0, 1, 2}}, {"phone2", {3, 4}}};
+  Plan after;
+  after.stages = {{"phone0", 0, 2, {}}, {"phone2", 3, 5, {}}};
+  const Forecast forecast(at.request, at.instance.cluster, {});
+  const double trip_s = forecast.round_trip_s(after);
+  const double fast = at.instance.cluster.link("phone0", "phone2").bytes_per_s;
+  ASSERT_GT(fast, 1000 * kSlow);
+  EXPECT_EQ(forecast.missing_bytes(before, after), bytes);
+  EXPECT_NEAR(forecast.sending_after_loss_s(before, after, {}) - trip_s, bytes / fast,
+              0.1 * bytes / fast + 0.1);
+  const double alone_s = bytes / kSlow;
+  EXPECT_NEAR(forecast.sending_after_loss_s(before, after, {{"phone2", "phone0"}}), alone_s,
+              0.1 * alone_s);
+  after.stages = {{"phone1", 0, 2, {}}, {"phone2", 3, 5, {}}};  // phone0 drops it
+  EXPECT_GT(forecast.sending_after_loss_s(before, after, {}), alone_s);
 }
 
 TEST(ChosenRecovery, GoesByTheSpeedsOfTheMoment) {
