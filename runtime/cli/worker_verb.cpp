@@ -212,6 +212,7 @@ void run(const Options& options) {
       if (!end.reason.empty()) tell("lingua: {}\n", end.reason);
       _exit(static_cast<int>(end.code));
     });
+    if (ending_signal() != 0) end_by(ending_signal());
     return;
   }
   RunAfterRun runs(worker.spec.name);

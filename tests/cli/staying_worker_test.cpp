@@ -78,11 +78,15 @@ TEST_F(StayingWorkers, OutliveCoordinatorsThatAreInterruptedOrKilled) {
 
 TEST_F(StayingWorkers, OneThatIsToldToEndInARunTellsItsCoordinator) {
   stay();
-  start_long_run();
-  ::kill(workers_["right"]->pid(), SIGTERM);
-  EXPECT_EQ(workers_["right"]->wait(seconds(5)).exit_code, 128 + SIGTERM);
-  expect_refused(run_->wait(seconds(10)), 5, {"right was lost", "(it has left)"});
-  EXPECT_TRUE(workers_["left"]->running());
+  for (const bool once : {false, true}) {
+    if (once)
+      workers_["right"] = worker({"--coordinator", address_, "--name", "right", "--insecure"});
+    start_long_run();
+    ::kill(workers_["right"]->pid(), SIGTERM);
+    EXPECT_EQ(workers_["right"]->wait(seconds(5)).exit_code, 128 + SIGTERM);
+    expect_refused(run_->wait(seconds(10)), 5, {"right was lost", "(it has left)"});
+    EXPECT_TRUE(workers_["left"]->running());
+  }
 }
 
 TEST_F(StayingWorkers, OneWhoseBatteryIsLowLeavesInOrderAndComesBackWhenItIsCharged) {
