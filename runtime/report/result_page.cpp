@@ -125,6 +125,9 @@ Json data_of(const ResultTable& table, const PageOptions& options) {
     sections.push_back({{"title", one_line(section.title)},
                         {"text", printable(section.text)},
                         {"pictures", pictures.add(section.pictures)}});
+  Json held = Json::array();
+  for (const auto& [name, value] : options.first.held)
+    held.push_back({{"name", one_line(name)}, {"value", json_of(value)}});
   const Reproduction& reproduction = table.reproduction;
   std::string rerun = rerun_command(reproduction, 0);
   rerun.pop_back();  // the page puts the number there
@@ -136,6 +139,7 @@ Json data_of(const ResultTable& table, const PageOptions& options) {
                 {{"x", one_line(options.first.x)},
                  {"y", one_line(options.first.y)},
                  {"series", one_line(options.first.series)},
+                 {"held", held},
                  {"logX", options.logarithmic_x},
                  {"logY", options.logarithmic_y}}},
                {"columns", columns},

@@ -25,7 +25,8 @@ struct PageSection {
 
 struct PageOptions {
   std::vector<PageSection> sections = {};
-  // What the plot shows first; where empty, the first axes that vary and the first result. `held` counts not.
+  // What the plot shows first; where empty, the first axes that vary, the first result, and of each other axis its
+  // first value.
   PlotChoice first = {};
   bool logarithmic_x = false;
   bool logarithmic_y = false;

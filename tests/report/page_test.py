@@ -121,7 +121,7 @@ def check_plot(browser, folder):
     key = lambda row: (row[1], float(row[0]))
     rows.sort(key=key)
     wanted.sort(key=lambda w: (w["series"], float(w["x"])))
-    expect(len(rows) == len(wanted) == 23, f"{len(rows)} means are shown, of {len(wanted)}")
+    expect(len(rows) == len(wanted) == 24, f"{len(rows)} means are shown, of {len(wanted)}")
     for row, mean in zip(rows, wanted):
         same = row[:2] == [mean["x"], mean["series"]] and int(row[5]) == mean["n"] and \
             abs(float(row[2]) - mean["mean"]) < 1e-9 * mean["mean"] and abs(float(row[3]) - mean["half"]) < 1e-6 * mean["half"] and \

@@ -32,14 +32,13 @@ void write_all(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder);
   const std::vector<NamedFigure> figures = example_figures();
   PageOptions options;
-  options.first = {"phones", "tokens per s", "planner", {}};
+  options.first = {"phones", "tokens per s", "planner", {{"link", 80.0}}};
   options.sections = {
       {"Question",
        "How fast does BLOOM-3b answer on more phones?\n\nEach point is a simulation.",
        {{"rates by phones", figure_svg(figures[0].figure)}}}};
   file(folder / "sweep.html") << result_page(planners_sweep(), options);
-  file(folder / "sweep.json") << means_of(planners_sweep(),
-                                          {"phones", "tokens per s", "planner", {{"link", 20.0}}});
+  file(folder / "sweep.json") << means_of(planners_sweep(), options.first);
   auto large = file(folder / "large.html");
   write_result_page(large, large_sweep());
   auto hostile = file(folder / "hostile.html");

@@ -14,7 +14,10 @@ lingua.firstChoice = () => {
   const x = or(data.first.x, varied.find(lingua.isNumeric), varied[0], lingua.kinds("axis")[0], 0);
   const y = or(data.first.y, lingua.kinds("result").find(lingua.isNumeric), data.columns.findIndex((_, c) => lingua.isNumeric(c)));
   const series = or(data.first.series, varied.find((c) => c !== x && lingua.distinct(data.rows.values[c]).length <= 12));
-  return { x, y, series, held: {}, logX: data.first.logX, logY: data.first.logY, samples: false, filtered: false };
+  const held = {};
+  for (const { name, value } of data.first.held)
+    if (named(name) >= 0 && data.rows.values[named(name)].includes(value)) held[named(name)] = value;
+  return { x, y, series, held, logX: data.first.logX, logY: data.first.logY, samples: false, filtered: false };
 };
 
 lingua.makePlot = (table) => {
