@@ -12,7 +12,7 @@ import time
 
 
 class Chromium:
-    def __init__(self, program, seconds=60):
+    def __init__(self, program, seconds=120):
         self.folder = tempfile.TemporaryDirectory(prefix="lingua-chromium-", ignore_cleanup_errors=True)
         to_read, self.to = os.pipe()
         self.of, of_write = os.pipe()

@@ -126,7 +126,10 @@ lingua.plotOptions = (plot, choice, size, hidden, onCursor) => {
     }
   }
   if (!plot.names && plot.xs.every(Number.isInteger) && !choice.logX) x.incrs = [1, 2, 5].flatMap((n) => [...Array(12)].map((_, p) => n * 10 ** p)).sort((a, b) => a - b);
-  const y = { ...axis, size: (_, labels) => Math.ceil(widest(labels || [])) + 18 };
+  // Within a decade uPlot would number next to nothing.
+  const few = (u, splits) => (splits.filter((v) => v !== null).length <= 12 ? splits : splits.map((v) => (/^-?[125](e|$)/.test(v.toExponential()) ? v : null)));
+  if (choice.logX && !plot.names) x.filter = few;
+  const y = { ...axis, ...(choice.logY ? { filter: few } : {}), size: (_, labels) => Math.ceil(widest(labels || [])) + 18 };
   const edges = lingua.edges(plot, choice);
   return {
     ...size,
@@ -188,11 +191,11 @@ lingua.drawMarks = (u, plot, choice, series) => {
     ctx.lineWidth = 1.4 * scale;
     ctx.setLineDash([]);
     if (choice.samples) {
-      ctx.globalAlpha = 0.45;
+      ctx.globalAlpha = 0.65;
       ctx.fillStyle = style.colour;
       for (const v of group.values) {
         if (choice.logY && v <= 0) continue;
-        ctx.fillRect(x + 5 * scale, at(v) - scale, 2.5 * scale, 2.5 * scale);
+        ctx.fillRect(x + 5 * scale, at(v) - 1.5 * scale, 3 * scale, 3 * scale);
       }
       ctx.globalAlpha = 1;
     }
