@@ -45,6 +45,9 @@ protobuf-compiler      the wire format
 libgtest-dev           tests
 libgmock-dev           tests
 iproute2               tests: networks that are slow or cut
+chromium               tests: pages of results, at several widths
+librsvg2-bin           figures as PDF
+fonts-liberation       the same: letters as wide as figures take them to be
 libbenchmark-dev       benchmarks
 clang                  fuzzing: the compiler that has libFuzzer
 libclang-rt-dev        fuzzing: libFuzzer itself

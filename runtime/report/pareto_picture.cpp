@@ -4,6 +4,7 @@
 #include "runtime/base/errors.h"
 #include "runtime/report/pareto_report.h"
 #include "runtime/report/svg.h"
+#include "runtime/report/ticks.h"
 
 namespace lingua {
 namespace {
@@ -52,13 +53,6 @@ struct Axis {
   double at(double value) const { return from + (to - from) * (value - low) / (high - low); }
   bool shows(double value) const { return value >= low && value <= high; }
 };
-
-// 1, 2 or 5 times a power of ten, for some four steps over a range.
-double round_step(double range) {
-  const double power = std::pow(10, std::floor(std::log10(range / 4)));
-  const double rest = range / 4 / power;
-  return power * (rest < 1.5 ? 1 : rest < 3.5 ? 2 : rest < 7.5 ? 5 : 10);
-}
 
 struct Rectangle {
   double left = 0;
@@ -146,7 +140,7 @@ class Picture {
   }
 
   static std::vector<double> ticks(const Axis& axis) {
-    const double step = round_step(axis.high - axis.low);
+    const double step = round_step((axis.high - axis.low) / 4);
     std::vector<double> values;
     for (double v = std::ceil(axis.low / step) * step; v <= axis.high; v += step)
       values.push_back(v);

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 
+#include "runtime/base/plain_text.h"
+
 namespace lingua {
 namespace {
 
 std::string escaped(const std::string& text) {
   std::string result;
-  for (const char c : text) {
+  for (const char c : printable(text)) {
     switch (c) {
       case '&': result += "&amp;"; break;
       case '<': result += "&lt;"; break;
@@ -52,14 +54,16 @@ void Svg::path(const std::string& d, const std::string& style) {
   body_ += fmt::format("<path d=\"{}\" {}/>\n", d, style);
 }
 
-std::string Svg::picture(double width, double height) const {
+std::string Svg::picture(const Paper& paper) const {
+  const std::string label =
+      paper.description.empty()
+          ? ""
+          : fmt::format(" role=\"img\" aria-label=\"{}\"", escaped(one_line(paper.description)));
   return fmt::format(
-             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 "
-             "{0} "
-             "{1}\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"{0}\" "
-             "height=\"{1}\" "
-             "fill=\"white\"/>\n",
-             width, height) +
+             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}{2}\" height=\"{1}{2}\" "
+             "viewBox=\"0 0 {0} {1}\" font-family=\"{3}\" font-size=\"{4}\"{5}>\n"
+             "<rect width=\"{0}\" height=\"{1}\" fill=\"white\"/>\n",
+             paper.width, paper.height, paper.unit, paper.family, paper.font_size, label) +
          body_ + "</svg>\n";
 }
 
