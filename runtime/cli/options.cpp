@@ -320,7 +320,8 @@ void add_sampling_options(CLI::App& app, TextOptions& options) {
 }
 
 void add_plan_options(CLI::App& app, PlanOptions& options, bool cluster_required) {
-  auto* cluster = app.add_option("--cluster", options.cluster, "cluster file (platforms/*.yaml)")
+  auto* cluster = app.add_option("--cluster", options.cluster,
+                                 "cluster file (platforms/*.yaml), or drawn:COUNT[:SEED[:WIFI]]")
                       ->type_name(kInputPath);
   if (cluster_required) cluster->required();
   std::string names;

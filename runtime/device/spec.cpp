@@ -16,6 +16,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
+#include "runtime/device/drawn_cluster.h"
 
 namespace lingua {
 namespace {
@@ -418,8 +419,13 @@ LinkSpec ClusterSpec::link(const DeviceName& from, const DeviceName& to) const {
   return found == links.end() ? default_link : found->second;
 }
 
+std::string cluster_text(const std::filesystem::path& file) {
+  return is_drawn_cluster(file.string()) ? drawn_cluster(file.string())
+                                         : read_file(file, kMaxFileBytes);
+}
+
 ClusterSpec load_cluster(const std::filesystem::path& file) {
-  return parse_cluster(read_file(file, kMaxFileBytes), file.string());
+  return parse_cluster(cluster_text(file), file.string());
 }
 
 ClusterSpec parse_cluster(const std::string& yaml, const std::string& origin) {

@@ -71,8 +71,12 @@ struct ClusterSpec {
   LinkSpec link(const DeviceName& from, const DeviceName& to) const;
 };
 
-// Reads a cluster file (YAML; format in platforms/README.md).
+// Reads a cluster file (YAML; format in platforms/README.md), or draws one where `file` is a specification as
+// drawn_cluster.h says.
 ClusterSpec load_cluster(const std::filesystem::path& file);
+
+// What load_cluster() parses: the text of the file, or of the cluster that is drawn.
+std::string cluster_text(const std::filesystem::path& file);
 
 // The same from text; `origin` names it in errors.
 ClusterSpec parse_cluster(const std::string& yaml, const std::string& origin);

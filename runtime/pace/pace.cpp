@@ -79,7 +79,7 @@ SupplyTrace supply_from(std::istream& in) {
 
 void make_pace(const fs::path& folder, const fs::path& cluster_file, const SupplyTrace& supply) {
   departures_only(supply);
-  const std::string cluster = read_file(cluster_file);
+  const std::string cluster = cluster_text(cluster_file);
   if (cluster.empty()) {
     throw InputError(
         fmt::format("{}: is empty when it is read again, for paced workers; write a file",
