@@ -39,6 +39,11 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
 
 std::uint64_t checksum(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
+std::string checksum128(std::string_view bytes) {
+  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
 namespace {
 XXH3_state_t* as_state(void* state) { return static_cast<XXH3_state_t*>(state); }
 }  // namespace

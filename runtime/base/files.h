@@ -19,7 +19,10 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
 // XXH3, 64 bit, of the bytes: the checksum of weights and the digest of event logs.
 std::uint64_t checksum(std::string_view bytes);
 
-// The same over bytes that arrive in pieces.
+// XXH3, 128 bit, as 32 hexadecimal digits: where very many must not meet by chance.
+std::string checksum128(std::string_view bytes);
+
+// checksum() over bytes that arrive in pieces.
 class Checksum {
  public:
   Checksum();

@@ -98,6 +98,8 @@ TEST_F(Files, ThatAreFoldersAreRefused) {
 
 TEST(Checksum, IsXxh3OfTheBytes) {
   EXPECT_EQ(checksum(""), 0x2d06800538d394c2ULL);  // from the specification of XXH3, seed 0
+  EXPECT_EQ(checksum128(""), "99aa06d3014798d86001c324468d497f");
+  EXPECT_NE(checksum128("a"), checksum128("b"));
   EXPECT_NE(checksum("a"), checksum("b"));
 }
 
