@@ -34,6 +34,7 @@ libyaml-cpp-dev        cluster files
 libcli11-dev           the command line
 libcsv-dev             tables of texts to classify, traces of requests
 libxxhash-dev          checksums and digests
+libsqlitecpp-dev       results of sweeps
 libzmq3-dev            ZeroMQ: messages between real devices
 cppzmq-dev             ZeroMQ's C++ interface
 libsodium-dev          keys of devices, digests

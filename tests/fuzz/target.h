@@ -28,6 +28,7 @@ FuzzTarget program_target();
 FuzzTarget safetensors_target();
 FuzzTarget sentencepiece_target();
 FuzzTarget supply_target();
+FuzzTarget sweep_target();
 FuzzTarget tokenizer_gguf_target();
 FuzzTarget tokenizer_json_target();
 FuzzTarget trace_target();

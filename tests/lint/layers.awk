@@ -32,6 +32,7 @@ BEGIN {
   allow("runtime/journal", plan " runtime/schedule runtime/events runtime/engine")
   allow("runtime/torch", bmd " " c " runtime/events")
   allow("runtime/text", bmd " " c " runtime/events")
+  allow("runtime/sweep", b " runtime/text")
   allow("runtime/trust", b)
   allow("runtime/cache", bmd)
   allow("runtime/http", plan " runtime/schedule runtime/events runtime/engine runtime/text")
