@@ -1,10 +1,9 @@
 #include "runtime/base/plain_text.h"
 
-#include <unistd.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdint>
 
 namespace lingua {
@@ -121,22 +120,13 @@ std::string escaped_json(std::string_view json) {
   });
 }
 
-void tell_text(std::string_view text) {
-  const std::string safe = printable(text);
-  for (std::size_t at = 0; at < safe.size();) {
-    const ssize_t written = ::write(STDERR_FILENO, safe.data() + at, safe.size() - at);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
-    at += static_cast<std::size_t>(written);
-  }
-}
-
 void FewLines::tell(const std::string& line) {
   ++count_;
+  if (!say_) return;
   if (count_ <= kFew) {
-    tell_text(line + "\n");
+    say_(line);
   } else if ((count_ & (count_ - 1)) == 0) {
-    lingua::tell("{} {} so far; the last: {}\n", count_, what_, line);
+    say_(fmt::format("{} {} so far; the last: {}", count_, what_, line));
   }
 }
 

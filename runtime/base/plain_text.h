@@ -1,13 +1,12 @@
 #pragma once
-// Text from outside as it may reach a terminal or a log, and the way to standard error.
+// Text from outside as it may reach a terminal or a log.
 //
 // Names and reasons of other machines, and strings in files, may hold what a terminal obeys (escape
 // sequences), what turns the order of a line around (bidirectional controls) or what is no UTF-8 at
 // all. Everything that people read goes through here; results for programs keep their bytes.
 
-#include <fmt/format.h>
-
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,25 +26,18 @@ std::string one_line(std::string_view text, std::size_t max_bytes = 500);
 // unescaped, as "\u202e" with its meaning unchanged. REQUIRES: they stand in strings only.
 std::string escaped_json(std::string_view json);
 
-// To standard error, printable. What cannot be written is lost: nobody is there to be told.
-// Threads: any.
-void tell_text(std::string_view text);
-
-template <class... Args>
-void tell(fmt::format_string<Args...> format, Args&&... args) {
-  tell_text(fmt::format(format, std::forward<Args>(args)...));
-}
-
 // Tells the first few of many things of a kind, then that there are more, then every time their
 // number has doubled. Threads: one at a time.
 class FewLines {
  public:
-  // `what` they are: "refused connections".
-  explicit FewLines(std::string what) : what_(std::move(what)) {}
+  // `what` they are: "refused connections". `say` gets each line, without its end; empty: nobody does.
+  FewLines(std::string what, std::function<void(const std::string& line)> say)
+      : what_(std::move(what)), say_(std::move(say)) {}
   void tell(const std::string& line);
 
  private:
   std::string what_;
+  std::function<void(const std::string& line)> say_;
   std::size_t count_ = 0;
 };
 

@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "runtime/base/errors.h"
-#include "runtime/base/plain_text.h"
 #include "runtime/base/signals.h"
 #include "runtime/device/tensor.h"
 
@@ -128,7 +127,9 @@ void answer(int socket, const ContentFolder& folder) {
   }
 }
 
-void store(int socket, ContentFolder& folder) {
+using Say = std::function<void(const std::string& line)>;
+
+void store(int socket, ContentFolder& folder, const Say& say) {
   std::vector<std::byte> piece(kCopied);
   std::int64_t bytes = 0;
   bool told = false;
@@ -141,8 +142,8 @@ void store(int socket, ContentFolder& folder) {
         work();
       } catch (const InputError& error) {
         writer.reset();
-        if (!std::exchange(told, true))
-          tell("lingua worker: not all weights are kept for the next run: {}\n", error.what());
+        if (!std::exchange(told, true) && say)
+          say(fmt::format("not all weights are kept for the next run: {}", error.what()));
       }
     };
     if (folder.fits(bytes)) attempt([&] { writer.emplace(folder); });
@@ -157,9 +158,9 @@ void store(int socket, ContentFolder& folder) {
   }
 }
 
-[[noreturn]] void serve(int questions, int contents, ContentFolder& folder) {
+[[noreturn]] void serve(int questions, int contents, ContentFolder& folder, const Say& say) {
   std::thread reader([&] { answer(questions, folder); });
-  store(contents, folder);
+  store(contents, folder, say);
   ::shutdown(questions, SHUT_RDWR);  // a worker that keeps nothing any more asks for nothing
   reader.join();
   _exit(0);
@@ -167,7 +168,7 @@ void store(int socket, ContentFolder& folder) {
 
 }  // namespace
 
-CacheProcess::CacheProcess(const ContentFolder::Options& options) {
+CacheProcess::CacheProcess(const ContentFolder::Options& options, const Say& say) {
   ContentFolder folder(options);
   std::array<int, 2> asks{};
   std::array<int, 2> gives{};
@@ -182,7 +183,7 @@ CacheProcess::CacheProcess(const ContentFolder::Options& options) {
   if (child == 0) {
     ::close(asks[0]);
     ::close(gives[0]);
-    serve(asks[1], gives[1], folder);
+    serve(asks[1], gives[1], folder, say);
   }
   ::close(asks[1]);
   ::close(gives[1]);

@@ -10,8 +10,10 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 
 #include "runtime/cache/content_folder.h"
@@ -23,7 +25,10 @@ class CacheProcess : public WeightCache {
  public:
   // Starts it. REQUIRES: no other thread has work under way that a child would need.
   // Errors: InputError when the folder cannot be made; WorldError when no process can be started.
-  explicit CacheProcess(const ContentFolder::Options& options);
+  // `say`: gets a line, without its end, when something cannot be kept, once; in the process, which is a copy of
+  // this one.
+  explicit CacheProcess(const ContentFolder::Options& options,
+                        const std::function<void(const std::string& line)>& say = {});
   // What was to be kept is kept when it returns.
   ~CacheProcess() override;
 

@@ -1,5 +1,6 @@
 #include "runtime/cache/kept_source.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,7 +9,6 @@
 #include <vector>
 
 #include "runtime/base/errors.h"
-#include "runtime/base/plain_text.h"
 
 namespace lingua {
 namespace {
@@ -58,8 +58,13 @@ class KeptSource::File {
 };
 
 KeptSource::KeptSource(ModelSource& source, const Digest& model, ContentFolder folder,
-                       std::optional<DigestIndex> index)
-    : source_(source), model_(model), folder_(std::move(folder)), index_(std::move(index)) {}
+                       std::optional<DigestIndex> index,
+                       std::function<void(const std::string& line)> say)
+    : source_(source),
+      model_(model),
+      folder_(std::move(folder)),
+      index_(std::move(index)),
+      say_(std::move(say)) {}
 
 KeptSource::~KeptSource() {
   if (index_) attempt([&] { index_->save(); });
@@ -71,8 +76,8 @@ bool KeptSource::attempt(const Work& work) {
     work();
     return true;
   } catch (const InputError& error) {
-    if (!std::exchange(told_, true))
-      tell("lingua: not all is kept for the next run: {}\n", error.what());
+    if (!std::exchange(told_, true) && say_)
+      say_(fmt::format("not all is kept for the next run: {}", error.what()));
     return false;
   }
 }

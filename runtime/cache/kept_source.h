@@ -9,6 +9,7 @@
 // Threads: one at a time.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,9 +25,10 @@ namespace lingua {
 class KeptSource : public ModelSource {
  public:
   // `model`: state_of() what its weights come from. Without an index no digest is known or learned.
-  // REQUIRES: the source outlives it.
+  // `say`: gets a line, without its end, when something cannot be kept, once. REQUIRES: the source outlives it.
   KeptSource(ModelSource& source, const Digest& model, ContentFolder folder,
-             std::optional<DigestIndex> index);
+             std::optional<DigestIndex> index,
+             std::function<void(const std::string& line)> say = {});
   // Saves what it has learned.
   ~KeptSource() override;
 
@@ -63,6 +65,7 @@ class KeptSource : public ModelSource {
   const Digest model_;
   ContentFolder folder_;
   std::optional<DigestIndex> index_;
+  std::function<void(const std::string& line)> say_;
   std::map<std::string, Progress> progress_;  // by weight
   std::map<std::string, Kept> kept_;
   bool told_ = false;

@@ -197,8 +197,8 @@ void check_holds_model(const Gguf& file) {
   };
   if (const std::int64_t count = integer("split.count"); count > 1) {
     refuse(
-        fmt::format("is part {} of {} of a model; join them into one file (llama-gguf-split "
-                    "--merge, given the first part)",
+        fmt::format("is part {} of {} of a model; join them into one file ("
+                    "llama-gguf-split --merge, given the first part)",
                     integer("split.no") + 1, count));
   }
   const auto* value = file.find_value("general.type");

@@ -14,7 +14,7 @@
 #include "runtime/base/plain_text.h"
 #include "runtime/cli/line_input.h"
 #include "runtime/cli/output_paths.h"
-#include "runtime/cli/report.h"
+#include "runtime/cli/terminal.h"
 #include "runtime/events/report.h"
 #include "runtime/http/client.h"
 #include "runtime/text/sampling.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/cli/options.h"
+#include "runtime/app/options.h"
 #include "runtime/device/message.h"
 
 namespace CLI {

@@ -4,11 +4,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "runtime/app/options.h"
 #include "runtime/base/errors.h"
-#include "runtime/base/plain_text.h"
-#include "runtime/cli/options.h"
+#include "runtime/cli/declare.h"
 #include "runtime/cli/output_paths.h"
-#include "runtime/cli/report.h"
+#include "runtime/cli/terminal.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/events/log_diff.h"
 #include "runtime/events/metrics.h"
@@ -136,7 +136,8 @@ void add_log(CLI::App& app) {
 
   auto* measure = verb->add_subcommand("metrics", "what a run achieved, from its log alone");
   add_file(measure, "log", options->a);
-  add_slo_option(*measure, options->slo);
+  OptionDeclarer declarer(*measure);
+  visit_slo(options->slo, declarer);
   measure->add_flag("--json", options->json, "as JSON");
   measure->callback([options] { metrics(*options); });
 }

@@ -14,6 +14,7 @@
 #include "runtime/base/plain_text.h"
 #include "runtime/base/signals.h"
 #include "runtime/cli/output_paths.h"
+#include "runtime/cli/terminal.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/cli/worker_ahead.h"
 

@@ -4,7 +4,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/cli/output_paths.h"
-#include "runtime/cli/report.h"
+#include "runtime/cli/terminal.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/torch/random_model.h"
 

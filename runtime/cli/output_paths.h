@@ -4,15 +4,13 @@
 // An option that names a file or folder says so by its type name; check_paths looks at all of a
 // verb's. Errors: InputError or UsageError that name the option and the path.
 
+#include "runtime/app/setting.h"
+
 namespace CLI {
 class App;
 }
 
 namespace lingua {
-
-inline constexpr const char* kInputPath = "INPUT";      // read, if it is there
-inline constexpr const char* kOutputFile = "FILE";      // written at the end
-inline constexpr const char* kOutputFolder = "FOLDER";  // made, with what is needed above it
 
 // Refuses outputs that cannot be written, that are given twice, or that would replace an input.
 void check_paths(const CLI::App& verb);

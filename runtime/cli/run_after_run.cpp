@@ -14,8 +14,8 @@
 #include <cstring>
 #include <thread>
 
-#include "runtime/base/plain_text.h"
 #include "runtime/base/signals.h"
+#include "runtime/cli/terminal.h"
 
 namespace lingua {
 namespace {

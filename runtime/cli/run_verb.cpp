@@ -2,32 +2,23 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <chrono>
 #include <memory>
-#include <optional>
 
-#include "runtime/base/plain_text.h"
-#include "runtime/cli/answer_text.h"
+#include "runtime/app/answer_text.h"
+#include "runtime/app/generation.h"
 #include "runtime/cli/connect.h"
-#include "runtime/cli/live_view.h"
-#include "runtime/cli/output_paths.h"
-#include "runtime/cli/real_world.h"
+#include "runtime/cli/declare.h"
 #include "runtime/cli/report.h"
-#include "runtime/cli/requests.h"
-#include "runtime/cli/run_journal.h"
-#include "runtime/cli/supply_option.h"
+#include "runtime/cli/terminal.h"
 #include "runtime/cli/verbs.h"
 
 namespace lingua {
 namespace {
 
 struct Options {
-  StudyOptions study;
-  RealOptions real;
+  GenerationRequest request;
   ConnectOptions connect;
-  std::string supply;
-  std::string journal;
 };
 
 // Shows answers as text on standard output: as it is made where one request runs at a time, whole
@@ -76,38 +67,16 @@ void print_progress(double all, bool text, const LiveView& live, Progress& progr
 }
 
 void run(const Options& options) {
+  const StudyOptions& asked = options.request.study;
   if (!options.connect.url.empty()) {
-    run_connected(options.connect, options.study.workload, options.study.text,
-                  options.study.output.json);
+    run_connected(options.connect, asked.workload, asked.text, asked.output.json);
     return;
   }
-  const ClusterSpec cluster = real_cluster(options.real, options.study.plan.cluster);
-  RealOptions real_options = options.real;
-  if (!options.supply.empty() && !options.real.pace) {
-    throw UsageError(
-        "--supply: workers that are not paced give what they give; write it with --pace");
-  }
-  real_options.supply = supply_of(options.supply, cluster, options.study.workload.seed);
-  start_workers_ahead(cluster, real_options);
-  Study study = prepare_study(options.study, cluster);
-  require_weights(study.model, options.study.model.model);
-  ClientJob job;
-  std::vector<Submit> requests =
-      make_requests(options.study.workload, options.study.text.sampling, study, true);
-  double all = 0;  // tokens, or passes
-  for (const Submit& request : requests)
-    all += static_cast<double>(std::max<std::int64_t>(request.max_tokens, 1));
-  std::optional<RunJournal> journal;
-  if (!options.journal.empty()) journal.emplace(options.journal, study, requests);
-  submit_by(study, std::move(requests), job);
-  const auto live = real_options.live = std::make_shared<LiveView>();
-  RealWorld real(std::move(real_options), options.study, study);
-  const auto answer = [&] {
-    if (journal && journal->has_all()) return journal->answers(job);
-    return real.run(job, journal ? &journal->file() : nullptr);
-  };
+  Generation generation(options.request, terminal());
+  const Study& study = generation.study();
+  ClientJob& job = generation.job();
   RunResult result;
-  const bool text = study.tokenizer && study.model.is_language_model && !options.study.output.json;
+  const bool text = study.tokenizer && study.model.is_language_model && !asked.output.json;
   if (text) {
     print_text(study, job);
   } else {
@@ -116,13 +85,12 @@ void run(const Options& options) {
   {
     Progress progress("answering");
     if (!text || (isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) == 0))
-      print_progress(all, text, *live, progress, job);
-    result = answer();
+      print_progress(generation.all(), text, generation.live(), progress, job);
+    result = generation.run();
   }
-  nlohmann::json extra = real.extra();
-  if (journal) extra["resumed"] = journal->resumed();
-  report_run({"real", "", false, [&] { real.write_messages(); }}, options.study, study, result,
-             extra);
+  report_run(
+      {"real", "", false}, [&] { generation.write_messages(); }, asked, study, result,
+      generation.extra());
   check_all_answered(result);
 }
 
@@ -132,14 +100,8 @@ void add_run(CLI::App& app) {
   auto* verb =
       app.add_subcommand("run", "run for real: workers compute with LibTorch and talk over ZeroMQ");
   auto options = std::make_shared<Options>();
-  add_study_options(*verb, options->study, false);
-  add_real_options(*verb, options->real);
-  add_supply_option(*verb, options->supply);
-  verb->add_option(
-          "--journal", options->journal,
-          "requests and tokens are noted in this file as they come; the same command goes on from "
-          "there when its run was lost")
-      ->type_name(kOutputFile);
+  OptionDeclarer declarer(*verb);
+  visit_generation(options->request, declarer);
   add_connect_options(*verb, options->connect);
   verb->callback([options, verb] {
     check_connect_options(

@@ -5,14 +5,13 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "runtime/app/supply_of.h"
 #include "runtime/arrivals/generate.h"
 #include "runtime/arrivals/trace_file.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
-#include "runtime/base/plain_text.h"
 #include "runtime/cli/output_paths.h"
-#include "runtime/cli/report.h"
-#include "runtime/cli/supply_option.h"
+#include "runtime/cli/terminal.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/events/report.h"
 #include "runtime/supply/supply_file.h"

@@ -7,9 +7,6 @@
 
 namespace lingua {
 
-// The one argument of a worker that is told its own later (LocalProcesses::start_ahead).
-inline constexpr const char* kAwaitsArguments = "--await-arguments";
-
 // Whether this is one, and its arguments, without the program, when they have come; none when none are to come
 // any more. Errors: WorldError when LibTorch cannot be loaded.
 bool is_started_ahead(int argc, char** argv);

@@ -9,19 +9,19 @@
 #include <thread>
 #include <utility>
 
+#include "runtime/app/cache_options.h"
+#include "runtime/app/link_options.h"
+#include "runtime/app/machine.h"
+#include "runtime/app/said_specs.h"
+#include "runtime/app/sampling_worker.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/output_file.h"
-#include "runtime/base/plain_text.h"
 #include "runtime/base/signals.h"
 #include "runtime/base/units.h"
-#include "runtime/cli/cache_options.h"
-#include "runtime/cli/link_options.h"
-#include "runtime/cli/machine.h"
+#include "runtime/cli/declare.h"
 #include "runtime/cli/output_paths.h"
 #include "runtime/cli/run_after_run.h"
-#include "runtime/cli/said_specs.h"
-#include "runtime/cli/sampling_worker.h"
-#include "runtime/cli/time_limit.h"
+#include "runtime/cli/terminal.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/events/message_trace.h"
 #include "runtime/net/net_device.h"
@@ -122,9 +122,10 @@ NetWorkerOptions net_options(const Options& options) {
                       : is_plain              ? "tcp://127.0.0.1:*"
                                               : "tcp://*:*";
   if (is_plain) check_insecure_address(worker.net.listen);
-  fill_links(options.links, options.join_line, &worker);
+  fill_links(options.links, options.join_line, terminal(), &worker);
   worker.net.join_timeout = Seconds(options.join_timeout_s);
   worker.net.loss_timeout = Seconds(options.loss_timeout_s);
+  worker.net.say = [](const std::string& line) { tell("lingua: {}\n", line); };
   return worker;
 }
 
@@ -145,7 +146,7 @@ void serve_run(const Options& options, NetWorkerOptions worker,
     const std::string reason = reason_to_stay_away(options.limits, read_telemetry(options.sensors));
     if (!reason.empty()) throw NoRunYet("it stays away: " + reason);
   }
-  const auto cache = weight_cache(options.cache, worker);
+  const auto cache = weight_cache(options.cache, worker, terminal());
   MemoryReport memory(options.memory_report);
   std::optional<Pace> pace;
   if (!options.pace.empty()) pace.emplace(options.pace, options.name);
@@ -173,7 +174,7 @@ void serve_run(const Options& options, NetWorkerOptions worker,
   }
   const auto device = join_as_worker(worker, std::move(executor));
   const OrderlyEnd on_signal([&] { device->tell_to_end(); });
-  remember_coordinator(options.links, worker);
+  remember_coordinator(options.links, worker, terminal());
   confine();
   WorkerOptions work = sampling_worker();
   work.cache = cache.get();
@@ -258,23 +259,24 @@ void add_worker(CLI::App& app) {
   verb->add_option("--name", options->name, "this device's name in the cluster")
       ->excludes(line)
       ->check(CLI::Validator(device_name_problem, "", "name"));
-  add_link_options(*verb, options->links);
-  add_cache_options(*verb, "weights that were sent are kept for the next run", options->cache);
+  OptionDeclarer declarer(*verb);
+  visit_links(options->links, declarer);
+  visit_cache(options->cache, "weights that were sent are kept for the next run", declarer);
   verb->add_option(
           "--listen", options->listen,
           "address for other workers: tcp://INTERFACE:PORT, * for any (default: tcp://*:*; "
           "loopback with --insecure)")
       ->check(CLI::Validator(listen_address_problem, "", "address"));
-  add_said_options(*verb, options->said);
+  visit_said(options->said, declarer);
   verb->add_flag("--probe", options->probe,
                  "measure for half a second what this device computes, before it joins, and say so "
                  "where --compute and --memory-bandwidth do not");
-  verb->add_option("--join-timeout", options->join_timeout_s,
-                   "seconds to wait for the coordinator; for the other workers it waits as long as "
-                   "the coordinator")
-      ->capture_default_str()
-      ->check(time_limit_check());
-  add_loss_option(*verb, options->loss_timeout_s);
+  declarer.take(
+      Setting("join-timeout", &options->join_timeout_s,
+              "seconds to wait for the coordinator; for the other workers it waits as long as "
+              "the coordinator")
+          .time_limit());
+  visit_loss(options->loss_timeout_s, declarer);
   add_hardware_options(*verb, *options);
   verb->add_flag("--once", options->once, "end with the first run, or when there is none in time");
   verb->add_option("--memory-report", options->memory_report,

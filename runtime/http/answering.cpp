@@ -31,7 +31,7 @@ std::vector<std::vector<TokenId>> ids_of(const ApiRequest& request, const Served
     if (!model.form) {
       throw ApiError(400,
                      fmt::format("'{}' has no chat template; use /v1/completions, or start the "
-                                 "service with --chat-template",
+                                 "service with `chat-template`",
                                  model.id));
     }
     return {chat_prompt(*model.form, request.messages, *model.tokenizer)};
@@ -61,7 +61,7 @@ Prompts prompts_of(const ApiRequest& request, const ServedModel& model) {
       throw ApiError(
           400,
           fmt::format("the prompt has {} tokens and asks for {} more; this service keeps "
-                      "{} in all (--context)",
+                      "{} in all (`context`)",
                       size, wanted, model.context),
           request.chat ? "messages" : "prompt", "context_length_exceeded");
     }

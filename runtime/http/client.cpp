@@ -22,7 +22,7 @@ struct Place {
 Place place_of(const std::string& url) {
   const auto refuse = [&](const char* why) {
     throw UsageError(
-        fmt::format("--connect '{}': {}; write http://HOST:PORT", one_line(url, 100), why));
+        fmt::format("`connect` '{}': {}; write http://HOST:PORT", one_line(url, 100), why));
   };
   const std::string scheme = "http://";
   if (!url.starts_with(scheme)) refuse("it is no http:// address");

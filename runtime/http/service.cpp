@@ -340,7 +340,7 @@ class HttpService::Impl {
                                   : server_.bind_to_port(options_.host, port_);
     if (!bound || !server_.is_valid()) {
       throw WorldError(
-          fmt::format("--http {}:{}: cannot listen there: in use, or no address of "
+          fmt::format("`http` {}:{}: cannot listen there: in use, or no address of "
                       "this machine",
                       options_.host, options_.port));
     }

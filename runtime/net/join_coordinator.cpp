@@ -102,7 +102,11 @@ class Gathering {
 
   void ignore(const std::string& why) {
     if (why.empty() || std::exchange(warned_, true)) return;
-    tell("lingua: coordinator: ignoring a connection from outside the run: {}\n", why);
+    say(fmt::format("coordinator: ignoring a connection from outside the run: {}", why));
+  }
+
+  void say(const std::string& line) {
+    if (membership_.options.say) membership_.options.say(line);
   }
 
   void take_in() {
@@ -147,7 +151,7 @@ class Gathering {
       dismiss(what);
       throw WorldError(what);
     }
-    tell("lingua: coordinator: {}; waiting for it to come again\n", what);
+    say(fmt::format("coordinator: {}; waiting for it to come again", what));
     lost_[name] = reason;
     membership_.forget(name);
     joined_.erase(name);

@@ -307,7 +307,9 @@ void Mailroom::introduce(const Incoming& incoming, const wire::Introduce& introd
 void Mailroom::ignore_stranger(const std::string& why) {
   if (warned_) return;
   warned_ = true;
-  tell("lingua: {}: ignoring a connection from outside the run: {}\n", membership_.self, why);
+  if (!membership_.options.say) return;
+  membership_.options.say(
+      fmt::format("{}: ignoring a connection from outside the run: {}", membership_.self, why));
 }
 
 void Mailroom::watch_connections() {

@@ -280,7 +280,7 @@ std::vector<DeviceSpec> NetCoordinator::wait_for(const std::vector<DeviceName>& 
   if (at_least == 0) at_least = names.size();
   LINGUA_CHECK(at_least <= names.size(), "{} of {}", at_least, names.size());
   try {
-    auto reception = std::make_unique<internal::Reception>(names);
+    auto reception = std::make_unique<internal::Reception>(names, impl_->membership.options.say);
     std::vector<DeviceSpec> specs =
         internal::gather(impl_->membership, *reception, at_least, suffice, alive);
     impl_->mailbox.begin(std::move(impl_->membership), std::move(reception));

@@ -19,7 +19,7 @@
 // can read and forge.
 // Errors: WorldError for a port in use or an address that is none; a message that cannot be decoded
 // makes its sender lost ("answers nonsense: ..."). What comes from a connection that is no peer's is
-// ignored, with one line on stderr.
+// ignored, and said once.
 
 #include <functional>
 #include <memory>
@@ -66,6 +66,9 @@ struct NetOptions {
   // What peers send arrives when it would over this network, no sooner; none: when it is there. All devices
   // of a run have theirs of the same network, or none has.
   std::shared_ptr<SlowNetwork> slow_network = {};
+  // Gets a line for people, without its end, about who is refused or ignored, and why; empty: nobody is told.
+  // Threads: any.
+  std::function<void(const std::string& line)> say = {};
 };
 
 // The coordinator's side.
@@ -86,7 +89,7 @@ class NetCoordinator {
   // The others may come later, and who is lost may come again: the mailbox then gets Hello from it.
   // Called once; before it mailbox() has a clock and no peers.
   // Who cannot be taken in (a name in use or unknown, another version, an address where it does not
-  // answer) is refused, with a line on stderr.
+  // answer) is refused, which is said.
   // Errors: WorldError names who is missing when join_timeout passes, and who is lost when all had
   // joined.
   std::vector<DeviceSpec> wait_for(const std::vector<DeviceName>& names,

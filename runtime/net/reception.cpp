@@ -138,7 +138,7 @@ Clock::time_point Reception::next_update() const {
 void Reception::refuse(const Membership& membership, const std::string& identity,
                        const std::string& reason, Until until) {
   send_refusal(membership, identity, reason, until == Until::kLater);
-  refusals_.tell("lingua: coordinator: refused: " + reason);
+  refusals_.tell("coordinator: refused: " + reason);
 }
 
 void send_refusal(const Membership& membership, const std::string& identity,

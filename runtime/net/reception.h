@@ -2,9 +2,10 @@
 // Who asks to join a coordinator, until it is one of the run or is refused.
 //
 // Each is a candidate until its own inbox has answered with the key of its Join: only then the name is its. Who
-// cannot be taken in is refused, with a line on stderr, and nothing else happens.
+// cannot be taken in is refused, which is said, and nothing else happens.
 // Threads: the one that owns the sockets.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,7 +19,9 @@ namespace lingua::internal {
 class Reception {
  public:
   // `names`: of those that the run has a place for.
-  explicit Reception(std::vector<DeviceName> names) : names_(std::move(names)) {}
+  // `say`: as NetOptions'.
+  Reception(std::vector<DeviceName> names, std::function<void(const std::string& line)> say)
+      : names_(std::move(names)), refusals_("refusals", std::move(say)) {}
 
   const std::vector<DeviceName>& names() const { return names_; }
 
@@ -55,7 +58,7 @@ class Reception {
   const std::vector<DeviceName> names_;
   std::map<std::string, Candidate> candidates_;  // by identity
   bool has_begun_ = false;
-  FewLines refusals_{"refusals"};
+  FewLines refusals_;
 };
 
 // Tells somebody over the connection of its Join that it is not taken in, or no longer.

@@ -57,10 +57,10 @@ std::string mechanism_of(int fd, std::string said) {
 Listener judge_zeromq(const std::string& mechanism, const Wanted& wanted) {
   if (wanted.secured && mechanism == "NULL") {
     return {true,
-            "a program that speaks ZeroMQ without keys is there; was it started with --insecure?"};
+            "a program that speaks ZeroMQ without keys is there; was it started with `insecure`?"};
   }
   if (!wanted.secured && mechanism == "CURVE") {
-    return {true, "what is there wants keys; join it with the line that it prints: --join LINE"};
+    return {true, "what is there wants keys; join it with the line that it prints: `join` LINE"};
   }
   if (wanted.turned_away && mechanism == "CURVE") {
     return {true,

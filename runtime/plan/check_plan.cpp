@@ -141,8 +141,8 @@ void check_segmentation(const Plan& plan, const Segmentation& segmentation) {
   throw InputError(fmt::format(
       "plan: it is made for {} segments of '{}' by rule {} (digest {}); these are {} segments of "
       "'{}' "
-      "by rule {} (digest {}); give the model and the options that it was made with (--rule, "
-      "--max-segments, --max-segment-size, --head-pieces, --recompute, --no-kv-cache, --head), or "
+      "by rule {} (digest {}); give the model and the options that it was made with (`rule`, "
+      "`max-segments`, `max-segment-size`, `head-pieces`, `recompute`, `no-kv-cache`, `head`), or "
       "plan again",
       planned.segments, plan.model, planned.rule, planned.digest, here.segments, segmentation.model,
       here.rule, here.digest));

@@ -292,7 +292,7 @@ ChatForm chat_form(const std::string& name, const std::string& model, const std:
       std::filesystem::exists(model) ? own_template_names(model) : std::vector<std::string>();
   if (contains(own, name)) return {"", load_own_template(model, name), now};
   throw UsageError(
-      fmt::format("--chat-template {}: accepted are auto, {}{}", lingua::quoted(name),
+      fmt::format("`chat-template` {}: accepted are auto, {}{}", lingua::quoted(name),
                   fmt::join(chat_templates(), ", "),
                   own.empty() ? "" : fmt::format(" and the model's own {}", fmt::join(own, ", "))));
 }

@@ -32,7 +32,7 @@ struct ChatForm {
   std::tm now = {};                        // the date that some templates write
 };
 
-// Names that --chat-template takes beside "auto".
+// Names that a chat template may have beside "auto".
 const std::vector<std::string>& chat_templates();
 
 // `name` is one of them, "auto", or that of another of the model's own templates; `model` is a model

@@ -132,7 +132,7 @@ jinja::Entries gguf_tokens(const Gguf& file, const std::string& path) {
 const Source& chosen(const std::string& model, const Sources& sources, const std::string& name) {
   if (sources.empty()) {
     throw InputError(fmt::format(
-        "{}: has no chat template ({}); give the one that it was trained on by --chat-template "
+        "{}: has no chat template ({}); give the one that it was trained on by `chat-template` "
         "NAME",
         model,
         fs::is_directory(model) ? "chat_template.jinja, chat_template in tokenizer_config.json or "
@@ -144,7 +144,7 @@ const Source& chosen(const std::string& model, const Sources& sources, const std
                                   [&](const Source& one) { return one.name == name; });
   if (found != sources.rend()) return *found;
   throw InputError(fmt::format(
-      "{}: has the chat templates {} and none called {}; choose by --chat-template NAME", model,
+      "{}: has the chat templates {} and none called {}; choose by `chat-template` NAME", model,
       lingua::quoted(fmt::format("{}", fmt::join(names_of(sources), ", "))), name));
 }
 

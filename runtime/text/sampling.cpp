@@ -173,17 +173,17 @@ TokenId sample_token(const Tensor& logits, const Sampling& sampling, std::int64_
 }
 
 void check_sampling(const Sampling& sampling) {
-  const auto need = [](bool holds, const char* option, auto value, const char* accepted) {
-    if (!holds) throw UsageError(fmt::format("{} {}: {}", option, value, accepted));
+  const auto need = [](bool holds, const char* setting, auto value, const char* accepted) {
+    if (!holds) throw UsageError(fmt::format("{} {}: {}", setting, value, accepted));
   };
-  need(std::isfinite(sampling.temperature) && sampling.temperature >= 0, "--temperature",
+  need(std::isfinite(sampling.temperature) && sampling.temperature >= 0, "`temperature`",
        sampling.temperature, "a number from 0 (always the most likely token) up");
-  need(sampling.top_k >= 0, "--top-k", sampling.top_k, "a whole number from 0 (all tokens) up");
-  need(sampling.top_p > 0 && sampling.top_p <= 1, "--top-p", sampling.top_p,
+  need(sampling.top_k >= 0, "`top-k`", sampling.top_k, "a whole number from 0 (all tokens) up");
+  need(sampling.top_p > 0 && sampling.top_p <= 1, "`top-p`", sampling.top_p,
        "a number above 0 and at most 1 (all tokens)");
   need(std::isfinite(sampling.repetition_penalty) && sampling.repetition_penalty > 0,
-       "--repetition-penalty", sampling.repetition_penalty, "a number above 0; 1 is no penalty");
-  need(sampling.repetition_window >= 0, "--repetition-window", sampling.repetition_window,
+       "`repetition-penalty`", sampling.repetition_penalty, "a number above 0; 1 is no penalty");
+  need(sampling.repetition_window >= 0, "`repetition-window`", sampling.repetition_window,
        "a number of tokens, 0 or more");
 }
 

@@ -21,7 +21,7 @@ namespace lingua {
 TokenId sample_token(const Tensor& logits, const Sampling& sampling, std::int64_t position,
                      const std::vector<TokenId>& recent);
 
-// Errors: UsageError naming the option ("--top-p 3: ...").
+// Errors: UsageError naming the setting ("`top-p` 3: ...").
 void check_sampling(const Sampling& sampling);
 
 }  // namespace lingua

@@ -348,7 +348,7 @@ ImportedModel import_file(const std::string& file, const ImportOptions& options)
   }
   throw InputError(
       fmt::format("{} (the shape of forward's argument {} is not given and int64 1xn does not do; "
-                  "write --input "
+                  "write `input` "
                   "{}=DIMxDIMx...:DTYPE, as in {}=1x3x224x224:float32)",
                   why, name, name, name));
 }

@@ -210,7 +210,7 @@ void refuse_quantised(const ConfigFields& fields) {
     const auto method = value->is_object() ? value->find("quant_method") : value->end();
     const bool named = value->is_object() && method != value->end() && method->is_string();
     fields.refuse(field, fmt::format("the weights are quantised{}, which is not read; take the "
-                                     "model's float weights, or a GGUF file (--int8 makes its own)",
+                                     "model's float weights, or a GGUF file (`int8` makes its own)",
                                      named ? " by " + quoted(method->get<std::string>()) : ""));
   }
 }

@@ -250,7 +250,7 @@ class Arguments {
     }
     throw InputError(
         fmt::format("{}: the {} of forward's argument {} ({}) is not given; write "
-                    "--input {}={}{}",
+                    "`input` {}={}{}",
                     model_.name, is_value ? "value" : "shape", name, type.annotation_str(), name,
                     format, optional ? ", or none" : ""));
   }

@@ -14,7 +14,7 @@ std::filesystem::path default_folder() {
   if (config != nullptr && *config == '/') return std::filesystem::path(config) / "lingua";
   const char* home = std::getenv("HOME");
   if (home != nullptr && *home == '/') return std::filesystem::path(home) / ".config/lingua";
-  throw InputError("there is no HOME to keep keys in; say where with --keys FOLDER");
+  throw InputError("there is no HOME to keep keys in; say where with `keys` FOLDER");
 }
 
 }  // namespace

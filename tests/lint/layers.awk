@@ -58,8 +58,10 @@ text ~ /^[ \t]*#[ \t]*include/ {
   to = layer(target)
   if (target !~ /^(runtime|sim|tests|experiments)\//) next
   if (from == "tests" || from == "experiments") next
-  if (from == "runtime/cli") {
+  if (from == "runtime/cli" || from == "runtime/app") {
     if (to == "tests" || to == "experiments") print file ":" line ": the program includes no " to "/"
+    if (from == "runtime/app" && to == "runtime/cli")
+      print file ":" line ": " from " may not include " target " (includes point leftwards only)"
   } else if (!(from in allowed)) {
     print file ":" line ": " from " has no place in the order of the layers"
   } else if (index(allowed[from], " " to " ") == 0) {

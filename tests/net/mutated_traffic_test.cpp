@@ -151,7 +151,7 @@ class MutatedTraffic : public ::testing::Test {
         const std::uint64_t seed = next++;
         auto said = std::async(std::launch::async, round, seed);
         if (said.wait_for(kLongestRound) != std::future_status::ready) {
-          tell("seed {}: the round does not end\n", seed);
+          fmt::print(stderr, "seed {}: the round does not end\n", seed);
           std::abort();
         }
         std::string how;
@@ -172,8 +172,8 @@ class MutatedTraffic : public ::testing::Test {
     for (auto& one : loops) one.get();
     std::string summary;
     for (const auto& [how, count] : ends) summary += fmt::format("\n  {:5} {}", count, how);
-    tell("{} rounds, seeds from {}, {:+.0f} MB:{}\n", next - first, first, resident_mb() - before,
-         summary);
+    fmt::print(stderr, "{} rounds, seeds from {}, {:+.0f} MB:{}\n", next - first, first,
+               resident_mb() - before, summary);
   }
 
   const Cluster cluster_;

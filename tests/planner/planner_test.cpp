@@ -104,7 +104,7 @@ TEST_P(ProvingPlanner, NamesTiedWeightsThatTwoDevicesWouldHold) {
       why_infeasible(GetParam(), problem),
       AllOf(HasSubstr("the first and the last segment share weights of 2.00 MB, and only 'A' "
                       "can hold either"),
-            HasSubstr("--header-keeps-last 1")));
+            HasSubstr("`header-keeps-last` 1")));
   // What it says helps.
   PlanRequest request = problem.request();
   request.rules.header_keeps_last = 1;

@@ -148,7 +148,7 @@ TEST(Chat, TakesTheModelsOwnTemplateFromWhereTransformersTakesIt) {
     return tokenizer->decode(chat_prompt(form, {{"user", "x"}}, *tokenizer), true);
   };
   EXPECT_THAT(refusal_of_auto(folder.path()),
-              AllOf(HasSubstr("no chat template"), HasSubstr("--chat-template NAME")));
+              AllOf(HasSubstr("no chat template"), HasSubstr("`chat-template` NAME")));
   golden::write(folder.path() / "chat_template.json", R"({"chat_template": "from json"})");
   EXPECT_EQ(text(), "from json");
   golden::write(folder.path() / "tokenizer_config.json",

@@ -244,15 +244,15 @@ TEST(Sampling, NamesTheOptionThatIsOutOfRange) {
   };
   EXPECT_EQ(refusal([](Sampling&) {}), "");
   EXPECT_EQ(refusal([](Sampling& s) { s = hot(0.7, 40, 0.95); }), "");
-  EXPECT_THAT(refusal([](Sampling& s) { s.temperature = -1; }), HasSubstr("--temperature -1"));
-  EXPECT_THAT(refusal([](Sampling& s) { s.temperature = kNan; }), HasSubstr("--temperature nan"));
-  EXPECT_THAT(refusal([](Sampling& s) { s.top_k = -2; }), HasSubstr("--top-k -2"));
-  EXPECT_THAT(refusal([](Sampling& s) { s.top_p = 3; }), HasSubstr("--top-p 3"));
-  EXPECT_THAT(refusal([](Sampling& s) { s.top_p = 0; }), HasSubstr("--top-p 0"));
+  EXPECT_THAT(refusal([](Sampling& s) { s.temperature = -1; }), HasSubstr("`temperature` -1"));
+  EXPECT_THAT(refusal([](Sampling& s) { s.temperature = kNan; }), HasSubstr("`temperature` nan"));
+  EXPECT_THAT(refusal([](Sampling& s) { s.top_k = -2; }), HasSubstr("`top-k` -2"));
+  EXPECT_THAT(refusal([](Sampling& s) { s.top_p = 3; }), HasSubstr("`top-p` 3"));
+  EXPECT_THAT(refusal([](Sampling& s) { s.top_p = 0; }), HasSubstr("`top-p` 0"));
   EXPECT_THAT(refusal([](Sampling& s) { s.repetition_penalty = 0; }),
-              HasSubstr("--repetition-penalty 0"));
+              HasSubstr("`repetition-penalty` 0"));
   EXPECT_THAT(refusal([](Sampling& s) { s.repetition_window = -1; }),
-              HasSubstr("--repetition-window -1"));
+              HasSubstr("`repetition-window` -1"));
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ TEST_F(ScriptFile, IsImportedWithTheShapesThatAreGiven) {
 
 TEST_F(ScriptFile, AsksForAShapeThatItCannotGuess) {
   EXPECT_THAT(refusal(kMlp, mlp_weights()),
-              AllOf(HasSubstr("model.pt"), HasSubstr("argument x"), HasSubstr("--input x=")));
+              AllOf(HasSubstr("model.pt"), HasSubstr("argument x"), HasSubstr("`input` x=")));
   EXPECT_THAT(refusal("def forward(self, x: Tensor, y: Tensor):\n  return x + y\n"),
               HasSubstr("argument y"));
   EXPECT_THAT(refusal("def forward(self, x: Tensor, k: int):\n  return x + k\n", {}, {"x=n:int64"}),
@@ -260,7 +260,7 @@ TEST_F(ScriptFile, SaysWhatAnArgumentWouldHaveToBe) {
       "def forward(self, x: Tensor, k: int, pair: Tuple[Tensor, Tensor]):\n"
       "  return x * k + pair[0] + pair[1]\n";
   EXPECT_THAT(refusal(several, {}, {"x=3:float32"}),
-              AllOf(HasSubstr("value of forward's argument k"), HasSubstr("--input k=VALUE")));
+              AllOf(HasSubstr("value of forward's argument k"), HasSubstr("`input` k=VALUE")));
   EXPECT_THAT(refusal(several, {}, {"x=3:float32", "k=2"}),
               AllOf(HasSubstr("argument pair"), HasSubstr("one for each")));
   const auto usage = [&](const std::vector<std::string>& inputs) {

@@ -98,7 +98,7 @@ PlannerResult plan_large_cluster(const PlanRequest& request,
         throw InfeasibleError(
             fmt::format("no plan found on {} devices: neither greedy, compute and memory nor a "
                         "search on the {} "
-                        "most promising find one; leave devices out (--exclude), or ask for one "
+                        "most promising find one; leave devices out (`exclude`), or ask for one "
                         "planner by name",
                         costs.devices(), few.devices.size()));
       }

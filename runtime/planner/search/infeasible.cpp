@@ -98,9 +98,9 @@ class Explainer {
     both_ends.rules.header_keeps_last = 1;
     both_ends.rules.tailer.clear();
     const bool helps = costs_.rules().tailer.empty() && !quick_chain(PlanCosts(both_ends)).empty();
-    return helps ? "let one device keep both ends (--header-keeps-last 1), or hold weights in int8 "
-                   "(--int8 fit)"
-                 : "hold weights in int8 (--int8 fit), or add memory";
+    return helps ? "let one device keep both ends (`header-keeps-last` 1), or hold weights in int8 "
+                   "(`int8` fit)"
+                 : "hold weights in int8 (`int8` fit), or add memory";
   }
 
   void explain_tied() const {

@@ -1,0 +1,24 @@
+#pragma once
+// The settings of a request (setting.h) as fields of a JSON object: for sweeps, and for callers from other languages.
+//
+// {"model": "bloom-560m", "max-tokens": 20, "planner": "dp", "prompt": ["Hello", "Goodbye"]}: names as on the command
+// line without its dashes (or with underscores between words), flags as booleans, what may be repeated as a list.
+// What is read from text, as max-batch (4 or "auto"), is a string or a number. null: as if it were not there.
+
+#include <nlohmann/json.hpp>
+
+#include "runtime/app/setting.h"
+
+namespace lingua {
+
+// Sets what the object names; all else stays as it is. Errors: UsageError that names the setting for one that is not
+// known, a wrong type, a value out of range, settings that exclude or need each other, one that is required and not
+// there. What was set before the error stays set.
+void set_from_json(const nlohmann::json& json, const VisitSettings& visit);
+
+// One object for each setting, in their order: "name", "type" ("boolean", "integer", "number", "string", "list"),
+// "default" (null where none is told) and "help"; where they apply "value" (what a value is called), "least", "most",
+// "choices", "required", "not_with", "only_with".
+nlohmann::json settings_json(const VisitSettings& visit);
+
+}  // namespace lingua

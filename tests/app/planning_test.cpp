@@ -1,0 +1,39 @@
+#include "runtime/app/planning.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "runtime/app/json_settings.h"
+#include "tests/cli/lingua_fixture.h"
+
+namespace lingua {
+namespace {
+
+using nlohmann::json;
+
+json made(const json& settings) {
+  PlanningRequest request;
+  set_from_json(settings, [&](SettingVisitor& visitor) { visit_planning(request, visitor); });
+  return plan_json(request, {});
+}
+
+json printed(std::vector<std::string> more) {
+  const auto outcome = testing::lingua(testing::operator+(
+      {"plan", "bloom-560m", "--cluster", testing::kThreePhones, "--json"}, more));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  return json::parse(outcome.out);
+}
+
+TEST(Planning, JsonIsWhatTheProgramPrints) {
+  const json least = {{"model", "bloom-560m"}, {"cluster", testing::kThreePhones}};
+  json settings = {{"planner", "dp"}, {"max-tokens", 4}, {"overlap", "gain"}};
+  settings.update(least);
+  EXPECT_EQ(made(settings), printed({"--planner", "dp", "--max-tokens", "4", "--overlap", "gain"}));
+  settings = {{"pareto", true}, {"objective", "latency,energy"}, {"planner", "dp"}};
+  settings.update(least);
+  EXPECT_EQ(made(settings),
+            printed({"--pareto", "--objective", "latency,energy", "--planner", "dp"}));
+}
+
+}  // namespace
+}  // namespace lingua
