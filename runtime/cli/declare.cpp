@@ -21,8 +21,10 @@ void check_range(const Setting& setting, CLI::Option& option) {
 
 // The option alone, with the checks that its type has.
 CLI::Option* add(CLI::App& verb, const Setting& setting) {
-  const std::string name =
-      option_of(setting.name) + (setting.may_be_word ? "," + setting.name : "");
+  const std::string word = setting.word == WordUse::kNever ? "" : setting.name;
+  const std::string name = setting.word == WordUse::kOnly  ? word
+                           : setting.word == WordUse::kToo ? option_of(setting.name) + "," + word
+                                                           : option_of(setting.name);
   return std::visit(
       [&](const auto& field) -> CLI::Option* {
         using Field = std::decay_t<decltype(field)>;
