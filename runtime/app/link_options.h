@@ -42,6 +42,9 @@ void remember_coordinator(const LinkOptions& options, const NetWorkerOptions& wo
 void tell_insecure(const Audience& audience);
 void check_insecure_address(const std::string& listen);
 
+// The one argument of a local worker's process that is told its own later (LocalProcesses::start_ahead).
+inline constexpr const char* kAwaitsArguments = "--await-arguments";
+
 // How a local worker, which has no key, is told what its run's coordinator asks for.
 inline constexpr const char* kRunSecret = "LINGUA_RUN_SECRET";
 std::string random_secret();

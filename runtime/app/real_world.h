@@ -23,9 +23,6 @@
 
 namespace lingua {
 
-// The one argument of a local worker's process that is told its own later (LocalProcesses::start_ahead).
-inline constexpr const char* kAwaitsArguments = "--await-arguments";
-
 // Starts the processes of local workers, which load LibTorch while the model is read; the RealWorld of these
 // options, which must be one, has them be its workers. Nothing where workers are not local.
 void start_workers_ahead(const ClusterSpec& cluster, RealOptions& options);

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <string_view>
 
+#include "runtime/app/link_options.h"
 #include "runtime/torch/torch_executor.h"
 
 namespace lingua {
