@@ -330,7 +330,8 @@ void visit_devices(PlanOptions& options, SettingVisitor& visitor) {
 }  // namespace
 
 void visit_plan(PlanOptions& options, SettingVisitor& visitor, bool needs_cluster) {
-  Setting cluster("cluster", &options.cluster, "cluster file (platforms/*.yaml)");
+  Setting cluster("cluster", &options.cluster,
+                  "cluster file (platforms/*.yaml), or drawn:COUNT[:SEED[:WIFI]]");
   cluster.is_required = needs_cluster;
   visitor.take(std::move(cluster).called(kInputPath));
   std::string names;

@@ -26,6 +26,9 @@ std::string one_line(std::string_view text, std::size_t max_bytes = 500);
 // unescaped, as "\u202e" with its meaning unchanged. REQUIRES: they stand in strings only.
 std::string escaped_json(std::string_view json);
 
+// The text as one word of a POSIX shell, quoted where it must be.
+std::string shell_word(std::string_view text);
+
 // Tells the first few of many things of a kind, then that there are more, then every time their
 // number has doubled. Threads: one at a time.
 class FewLines {

@@ -85,6 +85,10 @@ int main(int argc, char** argv) {
   lingua::add_plan(app);
 #ifdef LINGUA_WITH_SIMGRID
   lingua::add_simulate_and_emulate(app);
+  lingua::add_sweep(app);
+  lingua::add_rerun(app);
+  lingua::add_report(app);
+  lingua::add_plot(app);
 #endif
   lingua::add_run(app);
   lingua::add_chat(app);

@@ -1,10 +1,10 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "runtime/app/planning.h"
 #include "runtime/app/results.h"
 #include "runtime/base/plain_text.h"
 #include "runtime/cli/declare.h"
+#include "runtime/cli/shown_runs.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/events/report.h"
@@ -25,18 +25,20 @@ void print_tables(const PlanningRequest& request, const Planning& planning) {
   tell("{}", alone_line(*planning.alone, planning.value, objective));
 }
 
-void run(const PlanningRequest& request) {
+}  // namespace
+
+nlohmann::json run_planning(const PlanningRequest& request) {
   const Audience audience = terminal();
   const Planning planning = plan(request, audience);
+  nlohmann::json json = planning_json(planning);
   if (request.study.output.json) {
-    show(json_text(planning_json(planning)) + "\n");
+    show(json_text(json) + "\n");
   } else {
     print_tables(request, planning);
   }
   explain_planning(request, planning, audience);
+  return json;
 }
-
-}  // namespace
 
 void add_plan(CLI::App& app) {
   auto* verb =
@@ -44,7 +46,7 @@ void add_plan(CLI::App& app) {
   auto request = std::make_shared<PlanningRequest>();
   OptionDeclarer declarer(*verb);
   visit_planning(*request, declarer);
-  verb->callback([request] { run(*request); });
+  verb->callback([request] { run_planning(*request); });
 }
 
 }  // namespace lingua

@@ -1,22 +1,24 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "runtime/app/simulation.h"
 #include "runtime/cli/declare.h"
 #include "runtime/cli/report.h"
+#include "runtime/cli/shown_runs.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/cli/verbs.h"
 #include "runtime/report/spread_report.h"
 
 namespace lingua {
-namespace {
 
-void run(const SimulationRequest& request) {
+nlohmann::json run_simulation(const SimulationRequest& request) {
   const Simulation done = simulate(request, terminal());
   report_run(done.world, done.write_messages, request.study, done.study, done.result, done.extra);
   check_all_answered(done.result);
   if (done.spread && !request.study.output.json) tell("{}", spread_line(*done.spread, "simulated"));
+  return run_json(done.world, request.study, done.study, done.result, done.extra);
 }
+
+namespace {
 
 void add_verb(CLI::App& app, const char* name, const char* summary, bool numerics) {
   auto* verb = app.add_subcommand(name, summary);
@@ -24,7 +26,7 @@ void add_verb(CLI::App& app, const char* name, const char* summary, bool numeric
   request->numerics = numerics;
   OptionDeclarer declarer(*verb);
   visit_simulation(*request, declarer);
-  verb->callback([request] { run(*request); });
+  verb->callback([request] { run_simulation(*request); });
 }
 
 }  // namespace

@@ -7,17 +7,12 @@
 #include <set>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/plain_text.h"
 
 namespace lingua {
 namespace {
 
 // A name that a shell takes as one word as it stands.
-bool is_plain(const std::string& name) {
-  constexpr const char* kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+,:@%-";
-  return !name.empty() && name[0] != '-' && name.find_first_not_of(kPlain) == std::string::npos;
-}
-
 bool is_held(const ResultTable& table, const PlotChoice& choice, const ResultRow& row) {
   for (const auto& [name, value] : choice.held)
     if (row.values[table.column(name)] != value) return false;
@@ -86,13 +81,9 @@ std::string value_text(const ResultValue& value) {
 }
 
 std::string rerun_command(const Reproduction& reproduction, std::int64_t id) {
-  std::string name = reproduction.database;
-  if (!is_plain(name)) {
-    std::string quoted = name.starts_with('-') ? "'./" : "'";
-    for (const char c : name) quoted += c == '\'' ? "'\\''" : std::string(1, c);
-    name = quoted + "'";
-  }
-  return fmt::format("lingua rerun {} {}", name, id);
+  const std::string& name = reproduction.database;
+  return fmt::format("lingua rerun {} {}", shell_word(name.starts_with('-') ? "./" + name : name),
+                     id);
 }
 
 std::vector<ResultValue> distinct_values(const ResultTable& table, std::size_t column) {

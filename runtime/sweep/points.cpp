@@ -45,7 +45,7 @@ SweepShard parse_shard(std::string_view text) {
   if (!has_slash || failed_too != std::errc() || rest != end || shard.index < 1 ||
       shard.index > shard.count || shard.count > kMostSweepPoints) {
     throw UsageError(fmt::format(
-        "--shard: '{}' is not accepted; write I/N with I from 1 to N, N up to {}, as in 1/8",
+        "`shard`: '{}' is not accepted; write I/N with I from 1 to N, N up to {}, as in 1/8",
         one_line(text, 40), kMostSweepPoints));
   }
   --shard.index;

@@ -6,6 +6,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/plain_text.h"
+#include "runtime/sweep/results.h"
 #include "runtime/sweep/sweep.h"
 
 namespace lingua {
@@ -111,6 +112,13 @@ void write_json_line(const SweepRow& row, std::ostream& out) {
   out << line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
 }
 
+// No id of the least length that is told apart is one.
+bool is_number(const std::string& text) {
+  constexpr std::size_t kMostDigits = 8;  // of kMostSweepPoints
+  return !text.empty() && text.size() <= kMostDigits &&
+         text.find_first_not_of("0123456789") == std::string::npos;
+}
+
 }  // namespace
 
 SweepStatus status_of_sweep(const std::filesystem::path& database, const SweepShard& shard,
@@ -159,21 +167,44 @@ std::uint64_t export_sweep(const std::filesystem::path& database, SweepFormat fo
   return rows;
 }
 
-SweepRow find_in_sweep(const std::filesystem::path& database, const std::string& id_prefix) {
-  const std::vector<SweepRow> rows = SweepStore::read(database).rows_of(id_prefix, 2);
+SweepRow find_in_sweep(const std::filesystem::path& database, const std::string& which) {
+  const SweepStore store = SweepStore::read(database);
+  std::string id = which;
+  if (is_number(which)) {
+    const auto head = store.head_of(std::stoull(which));
+    if (!head)
+      throw UsageError(
+          fmt::format("{}: no point of number {} has ended", database.string(), which));
+    id = head->id;
+  }
+  const std::vector<SweepRow> rows = store.rows_of(id, 2);
   if (rows.size() == 1) return rows[0];
   throw UsageError(fmt::format(
-      "'{}' is {} in {}; write as many digits of an id as tell it apart", one_line(id_prefix, 40),
-      rows.empty() ? "no point's id" : "the beginning of several ids", database.string()));
+      "'{}' is {} in {}; write a point's number, or as many digits of its id as tell it apart",
+      one_line(which, 40), rows.empty() ? "no point's id" : "the beginning of several ids",
+      database.string()));
 }
 
-json settings_of(const SweepRow& row) {
+SweepTask task_of(const SweepRow& row) {
   const json configuration = parsed(row.settings, row);
-  const auto found = configuration.find("settings");
-  if (found == configuration.end() || !found->is_object())
-    throw InputError(fmt::format("the row of point {} ({}) is damaged: it has no settings",
-                                 row.number, one_line(row.id, 40)));
-  return *found;
+  const auto part = [&](const char* name) {
+    const auto found = configuration.find(name);
+    if (found != configuration.end()) return *found;
+    throw InputError(fmt::format("the row of point {} ({}) is damaged: it has no '{}'", row.number,
+                                 one_line(row.id, 40), name));
+  };
+  const json what = part("what");
+  const json settings = part("settings");
+  if (!what.is_string() || !settings.is_object())
+    throw InputError(fmt::format(
+        "the row of point {} ({}) is damaged: what it is of is no text, or its settings no object",
+        row.number, one_line(row.id, 40)));
+  return {what, settings, part("resolved")};
+}
+
+json results_as_kept(const std::filesystem::path& database, const json& result) {
+  const SweepStore store = SweepStore::read(database);
+  return kept_results(result, parse_sweep(store.facts().spec, database.string()).keep);
 }
 
 std::string digest_of_sweep(const std::filesystem::path& database) {

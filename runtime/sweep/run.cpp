@@ -28,7 +28,7 @@ constexpr std::size_t kMostReasonShown = 300;
 int workers_of(const SweepRunRequest& request) {
   if (request.workers < 0)
     throw UsageError(
-        fmt::format("--workers: {} is not accepted; write 1 or more, or 0 for one for "
+        fmt::format("`workers`: {} is not accepted; write 1 or more, or 0 for one for "
                     "each core",
                     request.workers));
   return request.workers > 0 ? request.workers
@@ -37,7 +37,7 @@ int workers_of(const SweepRunRequest& request) {
 
 ForkPool::Work work_of(const SweepTools& tools, const SweepSpec& spec, const json& settings) {
   return [&tools, &spec, settings] {
-    const json kept = kept_results(tools.evaluate(settings), spec.keep);
+    const json kept = kept_results(tools.evaluate(spec.what, settings), spec.keep);
     return kept.dump(-1, ' ', false, json::error_handler_t::replace);
   };
 }

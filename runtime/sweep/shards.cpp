@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/plain_text.h"
 #include "runtime/sweep/sweep.h"
 
 namespace lingua {
@@ -10,17 +11,8 @@ constexpr std::uint64_t kMostShards = 100'000;
 
 void check(const SweepShardsRequest& request) {
   if (request.shards < 1 || request.shards > kMostShards)
-    throw UsageError(fmt::format("--shards: {} is not accepted; write a number from 1 to {}",
+    throw UsageError(fmt::format("`shards`: {} is not accepted; write a number from 1 to {}",
                                  request.shards, kMostShards));
-}
-
-std::string shell_quoted(const std::string& text) {
-  constexpr std::string_view kPlain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./=:,@%+-";
-  if (!text.empty() && text.find_first_not_of(kPlain) == text.npos) return text;
-  std::string quoted;
-  for (const char c : text) c == '\'' ? quoted.append("'\\''") : quoted.append(1, c);
-  return fmt::format("'{}'", quoted);
 }
 
 // "sweep" and ".db" of sweep.db.
@@ -31,10 +23,10 @@ std::pair<std::string, std::string> parts_of(const std::filesystem::path& databa
 }
 
 std::string beginning_of(const SweepShardsRequest& request) {
-  std::string command = fmt::format("{} sweep run {}", shell_quoted(request.program),
-                                    shell_quoted(request.spec.string()));
+  std::string command = fmt::format("{} sweep run {}", shell_word(request.program),
+                                    shell_word(request.spec.string()));
   for (const std::string& option : request.options)
-    command += fmt::format(" {}", shell_quoted(option));
+    command += fmt::format(" {}", shell_word(option));
   return command;
 }
 
@@ -46,7 +38,7 @@ std::string shard_commands(const SweepShardsRequest& request) {
   std::string text;
   for (std::uint64_t i = 1; i <= request.shards; ++i) {
     text += fmt::format("{} --shard {}/{} --db {}\n", beginning_of(request), i, request.shards,
-                        shell_quoted(fmt::format("{}-{}-of-{}{}", stem, i, request.shards, end)));
+                        shell_word(fmt::format("{}-{}-of-{}{}", stem, i, request.shards, end)));
   }
   return text;
 }
@@ -67,8 +59,8 @@ std::string slurm_script(const SweepShardsRequest& request) {
       "shard=$SLURM_ARRAY_TASK_ID\n"
       "exec {5} --shard \"$shard/{0}\" --workers \"${{SLURM_CPUS_PER_TASK:-1}}\" --db "
       "{3}-\"$shard\"{4}\n",
-      request.shards, shell_quoted(request.program), shell_quoted(request.database.string()),
-      shell_quoted(stem), shell_quoted(of), beginning_of(request));
+      request.shards, shell_word(request.program), shell_word(request.database.string()),
+      shell_word(stem), shell_word(of), beginning_of(request));
 }
 
 }  // namespace lingua

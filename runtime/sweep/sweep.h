@@ -28,7 +28,7 @@ struct SweepTools {
   ResolveSettings resolve;
   // In a child that does nothing else; its result, as `--json` gives it. What it throws becomes the point's reason.
   // It must depend on the settings and what they resolve to only, and hold no time of a clock.
-  std::function<nlohmann::json(const nlohmann::json& settings)> evaluate;
+  std::function<nlohmann::json(const std::string& what, const nlohmann::json& settings)> evaluate;
   std::string version;  // of the program, in every row
 };
 
@@ -122,10 +122,19 @@ enum class SweepFormat { kCsv, kJsonLines };
 std::uint64_t export_sweep(const std::filesystem::path& database, SweepFormat format,
                            std::ostream& out);
 
-// The row whose id this is or begins so, for one more run of it.
-SweepRow find_in_sweep(const std::filesystem::path& database, const std::string& id_prefix);
-// Its settings, as evaluate() took them.
-nlohmann::json settings_of(const SweepRow& row);
+// The row of this number, or whose id this is or begins so (nine characters or more where all are digits), for one
+// more run of it.
+SweepRow find_in_sweep(const std::filesystem::path& database, const std::string& which);
+
+// What a row is of, as evaluate() took it, and what its settings resolved to then.
+struct SweepTask {
+  std::string what;
+  nlohmann::json settings;
+  nlohmann::json resolved;
+};
+SweepTask task_of(const SweepRow& row);
+// What evaluate() gives for the row, as the row keeps it.
+nlohmann::json results_as_kept(const std::filesystem::path& database, const nlohmann::json& result);
 
 std::string digest_of_sweep(const std::filesystem::path& database);
 

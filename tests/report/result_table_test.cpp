@@ -87,7 +87,7 @@ TEST(RerunCommand, IsOneCommandForAShellWhateverTheFileIsCalled) {
   EXPECT_EQ(rerun_command({"", "", "out/sweep.db"}, 17), "lingua rerun out/sweep.db 17");
   EXPECT_EQ(rerun_command({"", "", "my $(reboot)'s.db"}, 1),
             "lingua rerun 'my $(reboot)'\\''s.db' 1");
-  EXPECT_EQ(rerun_command({"", "", "-x.db"}, 1), "lingua rerun './-x.db' 1");
+  EXPECT_EQ(rerun_command({"", "", "-x.db"}, 1), "lingua rerun ./-x.db 1");
   EXPECT_EQ(rerun_command({"", "", ""}, 1), "lingua rerun '' 1");
 }
 

@@ -147,14 +147,14 @@ TEST(SweepDatabase, DigestIsOfResultsNotOfClocks) {
   const SweepFolder folder("axes: {seed: 1..3}\n");
   folder.run("a.db");
   SweepTools slower = tools();
-  slower.evaluate = [](const json& settings) {
+  slower.evaluate = [](const std::string& what, const json& settings) {
     ::usleep(3000);
-    return testing::evaluate(settings);
+    return testing::evaluate(what, settings);
   };
   folder.run("b.db", slower);
   EXPECT_EQ(folder.digest("a.db"), folder.digest("b.db"));
-  slower.evaluate = [](const json& settings) {
-    json result = testing::evaluate(settings);
+  slower.evaluate = [](const std::string& what, const json& settings) {
+    json result = testing::evaluate(what, settings);
     if (settings["seed"] == 2) result["tokens_per_s"] = 7;
     return result;
   };

@@ -23,11 +23,11 @@ constexpr int kWorkers = 2;
 // Takes 1 to 5 ms, and notes in a file that it came to its end.
 SweepTools slow_tools(const std::filesystem::path& ended) {
   SweepTools with = testing::tools();
-  with.evaluate = [ended](const json& settings) -> json {
+  with.evaluate = [ended](const std::string& what, const json& settings) -> json {
     const int seed = settings["seed"];
     ::usleep(static_cast<useconds_t>(1000 + seed * 7919 % 4000));
     if (seed % 50 == 0) throw InfeasibleError("no plan fits");
-    const json result = testing::evaluate(settings);
+    const json result = testing::evaluate(what, settings);
     const int file = ::open(ended.c_str(), O_WRONLY | O_APPEND | O_CREAT, 0666);
     const char mark = '.';
     if (::write(file, &mark, 1) != 1) ::_exit(1);

@@ -19,7 +19,7 @@ using testing::tools;
 
 SweepTools failing_tools() {
   SweepTools with = tools();
-  with.evaluate = [](const json& settings) -> json {
+  with.evaluate = [](const std::string& what, const json& settings) -> json {
     if (settings["seed"] == 2) throw InfeasibleError("no plan fits");
     if (settings["seed"] == 3) throw InputError("said \"no\", and why:\nbad");
     return {{"seed", 7}, {"a", {{"b", settings.value("planner", "none")}}}};
@@ -90,7 +90,7 @@ TEST(SweepRerun, FindsARowByAsMuchOfItsIdAsTellsItApart) {
   for (const std::size_t digits : {32, 12}) {
     const SweepRow row = find_in_sweep(folder.path("sweep.db"), id.substr(0, digits));
     EXPECT_EQ(row.number, 77);
-    EXPECT_EQ(settings_of(row), point.settings);
+    EXPECT_EQ(task_of(row).settings, point.settings);
   }
   const auto said = [&](const std::string& prefix) {
     return refusal<UsageError>([&] { find_in_sweep(folder.path("sweep.db"), prefix); });

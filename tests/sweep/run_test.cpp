@@ -44,7 +44,7 @@ TEST(SweepRun, GivesEachPointARowWithAllThatItIs) {
     EXPECT_EQ(json::parse(row.settings), (json{{"what", "simulate"},
                                                {"settings", point->settings},
                                                {"resolved", {{"files", {{"toy", "d1"}}}}}}));
-    EXPECT_EQ(settings_of(row), point->settings);
+    EXPECT_EQ(task_of(row).settings, point->settings);
     EXPECT_EQ(json::parse(row.axes), point->axes);
     EXPECT_TRUE(row.done);
     const int seed = point->settings["seed"];
@@ -66,7 +66,9 @@ TEST(SweepRun, RunsNoPointTwice) {
   folder.run();
   const std::string digest = folder.digest();
   SweepTools never = tools();
-  never.evaluate = [](const json&) -> json { throw BugError("ran again"); };
+  never.evaluate = [](const std::string& what, const json&) -> json {
+    throw BugError("ran again");
+  };
   const SweepRunOutcome again = folder.run("sweep.db", never);
   EXPECT_EQ(again.before, 100u);
   EXPECT_EQ(again.done + again.failed, 0u);
@@ -76,7 +78,7 @@ TEST(SweepRun, RunsNoPointTwice) {
 TEST(SweepRun, HasARowWithTheReasonForAPointThatFails) {
   const SweepFolder folder("axes: {seed: 1..6}\n");
   SweepTools with = tools();
-  with.evaluate = [](const json& settings) -> json {
+  with.evaluate = [](const std::string& what, const json& settings) -> json {
     switch (settings["seed"].get<int>()) {
       case 2: throw InfeasibleError("no plan fits: 3 GB are missing");
       case 3: ::raise(SIGSEGV); break;
@@ -206,7 +208,7 @@ TEST(SweepPreview, CountsAndMeasuresAndWritesNothing) {
   EXPECT_EQ(plain.sampled, 0);
   EXPECT_EQ(plain.estimate_s, 0);
   SweepTools with = tools();
-  with.evaluate = [](const json& settings) -> json {
+  with.evaluate = [](const std::string& what, const json& settings) -> json {
     ::usleep(20'000);
     if (settings["seed"] == 1) throw InfeasibleError("no");
     return 1;

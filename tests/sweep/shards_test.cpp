@@ -120,7 +120,7 @@ TEST(SweepShards, AreCommandsForGnuParallelAndAScriptForSlurm) {
   EXPECT_THAT(script, HasSubstr("--db 'out/it'\\''s'-\"$shard\"-of-2.db\n"));
   request.shards = 0;
   EXPECT_THAT(refusal<UsageError>([&] { shard_commands(request); }),
-              HasSubstr("--shards: 0 is not accepted"));
+              HasSubstr("`shards`: 0 is not accepted"));
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ inline constexpr const char* kHundred =
     "  in-flight: [1, 8]\n"
     "exclude: ['planner == \"even\" and in_flight > 2']\n";
 
-inline nlohmann::json evaluate(const nlohmann::json& settings) {
+inline nlohmann::json evaluate(const std::string&, const nlohmann::json& settings) {
   const auto seed = settings.value("seed", 1);
   const auto planner = settings.value("planner", std::string("none"));
   return {{"tokens_per_s", static_cast<double>(seed) / 3},

@@ -1,0 +1,137 @@
+#include "runtime/app/sweeping.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "runtime/app/json_settings.h"
+#include "runtime/app/planning.h"
+#include "runtime/app/simulation.h"
+#include "runtime/base/plain_text.h"
+#include "runtime/sweep/file_digests.h"
+
+namespace lingua {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kPlan = "plan";  // what else a point may be than a simulation
+
+bool names_a_file(const Setting& setting) {
+  return setting.type.starts_with(kInputPath) || setting.type.starts_with("FILE|");
+}
+
+bool is_of_no_point(const Setting& setting) {
+  static const std::set<std::string> said = {"json", "explain"};
+  return setting.type == kOutputFile || setting.type == kOutputFolder ||
+         said.count(setting.name) > 0;
+}
+
+// The settings of a point, and which of them name files that are read.
+class Settings : public SettingVisitor {
+ public:
+  explicit Settings(const std::string& what) {
+    if (what == kPlan) {
+      PlanningRequest request;
+      visit_planning(request, *this);
+    } else {
+      SimulationRequest request;
+      visit_simulation(request, *this);
+    }
+  }
+
+  void take(Setting setting) override {
+    if (is_of_no_point(setting)) return;
+    names.push_back(setting.name);
+    if (names_a_file(setting)) files.insert(setting.name);
+  }
+
+  std::vector<std::string> names;
+  std::set<std::string> files;
+};
+
+const Settings& settings_of_points(const std::string& what) {
+  static std::map<std::string, Settings> known;
+  return known.try_emplace(what, what).first->second;
+}
+
+std::string check(const std::string& what, const std::string& name) {
+  const std::vector<std::string>& names = settings_of_points(what).names;
+  for (const std::string& one : names)
+    if (one == name) return "";
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+// The path in a value, which may be one of several things: "FILE", "NAME=FILE", or no file at all.
+std::filesystem::path path_in(const std::string& value) {
+  std::error_code error;
+  if (std::filesystem::exists(value, error)) return value;
+  const auto equals = value.find('=');
+  if (equals == std::string::npos) return {};
+  std::filesystem::path path = value.substr(equals + 1);
+  return std::filesystem::exists(path, error) ? path : std::filesystem::path();
+}
+
+// A digest for each file that is named: {"cluster": "1f..."}. One that is not there is the point's failure.
+json digests_of(const json& settings, FileDigests& digests) {
+  static const Settings& both = settings_of_points("simulate");  // and more than plan takes
+  json resolved = json::object();
+  for (const auto& [name, value] : settings.items()) {
+    if (both.files.count(name) == 0) continue;
+    for (const json& item : value.is_array() ? value : json::array({value})) {
+      const auto path = item.is_string() ? path_in(item.get<std::string>()) : "";
+      if (!path.empty()) resolved[name].push_back(digests.of(path));
+    }
+  }
+  return resolved;
+}
+
+json evaluate(const std::string& what, const json& settings) {
+  if (what == kPlan) {
+    PlanningRequest request;
+    set_from_json(settings, [&](SettingVisitor& visitor) { visit_planning(request, visitor); });
+    json result = plan_json(request, {});
+    result.erase("planning_s");
+    return result;
+  }
+  SimulationRequest request;
+  set_from_json(settings, [&](SettingVisitor& visitor) { visit_simulation(request, visitor); });
+  json result = simulate_json(request, {});
+  result.at("plan").erase("planning_s");
+  return result;
+}
+
+std::string word_of(const json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+}  // namespace
+
+SweepTools sweep_tools(const std::string& version) {
+  const auto digests = std::make_shared<FileDigests>();
+  SweepTools tools;
+  tools.check = check;
+  tools.resolve = [digests](const json& settings) { return digests_of(settings, *digests); };
+  tools.evaluate = evaluate;
+  tools.version = version;
+  return tools;
+}
+
+std::string command_of_point(const std::string& what, const json& settings) {
+  std::string text = "lingua " + what;
+  for (const auto& [name, value] : settings.items()) {
+    if (value == json(false) || value.is_null()) continue;
+    for (const json& item : value.is_array() ? value : json::array({value})) {
+      text += " --" + name;
+      if (!item.is_boolean()) text += " " + shell_word(word_of(item));
+    }
+  }
+  return text;
+}
+
+}  // namespace lingua
