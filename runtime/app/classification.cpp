@@ -191,7 +191,7 @@ Classification::Classification(const ClassifyRequest& request, const Audience& a
     throw InputError(fmt::format("{}: has no rows below the column names", request_.file));
   }
   const StudyOptions& options = request_.study;
-  const ClusterSpec cluster = real_cluster(request_.real, options.plan.cluster);
+  const ClusterSpec cluster = real_cluster(request_.real, cluster_name(options));
   check_plan_options(options, cluster);
   study_ = open_study(request_, audience);
   read_rows(request_, table_, study_);

@@ -23,7 +23,7 @@ void visit_generation(GenerationRequest& request, SettingVisitor& visitor) {
 Generation::Generation(const GenerationRequest& request, const Audience& audience)
     : request_(request) {
   const StudyOptions& options = request.study;
-  const ClusterSpec cluster = real_cluster(request.real, options.plan.cluster);
+  const ClusterSpec cluster = real_cluster(request.real, cluster_name(options));
   RealOptions real_options = request.real;
   if (!request.supply.empty() && !request.real.pace) {
     throw UsageError(

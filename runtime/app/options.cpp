@@ -330,8 +330,9 @@ void visit_devices(PlanOptions& options, SettingVisitor& visitor) {
 }  // namespace
 
 void visit_plan(PlanOptions& options, SettingVisitor& visitor, bool needs_cluster) {
-  Setting cluster("cluster", &options.cluster,
-                  "cluster file (platforms/*.yaml), or drawn:COUNT[:SEED[:WIFI]]");
+  Setting cluster(
+      "cluster", &options.cluster,
+      "cluster file (platforms/*.yaml), or drawn:COUNT[:SEED[:WIFI]], where SEED may be seed");
   cluster.is_required = needs_cluster;
   visitor.take(std::move(cluster).called(kInputPath));
   std::string names;

@@ -35,7 +35,7 @@ void visit_planning(PlanningRequest& request, SettingVisitor& visitor) {
 Planning plan(const PlanningRequest& request, const Audience& audience) {
   const StudyOptions& options = request.study;
   Planning planning;
-  planning.study = prepare_study(options, load_cluster(options.plan.cluster), {}, audience);
+  planning.study = prepare_study(options, cluster_of(options), {}, audience);
   const Study& study = planning.study;
   const PlanRequest asked = plan_request(options, study);
   if (request.pareto) {

@@ -128,7 +128,7 @@ Score score(ScoreRequest options, const Audience& audience) {
   const std::string& model = options.study.model.model;
   const std::string text = read_file(options.file);
   check_utf8(text, options.file);
-  const ClusterSpec cluster = real_cluster(options.real, options.study.plan.cluster);
+  const ClusterSpec cluster = real_cluster(options.real, cluster_name(options.study));
   check_plan_options(options.study, cluster);
   Score scored;
   Study& study = scored.study = open_study(options, model, audience);

@@ -241,7 +241,7 @@ Simulation simulate(const SimulationRequest& request, const Audience& audience) 
   if (!request.numerics && !options.output.output_file.empty()) {
     throw UsageError("`output-file`: simulate computes no values; emulate, run and reference do");
   }
-  const ClusterSpec cluster = load_cluster(options.plan.cluster);
+  const ClusterSpec cluster = cluster_of(options);
   Course course{course_of(request.course, cluster, options.workload.seed), request.balance,
                 request.wait_s};
   const Attendance attendance = attendance_of(course.supply);

@@ -14,6 +14,7 @@
 #include "runtime/base/files.h"
 #include "runtime/base/units.h"
 #include "runtime/checkpoint/file_kind.h"
+#include "runtime/device/drawn_cluster.h"
 #include "runtime/events/report.h"
 #include "runtime/planner/planner.h"
 #include "runtime/predict/estimate.h"
@@ -192,6 +193,12 @@ void visit_study(StudyOptions& options, SettingVisitor& visitor, bool needs_clus
   if (use == StudyUse::kRun) visit_slo(options.output.slo, visitor);
   visit_threads(options.threads, visitor);
 }
+
+std::string cluster_name(const StudyOptions& options) {
+  return with_seed(options.plan.cluster, options.workload.seed);
+}
+
+ClusterSpec cluster_of(const StudyOptions& options) { return load_cluster(cluster_name(options)); }
 
 ImportOptions import_options(const ModelOptions& options, Head default_head) {
   ImportOptions import;

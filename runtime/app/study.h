@@ -80,6 +80,9 @@ struct Study {
   ModelSource* source() const { return mixed_source ? mixed_source.get() : model.source.get(); }
 };
 
+// What `cluster` names, drawn by the seed of the workload where it says so; and that cluster.
+std::string cluster_name(const StudyOptions& options);
+ClusterSpec cluster_of(const StudyOptions& options);
 ImportOptions import_options(const ModelOptions& options, Head default_head);
 Recompute recompute_of(const PartitionFlags& flags);
 Segmentation partition_by(const Graph& graph, const PartitionFlags& flags,

@@ -55,7 +55,7 @@ std::optional<ChatForm> open_form(const TalkOptions& options, const Audience& au
 }  // namespace
 
 Talk open_talk(const TalkOptions& options, const Audience& audience) {
-  const ClusterSpec cluster = real_cluster(options.real, options.study.plan.cluster);
+  const ClusterSpec cluster = real_cluster(options.real, cluster_name(options.study));
   check_plan_options(options.study, cluster);
   Talk talk;
   Study& study = talk.study;

@@ -81,8 +81,8 @@ void report(const Options& options) {
   hold(options, table, page.first);
   page.logarithmic_x = options.log_x;
   page.logarithmic_y = options.log_y;
-  const fs::path out = options.out.empty() ? fs::path(options.database).stem().string() + ".html"
-                                           : fs::path(options.out);
+  const fs::path out =
+      options.out.empty() ? fs::path(options.database).stem() += ".html" : fs::path(options.out);
   write_file_atomically(out, [&](std::ostream& file) { write_result_page(file, table, page); });
   tell("{}: {} rows; open it in a browser\n", out.string(), table.rows.size());
 }

@@ -1,13 +1,10 @@
 // `lingua sweep`: simulations and plans over axes, and `lingua rerun`: one of them again alone.
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <fstream>
-#include <iostream>
 #include <memory>
 #include <sstream>
 
-#include "runtime/app/machine.h"
+#include "runtime/app/setting.h"
 #include "runtime/app/sweeping.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"

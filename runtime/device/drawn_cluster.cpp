@@ -137,6 +137,15 @@ std::string drawn_links(const Wanted& wanted, const std::vector<std::string>& na
 
 bool is_drawn_cluster(std::string_view text) { return text.starts_with(kPrefix); }
 
+std::string with_seed(std::string_view text, std::uint64_t seed) {
+  constexpr std::string_view kName = ":seed";
+  const auto at = text.find(kName);
+  const auto end = at + kName.size();
+  if (!is_drawn_cluster(text) || at == text.npos || (end < text.size() && text[end] != ':'))
+    return std::string(text);
+  return fmt::format("{}:{}{}", text.substr(0, at), seed, text.substr(end));
+}
+
 std::string drawn_cluster(std::string_view text) {
   LINGUA_CHECK(is_drawn_cluster(text), "{}", text);
   const Wanted wanted = wanted_of(text);

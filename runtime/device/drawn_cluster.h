@@ -2,6 +2,7 @@
 // Clusters that are drawn from the phones that were measured: as many as are asked for.
 //
 //   drawn:COUNT[:SEED[:WIFI]]    drawn:16  drawn:8:3  drawn:8:3:crowded
+//   drawn:COUNT:seed[:WIFI]      by the seed of the request (with_seed)
 //
 // Each phone is one of the five of platforms/measured/phones.csv, with the memory that was measured; its speeds
 // are multiplied by a factor of its own, log-normal with kSpeedSpread. WIFI is
@@ -15,6 +16,7 @@
 // a machine's mathematical library.
 // Errors: UsageError that names the text, the field and what would be accepted.
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -26,6 +28,9 @@ inline constexpr double kSpeedSpread = 0.2;
 
 // Whether a text begins as a specification does, and so is no name of a file.
 bool is_drawn_cluster(std::string_view text);
+
+// "drawn:8:seed" with this seed in place of its name; any other text as it is.
+std::string with_seed(std::string_view text, std::uint64_t seed);
 
 // The cluster as the YAML of a cluster file.
 std::string drawn_cluster(std::string_view text);

@@ -116,7 +116,7 @@ ReplayLimits replay_limits(const PipelineWork& work, const Workload& workload,
   if (limits.most_s == kNoTime) return most;
   if (work.requests == workload.total_requests()) most.most_s = limits.most_s * work.requests;
   if (limits.race == nullptr) return most;
-  const Pace& pace = limits.race->to_beat;
+  const RacePace& pace = limits.race->to_beat;
   if (pace.requests != work.requests || pace.steps != work.stretch.size()) return most;
   most.marks_s = pace.marks_s;
   // Early on, less is certain.

@@ -26,7 +26,7 @@ LinkSpec link_alone(const ClusterSpec& cluster, const DeviceName& from, const De
 StepFunction return_bytes(const Segmentation& segmentation, const Workload& workload);
 
 // How far a play of a workload was at each mark (pipeline_model.h).
-struct Pace {
+struct RacePace {
   int requests = 0;  // that were played
   std::size_t steps = 0;
   double per_request_s = 0;  // of the whole workload
@@ -35,8 +35,8 @@ struct Pace {
 
 // Plays of one workload on one cluster by different plans, one after the other.
 struct Race {
-  Pace to_beat;            // no marks: nothing
-  Pace last;               // of the last play; no marks where it was not played to its end
+  RacePace to_beat;            // no marks: nothing
+  RacePace last;               // of the last play; no marks where it was not played to its end
   double stage_steps = 0;  // that all plays so far took
 };
 

@@ -21,9 +21,9 @@ bool has_plain_loops(const at::Tensor& a, const at::Tensor& b) {
   return !has_bfloat16_products() || a.numel() * (b.dim() > 1 ? b.size(-1) : 1) <= kTooFew;
 }
 
-using Product = at::Tensor (*)(const at::Tensor&, const at::Tensor&);
+using OneProduct = at::Tensor (*)(const at::Tensor&, const at::Tensor&);
 
-template <Product kProduct>
+template <OneProduct kProduct>
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
   if (!has_plain_loops(a, b)) return kProduct(a, b);
   return kProduct(a.to(at::kFloat), b.to(at::kFloat)).to(at::kBFloat16);

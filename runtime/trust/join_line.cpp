@@ -109,8 +109,10 @@ JoinLine parse_join_line(std::string_view text) {
 
 std::string make_token(const KeyPair& coordinator, const std::string& device,
                        WallClock::time_point now, std::chrono::seconds valid_for) {
-  const std::string times = big_endian(seconds_of(now)) + big_endian(seconds_of(now + valid_for));
-  return times + mac_of(coordinator, times, device);
+  std::string token = big_endian(seconds_of(now));
+  token += big_endian(seconds_of(now + valid_for));
+  token += mac_of(coordinator, token, device);
+  return token;
 }
 
 std::string refuse_token(const KeyPair& coordinator, const std::string& device,

@@ -23,6 +23,13 @@ ClusterSpec measured() {
   return load_cluster(std::filesystem::path(LINGUA_PLATFORMS) / "measured-five.yaml");
 }
 
+TEST(DrawnCluster, MayBeDrawnByTheSeedOfTheRequest) {
+  EXPECT_EQ(with_seed("drawn:8:seed", 7), "drawn:8:7");
+  EXPECT_EQ(with_seed("drawn:8:seed:crowded", 0), "drawn:8:0:crowded");
+  for (const char* other : {"drawn:8", "drawn:8:3", "drawn:8:seeds", "my:seed", "drawn:8:crowded"})
+    EXPECT_EQ(with_seed(other, 7), other);
+}
+
 TEST(DrawnCluster, IsLoadedWhereAFileIs) {
   const ClusterSpec cluster = load_cluster("drawn:16:7");
   EXPECT_EQ(cluster.name, "drawn-16-7-good");

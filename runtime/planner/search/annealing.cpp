@@ -20,7 +20,7 @@ using Chain = std::vector<Run>;
 struct Judged {
   double value = kNoLimit;
   Chain chain;
-  Pace pace;
+  RacePace pace;
 };
 
 // Chains by what playing the requests says of them, with a count of the effort.
@@ -40,7 +40,7 @@ class Judge {
 
   // A value of kNoLimit where it is no chain, breaks a rule, does not fit, is worse than `most`, or most
   // likely would be, by its prediction or for it falls behind the pace of the chain to beat.
-  Judged judge(Chain chain, double most, const Pace& to_beat = {}) {
+  Judged judge(Chain chain, double most, const RacePace& to_beat = {}) {
     effort_ += kBoundEffort;
     if (chain.empty() || !possible(chain) || costs_.objective(chain) > most * slack_) return {};
     Known& known = known_[chain];
