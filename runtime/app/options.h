@@ -18,7 +18,10 @@ namespace lingua {
 // The planner when none is named: the best one that this build has.
 std::string default_planner();
 
+class ModelShelf;
+
 struct ModelOptions {
+  ModelShelf* shelf = nullptr;  // where it is looked for first; no setting
   std::string model;
   std::string dtype = "auto";  // the checkpoint's own
   bool no_kv_cache = false;

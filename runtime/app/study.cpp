@@ -10,6 +10,7 @@
 #include "runtime/app/results.h"
 #include "runtime/app/tensor_files.h"
 #include "runtime/balance/recover.h"
+#include "runtime/app/model_shelf.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
 #include "runtime/base/units.h"
@@ -180,6 +181,11 @@ void save_plan(const OutputOptions& output, const Study& study) {
   }
 }
 
+// Without a cache all positions are computed anyway, as the paper does.
+Head head_of(const ModelOptions& options) {
+  return options.no_kv_cache ? Head::kAll : Head::kLast;
+}
+
 }  // namespace
 
 void visit_study(StudyOptions& options, SettingVisitor& visitor, bool needs_cluster, StudyUse use) {
@@ -218,6 +224,12 @@ ImportOptions import_options(const ModelOptions& options, Head default_head) {
   return import;
 }
 
+ImportOptions import_options(const ModelOptions& options, const PartitionFlags& flags) {
+  ImportOptions import = import_options(options, head_of(options));
+  import.head_pieces.most_bytes = max_segment_bytes(flags);
+  return import;
+}
+
 Recompute recompute_of(const PartitionFlags& flags) {
   return recompute_of(
       PartitionOptions{.rule = flags.rule, .recompute_norms = flags.recompute_norms});
@@ -244,7 +256,8 @@ Study open_model(const ModelOptions& options, Head default_head, const Partition
   study.import.inputs = described_inputs(options, study.inputs);
   study.import.head_pieces.most_bytes = max_segment_bytes(flags);
   ImportOptions import = study.import;
-  study.model = import_model(options.model, import);
+  study.model = options.shelf ? options.shelf->take(options.model, import)
+                              : import_model(options.model, import);
   if (study.model.family.empty() && options.head_pieces != 1) {
     throw UsageError(fmt::format(
         "`head-pieces`: {} is a TorchScript file; only the heads of model folders, GGUF "
@@ -371,8 +384,7 @@ Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster,
                     const std::set<DeviceName>& absent, const Audience& audience) {
   check_plan_options(options, cluster);
   check_prompt_tokens(options.workload, options.model.model);
-  Study study = open_model(options.model, options.model.no_kv_cache ? Head::kAll : Head::kLast,
-                           options.partition, audience);
+  Study study = open_model(options.model, head_of(options.model), options.partition, audience);
   study.cluster = remaining_cluster(cluster, {absent, {}});
   if (study.cluster.devices.empty()) {
     throw UsageError(fmt::format("all devices of {} are absent when the run begins; have one there",

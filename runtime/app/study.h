@@ -88,6 +88,9 @@ Recompute recompute_of(const PartitionFlags& flags);
 Segmentation partition_by(const Graph& graph, const PartitionFlags& flags,
                           const Workload& workload);
 
+// How a study of these would import its model: for a ModelShelf.
+ImportOptions import_options(const ModelOptions& options, const PartitionFlags& flags);
+
 // What a study begins with: the model, in both forms when --int8 takes some segments, its head in as many
 // pieces as it and the largest segment ask for.
 Study open_model(const ModelOptions& options, Head default_head, const PartitionFlags& flags,

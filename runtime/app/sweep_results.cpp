@@ -21,7 +21,7 @@ namespace {
 using nlohmann::json;
 
 // Before others, for these are asked for most.
-constexpr std::array kFirstResults = {"tokens_per_s", "duration_s"};
+constexpr std::array kFirstResults = {"tokens_per_s", "makespan_s"};
 
 std::string unit_of(std::string_view name) {
   constexpr std::array<std::pair<std::string_view, const char*>, 8> kEnds = {

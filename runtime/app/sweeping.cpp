@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "runtime/app/json_settings.h"
+#include "runtime/app/model_shelf.h"
 #include "runtime/app/planning.h"
 #include "runtime/app/simulation.h"
 #include "runtime/base/plain_text.h"
@@ -91,19 +92,33 @@ json digests_of(const json& settings, FileDigests& digests) {
   return resolved;
 }
 
-json evaluate(const std::string& what, const json& settings) {
+template <class Request>
+Request request_of(const json& settings, void (*visit)(Request&, SettingVisitor&)) {
+  Request request;
+  set_from_json(settings, [&](SettingVisitor& visitor) { visit(request, visitor); });
+  return request;
+}
+
+json evaluate(const std::string& what, const json& settings, ModelShelf& shelf) {
   if (what == kPlan) {
-    PlanningRequest request;
-    set_from_json(settings, [&](SettingVisitor& visitor) { visit_planning(request, visitor); });
+    auto request = request_of<PlanningRequest>(settings, visit_planning);
+    request.study.model.shelf = &shelf;
     json result = plan_json(request, {});
     result.erase("planning_s");
     return result;
   }
-  SimulationRequest request;
-  set_from_json(settings, [&](SettingVisitor& visitor) { visit_simulation(request, visitor); });
+  auto request = request_of<SimulationRequest>(settings, visit_simulation);
+  request.study.model.shelf = &shelf;
   json result = simulate_json(request, {});
   result.at("plan").erase("planning_s");
   return result;
+}
+
+void prepare(const std::string& what, const json& settings, ModelShelf& shelf) {
+  const StudyOptions study = what == kPlan
+                                 ? request_of<PlanningRequest>(settings, visit_planning).study
+                                 : request_of<SimulationRequest>(settings, visit_simulation).study;
+  shelf.put(study.model.model, import_options(study.model, study.partition));
 }
 
 std::string word_of(const json& value) {
@@ -117,7 +132,13 @@ SweepTools sweep_tools(const std::string& version) {
   SweepTools tools;
   tools.check = check;
   tools.resolve = [digests](const json& settings) { return digests_of(settings, *digests); };
-  tools.evaluate = evaluate;
+  const auto shelf = std::make_shared<ModelShelf>();
+  tools.prepare = [shelf](const std::string& what, const json& settings) {
+    prepare(what, settings, *shelf);
+  };
+  tools.evaluate = [shelf](const std::string& what, const json& settings) {
+    return evaluate(what, settings, *shelf);
+  };
   tools.version = version;
   return tools;
 }

@@ -94,13 +94,13 @@ void run(Options& options) {
   if (options.commands || options.slurm) return show_commands(options);
   Progress progress(fmt::format("sweep {}", options.request.spec.stem().string()));
   const auto see = [&](const SweepProgress& now) {
-    const double share = now.size > 0 ? static_cast<double>(now.position) : 0;
+    const double ended = static_cast<double>(now.position) - static_cast<double>(now.under_way);
     std::string detail = fmt::format("{} done, {} failed", now.before + now.done, now.failed);
-    if (now.done + now.failed > 0 && now.position < now.size && now.before == 0) {
-      const double left = now.seconds * static_cast<double>(now.size - now.position) / share;
-      detail += fmt::format(", {} left", duration_text(left));
-    }
-    progress.update(share, static_cast<double>(now.size), detail);
+    if (now.before == 0 && ended > 0 && now.position < now.size)
+      detail +=
+          fmt::format(", {} left",
+                      duration_text(now.seconds * (static_cast<double>(now.size) - ended) / ended));
+    progress.update(ended, static_cast<double>(now.size), detail);
   };
   SweepRunOutcome outcome;
   {

@@ -14,6 +14,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstring>
+#include <thread>
 
 #include "runtime/base/errors.h"
 
@@ -76,6 +77,13 @@ int reap(pid_t process) {
 }
 
 }  // namespace
+
+int worker_count(int wanted) {
+  if (wanted < 0)
+    throw UsageError(fmt::format(
+        "`workers`: {} is not accepted; write 1 or more, or 0 for one for each core", wanted));
+  return wanted > 0 ? wanted : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
 
 ForkPool::ForkPool(PoolOptions options) : options_(std::move(options)) {
   LINGUA_CHECK(options_.workers > 0, "{}", options_.workers);

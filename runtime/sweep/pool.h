@@ -32,6 +32,9 @@ struct PieceOfWork {
   double seconds = 0;  // from its start to its end
 };
 
+// 0: one for each core. Errors: UsageError for less.
+int worker_count(int wanted);
+
 class ForkPool {
  public:
   // `work` runs in the child. What it throws is a failed piece: "infeasible: no plan fits ...". So are a signal, an

@@ -6,6 +6,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/base/plain_text.h"
+#include "runtime/sweep/pool.h"
 #include "runtime/sweep/results.h"
 #include "runtime/sweep/sweep.h"
 
@@ -123,7 +124,7 @@ bool is_number(const std::string& text) {
 
 SweepStatus status_of_sweep(const std::filesystem::path& database, const SweepShard& shard,
                             int workers) {
-  LINGUA_CHECK(workers > 0, "{}", workers);
+
   const SweepStore store = SweepStore::read(database);
   const SweepPoints points(parse_sweep(store.facts().spec, database.string()));
   const SweepCounts counts = store.counts();
@@ -138,7 +139,8 @@ SweepStatus status_of_sweep(const std::filesystem::path& database, const SweepSh
   status.seconds = counts.seconds;
   if (ended > 0)
     status.estimate_s =
-        counts.seconds / static_cast<double>(ended) * static_cast<double>(status.left) / workers;
+        counts.seconds / static_cast<double>(ended) * static_cast<double>(status.left) /
+        worker_count(workers);
   std::map<std::string, std::uint64_t> reasons;
   if (counts.failed > 0) {
     store.for_each([&](const SweepRow& row) {

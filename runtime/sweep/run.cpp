@@ -25,17 +25,11 @@ constexpr std::chrono::milliseconds kBetweenViews{200};
 constexpr std::size_t kFirstFailures = 3;
 constexpr std::size_t kMostReasonShown = 300;
 
-int workers_of(const SweepRunRequest& request) {
-  if (request.workers < 0)
-    throw UsageError(
-        fmt::format("`workers`: {} is not accepted; write 1 or more, or 0 for one for "
-                    "each core",
-                    request.workers));
-  return request.workers > 0 ? request.workers
-                             : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-}
-
 ForkPool::Work work_of(const SweepTools& tools, const SweepSpec& spec, const json& settings) {
+  try {
+    if (tools.prepare) tools.prepare(spec.what, settings);
+  } catch (const Error&) {  // the point says so
+  }
   return [&tools, &spec, settings] {
     const json kept = kept_results(tools.evaluate(spec.what, settings), spec.keep);
     return kept.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -56,7 +50,7 @@ class Runner {
         is_stopping_(is_stopping),
         points_(load_sweep(request.spec, tools.check)),
         store_(SweepStore::open(request.database, facts(), request.allow_other_version)),
-        pool_({.workers = workers_of(request),
+        pool_({.workers = worker_count(request.workers),
                .time_limit_s = request.time_limit_s,
                .in_child = [this] { store_.leave(); }}),
         next_(request.shard.index) {}
@@ -192,7 +186,7 @@ SweepPreview preview_sweep(const SweepRunRequest& request, const SweepTools& too
   const SweepPoints points(load_sweep(request.spec, tools.check));
   SweepPreview preview;
   preview.name = points.spec().name;
-  preview.workers = workers_of(request);
+  preview.workers = worker_count(request.workers);
   preview.points = points.count(request.shard);
   const std::uint64_t size = points.size();
   const std::uint64_t of_shard =

@@ -23,9 +23,12 @@ namespace lingua {
 
 // What a sweep does not know itself.
 struct SweepTools {
-  CheckSetting check;
+  CheckSetting check = nullptr;
   // In the process that runs the sweep, for each point: keep what it reads.
-  ResolveSettings resolve;
+  ResolveSettings resolve = nullptr;
+  // In the process that runs the sweep, before a point is run: what many points need is made once. What it throws
+  // evaluate() will throw as well. May be null.
+  std::function<void(const std::string& what, const nlohmann::json& settings)> prepare;
   // In a child that does nothing else; its result, as `--json` gives it. What it throws becomes the point's reason.
   // It must depend on the settings and what they resolve to only, and hold no time of a clock.
   std::function<nlohmann::json(const std::string& what, const nlohmann::json& settings)> evaluate;

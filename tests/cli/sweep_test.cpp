@@ -34,7 +34,7 @@ class SweepVerb : public testing::LinguaTest {
            "  in-flight: [1, 3]\n"
            "  seed: 1..7\n"
            "exclude: ['planner == \"even\" and seed > 5']\n"
-           "keep: [tokens_per_s, duration_s, digest]\n";
+           "keep: [tokens_per_s, makespan_s, digest]\n";
   }
   std::string file(const std::string& name) const { return folder_.file(name); }
   Outcome sweep(std::vector<std::string> words) const {

@@ -37,7 +37,13 @@ inline nlohmann::json evaluate(const std::string&, const nlohmann::json& setting
           {"devices", {{{"busy_s", seed}}, {{"busy_s", 2 * seed}}}}};
 }
 
-inline SweepTools tools() { return {check_setting, nullptr, evaluate, "1.0"}; }
+inline SweepTools tools() {
+  SweepTools tools;
+  tools.check = check_setting;
+  tools.evaluate = evaluate;
+  tools.version = "1.0";
+  return tools;
+}
 
 class SweepFolder {
  public:
