@@ -21,7 +21,9 @@ constexpr const char* kExcluding = "exclude: ['planner == \"even\" and seed > 20
 
 SweepTools empty_tools() {
   SweepTools tools;
-  tools.evaluate = [](const std::string&, const nlohmann::json&) { return nlohmann::json::object(); };
+  tools.evaluate = [](const std::string&, const nlohmann::json&) {
+    return nlohmann::json::object();
+  };
   tools.version = "1";
   return tools;
 }

@@ -123,18 +123,12 @@ std::size_t distance(const std::string& a, const std::string& b) {
 }
 
 [[noreturn]] void refuse_unknown(const std::string& name, const std::vector<Setting>& settings) {
-  constexpr std::size_t kNear = 3;
-  std::vector<std::string> near;
   std::vector<std::string> all;
-  for (const Setting& setting : settings) {
-    all.push_back(setting.name);
-    if (distance(name, setting.name) <= kNear || setting.name.starts_with(name))
-      near.push_back(setting.name);
-  }
-  const std::vector<std::string>& known = near.empty() ? all : near;
+  for (const Setting& setting : settings) all.push_back(setting.name);
+  const std::vector<std::string> near = names_like(name, all);
   throw UsageError(fmt::format("'{}' is no setting; {} {}", one_line(name, 60),
                                near.empty() ? "there are" : "did you mean",
-                               fmt::join(known, ", ")));
+                               fmt::join(near.empty() ? all : near, ", ")));
 }
 
 // By the settings' own names; without those that say nothing.
@@ -219,6 +213,16 @@ json setting_json(const Setting& setting) {
 }
 
 }  // namespace
+
+std::vector<std::string> names_like(const std::string& name,
+                                    const std::vector<std::string>& known) {
+  const std::size_t most = std::max<std::size_t>(1, name.size() / 3);  // letters that are wrong
+  std::vector<std::string> near;
+  for (const std::string& one : known)
+    if (distance(name, one) <= most || (!name.empty() && one.starts_with(name)))
+      near.push_back(one);
+  return near;
+}
 
 void set_from_json(const json& object, const VisitSettings& visit) {
   const std::vector<Setting> settings = all_of(visit);

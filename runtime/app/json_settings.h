@@ -6,6 +6,8 @@
 // What is read from text, as max-batch (4 or "auto"), is a string or a number. null: as if it were not there.
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "runtime/app/setting.h"
 
@@ -20,5 +22,8 @@ void set_from_json(const nlohmann::json& json, const VisitSettings& visit);
 // "default" (null where none is told) and "help"; where they apply "value" (what a value is called), "least", "most",
 // "choices", "required", "not_with", "only_with".
 nlohmann::json settings_json(const VisitSettings& visit);
+
+// Those that somebody who wrote `name` may have meant.
+std::vector<std::string> names_like(const std::string& name, const std::vector<std::string>& known);
 
 }  // namespace lingua

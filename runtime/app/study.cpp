@@ -6,11 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/app/int8_choice.h"
+#include "runtime/app/model_shelf.h"
 #include "runtime/app/requests.h"
 #include "runtime/app/results.h"
 #include "runtime/app/tensor_files.h"
 #include "runtime/balance/recover.h"
-#include "runtime/app/model_shelf.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
 #include "runtime/base/units.h"
@@ -182,9 +182,7 @@ void save_plan(const OutputOptions& output, const Study& study) {
 }
 
 // Without a cache all positions are computed anyway, as the paper does.
-Head head_of(const ModelOptions& options) {
-  return options.no_kv_cache ? Head::kAll : Head::kLast;
-}
+Head head_of(const ModelOptions& options) { return options.no_kv_cache ? Head::kAll : Head::kLast; }
 
 }  // namespace
 

@@ -65,7 +65,9 @@ std::string check(const std::string& what, const std::string& name) {
   const std::vector<std::string>& names = settings_of_points(what).names;
   for (const std::string& one : names)
     if (one == name) return "";
-  return fmt::format("{}", fmt::join(names, ", "));
+  const std::vector<std::string> near = names_like(name, names);
+  if (!near.empty()) return fmt::format("{}", fmt::join(near, ", "));
+  return fmt::format("those that `lingua {} --help` lists, but for files to write", what);
 }
 
 // The path in a value, which may be one of several things: "FILE", "NAME=FILE", or no file at all.

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "runtime/app/setting.h"
+#include "runtime/app/sweep_commands.h"
 #include "runtime/app/sweeping.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"

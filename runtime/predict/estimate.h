@@ -35,8 +35,8 @@ struct RacePace {
 
 // Plays of one workload on one cluster by different plans, one after the other.
 struct Race {
-  RacePace to_beat;            // no marks: nothing
-  RacePace last;               // of the last play; no marks where it was not played to its end
+  RacePace to_beat;        // no marks: nothing
+  RacePace last;           // of the last play; no marks where it was not played to its end
   double stage_steps = 0;  // that all plays so far took
 };
 

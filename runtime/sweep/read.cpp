@@ -124,7 +124,6 @@ bool is_number(const std::string& text) {
 
 SweepStatus status_of_sweep(const std::filesystem::path& database, const SweepShard& shard,
                             int workers) {
-
   const SweepStore store = SweepStore::read(database);
   const SweepPoints points(parse_sweep(store.facts().spec, database.string()));
   const SweepCounts counts = store.counts();
@@ -138,9 +137,8 @@ SweepStatus status_of_sweep(const std::filesystem::path& database, const SweepSh
   status.left = status.points - std::min(status.points, ended);
   status.seconds = counts.seconds;
   if (ended > 0)
-    status.estimate_s =
-        counts.seconds / static_cast<double>(ended) * static_cast<double>(status.left) /
-        worker_count(workers);
+    status.estimate_s = counts.seconds / static_cast<double>(ended) *
+                        static_cast<double>(status.left) / worker_count(workers);
   std::map<std::string, std::uint64_t> reasons;
   if (counts.failed > 0) {
     store.for_each([&](const SweepRow& row) {

@@ -141,16 +141,4 @@ nlohmann::json results_as_kept(const std::filesystem::path& database, const nloh
 
 std::string digest_of_sweep(const std::filesystem::path& database);
 
-struct SweepShardsRequest {
-  std::string program = "lingua";
-  std::filesystem::path spec;
-  std::filesystem::path database;  // "sweep.db": shard 1 of 8 writes sweep-1-of-8.db
-  std::uint64_t shards = 0;
-  std::vector<std::string> options;  // more of `sweep run`
-};
-// A command for each shard, on a line of its own: for GNU parallel.
-std::string shard_commands(const SweepShardsRequest& request);
-// A script for sbatch, with a task for each shard, and how to merge what they made.
-std::string slurm_script(const SweepShardsRequest& request);
-
 }  // namespace lingua

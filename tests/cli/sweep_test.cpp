@@ -17,6 +17,7 @@ using ::testing::HasSubstr;
 using testing::lingua;
 using ::testing::Not;
 using testing::Outcome;
+using testing::operator+;
 
 class SweepVerb : public testing::LinguaTest {
  protected:
@@ -42,7 +43,6 @@ class SweepVerb : public testing::LinguaTest {
     return lingua(words);
   }
   Outcome run(const std::string& database, const std::vector<std::string>& more = {}) const {
-    using testing::operator+;
     return sweep(
         std::vector<std::string>{"run", file("sweep.yaml"), "--db", file(database), "--json"} +
         more);
@@ -137,14 +137,13 @@ TEST_F(SweepVerb, WhatFailsIsARowWithItsReason) {
 }
 
 TEST_F(SweepVerb, AnswersBadInputInOneLine) {
-  using testing::operator+;
   const std::vector<std::string> db = {"--db", file("x.db")};
   const auto refused = [&](const std::string& text, const std::vector<std::string>& words) {
     write("bad.yaml", text);
     expect_refused(sweep(std::vector<std::string>{"run", file("bad.yaml")} + db), 3, words);
     EXPECT_FALSE(std::filesystem::exists(file("x.db")));
   };
-  refused("axes: {planer: [dp]}\n", {"bad.yaml: axes", "planer", "planner"});
+  refused("axes: {planer: [dp]}\n", {"bad.yaml: axes", "planer", "one of planner"});
   refused("axes: {planner: []}\n", {"bad.yaml: axes.planner"});
   refused("base: {timeline: t.json}\naxes: {seed: 1..2}\n", {"bad.yaml: base", "timeline"});
   refused("base: {model: bloom-560m}\naxes: {seed: 1..2}\nexclude: ['seed >']\n", {"exclude"});
@@ -176,7 +175,6 @@ TEST_F(SweepVerb, IsShownAsAPageAndAsFigures) {
   EXPECT_EQ(one.exit_code, 0) << one.err;
   EXPECT_EQ(read_file(file("b.pdf")).substr(0, 4), "%PDF");
   const std::vector<std::string> plot = {"plot", file("a.db"), "--out", file("c.svg"), "--x"};
-  using testing::operator+;
   expect_refused(lingua(plot + std::vector<std::string>{"in-flight", "--y", "tokens"}), 3,
                  {"tokens"});
   expect_refused(lingua(plot + std::vector<std::string>{"in-flight", "--y", "tokens_per_s"}), 3,

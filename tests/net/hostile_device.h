@@ -148,7 +148,7 @@ inline internal::Membership gathered(const NetOptions& options,
   membership.inbox =
       std::make_unique<internal::Inbox>(*membership.context, options, membership.guard.get());
   tell_address(membership.inbox->endpoint());
-  internal::Reception reception(names);
+  internal::Reception reception(names, nullptr);
   internal::gather(membership, reception, names.size(), {}, [] {});
   return membership;
 }

@@ -100,28 +100,5 @@ TEST_F(MergedSweep, RefusesOtherSweepsVersionsAndATargetThatIsThere) {
   EXPECT_NE(refusal<UsageError>([&] { merge_sweeps(request); }), "nothing");
 }
 
-TEST(SweepShards, AreCommandsForGnuParallelAndAScriptForSlurm) {
-  SweepShardsRequest request;
-  request.program = "build/lingua";
-  request.spec = "my sweep.yaml";
-  request.database = "out/it's.db";
-  request.shards = 2;
-  request.options = {"--time-limit", "60"};
-  EXPECT_EQ(shard_commands(request),
-            "build/lingua sweep run 'my sweep.yaml' --time-limit 60 --shard 1/2 --db "
-            "'out/it'\\''s-1-of-2.db'\n"
-            "build/lingua sweep run 'my sweep.yaml' --time-limit 60 --shard 2/2 --db "
-            "'out/it'\\''s-2-of-2.db'\n");
-  const std::string script = slurm_script(request);
-  EXPECT_THAT(script, ::testing::StartsWith("#!/bin/bash\n#SBATCH"));
-  EXPECT_THAT(script, HasSubstr("#SBATCH --array=1-2\n"));
-  EXPECT_THAT(script, HasSubstr("exec build/lingua sweep run 'my sweep.yaml' --time-limit 60 "
-                                "--shard \"$shard/2\""));
-  EXPECT_THAT(script, HasSubstr("--db 'out/it'\\''s'-\"$shard\"-of-2.db\n"));
-  request.shards = 0;
-  EXPECT_THAT(refusal<UsageError>([&] { shard_commands(request); }),
-              HasSubstr("`shards`: 0 is not accepted"));
-}
-
 }  // namespace
 }  // namespace lingua

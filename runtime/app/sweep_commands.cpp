@@ -1,8 +1,9 @@
+#include "runtime/app/sweep_commands.h"
+
 #include <fmt/format.h>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/plain_text.h"
-#include "runtime/sweep/sweep.h"
 
 namespace lingua {
 namespace {
