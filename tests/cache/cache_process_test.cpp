@@ -81,8 +81,8 @@ TEST_F(CacheProcessTest, WhereNothingCanBeKeptItSaysSoOnceAndGoesOn) {
   const pid_t child = ::fork();
   if (child == 0) {
     if (std::freopen(log.c_str(), "w", stderr) == nullptr) _exit(2);
-    CacheProcess cache(options(),
-                       [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); });
+    CacheProcess cache(
+        options(), [](const std::string& line) { ::dprintf(STDERR_FILENO, "%s\n", line.c_str()); });
     fs::remove_all(root_);
     cache.keep(bytes_of(large_), static_cast<std::int64_t>(large_.size()));
     cache.keep(bytes_of("more"), 4);

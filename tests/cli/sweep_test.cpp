@@ -147,8 +147,10 @@ TEST_F(SweepVerb, AnswersBadInputInOneLine) {
   refused("axes: {planner: []}\n", {"bad.yaml: axes.planner"});
   refused("base: {timeline: t.json}\naxes: {seed: 1..2}\n", {"bad.yaml: base", "timeline"});
   refused("base: {model: bloom-560m}\naxes: {seed: 1..2}\nexclude: ['seed >']\n", {"exclude"});
-  expect_refused(sweep({"run", file("sweep.yaml"), "--shard", "4/3"} + db), 2, {"--shard", "4/3"});
-  expect_refused(sweep({"run", file("sweep.yaml"), "--shards", "3"} + db), 2, {"--commands"});
+  expect_refused(sweep({"run", file("sweep.yaml"), "--db", file("x.db"), "--shard", "4/3"}), 2,
+                 {"--shard", "4/3"});
+  expect_refused(sweep({"run", file("sweep.yaml"), "--db", file("x.db"), "--shards", "3"}), 2,
+                 {"--commands"});
   expect_refused(sweep({"status", file("none.db")}), 3, {"none.db"});
   expect_refused(sweep({"status", file("sweep.yaml")}), 3, {"sweep.yaml"});
   run("a.db");
