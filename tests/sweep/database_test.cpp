@@ -58,12 +58,13 @@ TEST(SweepDatabase, RefusesWhatIsNone) {
   }
   std::filesystem::create_directory(folder.path("folder.db"));
   const std::string text = read_file(folder.path("text.db"));
-  for (const auto& [file, why] : std::map<std::string, std::string>{
+  for (const auto& one : std::map<std::string, std::string>{
            {"text.db", "text.db: is no database; name one of a sweep, or a file that is not there"},
            {"other.db", "other.db: is a database, but none of a sweep (schema 1)"},
            {"folder.db", "folder.db: is no database"},
            {"no/such/folder.db", "cannot be made: No such file"}}) {
-    EXPECT_THAT(refusal<InputError>([&] { folder.run(file); }), HasSubstr(why));
+    const std::string& file = one.first;
+    EXPECT_THAT(refusal<InputError>([&] { folder.run(file); }), HasSubstr(one.second));
     EXPECT_NE(refusal<InputError>([&] { folder.digest(file); }), "nothing") << file;
   }
   EXPECT_EQ(read_file(folder.path("text.db")), text);
