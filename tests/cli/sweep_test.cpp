@@ -133,7 +133,7 @@ TEST_F(SweepVerb, WhatFailsIsARowWithItsReason) {
   const Outcome outcome = sweep({"run", file("sweep.yaml"), "--db", file("f.db")});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("infeasible: "));
-  EXPECT_THAT(sweep({"export", file("f.db")}).out, HasSubstr("failed,infeasible: "));
+  EXPECT_THAT(sweep({"export", file("f.db")}).out, HasSubstr("failed,\"infeasible: "));
 }
 
 TEST_F(SweepVerb, AnswersBadInputInOneLine) {

@@ -121,9 +121,10 @@ TEST(SweepSpec, RefusesInOneLineThatNamesTheField) {
       {"axes: {seed: [1]}\nkeep: latency", "keep: is 'latency'; write a list of texts"},
       {"axes: {seed: [1]}\nkeep: [a, b, a]", "keep[2]: 'a' stands twice; write it once"},
   };
-  for (const auto& [yaml, why] : table) {
+  for (const auto& one : table) {
+    const auto& yaml = one.first;
     const std::string said = refusal<InputError>([&] { parse(yaml + "\n"); });
-    EXPECT_THAT(said, HasSubstr(why)) << yaml;
+    EXPECT_THAT(said, HasSubstr(one.second)) << yaml;
     EXPECT_THAT(said, HasSubstr("some/s.yaml: ")) << yaml;
     EXPECT_EQ(said.find('\n'), said.npos) << said;
   }

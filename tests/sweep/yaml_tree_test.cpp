@@ -52,7 +52,7 @@ TEST(YamlTree, RefusesABombOfAliases) {
 TEST(YamlTree, RefusesWhatIsNoTree) {
   std::string fields;
   for (int i = 0; i < 1001; ++i) fields += fmt::format("f{}: 1\n", i);
-  for (const auto& [yaml, why] : std::map<std::string, std::string>{
+  for (const auto& one : std::map<std::string, std::string>{
            {"", "x.yaml: holds no YAML document"},
            {"# nothing\n", "holds no YAML document"},
            {"a: 1\n---\nb: 2\n", "line 2: holds a second YAML document"},
@@ -69,7 +69,8 @@ TEST(YamlTree, RefusesWhatIsNoTree) {
            {fields, "line 1001: a mapping has more than 1000 fields"},
            {"a: \xff\n", "is not UTF-8"},
            {std::string((4 << 20) + 1, '#'), "larger than 4194304 bytes"}}) {
-    EXPECT_THAT(refusal<InputError>([&] { json_of(yaml); }), HasSubstr(why)) << yaml.substr(0, 40);
+    EXPECT_THAT(refusal<InputError>([&] { json_of(one.first); }), HasSubstr(one.second))
+        << one.first.substr(0, 40);
   }
 }
 
