@@ -13,9 +13,9 @@ using nlohmann::json;
 
 // What planning took is this machine's time.
 json without_wall_time(json result) {
-  result.erase("planning_s");
-  for (json& point : result.contains("points") ? result["points"] : json::array())
-    if (point.contains("plan")) point["plan"].erase("planning_s");
+  if (result.is_object()) result.erase("planning_s");
+  if (result.is_structured())
+    for (json& part : result) part = without_wall_time(part);
   return result;
 }
 

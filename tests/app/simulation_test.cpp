@@ -71,8 +71,11 @@ TEST(Simulation, JsonOfALossIsWhatTheProgramPrintsAndFilesAreWritten) {
                      "dp", "--objective", "throughput", "--max-tokens", "12", "--requests", "8",
                      "--in-flight", "4", "--lose", "oneplus-6:9s", "--json"}));
   EXPECT_EQ(made["recoveries"].size(), 1U);
-  EXPECT_THAT(read_file(log), ::testing::HasSubstr("oneplus-6"));
-  EXPECT_EQ(said, "event log: " + log + "\n");
+  EXPECT_THAT(read_file(log), ::testing::HasSubstr("oneplus-9"));
+  EXPECT_EQ(said,
+            "lingua: event log and metrics lack what oneplus-6 had noted and not sent when it was "
+            "lost\nevent log: " +
+                log + "\n");
 }
 
 TEST(Simulation, EverySettingOfTheProgramIsOneOfJson) {

@@ -92,17 +92,17 @@ TEST_F(SweepVerb, RunsEachPointOnceAndARowRunsAgainAlone) {
 
 TEST_F(SweepVerb, KilledAndInterruptedItEndsWithTheRowsOfOneLeftAlone) {
   run("alone.db");
-  const std::string program = LINGUA_PROGRAM;
-  const auto ended_by = [&](const std::string& signal, const std::string& after) {
-    return testing::run_program({"sh", "-c",
-                                 "timeout -s " + signal + " " + after + " '" + program +
-                                     "' sweep run '" + file("sweep.yaml") + "' --db '" +
-                                     file("b.db") + "' --workers 1; echo $? >&2"});
-  };
-  ended_by("KILL", "1.3");
-  const Outcome interrupted = ended_by("INT", "0.3");
+  const std::string begin = std::string("'") + LINGUA_PROGRAM + "' sweep run '" +
+                            file("sweep.yaml") + "' --db '" + file("b.db") + "' --workers 1";
+  // Once it has begun.
+  const Outcome interrupted =
+      testing::run_program({"sh", "-c",
+                            begin + " & while [ ! -e '" + file("b.db") +
+                                "' ]; do sleep 0.05; done; kill -TERM $!; wait $!"});
+  testing::run_program({"sh", "-c", "timeout -s KILL 1.3 " + begin});
   const json rest = run("b.db").json();
   EXPECT_EQ(rest["before"].get<int>() + rest["done"].get<int>(), 10);
+  EXPECT_EQ(interrupted.exit_code, 143) << interrupted.err;
   EXPECT_THAT(interrupted.err, HasSubstr("the same command goes on from there"));
   EXPECT_EQ(digest("b.db"), digest("alone.db"));
 }
