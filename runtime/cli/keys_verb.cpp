@@ -15,7 +15,7 @@
 namespace lingua {
 namespace {
 
-struct Options {
+struct KeysVerbOptions {
   std::string folder;
   std::string name;
   bool replace = false;
@@ -30,7 +30,7 @@ nlohmann::json as_json(const KnownKeys& known, const char* what) {
   return all;
 }
 
-void show(const Options& options) {
+void show(const KeysVerbOptions& options) {
   const KeyFolder folder(options.folder);
   const KnownKeys devices(folder.known_devices());
   const KnownKeys coordinators(folder.known_coordinators());
@@ -64,7 +64,7 @@ void show(const Options& options) {
   for (const KnownKeys::Revoked& one : devices.revoked()) row(one.name, one.key, "revoked");
 }
 
-void make_new(const Options& options) {
+void make_new(const KeysVerbOptions& options) {
   const KeyFolder folder(options.folder);
   if (folder.has_key() && !options.replace) {
     throw UsageError(fmt::format(
@@ -83,7 +83,7 @@ std::string known_names(const KnownKeys& known) {
   return names.empty() ? "none" : names;
 }
 
-void revoke(const Options& options) {
+void revoke(const KeysVerbOptions& options) {
   KnownKeys devices(KeyFolder(options.folder).known_devices());
   if (!devices.revoke(options.name, std::chrono::system_clock::now())) {
     throw UsageError(fmt::format("{}: no device '{}' is known; known are: {}",
@@ -93,7 +93,7 @@ void revoke(const Options& options) {
   tell("lingua: {} needs a new key and a new join line from now on\n", options.name);
 }
 
-void forget(const Options& options) {
+void forget(const KeysVerbOptions& options) {
   KnownKeys coordinators(KeyFolder(options.folder).known_coordinators());
   if (!coordinators.forget(options.name)) {
     throw UsageError(fmt::format("{}: no coordinator '{}' is known; known are: {}",
@@ -108,7 +108,7 @@ void forget(const Options& options) {
 void add_keys(CLI::App& app) {
   auto* verb = app.add_subcommand(
       "keys", "this machine's key, and the devices and coordinators whose keys it knows");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<KeysVerbOptions>();
   verb->add_option("--keys", options->folder, "where they stand (default: ~/.config/lingua)")
       ->type_name("FOLDER");
   verb->add_flag("--json", options->json, "as JSON");

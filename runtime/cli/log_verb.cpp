@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kDifferent = 1;  // the exit code of diff(1) too
 
-struct Options {
+struct LogVerbOptions {
   std::string a;
   std::string b;
   std::string tolerance;
@@ -71,7 +71,7 @@ std::string headline(const LogDifference& found) {
   return text;
 }
 
-void diff(const Options& options) {
+void diff(const LogVerbOptions& options) {
   LogComparison comparison;
   comparison.times = !options.no_times;
   comparison.before = options.before;
@@ -100,7 +100,7 @@ void diff(const Options& options) {
   if (found) throw CLI::RuntimeError(kDifferent);
 }
 
-void metrics(const Options& options) {
+void metrics(const LogVerbOptions& options) {
   Metrics metrics = compute_metrics(read_event_log(options.a));
   if (!options.slo.empty()) metrics.goodput = goodput_of(metrics, parse_slo(options.slo));
   show(options.json ? json_text(summary_json(metrics)) + "\n" : summary_table(metrics));
@@ -111,7 +111,7 @@ void metrics(const Options& options) {
 void add_log(CLI::App& app) {
   auto* verb = app.add_subcommand("log", "event logs, as --log writes them");
   verb->require_subcommand(1);
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LogVerbOptions>();
   const auto add_file = [](CLI::App* to, const char* name, std::string& file) {
     to->add_option(name, file, "an event log")->required()->type_name(kInputPath);
   };

@@ -17,12 +17,12 @@ void add_model(CLI::App& app) {
   for (const std::string& name : published_models()) names += (names.empty() ? "" : ", ") + name;
   auto* random =
       verb->add_subcommand("random", "write a seeded random model in a published or custom size");
-  struct Options {
+  struct ModelVerbOptions {
     RandomModelOptions model;
     std::string dtype = "bf16";
     std::string folder;
   };
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ModelVerbOptions>();
   random
       ->add_option("name", options->model.name,
                    "one of " + names + ", or bloom:hidden=64,layers=4,heads=4,vocabulary=256")

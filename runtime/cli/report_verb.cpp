@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct ReportVerbOptions {
   std::string database;
   std::string out;
   PlotChoice choice;
@@ -57,7 +57,7 @@ ResultValue value_in(const ResultTable& table, std::size_t column, const std::st
                                table.columns[column].name, text, known));
 }
 
-void hold(const Options& options, const ResultTable& table, PlotChoice& choice) {
+void hold(const ReportVerbOptions& options, const ResultTable& table, PlotChoice& choice) {
   for (const std::string& text : options.held) {
     const auto equals = text.find('=');
     if (equals == std::string::npos)
@@ -67,14 +67,14 @@ void hold(const Options& options, const ResultTable& table, PlotChoice& choice) 
   }
 }
 
-ResultTable table_of(const Options& options) {
+ResultTable table_of(const ReportVerbOptions& options) {
   ResultTable table = results_of_sweep(options.database);
   if (table.rows.empty())
     throw InputError(fmt::format("{}: no point has ended yet", options.database));
   return table;
 }
 
-void report(const Options& options) {
+void report(const ReportVerbOptions& options) {
   const ResultTable table = table_of(options);
   PageOptions page;
   page.first = options.choice;
@@ -87,7 +87,7 @@ void report(const Options& options) {
   tell("{}: {} rows; open it in a browser\n", out.string(), table.rows.size());
 }
 
-Figure figure_for(const Options& options, const ResultTable& table) {
+Figure figure_for(const ReportVerbOptions& options, const ResultTable& table) {
   PlotChoice choice = options.choice;
   hold(options, table, choice);
   Figure figure = figure_of(table, choice, kKinds.at(options.kind));
@@ -99,7 +99,7 @@ Figure figure_for(const Options& options, const ResultTable& table) {
   return figure;
 }
 
-void plot(const Options& options) {
+void plot(const ReportVerbOptions& options) {
   const std::string svg = figure_svg(figure_for(options, table_of(options)));
   const fs::path out = options.out;
   const bool is_pdf = out.extension() == ".pdf";
@@ -115,13 +115,13 @@ void plot(const Options& options) {
   tell("{}\n", options.out);
 }
 
-void add_database(CLI::App* verb, Options& options) {
+void add_database(CLI::App* verb, ReportVerbOptions& options) {
   verb->add_option("database", options.database, "the database of a sweep")
       ->required()
       ->type_name(kInputPath);
 }
 
-void add_choice(CLI::App* verb, Options& options, bool required) {
+void add_choice(CLI::App* verb, ReportVerbOptions& options, bool required) {
   auto* x = verb->add_option("--x", options.choice.x, "a setting of the axes");
   auto* y = verb->add_option("--y", options.choice.y, "a result");
   if (required) {
@@ -143,7 +143,7 @@ void add_choice(CLI::App* verb, Options& options, bool required) {
 void add_report(CLI::App& app) {
   auto* verb =
       app.add_subcommand("report", "a sweep's results as one HTML page that works offline");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ReportVerbOptions>();
   add_database(verb, *options);
   verb->add_option("--out", options->out, "the page (default: the name of the database, .html)")
       ->type_name(kOutputFile);
@@ -153,7 +153,7 @@ void add_report(CLI::App& app) {
 
 void add_plot(CLI::App& app) {
   auto* verb = app.add_subcommand("plot", "a figure of a sweep's results for a paper (SVG or PDF)");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ReportVerbOptions>();
   add_database(verb, *options);
   verb->add_option("--out", options->out, "the figure: .svg, or .pdf (by rsvg-convert)")
       ->required()

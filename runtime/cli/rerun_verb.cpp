@@ -19,7 +19,7 @@ using nlohmann::json;
 
 constexpr int kDifferent = 1;
 
-struct Options {
+struct RerunVerbOptions {
   std::string database;
   std::string which;
   OutputOptions output;
@@ -66,7 +66,7 @@ void tell_changed_files(const SweepTask& task, const SweepTools& tools) {
   }
 }
 
-void rerun(const Options& options) {
+void rerun(const RerunVerbOptions& options) {
   const SweepRow row = find_in_sweep(options.database, options.which);
   const SweepTask task = task_of(row);
   const SweepTools tools = sweep_tools(LINGUA_VERSION);
@@ -88,7 +88,7 @@ void rerun(const Options& options) {
 void add_rerun(CLI::App& app) {
   auto* verb = app.add_subcommand(
       "rerun", "a point of a sweep again alone; exit code 1: its results are not those of its row");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RerunVerbOptions>();
   verb->add_option("database", options->database, "the database of a sweep")
       ->required()
       ->type_name(kInputPath);

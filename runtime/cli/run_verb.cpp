@@ -16,7 +16,7 @@
 namespace lingua {
 namespace {
 
-struct Options {
+struct RunVerbOptions {
   GenerationRequest request;
   ConnectOptions connect;
 };
@@ -66,7 +66,7 @@ void print_progress(double all, bool text, const LiveView& live, Progress& progr
   };
 }
 
-void run(const Options& options) {
+void run(const RunVerbOptions& options) {
   const StudyOptions& asked = options.request.study;
   if (!options.connect.url.empty()) {
     run_connected(options.connect, asked.workload, asked.text, asked.output.json);
@@ -99,7 +99,7 @@ void run(const Options& options) {
 void add_run(CLI::App& app) {
   auto* verb =
       app.add_subcommand("run", "run for real: workers compute with LibTorch and talk over ZeroMQ");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RunVerbOptions>();
   OptionDeclarer declarer(*verb);
   visit_generation(options->request, declarer);
   add_connect_options(*verb, options->connect);

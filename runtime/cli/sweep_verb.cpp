@@ -20,7 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Options {
+struct SweepVerbOptions {
   SweepRunRequest request;
   std::string shard = "1/1";
   int samples = 8;
@@ -34,7 +34,7 @@ struct Options {
 };
 
 // sweep.yaml is written to sweep.db, beside whoever runs it.
-void complete(Options& options) {
+void complete(SweepVerbOptions& options) {
   options.request.shard = parse_shard(options.shard);
   if (options.request.database.empty())
     options.request.database = options.request.spec.stem().string() + ".db";
@@ -50,7 +50,7 @@ std::string points_text(std::uint64_t count) {
   return count == 1 ? "1 point" : fmt::format("{} points", count);
 }
 
-void show_commands(const Options& options) {
+void show_commands(const SweepVerbOptions& options) {
   SweepShardsRequest shards;
   shards.spec = options.request.spec;
   shards.database = options.request.database;
@@ -65,7 +65,7 @@ void show_commands(const Options& options) {
   show(options.slurm ? slurm_script(shards) : shard_commands(shards));
 }
 
-json outcome_json(const SweepRunOutcome& outcome, const Options& options) {
+json outcome_json(const SweepRunOutcome& outcome, const SweepVerbOptions& options) {
   return {{"database", options.request.database.string()},
           {"before", outcome.before},
           {"done", outcome.done},
@@ -75,7 +75,7 @@ json outcome_json(const SweepRunOutcome& outcome, const Options& options) {
           {"never_kept", outcome.never_kept}};
 }
 
-void tell_outcome(const SweepRunOutcome& outcome, const Options& options) {
+void tell_outcome(const SweepRunOutcome& outcome, const SweepVerbOptions& options) {
   const std::string database = options.request.database.string();
   tell("{} done, {} failed in {}; {} before\n", points_text(outcome.done), outcome.failed,
        duration_text(outcome.seconds), outcome.before);
@@ -90,7 +90,7 @@ void tell_outcome(const SweepRunOutcome& outcome, const Options& options) {
   }
 }
 
-void run(Options& options) {
+void run(SweepVerbOptions& options) {
   complete(options);
   if (options.commands || options.slurm) return show_commands(options);
   Progress progress(fmt::format("sweep {}", options.request.spec.stem().string()));
@@ -118,7 +118,7 @@ void run(Options& options) {
   if (ending_signal() != 0) end_by(ending_signal());
 }
 
-void preview(Options& options) {
+void preview(SweepVerbOptions& options) {
   complete(options);
   const SweepPreview preview =
       preview_sweep(options.request, sweep_tools(LINGUA_VERSION), options.samples);
@@ -141,7 +141,7 @@ void preview(Options& options) {
        duration_text(preview.estimate_s), preview.workers);
 }
 
-void status(Options& options) {
+void status(SweepVerbOptions& options) {
   options.request.shard = parse_shard(options.shard);
   const SweepStatus status =
       status_of_sweep(options.request.database, options.request.shard, options.request.workers);
@@ -168,7 +168,7 @@ void status(Options& options) {
   for (const auto& [reason, count] : status.reasons) tell("  {} times: {}\n", count, reason);
 }
 
-void merge(const Options& options) {
+void merge(const SweepVerbOptions& options) {
   const SweepMergeOutcome outcome = merge_sweeps(options.merge);
   const std::string to = options.merge.to.string();
   if (options.json) {
@@ -184,7 +184,7 @@ void merge(const Options& options) {
        outcome.equal_rows, outcome.missing, digest_of_sweep(to));
 }
 
-void export_rows(const Options& options) {
+void export_rows(const SweepVerbOptions& options) {
   const SweepFormat format = options.format == "csv" ? SweepFormat::kCsv : SweepFormat::kJsonLines;
   const auto write = [&](std::ostream& out) {
     export_sweep(options.request.database, format, out);
@@ -195,9 +195,11 @@ void export_rows(const Options& options) {
   show(text.str());
 }
 
-void digest(const Options& options) { show(digest_of_sweep(options.request.database) + "\n"); }
+void digest(const SweepVerbOptions& options) {
+  show(digest_of_sweep(options.request.database) + "\n");
+}
 
-void add_spec(CLI::App* verb, Options& options) {
+void add_spec(CLI::App* verb, SweepVerbOptions& options) {
   verb->add_option("spec", options.request.spec, "what to vary: YAML, see runtime/sweep/README.md")
       ->required()
       ->type_name(kInputPath);
@@ -206,13 +208,13 @@ void add_spec(CLI::App* verb, Options& options) {
       ->type_name("FILE");
 }
 
-void add_database(CLI::App* verb, Options& options) {
+void add_database(CLI::App* verb, SweepVerbOptions& options) {
   verb->add_option("database", options.request.database, "the database of a sweep")
       ->required()
       ->type_name(kInputPath);
 }
 
-void add_shard(CLI::App* verb, Options& options) {
+void add_shard(CLI::App* verb, SweepVerbOptions& options) {
   verb->add_option("--shard", options.shard,
                    "of the points only every N-th, beginning with the I-th: for many machines")
       ->type_name("I/N")
@@ -222,11 +224,11 @@ void add_shard(CLI::App* verb, Options& options) {
       ->check(CLI::Range(1, 4096));
 }
 
-void add_json(CLI::App* verb, Options& options) {
+void add_json(CLI::App* verb, SweepVerbOptions& options) {
   verb->add_flag("--json", options.json, "as JSON");
 }
 
-void add_run(CLI::App* sweep, const std::shared_ptr<Options>& options) {
+void add_run(CLI::App* sweep, const std::shared_ptr<SweepVerbOptions>& options) {
   auto* verb =
       sweep->add_subcommand("run", "runs what has no row yet; killed, it goes on where it was");
   add_spec(verb, *options);
@@ -256,7 +258,7 @@ void add_run(CLI::App* sweep, const std::shared_ptr<Options>& options) {
   });
 }
 
-void add_others(CLI::App* sweep, const std::shared_ptr<Options>& options) {
+void add_others(CLI::App* sweep, const std::shared_ptr<SweepVerbOptions>& options) {
   auto* plan = sweep->add_subcommand(
       "plan", "how many points, and by some that are run how long: nothing is written");
   add_spec(plan, *options);
@@ -305,7 +307,7 @@ void add_others(CLI::App* sweep, const std::shared_ptr<Options>& options) {
 void add_sweep(CLI::App& app) {
   auto* sweep = app.add_subcommand("sweep", "simulations and plans over axes, by the thousand");
   sweep->require_subcommand(1);
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SweepVerbOptions>();
   add_run(sweep, options);
   add_others(sweep, options);
 }

@@ -13,7 +13,7 @@
 namespace lingua {
 namespace {
 
-struct Options {
+struct TokenizeVerbOptions {
   std::string model;
   std::string text;
   std::string file;
@@ -21,7 +21,7 @@ struct Options {
   bool json = false;
 };
 
-void run(const Options& options) {
+void run(const TokenizeVerbOptions& options) {
   if (options.text.empty() == options.file.empty()) {
     throw UsageError("tokenize takes --text or a file; write one of them");
   }
@@ -40,7 +40,7 @@ void run(const Options& options) {
 
 void add_tokenize(CLI::App& app) {
   auto* verb = app.add_subcommand("tokenize", "show the token ids of a text");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TokenizeVerbOptions>();
   verb->add_option("--model", options->model, "model folder or GGUF file with a tokenizer")
       ->required();
   verb->add_option("--text", options->text, "the text");

@@ -19,7 +19,7 @@
 namespace lingua {
 namespace {
 
-struct Options {
+struct TraceVerbOptions {
   std::string file;
   std::string process;
   std::string supply;
@@ -36,7 +36,7 @@ struct Options {
 
 constexpr std::int64_t kMostRequests = kMostTraceRequests;
 
-RequestTrace read_scaled(const Options& options) {
+RequestTrace read_scaled(const TraceVerbOptions& options) {
   const std::size_t most = options.requests > 0 ? static_cast<std::size_t>(options.requests)
                                                 : std::numeric_limits<std::size_t>::max();
   return scaled(read_trace(options.file), most, options.rate);
@@ -91,14 +91,14 @@ std::string summary_as_text(const RequestTrace& trace, const TraceSummary& summa
   return text;
 }
 
-void describe(const Options& options) {
+void describe(const TraceVerbOptions& options) {
   const RequestTrace trace = read_scaled(options);
   const TraceSummary summary = summarise(trace);
   show(options.json ? json_text(summary_as_json(trace, summary)) + "\n"
                     : summary_as_text(trace, summary));
 }
 
-void generate(const Options& options) {
+void generate(const TraceVerbOptions& options) {
   TraceRequest request;
   request.process = parse_arrivals(options.process);
   if (request.process.kind == ArrivalProcess::Kind::kClosed) {
@@ -114,14 +114,14 @@ void generate(const Options& options) {
   write_or_show(generate_trace(request), options.output);
 }
 
-void write_supply(const Options& options) {
+void write_supply(const TraceVerbOptions& options) {
   const ClusterSpec cluster = load_cluster(options.cluster);
   const std::string csv = supply_csv(supply_of(options.supply, cluster, options.seed, true));
   if (options.output.empty()) return show(csv);
   write_file_atomically(options.output, [&](std::ostream& out) { out << csv; });
 }
 
-void add_scaling(CLI::App& verb, Options& options) {
+void add_scaling(CLI::App& verb, TraceVerbOptions& options) {
   verb.add_option("file", options.file,
                   "CSV of ours or of Azure's traces, or Mooncake's JSON lines")
       ->required()
@@ -133,7 +133,7 @@ void add_scaling(CLI::App& verb, Options& options) {
       ->capture_default_str();
 }
 
-void add_output(CLI::App& verb, Options& options) {
+void add_output(CLI::App& verb, TraceVerbOptions& options) {
   verb.add_option("-o,--output", options.output, "where to (default: standard output)")
       ->type_name(kOutputFile);
 }
@@ -144,7 +144,7 @@ void add_trace(CLI::App& app) {
   auto* verb = app.add_subcommand(
       "trace", "traces of requests (when they come, how long they are) and of devices");
   verb->require_subcommand(1);
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TraceVerbOptions>();
 
   auto* shown = verb->add_subcommand("describe", "count, span, rate and lengths of a trace");
   add_scaling(*shown, *options);

@@ -34,7 +34,7 @@
 namespace lingua {
 namespace {
 
-struct Options {
+struct WorkerVerbOptions {
   std::string coordinator;
   std::string name;
   std::string join_line;
@@ -109,7 +109,7 @@ void confine() {
   tell("lingua worker: what it runs is not confined as it should be: {}\n", missing);
 }
 
-NetWorkerOptions net_options(const Options& options) {
+NetWorkerOptions net_options(const WorkerVerbOptions& options) {
   NetWorkerOptions worker;
   worker.coordinator = options.coordinator;
   worker.spec.name = options.name;
@@ -140,7 +140,7 @@ void measure(DeviceSpec* spec) {
 
 // Joins and serves until the run is over, in this process. `leave` ends it where the run does while it
 // computes: what that gives is for nobody.
-void serve_run(const Options& options, NetWorkerOptions worker,
+void serve_run(const WorkerVerbOptions& options, NetWorkerOptions worker,
                const std::function<void(const RunEnd&)>& leave) {
   if (options.limits.any()) {
     const std::string reason = reason_to_stay_away(options.limits, read_telemetry(options.sensors));
@@ -206,7 +206,7 @@ RunEnd run_end_of(const std::function<void()>& serve) {
   }
 }
 
-void run(const Options& options) {
+void run(const WorkerVerbOptions& options) {
   NetWorkerOptions worker = net_options(options);
   if (options.once) {
     serve_run(options, std::move(worker), [](const RunEnd& end) {
@@ -227,7 +227,7 @@ void run(const Options& options) {
   throw CLI::RuntimeError(static_cast<int>(end.code));
 }
 
-void add_hardware_options(CLI::App& verb, Options& options) {
+void add_hardware_options(CLI::App& verb, WorkerVerbOptions& options) {
   verb.add_option_function<double>(
           "--battery-floor",
           [&options](double percent) { options.limits.battery_floor = percent / 100; },
@@ -249,7 +249,7 @@ void add_hardware_options(CLI::App& verb, Options& options) {
 void add_worker(CLI::App& app) {
   auto* verb = app.add_subcommand(
       "worker", "join a coordinator as one device, run what it assigns, one run after another");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<WorkerVerbOptions>();
   auto* line = verb->add_option("--join", options->join_line,
                                 "the line that the coordinator prints, the first time");
   verb->add_option("--coordinator", options->coordinator,
