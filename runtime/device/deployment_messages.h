@@ -104,8 +104,8 @@ struct SendWeights {
   Epoch epoch = 0;
   DeviceName to;
   std::vector<std::string> weights;
-  std::int64_t chunk_bytes = 0;  // a message has no more
-  std::int64_t window = 0;       // so many at most are under way
+  std::int64_t chunk_bytes = 0;  // a message has no more until answers come soon
+  std::int64_t window = 0;       // so many of these at most are under way
   double bytes_per_s = 0;        // on average; 0: as fast as they go
 };
 

@@ -12,14 +12,23 @@ constexpr Seconds kSoon{1};
 constexpr Seconds kLate{2};
 constexpr Seconds kCatchesUp{1};
 
+// Enough that the link does not rest while an answer comes.
+constexpr double kPiecesAtOnce = 16;
+
 }  // namespace
 
 SendWindow::SendWindow(std::int64_t chunk_bytes, std::int64_t window, double bytes_per_s)
-    : most_bytes_(static_cast<double>(chunk_bytes) * static_cast<double>(window)),
+    : chunk_bytes_(chunk_bytes),
+      most_bytes_(static_cast<double>(chunk_bytes) * static_cast<double>(window)),
       bytes_per_s_(bytes_per_s),
       window_bytes_(static_cast<double>(chunk_bytes)) {
   LINGUA_CHECK(chunk_bytes > 0 && window > 0 && bytes_per_s >= 0, "{} pieces of {} bytes, {} B/s",
                window, chunk_bytes, bytes_per_s);
+}
+
+std::int64_t SendWindow::piece_bytes() const {
+  if (bytes_per_s_ > 0) return chunk_bytes_;  // what goes at a rate goes evenly
+  return std::max(chunk_bytes_, static_cast<std::int64_t>(window_bytes_ / kPiecesAtOnce));
 }
 
 void SendWindow::sent(double bytes, Seconds now) {

@@ -4,7 +4,7 @@
 //
 // Pure values. What may be under way begins at one piece and grows while answers come within a second, to at most
 // `window` pieces, and halves when they take more than two: what else is sent to the receiver waits behind it for a
-// few seconds, however slow its link is. With a rate, what is sent in any time of T seconds is at most what the rate
+// few seconds, however slow its link is. Pieces grow with it, so that a fast link carries few of them. With a rate, what is sent in any time of T seconds is at most what the rate
 // gives in T + 1 s, and one piece: a sender that was busy catches up on a second.
 // Units: bytes, seconds.
 
@@ -24,6 +24,9 @@ class SendWindow {
   // From now on. REQUIRES: not negative.
   void set_rate(double bytes_per_s) { bytes_per_s_ = bytes_per_s; }
 
+  // What the next piece has at most: `chunk_bytes`, and where answers come soon a sixteenth of what may be under way.
+  std::int64_t piece_bytes() const;
+
   bool may_send(Seconds now) const { return has_room() && now >= next(); }
   // REQUIRES: may_send(now).
   void sent(double bytes, Seconds now);
@@ -37,6 +40,7 @@ class SendWindow {
  private:
   bool has_room() const { return under_way_.empty() || bytes_under_way_ < window_bytes_; }
 
+  std::int64_t chunk_bytes_;
   double most_bytes_;
   double bytes_per_s_;
   struct Piece {

@@ -28,7 +28,7 @@ WeightChunk WeightSender::next_chunk() {
   const WeightSpec& weight = weights_.front();
   // Whole elements only: a source converts dtypes element by element.
   const std::int64_t most =
-      std::max(order_.chunk_bytes / dtype_bytes(weight.dtype), std::int64_t{1}) *
+      std::max(window_.piece_bytes() / dtype_bytes(weight.dtype), std::int64_t{1}) *
       dtype_bytes(weight.dtype);
   const std::int64_t bytes = std::min(most, weight.bytes() - offset_);
   WeightChunk chunk{order_.epoch,

@@ -1,7 +1,7 @@
 #pragma once
 // Weights on their way to one device that lacks them, from the coordinator or from a device that holds them.
 //
-// A role without I/O. Weights travel in pieces of at most chunk_bytes, in order; how many are under way, and how
+// A role without I/O. Weights travel in pieces, in order; how large they are, how many are under way, and how
 // fast they follow: see send_window.h. Neither side ever holds more beyond its own weights.
 // Errors: those of the reader.
 

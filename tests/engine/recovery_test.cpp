@@ -206,7 +206,7 @@ TEST(RecoveryOfARun, WhatTheOldPlanNeededMakesWay) {
   };
   run.memory_bytes = 2 * 8000 + 2000;
   run.requests = 10;
-  run.faults = [](SimCluster& sim) { sim.kill_at(Seconds(2), "a"); };
+  run.faults = [](SimCluster& sim) { sim.kill_at(Seconds(1), "a"); };
   const RunResult result = run();
   EXPECT_EQ(result.answers.size(), 10U);
   EXPECT_EQ(result.recoveries.size(), 1U);

@@ -26,28 +26,41 @@ class Link {
       ASSERT_NE(chunk, nullptr);
       free_ =
           std::max(free_, now_) + Seconds(static_cast<double>(chunk->bytes.bytes()) / bytes_per_s_);
-      under_way.push_back({WeightAck{chunk->epoch, chunk->weight, chunk->offset}, free_});
-      most = std::max(most, under_way.size());
+      under_way.push_back(
+          {WeightAck{chunk->epoch, chunk->weight, chunk->offset}, free_, chunk->bytes.bytes()});
+      bytes_under_way_ += chunk->bytes.bytes();
+      most = std::max(most, bytes_under_way_);
+      largest = std::max(largest, chunk->bytes.bytes());
       longest = std::max(longest, free_ - now_);
       bytes += chunk->bytes.bytes();
+      ++pieces;
     }
     effects.letters.clear();
   }
 
   void wait_until(Seconds when) { now_ = when; }
   WeightAck next_answer() {
-    const auto [ack, when] = under_way.front();
+    const auto [ack, when, size] = under_way.front();
     under_way.pop_front();
+    bytes_under_way_ -= size;
     now_ = when + Seconds(0.01);
     return ack;
   }
 
-  std::deque<std::pair<WeightAck, Seconds>> under_way;
+  struct Piece {
+    WeightAck answer;
+    Seconds arrives;
+    std::int64_t bytes = 0;
+  };
+  std::deque<Piece> under_way;
   std::int64_t bytes = 0;  // that were sent
-  std::size_t most = 0;
-  Seconds longest{0};  // that anything else would have waited behind weights
+  int pieces = 0;
+  std::int64_t largest = 0;
+  std::int64_t most = 0;  // bytes under way
+  Seconds longest{0};     // that anything else would have waited behind weights
 
  private:
+  std::int64_t bytes_under_way_ = 0;
   double bytes_per_s_;
   Seconds now_{0};
   Seconds free_{0};
@@ -87,8 +100,17 @@ Link sent_over(double link_bytes_per_s, double bytes_per_s = 0) {
   return link;
 }
 
-TEST(WeightSender, FillsAFastLinkToTheWindow) {
-  EXPECT_EQ(sent_over(100e6).most, static_cast<std::size_t>(kWindow));
+TEST(WeightSender, FillsAFastLinkToTheWindowWithFewPieces) {
+  const Link link = sent_over(100e6);
+  EXPECT_GE(link.most, kWindow * kPiece);
+  EXPECT_LT(link.most, kWindow * kPiece + link.largest);
+  EXPECT_EQ(link.largest, kWindow * kPiece / 16);
+  EXPECT_LT(link.pieces, 120) << "of 320 of the first size";
+}
+
+TEST(WeightSender, PiecesStaySmallOnASlowLinkAndAtARate) {
+  EXPECT_EQ(sent_over(0.5e6 / 8).largest, kPiece);
+  EXPECT_EQ(sent_over(100e6, 1e6).largest, kPiece);
 }
 
 TEST(WeightSender, LetsNothingElseWaitLongOnASlowLink) {
