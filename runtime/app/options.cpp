@@ -338,7 +338,10 @@ void visit_plan(PlanOptions& options, SettingVisitor& visitor, bool needs_cluste
   std::string names;
   for (const PlannerEntry& planner : planners())
     names += (names.empty() ? "" : ", ") + std::string(planner.name);
-  visitor.take({"planner", &options.planner, "how segments are assigned: " + names});
+  visitor.take(Setting("planner", &options.planner,
+                       "how segments are assigned: " + names +
+                           ", or a shared library that has one (./mine.so)")
+                   .called("FILE|PLANNER"));
   visitor.take({"objective", &options.objective,
                 "what the plan is best for: latency, ttft, tpot, throughput, energy, or a weighted "
                 "sum (latency=1,energy=0.5; in s, s per token, J per token)"});

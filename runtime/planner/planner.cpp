@@ -5,6 +5,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/planner/named/planners.h"
+#include "runtime/planner/planner_module.h"
 #include "runtime/predict/estimate.h"
 #include "runtime/predict/estimated_value.h"
 #include "runtime/predict/plan_costs.h"
@@ -126,12 +127,15 @@ std::vector<PlannerEntry>& registry() {
 }
 
 const PlannerEntry& find_planner(const std::string& name) {
+  if (is_planner_file(name)) return planner_of_file(name);
   std::string names;
   for (const PlannerEntry& entry : planners()) {
     if (name == entry.name) return entry;
     names += (names.empty() ? "" : ", ") + std::string(entry.name);
   }
-  throw UsageError(fmt::format("planner '{}' is not known; write one of {}", name, names));
+  throw UsageError(fmt::format(
+      "planner '{}' is not known; write one of {}, or the path of a shared library that has one",
+      name, names));
 }
 
 }  // namespace

@@ -5,7 +5,8 @@
 // request's time limit, an outer guard, ends a search before its effort does.
 // Errors: InfeasibleError says which limit binds, in numbers; UsageError for an unknown name and for
 // rules that name no device or contradict each other.
-// A new planner is a function: registered in planner.cpp, or from elsewhere by register_planner().
+// A new planner is a function: registered in planner.cpp, from elsewhere by register_planner(), or in a file of its
+// own, whose path is its name (planner_module.h).
 
 #include <string>
 #include <vector>

@@ -52,7 +52,9 @@ TEST_F(Sweeping, APointIsWhatItsFilesHoldNotWhatTheyAreCalled) {
   // What is written as NAME=FILE, and what is no file.
   EXPECT_EQ(tools.resolve({{"input-file", json::array({"x=" + file})}})["input-file"][0],
             first["cluster"][0]);
-  EXPECT_EQ(tools.resolve({{"cluster", "drawn:8:3"}, {"planner", file}}), json::object());
+  EXPECT_EQ(tools.resolve({{"planner", file}})["planner"], first["cluster"])
+      << "a planner's module";
+  EXPECT_EQ(tools.resolve({{"cluster", "drawn:8:3"}, {"objective", file}}), json::object());
 }
 
 TEST_F(Sweeping, ACommandSaysAllThatAPointIs) {
