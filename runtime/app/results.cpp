@@ -14,6 +14,7 @@
 #include "runtime/app/tensor_files.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
+#include "runtime/device/roofline.h"
 #include "runtime/events/report.h"
 #include "runtime/events/timeline.h"
 #include "runtime/plan/plan.h"
@@ -169,10 +170,35 @@ nlohmann::json class_json(const Tensor& logits, const ImportedModel& model) {
   return json;
 }
 
+namespace {
+
+// For how many hours of the planned work each battery of the plan lasts, where that is known.
+std::map<DeviceName, double> batteries_of(const Study& study) {
+  const Estimate& estimate = study.plan.estimate;
+  double per_request_j = 0;
+  for (const StageEstimate& stage : estimate.stages) per_request_j += stage.energy_j;
+  std::map<DeviceName, double> watts;
+  for (const StageEstimate& stage : estimate.stages) {
+    if (stage.energy_j == 0) continue;
+    watts[stage.device] +=
+        stage.energy_j / per_request_j * estimate.energy_per_token_j * estimate.tokens_per_s;
+  }
+  std::map<DeviceName, double> hours;
+  for (const auto& [name, drawn] : watts) {
+    if (study.cluster.index_of(name) < 0 || drawn == 0) continue;
+    const DeviceSpec& device = study.cluster.device(name);
+    if (device.battery_j > 0) hours[name] = battery_hours(device, drawn);
+  }
+  return hours;
+}
+
+}  // namespace
+
 std::string plan_text(const Study& study) {
   Plan named = study.plan;
   if (!study.dtype().empty()) named.model += " in " + study.dtype();
-  std::string text = plan_table(named, study.segmentation, study.workload) + int8_line(study);
+  std::string text = plan_table(named, study.segmentation, study.workload) +
+                     battery_line(batteries_of(study)) + int8_line(study);
   if (study.spread) text += spread_line(*study.spread, "estimated");
   if (study.secondary) text += secondary_table(*study.secondary, study.plan);
   if (study.spares) text += spares_text(*study.spares, study.segmentation);
@@ -183,6 +209,7 @@ nlohmann::json plan_extras_json(const Study& study) {
   nlohmann::json json = nlohmann::json::object();
   if (!study.dtype().empty()) json["dtype"] = study.dtype();
   if (!study.int8_segments.empty()) json["int8_segments"] = study.int8_segments;
+  if (const auto hours = batteries_of(study); !hours.empty()) json["battery_h"] = hours;
   if (study.spread) json["spread"] = spread_to_json(*study.spread);
   if (study.secondary) json["secondary"] = secondary_to_json(*study.secondary, study.plan);
   if (study.spares) json["spares"] = spares_json(*study.spares);

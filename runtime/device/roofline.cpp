@@ -36,4 +36,9 @@ double transfer_energy(const ClusterSpec& cluster, const LinkSpec& link, double 
   return cluster.radio_power_w * bytes / link.bytes_per_s;
 }
 
+double battery_hours(const DeviceSpec& device, double watts) {
+  constexpr double kSecondsPerHour = 3600;
+  return device.charge * device.battery_j / watts / kSecondsPerHour;
+}
+
 }  // namespace lingua

@@ -36,4 +36,8 @@ double compute_energy(const DeviceSpec& device, Seconds busy);
 // other the receiver's.
 double transfer_energy(const ClusterSpec& cluster, const LinkSpec& link, double bytes);
 
+// For how many hours the charge that a battery holds gives so much power, on top of what the idle device draws.
+// REQUIRES: the battery is known, watts > 0.
+double battery_hours(const DeviceSpec& device, double watts);
+
 }  // namespace lingua

@@ -52,6 +52,11 @@ Metrics with_energy(Metrics metrics, const ClusterSpec& cluster) {
                              : 0.0;
     device.energy_j = computing + radios[device.device];
     total += computing;
+    if (!known(device.device) || metrics.makespan_s < kShortestRun_s || *device.energy_j == 0)
+      continue;
+    const DeviceSpec& spec = cluster.device(device.device);
+    if (spec.battery_j > 0)
+      device.battery_h = battery_hours(spec, *device.energy_j / metrics.makespan_s);
   }
   metrics.energy_j = total;
   if (const double tokens = metrics.tokens(); tokens > 0) {

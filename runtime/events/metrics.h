@@ -50,6 +50,8 @@ struct DeviceMetrics {
   double idle_memory_s = 0;
   double idle_no_input_s = 0;
   std::optional<double> energy_j;
+  // For how long its charge gives what it draws in this run, in hours; unknown without a battery or a draw.
+  std::optional<double> battery_h;
 };
 struct LinkMetrics {
   DeviceName from;

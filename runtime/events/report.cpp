@@ -65,13 +65,22 @@ std::string totals(const Metrics& metrics) {
 
 std::string joules(double energy) { return format_quantity(energy, Unit::kJoules); }
 
+std::map<DeviceName, double> batteries_of(const Metrics& metrics) {
+  std::map<DeviceName, double> hours;
+  for (const DeviceMetrics& device : metrics.devices)
+    if (device.battery_h) hours[device.device] = *device.battery_h;
+  return hours;
+}
+
 std::string energy_line(const Metrics& metrics) {
   if (!metrics.energy_j) return "";
-  return fmt::format("energy: {} above idle{}, by the powers that the cluster states\n",
+  const double per_token = metrics.energy_per_token_j.value_or(0);
+  return fmt::format("energy: {} above idle{}, by the powers that the cluster states\n{}",
                      joules(*metrics.energy_j),
-                     metrics.energy_per_token_j
-                         ? fmt::format(", {} per token", joules(*metrics.energy_per_token_j))
-                         : "");
+                     per_token > 0 ? fmt::format(", {} per token ({:.3g} tokens/J)",
+                                                 joules(per_token), 1 / per_token)
+                                   : "",
+                     battery_line(batteries_of(metrics)));
 }
 
 // The last cell of a row.
@@ -96,6 +105,15 @@ void add_percentiles(const Metrics& metrics, nlohmann::json& json) {
 
 }  // namespace
 
+std::string battery_line(const std::map<DeviceName, double>& hours) {
+  if (hours.empty()) return "";
+  const auto first = std::min_element(
+      hours.begin(), hours.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return fmt::format(
+      "battery: the charge that there is lasts for {:.3g} h of this on {}{}, idle draw aside\n",
+      first->second, first->first, hours.size() > 1 ? ", longer elsewhere" : "");
+}
+
 nlohmann::json summary_json(const Metrics& metrics) {
   nlohmann::json json = {{"tokens_per_s", metrics.tokens_per_s},
                          {"ttft_s", metrics.ttft_s},
@@ -116,6 +134,8 @@ nlohmann::json summary_json(const Metrics& metrics) {
   set(json, "bytes_per_token", metrics.bytes_per_token);
   set(json, "energy_j", metrics.energy_j);
   set(json, "energy_per_token_j", metrics.energy_per_token_j);
+  if (metrics.energy_per_token_j.value_or(0) > 0)
+    json["tokens_per_j"] = 1 / *metrics.energy_per_token_j;
   for (const RequestMetrics& request : metrics.requests) {
     json["requests"].push_back({{"request", request.request},
                                 {"start_s", request.start.count()},
@@ -135,6 +155,7 @@ nlohmann::json summary_json(const Metrics& metrics) {
                                  {"memory", device.idle_memory_s},
                                  {"no_input", device.idle_no_input_s}}}});
     set(json["devices"].back(), "energy_j", device.energy_j);
+    set(json["devices"].back(), "battery_h", device.battery_h);
   }
   for (const LinkMetrics& link : metrics.links) {
     json["links"].push_back({{"from", link.from},

@@ -18,7 +18,8 @@ std::string segments_text(const Stage& stage) {
 // What the devices draw, where the cluster says so.
 std::string energy_line(const Estimate& estimate) {
   if (estimate.energy_per_token_j == 0) return "";
-  std::string text = fmt::format("energy: {:.3g} J per token", estimate.energy_per_token_j);
+  std::string text = fmt::format("energy: {:.3g} J per token ({:.3g} tokens/J)",
+                                 estimate.energy_per_token_j, 1 / estimate.energy_per_token_j);
   double sum = 0;
   for (const StageEstimate& stage : estimate.stages) sum += stage.energy_j;
   for (const StageEstimate& stage : estimate.stages) {

@@ -316,6 +316,20 @@ TEST(Metrics, EnergyIsThatOfComputingAndHalfOfEachLink) {
   EXPECT_DOUBLE_EQ(metrics.energy_per_token_j.value(), 13.7 / 4);
 }
 
+// What a draws in its run of 4 s is 9.1 J; a tenth of 91 Wh are left.
+TEST(Metrics, ABatteryLastsForItsChargeByWhatTheRunDraws) {
+  ClusterSpec cluster = powered_cluster();
+  cluster.devices[0].battery_j = 91 * 3600;
+  cluster.devices[0].charge = 0.1;
+  const Metrics metrics = with_energy(compute_metrics(two_requests()), cluster);
+  const double watts = 9.1 / metrics.makespan_s;
+  EXPECT_DOUBLE_EQ(metrics.devices[0].battery_h.value(), 9.1 / watts);
+  EXPECT_FALSE(metrics.devices[1].battery_h) << "it states no battery";
+  EXPECT_DOUBLE_EQ(summary_json(metrics)["devices"][0]["battery_h"].get<double>(), 9.1 / watts);
+  EXPECT_THAT(summary_table(metrics),
+              HasSubstr(fmt::format("lasts for {:.3g} h of this on a, idle", 9.1 / watts)));
+}
+
 TEST(Metrics, EnergyIsThatOfEachLinksOwnBandwidth) {
   ClusterSpec cluster = powered_cluster();
   cluster.links[{"b", "a"}] = {100, Seconds(0)};
@@ -353,6 +367,7 @@ TEST(Report, JsonHasEnergyWhereItIsKnown) {
       summary_json(with_energy(compute_metrics(two_requests()), powered_cluster()));
   EXPECT_DOUBLE_EQ(json["energy_j"].get<double>(), 13.7);
   EXPECT_DOUBLE_EQ(json["energy_per_token_j"].get<double>(), 3.425);
+  EXPECT_DOUBLE_EQ(json["tokens_per_j"].get<double>(), 1 / 3.425);
   EXPECT_DOUBLE_EQ(json["devices"][1]["energy_j"].get<double>(), 4.6);
   EXPECT_DOUBLE_EQ(json["links"][1]["energy_j"].get<double>(), 0.2);
 }
@@ -398,7 +413,9 @@ std::vector<std::size_t> line_widths(const std::string& table) {
 TEST(Report, TableShowsEnergyWhereItIsKnown) {
   const std::string table =
       summary_table(with_energy(compute_metrics(two_requests()), powered_cluster()));
-  EXPECT_THAT(table, HasSubstr("\nenergy: 13.7 J above idle, 3.42 J per token, by the powers"));
+  EXPECT_THAT(
+      table,
+      HasSubstr("\nenergy: 13.7 J above idle, 3.42 J per token (0.292 tokens/J), by the powers"));
   EXPECT_THAT(table, HasSubstr("9.10 J"));
   EXPECT_THAT(table, HasSubstr("200 mJ"));
   const std::vector<std::size_t> widths = line_widths(table);
