@@ -46,6 +46,8 @@ protobuf-compiler      the wire format
 libgtest-dev           tests
 libgmock-dev           tests
 iproute2               tests: networks that are slow or cut
+parallel               tests: parts of a sweep, started side by side
+time                   benchmarks: what a process takes
 chromium               tests: pages of results, at several widths
 librsvg2-bin           figures as PDF
 fonts-liberation       the same: letters as wide as figures take them to be
