@@ -209,7 +209,7 @@ nlohmann::json plan_extras_json(const Study& study) {
   nlohmann::json json = nlohmann::json::object();
   if (!study.dtype().empty()) json["dtype"] = study.dtype();
   if (!study.int8_segments.empty()) json["int8_segments"] = study.int8_segments;
-  if (const auto hours = batteries_of(study); !hours.empty()) json["battery_h"] = hours;
+  if (const auto hours = shortest(batteries_of(study))) json["estimated_battery_h"] = *hours;
   if (study.spread) json["spread"] = spread_to_json(*study.spread);
   if (study.secondary) json["secondary"] = secondary_to_json(*study.secondary, study.plan);
   if (study.spares) json["spares"] = spares_json(*study.spares);

@@ -24,7 +24,7 @@ using nlohmann::json;
 constexpr std::array kFirstResults = {"tokens_per_s", "makespan_s"};
 
 std::string unit_of(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, const char*>, 8> kEnds = {
+  constexpr std::array<std::pair<std::string_view, const char*>, 9> kEnds = {
       {{"tokens_per_s", "tokens/s"},
        {"requests_per_s", "requests/s"},
        {"bytes_per_s", "B/s"},
@@ -32,6 +32,7 @@ std::string unit_of(std::string_view name) {
        {"_bytes", "B"},
        {"_s", "s"},
        {"_j", "J"},
+       {"_h", "h"},
        {"_w", "W"}}};
   for (const auto& [end, unit] : kEnds)
     if (name.ends_with(end)) return unit;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "runtime/app/point_pictures.h"
 #include "runtime/app/sweep_results.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
@@ -25,7 +26,8 @@ struct ReportVerbOptions {
   std::string database;
   std::string out;
   PlotChoice choice;
-  std::vector<std::string> held;  // "AXIS=VALUE"
+  std::vector<std::string> held;   // "AXIS=VALUE"
+  std::vector<std::string> shown;  // points that have pictures; empty: the best one
   std::string kind = "lines";
   std::string title;
   std::string width = "column";
@@ -74,13 +76,32 @@ ResultTable table_of(const ReportVerbOptions& options) {
   return table;
 }
 
+// The pictures of the points that are asked for: beside the other details of each, and the first ones on top.
+void add_pictures(const ReportVerbOptions& options, ResultTable& table, PageOptions& page) {
+  std::vector<std::string> which = options.shown;
+  if (which == std::vector<std::string>{"none"}) return;
+  const std::int64_t best = best_point(table);
+  if (which.empty() && best >= 0) which = {std::to_string(best)};
+  for (PointPictures& point : pictures_of_points(options.database, which)) {
+    if (!point.why_not.empty())
+      tell("lingua report: point {} has no pictures: {}\n", point.number, point.why_not);
+    if (point.pictures.empty()) continue;
+    const std::string title = point.number == best ? fmt::format("Point {}, the best", best)
+                                                   : fmt::format("Point {}", point.number);
+    page.sections.push_back({title, "", point.pictures});
+    for (ResultRow& row : table.rows)
+      if (row.id == point.number) row.pictures = std::move(point.pictures);
+  }
+}
+
 void report(const ReportVerbOptions& options) {
-  const ResultTable table = table_of(options);
+  ResultTable table = table_of(options);
   PageOptions page;
   page.first = options.choice;
   hold(options, table, page.first);
   page.logarithmic_x = options.log_x;
   page.logarithmic_y = options.log_y;
+  add_pictures(options, table, page);
   const fs::path out =
       options.out.empty() ? fs::path(options.database).stem() += ".html" : fs::path(options.out);
   write_file_atomically(out, [&](std::ostream& file) { write_result_page(file, table, page); });
@@ -148,6 +169,11 @@ void add_report(CLI::App& app) {
   verb->add_option("--out", options->out, "the page (default: the name of the database, .html)")
       ->type_name(kOutputFile);
   add_choice(verb, *options, false);
+  verb->add_option(
+          "--show", options->shown,
+          "a point that has pictures of its plan and of what devices did when, for which it "
+          "runs again; several times (default: the one with most of the first result), or none")
+      ->type_name("POINT");
   verb->callback([options] { report(*options); });
 }
 

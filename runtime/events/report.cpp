@@ -105,13 +105,20 @@ void add_percentiles(const Metrics& metrics, nlohmann::json& json) {
 
 }  // namespace
 
+std::optional<double> shortest(const std::map<DeviceName, double>& hours) {
+  std::optional<double> least;
+  for (const auto& [device, one] : hours) least = std::min(least.value_or(one), one);
+  return least;
+}
+
 std::string battery_line(const std::map<DeviceName, double>& hours) {
-  if (hours.empty()) return "";
-  const auto first = std::min_element(
-      hours.begin(), hours.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto least = shortest(hours);
+  if (!least) return "";
+  const auto first = std::find_if(hours.begin(), hours.end(),
+                                  [&](const auto& entry) { return entry.second == *least; });
   return fmt::format(
       "battery: the charge that there is lasts for {:.3g} h of this on {}{}, idle draw aside\n",
-      first->second, first->first, hours.size() > 1 ? ", longer elsewhere" : "");
+      *least, first->first, hours.size() > 1 ? ", longer elsewhere" : "");
 }
 
 nlohmann::json summary_json(const Metrics& metrics) {
@@ -136,6 +143,7 @@ nlohmann::json summary_json(const Metrics& metrics) {
   set(json, "energy_per_token_j", metrics.energy_per_token_j);
   if (metrics.energy_per_token_j.value_or(0) > 0)
     json["tokens_per_j"] = 1 / *metrics.energy_per_token_j;
+  set(json, "battery_h", shortest(batteries_of(metrics)));
   for (const RequestMetrics& request : metrics.requests) {
     json["requests"].push_back({{"request", request.request},
                                 {"start_s", request.start.count()},

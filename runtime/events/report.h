@@ -3,6 +3,7 @@
 
 #include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 
 #include "runtime/events/metrics.h"
@@ -14,12 +15,14 @@ namespace lingua {
 //  "requests": [{"request", "start_s", "end_s", "ttft_s", "tpot_s", "token_count"}],
 //  "devices": [{"name", "busy_s", "busy_share", "idle_s": {"link", "no_input"}}],
 //  "links": [{"from", "to", "bytes", "result_bytes", "messages", "mean_s"}]}; every number is finite.
-// Where they are known also "bytes_per_token"; "energy_j", "energy_per_token_j", "tokens_per_j", "energy_j" of each
-// device and link, and "battery_h" of each device; "queueing_s" of each percentile and request; where an objective was given
+// Where they are known also "bytes_per_token"; "energy_j", "energy_per_token_j", "tokens_per_j", "battery_h" (of the
+// battery that is empty first), "energy_j" of each device and link, and "battery_h" of each device; "queueing_s" of each percentile and request; where an objective was given
 // "goodput": {"ttft_s", "tpot_s", "arrived", "met", "share", "requests_per_s"}.
 nlohmann::json summary_json(const Metrics& metrics);
 
-// How long batteries last, from hours by device: that of the one that is empty first. Empty where none is known.
+// Of hours by device those of the battery that is empty first.
+std::optional<double> shortest(const std::map<DeviceName, double>& hours);
+// The same in words: empty where none is known.
 std::string battery_line(const std::map<DeviceName, double>& hours);
 
 // JSON as text, for files and terminals: what is no UTF-8 becomes U+FFFD, and characters that a

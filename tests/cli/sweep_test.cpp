@@ -13,6 +13,7 @@ namespace {
 using nlohmann::json;
 using testing::expect_refused;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::lingua;
 using testing::Outcome;
 using testing::operator+;
@@ -164,6 +165,15 @@ TEST_F(SweepVerb, IsShownAsAPageAndAsFigures) {
   const std::string html = read_file(file("a.html"));
   EXPECT_THAT(html, HasSubstr("tokens_per_s"));
   EXPECT_THAT(html, HasSubstr("content=\"default-src 'none';"));
+  EXPECT_THAT(html, HasSubstr(", the best"));
+  EXPECT_THAT(html, HasSubstr("what each device runs"));
+  EXPECT_THAT(html, HasSubstr("When each device did what"));
+  const std::vector<std::string> report = {"report", file("a.db"), "--out", file("b.html")};
+  ASSERT_EQ(lingua(report + std::vector<std::string>{"--show", "none"}).exit_code, 0);
+  EXPECT_THAT(read_file(file("b.html")), Not(HasSubstr("When each device did what")));
+  ASSERT_EQ(lingua(report + std::vector<std::string>{"--show", "0", "--show", "1"}).exit_code, 0);
+  EXPECT_THAT(read_file(file("b.html")), HasSubstr("Point 1: when it did what"));
+  expect_refused(lingua(report + std::vector<std::string>{"--show", "1000"}), 2, {"1000"});
   for (const char* kind : {"lines", "bars", "boxes", "points"}) {
     const Outcome plot = lingua({"plot", file("a.db"), "--x", "in-flight", "--y", "tokens_per_s",
                                  "--series", "planner", "--kind", kind, "--out", file("a.svg")});

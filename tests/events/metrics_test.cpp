@@ -326,6 +326,7 @@ TEST(Metrics, ABatteryLastsForItsChargeByWhatTheRunDraws) {
   EXPECT_DOUBLE_EQ(metrics.devices[0].battery_h.value(), 9.1 / watts);
   EXPECT_FALSE(metrics.devices[1].battery_h) << "it states no battery";
   EXPECT_DOUBLE_EQ(summary_json(metrics)["devices"][0]["battery_h"].get<double>(), 9.1 / watts);
+  EXPECT_DOUBLE_EQ(summary_json(metrics)["battery_h"].get<double>(), 9.1 / watts);
   EXPECT_THAT(summary_table(metrics),
               HasSubstr(fmt::format("lasts for {:.3g} h of this on a, idle", 9.1 / watts)));
 }
