@@ -39,13 +39,6 @@ std::string unit_of(std::string_view name) {
   return "";
 }
 
-ResultValue value_of(const json& value) {
-  if (value.is_null()) return {};
-  if (value.is_number()) return value.get<double>();
-  if (value.is_string()) return value.get<std::string>();
-  return value.dump();
-}
-
 bool is_seed(const std::string& setting) { return setting == "seed" || setting.ends_with("-seed"); }
 
 // The settings that axes set, in their order.
@@ -110,13 +103,20 @@ ResultRow row_of(const ParsedRow& parsed, const std::vector<std::string>& axes,
   row.state = parsed.done ? kDone : "failed";
   row.reason = parsed.reason;
   for (const std::string& name : axes)
-    row.values.push_back(value_of(parsed.axes.value(name, json())));
+    row.values.push_back(result_value_of(parsed.axes.value(name, json())));
   for (const std::string& name : results)
-    row.values.push_back(value_of(parsed.results.value(name, json())));
+    row.values.push_back(result_value_of(parsed.results.value(name, json())));
   return row;
 }
 
 }  // namespace
+
+ResultValue result_value_of(const json& value) {
+  if (value.is_null()) return {};
+  if (value.is_number()) return value.get<double>();
+  if (value.is_string()) return value.get<std::string>();
+  return value.dump();
+}
 
 ResultTable results_of_sweep(const std::filesystem::path& database) {
   const SweepStore store = SweepStore::read(database);

@@ -6,10 +6,14 @@
 // Errors: those of sweep/store.h.
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "runtime/report/result_table.h"
 
 namespace lingua {
+
+// A setting or result as a cell: what is neither a number nor a text as JSON writes it, "true".
+ResultValue result_value_of(const nlohmann::json& value);
 
 ResultTable results_of_sweep(const std::filesystem::path& database);
 

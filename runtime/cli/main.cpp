@@ -89,6 +89,7 @@ int main(int argc, char** argv) {
   lingua::add_rerun(app);
   lingua::add_report(app);
   lingua::add_plot(app);
+  lingua::add_reproduce(app);
 #endif
   lingua::add_run(app);
   lingua::add_chat(app);

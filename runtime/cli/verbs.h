@@ -19,6 +19,7 @@ void add_plan(CLI::App& app);
 void add_plot(CLI::App& app);
 void add_reference(CLI::App& app);
 void add_report(CLI::App& app);
+void add_reproduce(CLI::App& app);
 void add_rerun(CLI::App& app);
 void add_run(CLI::App& app);
 void add_score(CLI::App& app);
