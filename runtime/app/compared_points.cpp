@@ -41,11 +41,11 @@ Side side_of(const ResultTable& table, const ColumnValues& values, const std::st
   return side;
 }
 
-bool has_values(const ResultTable& table, const ColumnValues& values) {
-  return std::all_of(values.begin(), values.end(), [&](const auto& one) {
-    const auto known = distinct_values(table, table.column(one.first));
-    return std::find(known.begin(), known.end(), one.second) != known.end();
-  });
+bool has_rows(const ResultTable& table, const ColumnValues& values) {
+  Side side;
+  for (const auto& [name, value] : values) side.held.emplace_back(table.column(name), value);
+  return std::any_of(table.rows.begin(), table.rows.end(),
+                     [&](const ResultRow& row) { return side.has(row); });
 }
 
 std::vector<std::size_t> matched_columns(const ResultTable& table, const Side& side) {
@@ -94,7 +94,7 @@ std::size_t ComparedPoints::column(const std::string& name) const {
 }
 
 bool has_sides(const ResultTable& table, const Comparison& comparison) {
-  return has_values(table, comparison.of) && has_values(table, comparison.over);
+  return has_rows(table, comparison.of) && has_rows(table, comparison.over);
 }
 
 ComparedPoints compare_points(const ResultTable& table, const Comparison& comparison,

@@ -42,7 +42,7 @@ struct ComparedPoints {
   std::size_t column(const std::string& name) const;
 };
 
-// Whether each side's values are in the table: a part of a sweep may lack them.
+// Whether each side has a row: a part of a sweep may lack them.
 // Errors: InputError where a column is not there.
 bool has_sides(const ResultTable& table, const Comparison& comparison);
 

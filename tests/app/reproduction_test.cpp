@@ -61,6 +61,8 @@ TEST(ComparePoints, SaysWhichValuesAColumnHas) {
   wrong.over[0].second = "evn";
   EXPECT_FALSE(has_sides(example(), wrong));
   EXPECT_TRUE(has_sides(example(), kDpOverEven));
+  const ColumnValues apart = {{"planner", "even"}, {"model", "e"}};  // each is there, on other rows
+  EXPECT_FALSE(has_sides(example(), {"", "", apart, apart}));
   try {
     compare_points(example(), wrong, "rate");
     FAIL();
