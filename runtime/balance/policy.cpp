@@ -101,7 +101,7 @@ double rest_s(const Snapshot& snapshot, const Plan& next, double moved_s) {
     if (!has_moved) until_s = std::min(until_s, moved_s);
     const bool changes = later < snapshot.future.size() && snapshot.future[later].after_s < until_s;
     if (changes) until_s = snapshot.future[later].after_s;
-    if (whole_s > 0) left -= (until_s - now_s) / whole_s;
+    left = whole_s > 0 ? left - (until_s - now_s) / whole_s : 0;
     now_s = until_s;
     if (changes) {
       const ClusterSpec& then = snapshot.future[later++].cluster;

@@ -161,6 +161,15 @@ TEST(Policies, OptimalStaysWhereNothingIsBetter) {
   EXPECT_FALSE(policy("optimal").decide(run.snapshot()));
 }
 
+TEST(Policies, OptimalStaysWhereAllIsDone) {
+  SlowPhone run(3,
+                5);  // whose boundaries would move, and weights be sent, for requests that are left
+  Snapshot snapshot = run.snapshot();
+  snapshot.between = true;
+  snapshot.requests.clear();
+  EXPECT_FALSE(policy("optimal").decide(snapshot));
+}
+
 // A device looks at what it is told when it has computed the prompt that is under way: once to prepare, once to
 // retire. What its segments take for a prompt of ten tokens is the roofline's.
 TEST(Forecasts, PromptsThatAreUnderWayKeepWhatCrossesWaiting) {
