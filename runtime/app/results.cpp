@@ -12,6 +12,7 @@
 #include "runtime/app/recovering.h"
 #include "runtime/app/spares_report.h"
 #include "runtime/app/tensor_files.h"
+#include "runtime/app/version.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
 #include "runtime/device/roofline.h"
@@ -101,7 +102,7 @@ Metrics metrics_of(const StudyOptions& options, const Study& study, const RunRes
 nlohmann::json run_json(const RunWorld& world, const StudyOptions& options, const Study& study,
                         const RunResult& result, const nlohmann::json& extra) {
   nlohmann::json json = summary_json(metrics_of(options, study, result));
-  json["version"] = LINGUA_VERSION;
+  json["version"] = version_id();
   json["world"] = world.name;
   json["model"] = study.segmentation.model;
   json["cluster"] = study.cluster.name;

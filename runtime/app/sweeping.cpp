@@ -152,6 +152,27 @@ SweepTools sweep_tools(const std::string& version) {
   return tools;
 }
 
+json outcome_json(const SweepRunOutcome& outcome, const SweepRunRequest& request) {
+  return {{"database", request.database.string()},
+          {"before", outcome.before},
+          {"done", outcome.done},
+          {"failed", outcome.failed},
+          {"stopped", outcome.stopped},
+          {"seconds", outcome.seconds},
+          {"never_kept", outcome.never_kept}};
+}
+
+json preview_json(const SweepPreview& preview) {
+  return {{"name", preview.name},
+          {"points", preview.points},
+          {"excluded", preview.excluded},
+          {"sampled", preview.sampled},
+          {"samples_failed", preview.samples_failed},
+          {"seconds_per_point", preview.seconds_per_point},
+          {"estimate_s", preview.estimate_s},
+          {"workers", preview.workers}};
+}
+
 std::string command_of_point(const std::string& what, const json& settings) {
   std::string text = "lingua " + what;
   for (const auto& [name, value] : settings.items()) {

@@ -16,6 +16,10 @@ namespace lingua {
 // `version`: of the program.
 SweepTools sweep_tools(const std::string& version);
 
+// What `lingua sweep run --json` prints, and `lingua sweep plan --json`.
+nlohmann::json outcome_json(const SweepRunOutcome& outcome, const SweepRunRequest& request);
+nlohmann::json preview_json(const SweepPreview& preview);
+
 // The command that runs a point alone, for a shell: "lingua simulate --cluster 'my phones.yaml' ...".
 std::string command_of_point(const std::string& what, const nlohmann::json& settings);
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/app/version.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/plain_text.h"
 #include "runtime/base/signals.h"
@@ -52,6 +53,7 @@ void refuse_unknown_verb(const CLI::App& app, int argc, char** argv) {
   std::string known;
   for (const CLI::App* one : app.get_subcommands([](const CLI::App*) { return true; })) {
     if (one->get_name() == verb) return;
+    if (one->get_group().empty()) continue;  // hidden
     known += (known.empty() ? "" : ", ") + one->get_name();
   }
   throw lingua::UsageError(fmt::format("'{}' is no verb; write one of {}", verb, known));
@@ -77,7 +79,7 @@ int main(int argc, char** argv) {
       "LinguaLinked Lab: one language model over several phones, simulated, emulated and for real",
       "lingua"};
   app.require_subcommand(1);
-  app.set_version_flag("--version", LINGUA_VERSION);
+  app.set_version_flag("--version", lingua::version_text());
   app.footer(kFooter);
 #ifdef LINGUA_WITH_JIT
   lingua::add_model(app);
@@ -103,6 +105,7 @@ int main(int argc, char** argv) {
 #endif
   lingua::add_worker(app);
   lingua::add_keys(app);
+  lingua::add_completion(app);
   lingua::check_paths_of_all_verbs(app);
   try {
     parse(app, argc, argv);

@@ -6,6 +6,7 @@
 
 #include "runtime/app/reproduction.h"
 #include "runtime/app/sweeping.h"
+#include "runtime/app/version.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/signals.h"
 #include "runtime/cli/terminal.h"
@@ -64,7 +65,7 @@ void run(ReproduceVerbOptions& options) {
     Bars bars;
     const OrderlyEnd on_signal([] {});
     reports = reproduce(
-        options.request, sweep_tools(LINGUA_VERSION),
+        options.request, sweep_tools(version_id()),
         [&](const StudyProgress& now) { bars.see(now); }, [] { return ending_signal() != 0; });
   }
   Progress::make_way();

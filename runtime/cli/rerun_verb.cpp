@@ -5,6 +5,7 @@
 
 #include "runtime/app/json_settings.h"
 #include "runtime/app/sweeping.h"
+#include "runtime/app/version.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/plain_text.h"
 #include "runtime/cli/declare.h"
@@ -69,7 +70,7 @@ void tell_changed_files(const SweepTask& task, const SweepTools& tools) {
 void rerun(const RerunVerbOptions& options) {
   const SweepRow row = find_in_sweep(options.database, options.which);
   const SweepTask task = task_of(row);
-  const SweepTools tools = sweep_tools(LINGUA_VERSION);
+  const SweepTools tools = sweep_tools(version_id());
   tell("point {} ({}): {}\n", row.number, row.id, command_of_point(task.what, task.settings));
   if (row.version != tools.version)
     tell("lingua rerun: the row is of version {}, this is {}\n", row.version, tools.version);

@@ -7,6 +7,7 @@
 #include "runtime/app/setting.h"
 #include "runtime/app/sweep_commands.h"
 #include "runtime/app/sweeping.h"
+#include "runtime/app/version.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
 #include "runtime/base/plain_text.h"
@@ -61,18 +62,8 @@ void show_commands(const SweepVerbOptions& options) {
     shards.options.push_back("--point-time-limit");
     shards.options.push_back(fmt::format("{}", options.request.time_limit_s));
   }
-  load_sweep(shards.spec, sweep_tools(LINGUA_VERSION).check);  // whether it is one
+  load_sweep(shards.spec, sweep_tools(version_id()).check);  // whether it is one
   show(options.slurm ? slurm_script(shards) : shard_commands(shards));
-}
-
-json outcome_json(const SweepRunOutcome& outcome, const SweepVerbOptions& options) {
-  return {{"database", options.request.database.string()},
-          {"before", outcome.before},
-          {"done", outcome.done},
-          {"failed", outcome.failed},
-          {"stopped", outcome.stopped},
-          {"seconds", outcome.seconds},
-          {"never_kept", outcome.never_kept}};
 }
 
 void tell_outcome(const SweepRunOutcome& outcome, const SweepVerbOptions& options) {
@@ -106,12 +97,12 @@ void run(SweepVerbOptions& options) {
   SweepRunOutcome outcome;
   {
     const OrderlyEnd on_signal([] {});
-    outcome = run_sweep(options.request, sweep_tools(LINGUA_VERSION), see,
+    outcome = run_sweep(options.request, sweep_tools(version_id()), see,
                         [] { return ending_signal() != 0; });
   }
   Progress::make_way();
   if (options.json) {
-    show(json_text(outcome_json(outcome, options)) + "\n");
+    show(json_text(outcome_json(outcome, options.request)) + "\n");
   } else {
     tell_outcome(outcome, options);
   }
@@ -121,17 +112,9 @@ void run(SweepVerbOptions& options) {
 void preview(SweepVerbOptions& options) {
   complete(options);
   const SweepPreview preview =
-      preview_sweep(options.request, sweep_tools(LINGUA_VERSION), options.samples);
+      preview_sweep(options.request, sweep_tools(version_id()), options.samples);
   if (options.json) {
-    show(json_text(json{{"name", preview.name},
-                        {"points", preview.points},
-                        {"excluded", preview.excluded},
-                        {"sampled", preview.sampled},
-                        {"samples_failed", preview.samples_failed},
-                        {"seconds_per_point", preview.seconds_per_point},
-                        {"estimate_s", preview.estimate_s},
-                        {"workers", preview.workers}}) +
-         "\n");
+    show(json_text(preview_json(preview)) + "\n");
     return;
   }
   tell("{}: {} to run, {} excluded\n", preview.name, points_text(preview.points), preview.excluded);

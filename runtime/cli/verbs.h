@@ -11,6 +11,7 @@ namespace lingua {
 void add_chat(CLI::App& app);
 void add_serve(CLI::App& app);
 void add_classify(CLI::App& app);
+void add_completion(CLI::App& app);  // after all others
 void add_inspect(CLI::App& app);
 void add_keys(CLI::App& app);
 void add_log(CLI::App& app);
