@@ -52,6 +52,7 @@ chromium               tests: pages of results, at several widths
 librsvg2-bin           figures as PDF
 fonts-liberation       the same: letters as wide as figures take them to be
 libbenchmark-dev       benchmarks
+mandoc                 tests: the manual page
 clang                  fuzzing: the compiler that has libFuzzer
 libclang-rt-dev        fuzzing: libFuzzer itself
 LIST

@@ -7,23 +7,23 @@
 #include <optional>
 #include <utility>
 
-#include "runtime/app/machine.h"
 #include "runtime/base/errors.h"
+#include "runtime/base/module.h"
 #include "runtime/cache/kept_source.h"
+#include "runtime/torch/torch_part.h"
 
 namespace lingua {
 namespace {
 
 namespace fs = std::filesystem;
 
-// What weights come from: the model's files, how they are imported, and the program that converts them.
+// What weights come from: the model's files, how they are imported, and the program or library that converts them.
 Digest state_of_model(const Study& study) {
-  const fs::path program = this_program();
   const std::string how =
       fmt::format("{} head {} in {}, cache {}, inputs {}", dtype_name(study.import.dtype),
                   static_cast<int>(study.import.head), study.model.head_pieces,
                   study.import.kv_cache, fmt::join(study.import.inputs, " "));
-  return state_of({study.model_name, program, program.parent_path() / "lingua-torch.so"}, how);
+  return state_of({study.model_name, own_file(), torch_module()}, how);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "runtime/base/errors.h"
+#include "runtime/base/module.h"
 #include "runtime/base/plain_text.h"
 
 namespace lingua {
@@ -27,6 +28,7 @@ const PlannerModule& loaded(const std::string& file) {
     refuse(file,
            "is no file; write the name of a planner, or the path of a shared library that has one");
   }
+  show_to_modules();
   // A name without a slash would be looked for where the system has its libraries.
   void* library = dlopen(fs::absolute(file).c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) refuse(file, fmt::format("cannot be loaded: {}", one_line(dlerror())));

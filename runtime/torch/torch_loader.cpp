@@ -14,6 +14,8 @@ const TorchPart& torch_part() {
 
 }  // namespace
 
+std::filesystem::path torch_module() { return module_path(LINGUA_TORCH_MODULE); }
+
 std::unique_ptr<Executor> make_torch_executor() { return torch_part().executor(); }
 
 bool has_slow_blas() { return torch_part().slow_blas(); }

@@ -3,8 +3,10 @@
 // first call of one of these functions, since LibTorch's 300 shared libraries take half a second.
 //
 // torch_loader.cpp defines the functions for the program and calls on to the module, which has the
-// ones that compute. Tests and benchmarks link the latter and load nothing. Internal to torch/.
+// ones that compute. Tests and benchmarks link the latter and load nothing. Internal to torch/, but for torch_module().
 // Without LINGUA_WITH_JIT the module has the executor alone.
+
+#include <filesystem>
 
 #include "runtime/torch/import.h"
 #include "runtime/torch/own_dtype.h"
@@ -22,6 +24,9 @@ struct TorchPart {
   decltype(&generate_reference) generate = nullptr;
   decltype(&run_reference) pass = nullptr;
 };
+
+// The file, whether or not it is loaded.
+std::filesystem::path torch_module();
 
 }  // namespace lingua
 

@@ -14,6 +14,7 @@ BEGIN {
   plan = bmd " runtime/plan"
   predict = plan " runtime/schedule runtime/predict"
   planner = predict " runtime/planner"
+  allow("runtime/include", "")
   allow("runtime/base", "")
   allow("runtime/model", b)
   allow("runtime/device", bm)
@@ -58,9 +59,9 @@ text ~ /^[ \t]*#[ \t]*include/ {
   to = layer(target)
   if (target !~ /^(runtime|sim|tests|experiments)\//) next
   if (from == "tests" || from == "experiments") next
-  if (from == "runtime/cli" || from == "runtime/app") {
+  if (from == "runtime/cli" || from == "runtime/app" || from == "runtime/library") {
     if (to == "tests" || to == "experiments") print file ":" line ": the program includes no " to "/"
-    if (from == "runtime/app" && to == "runtime/cli")
+    if (from != "runtime/cli" && to == "runtime/cli")
       print file ":" line ": " from " may not include " target " (includes point leftwards only)"
   } else if (!(from in allowed)) {
     print file ":" line ": " from " has no place in the order of the layers"
