@@ -52,6 +52,9 @@ chromium               tests: pages of results, at several widths
 librsvg2-bin           figures as PDF
 fonts-liberation       the same: letters as wide as figures take them to be
 libbenchmark-dev       benchmarks
+python3-dev            the Python module
+pybind11-dev           the Python module, built beside all else
+python3-venv           tests: the Python module in an environment of its own
 mandoc                 tests: the manual page
 clang                  fuzzing: the compiler that has libFuzzer
 libclang-rt-dev        fuzzing: libFuzzer itself

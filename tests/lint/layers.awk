@@ -15,6 +15,7 @@ BEGIN {
   predict = plan " runtime/schedule runtime/predict"
   planner = predict " runtime/planner"
   allow("runtime/include", "")
+  allow("runtime/python", " runtime/include")
   allow("runtime/base", "")
   allow("runtime/model", b)
   allow("runtime/device", bm)
