@@ -13,8 +13,8 @@ namespace {
 using nlohmann::json;
 using testing::expect_refused;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::lingua;
+using ::testing::Not;
 using testing::Outcome;
 using testing::operator+;
 
