@@ -18,6 +18,14 @@ namespace lingua {
 // there. What was set before the error stays set.
 void set_from_json(const nlohmann::json& json, const VisitSettings& visit);
 
+// A request of which the object sets what it names: request_of(settings, visit_simulation).
+template <class Request>
+Request request_of(const nlohmann::json& settings, void (*visit)(Request&, SettingVisitor&)) {
+  Request request;
+  set_from_json(settings, [&](SettingVisitor& visitor) { visit(request, visitor); });
+  return request;
+}
+
 // One object for each setting, in their order: "name", "type" ("boolean", "integer", "number", "string", "list"),
 // "default" (null where none is told) and "help"; where they apply "value" (what a value is called), "least", "most",
 // "choices", "required", "not_with", "only_with".

@@ -48,13 +48,6 @@ std::string timeline_of(const Study& study, const EventLog& log) {
   return picture.events.empty() ? "" : timeline_svg(picture);
 }
 
-template <class Request>
-Request request_of(const json& settings, void (*visit)(Request&, SettingVisitor&)) {
-  Request request;
-  set_from_json(settings, [&](SettingVisitor& visitor) { visit(request, visitor); });
-  return request;
-}
-
 json drawn(const SweepTask& task) {
   if (task.what == "plan") {
     const auto request = request_of<PlanningRequest>(task.settings, visit_planning);

@@ -101,13 +101,6 @@ void forget_clock(json& result) {
     for (json& part : result) forget_clock(part);
 }
 
-template <class Request>
-Request request_of(const json& settings, void (*visit)(Request&, SettingVisitor&)) {
-  Request request;
-  set_from_json(settings, [&](SettingVisitor& visitor) { visit(request, visitor); });
-  return request;
-}
-
 json evaluate(const std::string& what, const json& settings, ModelShelf& shelf) {
   if (what == kPlan) {
     auto request = request_of<PlanningRequest>(settings, visit_planning);

@@ -42,15 +42,11 @@ std::vector<std::string> differences(const json& now, const json& row) {
 
 json run_again(const SweepTask& task, const OutputOptions& output) {
   if (task.what == "plan") {
-    PlanningRequest request;
-    set_from_json(task.settings,
-                  [&](SettingVisitor& visitor) { visit_planning(request, visitor); });
+    auto request = request_of<PlanningRequest>(task.settings, visit_planning);
     request.study.output = output;
     return run_planning(request);
   }
-  SimulationRequest request;
-  set_from_json(task.settings,
-                [&](SettingVisitor& visitor) { visit_simulation(request, visitor); });
+  auto request = request_of<SimulationRequest>(task.settings, visit_simulation);
   const std::string slo = request.study.output.slo;
   request.study.output = output;
   request.study.output.slo = slo;
