@@ -4,8 +4,9 @@
 //
 // Pure values. What may be under way begins at one piece and grows while answers come within a second, to at most
 // `window` pieces, and halves when they take more than two: what else is sent to the receiver waits behind it for a
-// few seconds, however slow its link is. Pieces grow with it, so that a fast link carries few of them. With a rate, what is sent in any time of T seconds is at most what the rate
-// gives in T + 1 s, and one piece: a sender that was busy catches up on a second.
+// few seconds, however slow its link is. Pieces grow with it, so that a fast link carries few of them. With a rate,
+// what is sent in any time of T seconds is at most what the rate gives in T + 1 s, and one piece: a sender that was
+// busy catches up on a second.
 // Units: bytes, seconds.
 
 #include <cstdint>

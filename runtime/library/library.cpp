@@ -96,16 +96,14 @@ json parsed(const std::string& settings) {
 std::string simulated(const std::string& settings, bool numerics, const CallHooks& hooks) {
   return made_apart(
       [&](const Audience& audience) {
-        SimulationRequest request;
+        auto request = request_of<SimulationRequest>(parsed(settings), visit_simulation);
         request.numerics = numerics;
-        set_from_json(parsed(settings),
-                      [&](SettingVisitor& visitor) { visit_simulation(request, visitor); });
         return simulate_json(request, audience);
       },
       hooks);
 }
 
-SweepRunRequest request_of(const SweepCall& call) {
+SweepRunRequest run_of(const SweepCall& call) {
   SweepRunRequest request;
   request.spec = call.spec;
   request.database = call.database;
@@ -121,10 +119,7 @@ SweepRunRequest request_of(const SweepCall& call) {
 std::string plan(const std::string& settings, const CallHooks& hooks) {
   return made_apart(
       [&](const Audience& audience) {
-        PlanningRequest request;
-        set_from_json(parsed(settings),
-                      [&](SettingVisitor& visitor) { visit_planning(request, visitor); });
-        return plan_json(request, audience);
+        return plan_json(request_of<PlanningRequest>(parsed(settings), visit_planning), audience);
       },
       hooks);
 }
@@ -158,15 +153,14 @@ std::string run_sweep(const SweepCall& call, const SweepHooks& hooks) {
     const auto see = [&](const SweepProgress& now) {
       if (hooks.advance) hooks.advance({now.before, now.done, now.failed, now.size, now.seconds});
     };
-    const SweepRunRequest request = request_of(call);
+    const SweepRunRequest request = run_of(call);
     return text_of(outcome_json(run_sweep(request, sweep_tools(version_id()), see), request));
   });
 }
 
 std::string preview_sweep(const SweepCall& call, int samples) {
   return for_caller([&] {
-    return text_of(
-        preview_json(preview_sweep(request_of(call), sweep_tools(version_id()), samples)));
+    return text_of(preview_json(preview_sweep(run_of(call), sweep_tools(version_id()), samples)));
   });
 }
 
