@@ -86,7 +86,7 @@ TEST(NetCoordinator, NothingThatAStrangerSendsEndsAJoiningRun) {
   NetOptions options = quick(40);
   options.loss_timeout = Seconds(0.2);  // a connection that nobody takes is given up then
   NetCoordinator coordinator(options);
-  const std::string nobody = [] { return NetCoordinator({}).address(); }();
+  const std::string nobody = unused_address();
   std::vector<std::string> reasons;
   std::unique_ptr<Device> worker;
   auto others = std::async(std::launch::async, [&] {
@@ -200,7 +200,7 @@ TEST(NetWorker, SaysWhyThereIsNoCoordinator) {
   const auto said = [](const std::string& address, double wait_s = 0.3) {
     return world_error([&] { join("phone1", address, quick(wait_s)); });
   };
-  const std::string nobody = [] { return NetCoordinator({}).address(); }();
+  const std::string nobody = unused_address();
   EXPECT_THAT(said(nobody), AllOf(HasSubstr(nobody), HasSubstr("Connection refused"),
                                   HasSubstr("start it first")));
   EXPECT_THAT(said("tcp://no.such.host.invalid:5555"), HasSubstr("does not resolve"));
@@ -254,7 +254,7 @@ TEST(Connection, TakesASecondWelcomeForNoAnswer) {
 TEST(NetWorker, SaysThatItWasGivenTheAddressOfAWorker) {
   NetCoordinator coordinator(quick(20));
   NetOptions fixed;  // a port that the test knows
-  fixed.listen = [] { return NetCoordinator({}).address(); }();
+  fixed.listen = unused_address();
   auto worker =
       std::async(std::launch::async, [&] { return join("raw", coordinator.address(), fixed); });
   coordinator.wait_for({"raw"}, [] {});

@@ -31,7 +31,7 @@ class ToyCluster {
 
   // At ports that the test knows.
   const std::map<DeviceName, std::string>& choose_addresses() {
-    for (const char* name : {"w1", "w2", "w3"}) addresses_[name] = NetCoordinator({}).address();
+    for (const char* name : {"w1", "w2", "w3"}) addresses_[name] = unused_address();
     addresses_[kCoordinator] = coordinator_.address();
     return addresses_;
   }

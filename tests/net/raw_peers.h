@@ -168,6 +168,22 @@ inline std::string zmq_frame(const std::string& bytes) {
   return std::string(1, '\0') + static_cast<char>(bytes.size()) + bytes;
 }
 
+// "tcp://127.0.0.1:20123": nobody listens there, and the system gives that port to nobody who asks
+// for any (Linux takes those from 32768 on), so that it stays free until the test listens there.
+inline std::string unused_address() {
+  static std::atomic<int> tried{getpid() % 1024 * 16};  // other tests run beside this one
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  while (true) {
+    const int port = 16384 + tried++ % 16384;
+    at.sin_port = htons(static_cast<std::uint16_t>(port));
+    const internal::FileDescriptor probe(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (bind(probe.get(), reinterpret_cast<const sockaddr*>(&at), sizeof(at)) == 0)
+      return fmt::format("tcp://127.0.0.1:{}", port);
+  }
+}
+
 // A server that says one thing to everybody, another a little later, and hears nothing.
 class OtherServer {
  public:
