@@ -10,6 +10,7 @@
 #include <ATen/ops/mv_compositeexplicitautograd_dispatch.h>
 #include <c10/util/Exception.h>
 #include <torch/library.h>
+#include <torch/version.h>
 
 namespace lingua {
 namespace {
@@ -42,10 +43,21 @@ at::Tensor added_product(const at::Tensor& added, const at::Tensor& a, const at:
 }
 
 // LibTorch says on stderr that its kernels are replaced, which is what we ask for.
+#if TORCH_VERSION_MAJOR >= 2
+using WarningHandlerGuard = c10::WarningUtils::WarningHandlerGuard;
+
+class Silence : public c10::WarningHandler {
+ public:
+  void process(const c10::Warning&) override {}
+};
+#else
+using WarningHandlerGuard = c10::Warning::WarningHandlerGuard;
+
 class Silence : public c10::WarningHandler {
  public:
   void process(const c10::SourceLocation&, const std::string&, bool) override {}
 };
+#endif
 
 }  // namespace
 
@@ -62,7 +74,7 @@ bool has_bfloat16_products() {
 void register_bfloat16_products() {
   static const auto library = [] {
     Silence silence;
-    const c10::Warning::WarningHandlerGuard guard(&silence);
+    const WarningHandlerGuard guard(&silence);
     torch::Library aten(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__, __LINE__);
     aten.impl("mm", product<at::cpu::mm>);
     aten.impl("bmm", product<at::cpu::bmm>);

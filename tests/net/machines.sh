@@ -59,12 +59,12 @@ leave_machines() {
   rm -rf "$folder"
 }
 
-# start_lingua MACHINE ARGUMENT...: in the background ($!), for two minutes at most.
+# start_lingua MACHINE ARGUMENT...: in the background ($!), for `limit` seconds at most, two minutes where it is not set.
 start_lingua() {
   local there=()
   [[ -z $tag ]] || there=(ip netns exec "$tag-$1")
   rm -f "$folder/$1".{out,err} # which the one before has left
-  timeout 120 "${there[@]}" env -u XDG_CONFIG_HOME -u XDG_CACHE_HOME HOME="$folder/home-$1" \
+  timeout "${limit:-120}" "${there[@]}" env -u XDG_CONFIG_HOME -u XDG_CACHE_HOME HOME="$folder/home-$1" \
     "$lingua" "${@:2}" >"$folder/$1.out" 2>"$folder/$1.err" &
 }
 
