@@ -199,7 +199,7 @@ Classification::Classification(const ClassifyRequest& request, const Audience& a
   for (std::size_t r = 0; table_.has_column(request_.label_column) && r < table_.rows(); ++r) {
     expected.push_back(ExpectedCell(request_, table_, r, study_.model).read());
   }
-  study_.cluster = cluster;
+  study_.cluster = cluster.in_dtype(study_.weight_dtype());
   study_.workload = workload_by(options.workload, study_);
   plan_study(options, study_);
   ClientJob job;

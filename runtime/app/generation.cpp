@@ -18,6 +18,8 @@ void visit_generation(GenerationRequest& request, SettingVisitor& visitor) {
               "requests and tokens are noted in this file as they come; the same command goes on "
               "from there when its run was lost")
           .called(kOutputFile));
+  visitor.take({"compare", &request.compare,
+                "show what was planned beside what the run measured: requests, devices, links"});
 }
 
 Generation::Generation(const GenerationRequest& request, const Audience& audience)

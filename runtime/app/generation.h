@@ -23,6 +23,7 @@ struct GenerationRequest {
   RealOptions real;
   std::string supply;   // of paced workers; empty: what they give
   std::string journal;  // file; empty: none
+  bool compare = false;
 };
 
 // What `run` takes, but for what has to do with a service.

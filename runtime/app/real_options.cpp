@@ -64,6 +64,15 @@ void visit_troubles(RealOptions& options, SettingVisitor& visitor) {
 
 }  // namespace
 
+void visit_meeting(RealOptions& options, SettingVisitor& visitor) {
+  visitor.take(Setting("listen", &options.listen,
+                       "address that workers join: tcp://INTERFACE:PORT (default: tcp://*:5555; "
+                       "loopback with `local` and with `insecure`)")
+                   .checked(listen_address_problem, ""));
+  visitor.take(Setting("join-timeout", &options.join_timeout_s, "seconds to wait for the workers")
+                   .time_limit());
+}
+
 void visit_real(RealOptions& options, SettingVisitor& visitor) {
   visitor.take(
       {"local", &options.local, "start the workers as processes on this machine, and stop them"});
@@ -71,12 +80,7 @@ void visit_real(RealOptions& options, SettingVisitor& visitor) {
                        "how many: the cluster's first N devices, or N equal ones")
                    .in(1, 1000)
                    .default_untold());
-  visitor.take(Setting("listen", &options.listen,
-                       "address that workers join: tcp://INTERFACE:PORT (default: tcp://*:5555; "
-                       "loopback with `local` and with `insecure`)")
-                   .checked(listen_address_problem, ""));
-  visitor.take(Setting("join-timeout", &options.join_timeout_s, "seconds to wait for the workers")
-                   .time_limit());
+  visit_meeting(options, visitor);
   visitor.take(
       Setting("start-with", &options.start_with,
               "how many of the workers are enough to begin (default: all); the others may come "

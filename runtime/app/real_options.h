@@ -37,6 +37,8 @@ struct RealOptions {
   std::string secret = {};
 };
 
+// Where workers meet the coordinator, and how long it waits for them.
+void visit_meeting(RealOptions& options, SettingVisitor& visitor);
 void visit_real(RealOptions& options, SettingVisitor& visitor);
 
 // The cluster file, or equal workers on this machine. Errors: UsageError for what contradicts.

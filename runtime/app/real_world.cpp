@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "runtime/app/gathering.h"
 #include "runtime/app/kept_model.h"
 #include "runtime/app/machine.h"
 #include "runtime/app/recovering.h"
@@ -61,27 +62,14 @@ RealWorld::RealWorld(RealOptions options, const StudyOptions& study_options, Stu
   }
   if (!options_.pace) return;
   pace_folder_ = std::make_unique<TemporaryFolder>();
-  make_pace(pace_folder_->path(), study_options.plan.cluster, options_.supply);
+  make_pace(pace_folder_->path(), study_options.plan.cluster, options_.supply,
+            study_.weight_dtype());
   pace_ = std::make_unique<Pace>(pace_folder_->path(), kCoordinator);
 }
 
 NetOptions RealWorld::net_options() const {
-  NetOptions net;
-  net.listen = listen_address();
-  if (is_secured()) {
-    net.admission = make_admission(options_.links, study_.audience);
-    net.key = net.admission->self();
-  }
-  net.join_timeout = Seconds(options_.join_timeout_s);
-  net.loss_timeout = Seconds(options_.loss_timeout_s);
-  net.say = [audience = study_.audience](const std::string& line) {
-    audience.tell("lingua: {}\n", line);
-  };
+  NetOptions net = coordinator_net(options_, study_.audience);
   if (pace_) net.slow_network = pace_->network();
-  if (options_.local) {
-    net.secret = options_.secret.empty() ? random_secret() : options_.secret;
-    setenv(kRunSecret, net.secret.c_str(), 1);  // for the workers, which are started from here
-  }
   return net;
 }
 
@@ -94,14 +82,11 @@ std::vector<DeviceName> RealWorld::names() const {
 void RealWorld::gather(NetCoordinator& coordinator, const NetOptions& net) {
   if (options_.local) {
     start_workers(coordinator.address());
-  } else if (net.admission) {
-    constexpr Seconds kDay(86400);
-    tell_how_to_join(*net.admission, names(), coordinator.address(),
-                     options_.start_with > 0 ? std::max(net.join_timeout, kDay) : net.join_timeout,
-                     study_.audience);
   } else {
-    tell_insecure(study_.audience);
-    study_.audience.tell("waiting for {} workers at {}\n", names().size(), coordinator.address());
+    constexpr Seconds kDay(86400);
+    tell_to_join(net, names(), coordinator.address(),
+                 options_.start_with > 0 ? std::max(net.join_timeout, kDay) : net.join_timeout,
+                 study_.audience);
   }
   if (options_.start_with > 0)
     study_.audience.tell("{} of them are enough to begin\n", options_.start_with);
@@ -332,23 +317,6 @@ void RealWorld::write_messages_of_failure() {
   }
 }
 
-// Local workers are reached over loopback only, and nobody else listens there for them.
-bool RealWorld::is_secured() const { return !options_.local && !options_.links.insecure; }
-
-std::string RealWorld::listen_address() const {
-  if (options_.listen.empty()) {
-    if (options_.local) return "tcp://127.0.0.1:*";
-    return is_secured() ? "tcp://*:5555" : "tcp://127.0.0.1:5555";
-  }
-  if (options_.local && !options_.links.insecure && !listens_on_loopback(options_.listen)) {
-    throw UsageError(fmt::format(
-        "`listen` {}: the workers of `local` are reached over loopback; leave one of the two out",
-        options_.listen));
-  }
-  if (!is_secured()) check_insecure_address(options_.listen);
-  return options_.listen;
-}
-
 nlohmann::json RealWorld::extra() const {
   nlohmann::json json = nlohmann::json::object();
   if (!said_.empty()) json["devices_say"] = said_json(said_);
@@ -364,16 +332,8 @@ nlohmann::json RealWorld::extra() const {
 void RealWorld::start_workers(const std::string& address) {
   folder_ = std::make_unique<TemporaryFolder>();
   for (const DeviceSpec& device : study_.cluster.devices) {
-    LocalProcess worker;
-    worker.name = device.name;
-    worker.argv = {this_program(),    "worker",
-                   "--coordinator",   address,
-                   "--name",          device.name,
-                   "--listen",        "tcp://127.0.0.1:*",
-                   "--insecure",      "--once",
-                   "--weight-cache",  "off",
-                   "--memory-report", folder_->file(device.name),
-                   "--loss-timeout",  fmt::format("{}", options_.loss_timeout_s)};
+    LocalProcess worker = local_worker(device.name, address, options_.loss_timeout_s);
+    worker.argv.insert(worker.argv.end(), {"--memory-report", folder_->file(device.name)});
     if (pace_) {
       worker.argv.insert(worker.argv.end(), {"--pace", pace_folder_->path().string(), "--memory",
                                              fmt::format("{:.0f} B", device.memory_bytes)});

@@ -65,8 +65,6 @@ class RealWorld {
   std::vector<DeviceName> names() const;
   CoordinatorJob coordinator_job();
   void keep_live(CoordinatorJob& job);
-  bool is_secured() const;
-  std::string listen_address() const;
   void start_workers(const std::string& address);
   // Does it, with progress; of what goes wrong, the better reason.
   void watch(CoordinatorJob& job, const std::function<void()>& work);

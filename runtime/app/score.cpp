@@ -138,7 +138,7 @@ Score score(ScoreRequest options, const Audience& audience) {
     throw InputError(
         fmt::format("{}: has {} tokens; there is nothing to predict", options.file, ids.size()));
   }
-  study.cluster = cluster;
+  study.cluster = cluster.in_dtype(study.weight_dtype());
   study.workload.prompt_tokens = static_cast<std::int64_t>(windows.front().tokens.size());
   study.workload.max_tokens = 0;
   study.workload.kv_cache = false;

@@ -383,7 +383,8 @@ Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster,
   check_plan_options(options, cluster);
   check_prompt_tokens(options.workload, options.model.model);
   Study study = open_model(options.model, head_of(options.model), options.partition, audience);
-  study.cluster = remaining_cluster(cluster, {absent, {}});
+  const ClusterSpec in_dtype = cluster.in_dtype(study.weight_dtype());
+  study.cluster = remaining_cluster(in_dtype, {absent, {}});
   if (study.cluster.devices.empty()) {
     throw UsageError(fmt::format("all devices of {} are absent when the run begins; have one there",
                                  cluster.name));
@@ -399,7 +400,7 @@ Study prepare_study(const StudyOptions& options, const ClusterSpec& cluster,
   StudyOptions asked = options;
   asked.plan.rules = rules_among(options.plan.rules, study.cluster);
   plan_study(asked, study);
-  study.cluster = cluster;
+  study.cluster = in_dtype;
   return study;
 }
 

@@ -73,6 +73,8 @@ struct Study {
   std::optional<SparesPlan> spares;        // with --spares
   std::optional<PlanSpread> spread;        // with --robust or --spread
 
+  // Of the weights, by which devices are as fast as their cluster says; segments in int8 beside others count as these.
+  DType weight_dtype() const { return import.int8 ? DType::kInt8 : import.dtype; }
   // Of weights and activations: "bf16"; empty for a TorchScript file, which has its own.
   std::string dtype() const {
     return model.family.empty() ? "" : import.dtype == DType::kFloat32 ? "fp32" : "bf16";

@@ -64,7 +64,7 @@ Talk open_talk(const TalkOptions& options, const Audience& audience) {
   study.stop_tokens = stop_tokens_of(options.study.model.model, study);
   add_stops(options.study.text, talk.form, study);
   talk.context = context_of(options, study);
-  study.cluster = cluster;
+  study.cluster = cluster.in_dtype(study.weight_dtype());
   study.workload.max_tokens = options.study.workload.max_tokens;
   study.workload.prompt_tokens = talk.context - study.workload.max_tokens;
   study.workload.kv_cache = study.model.kv_cache;

@@ -84,6 +84,7 @@ int main(int argc, char** argv) {
 #ifdef LINGUA_WITH_JIT
   lingua::add_model(app);
   lingua::add_inspect(app);
+  lingua::add_measure(app);
   lingua::add_plan(app);
 #ifdef LINGUA_WITH_SIMGRID
   lingua::add_simulate_and_emulate(app);

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "runtime/app/answer_text.h"
+#include "runtime/app/comparison.h"
 #include "runtime/app/generation.h"
 #include "runtime/cli/connect.h"
 #include "runtime/cli/declare.h"
@@ -88,9 +89,15 @@ void run(const RunVerbOptions& options) {
       print_progress(generation.all(), text, generation.live(), progress, job);
     result = generation.run();
   }
+  nlohmann::json extra = generation.extra();
+  std::vector<Compared> rows;
+  if (options.request.compare) {
+    rows = compared(study, metrics_of(asked, study, result));
+    extra["comparison"] = comparison_json(rows);
+  }
   report_run(
-      {"real", "", false}, [&] { generation.write_messages(); }, asked, study, result,
-      generation.extra());
+      {"real", "", false}, [&] { generation.write_messages(); }, asked, study, result, extra);
+  if (!rows.empty() && !asked.output.json) tell("{}", comparison_text(rows));
   check_all_answered(result);
 }
 

@@ -15,6 +15,7 @@ void add_completion(CLI::App& app);  // after all others
 void add_inspect(CLI::App& app);
 void add_keys(CLI::App& app);
 void add_log(CLI::App& app);
+void add_measure(CLI::App& app);
 void add_model(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_plot(CLI::App& app);

@@ -14,6 +14,7 @@
 #include "runtime/app/machine.h"
 #include "runtime/app/said_specs.h"
 #include "runtime/app/sampling_worker.h"
+#include "runtime/app/speed_probe.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/output_file.h"
 #include "runtime/base/signals.h"
@@ -27,7 +28,6 @@
 #include "runtime/net/net_device.h"
 #include "runtime/net/wire.h"
 #include "runtime/pace/pace.h"
-#include "runtime/torch/speed_probe.h"
 #include "runtime/torch/torch_executor.h"
 #include "runtime/trust/confine.h"
 
@@ -130,8 +130,8 @@ NetWorkerOptions net_options(const WorkerVerbOptions& options) {
 }
 
 // What the device is not told to say of its speed.
-void measure(DeviceSpec* spec) {
-  const MeasuredSpeed speed = measure_speed();
+void measure(Executor& executor, DeviceSpec* spec) {
+  const DeviceSpeed speed = measure_speed(executor);
   if (spec->flops_per_s == 0) spec->flops_per_s = speed.flops_per_s;
   if (spec->memory_bytes_per_s == 0) spec->memory_bytes_per_s = speed.memory_bytes_per_s;
   tell("measured: {}, weights at {}\n", format_quantity(speed.flops_per_s, Unit::kFlopsPerSecond),
@@ -167,7 +167,7 @@ void serve_run(const WorkerVerbOptions& options, NetWorkerOptions worker,
                "lingua worker: matrix products run on an unoptimised BLAS; install "
                "libopenblas0-pthread\n");
   }
-  if (options.probe) measure(&worker.spec);
+  if (options.probe) measure(*executor, &worker.spec);
   if (pace) {
     worker.net.slow_network = pace->network();
     executor = pace->executor(std::move(executor));
@@ -269,7 +269,7 @@ void add_worker(CLI::App& app) {
       ->check(CLI::Validator(listen_address_problem, "", "address"));
   visit_said(options->said, declarer);
   verb->add_flag("--probe", options->probe,
-                 "measure for half a second what this device computes, before it joins, and say so "
+                 "measure for a second what this device computes, before it joins, and say so "
                  "where --compute and --memory-bandwidth do not");
   declarer.take(
       Setting("join-timeout", &options->join_timeout_s,

@@ -36,4 +36,13 @@ std::vector<SegmentResult> ChargedExecutor::run(SegmentId id,
   return results;
 }
 
+Work ChargedExecutor::exert(const Exertion& exertion) {
+  const Work done = inner_->exert(exertion);
+  if (exertion.kind == ExertionKind::kMemory) return done;
+  const double segments =
+      exertion.kind == ExertionKind::kSegments ? static_cast<double>(exertion.repeats) : 1;
+  spend(segments * compute_time(done, spec_.in_dtype(exertion.dtype)));
+  return done;
+}
+
 }  // namespace lingua

@@ -33,6 +33,8 @@ class ChargedExecutor : public Executor {
     inner_->write_states(segment, request, capacity, first, states);
   }
   void set_threads(int threads) override { inner_->set_threads(threads); }
+  // Costs what a segment of this work does; memory costs nothing.
+  Work exert(const Exertion& exertion) override;
 
  protected:
   // The device has computed for so long, by the model. Called after the outputs are there.

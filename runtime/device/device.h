@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "runtime/base/errors.h"
+#include "runtime/device/exertion.h"
 #include "runtime/device/mailbox.h"
 #include "runtime/device/spec.h"
 
@@ -82,8 +83,12 @@ class Executor {
   virtual void write_states(SegmentId segment, RequestId request, std::int64_t capacity,
                             std::int64_t first, const std::vector<Tensor>& states) = 0;
 
-  // Worker threads for the numerics; ignored where there are none.
+  // Worker threads for the numerics, 0: one for each core that they may run on; ignored where there are none.
   virtual void set_threads(int threads) = 0;
+
+  // Computes this; blocks for as long as that takes. Gives what was done: work_of() it, but of memory less where
+  // there is no more. Errors: WorldError for a dtype that it does not compute with.
+  virtual Work exert(const Exertion& exertion) = 0;
 };
 
 class Device : public Mailbox {

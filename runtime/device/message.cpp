@@ -44,6 +44,22 @@ std::string text_of(const WeightHeld& m) {
   return fmt::format("WeightHeld of {} from {}", m.weight, m.from);
 }
 
+std::string text_of(const Exercise& m) { return fmt::format("Exercise {}", m.number); }
+
+std::string text_of(const Exercised& m) { return fmt::format("Exercised of {}", m.number); }
+
+std::string text_of(const ExerciseLink& m) {
+  return fmt::format("ExerciseLink {} to {}", m.number, m.to);
+}
+
+std::string text_of(const Echo& m) { return fmt::format("Echo {} of {}", m.index, m.number); }
+
+std::string text_of(const Bulk& m) { return fmt::format("Bulk {} of {}", m.index, m.number); }
+
+std::string text_of(const LinkTimes& m) {
+  return fmt::format("LinkTimes of {} with {}", m.number, m.peer);
+}
+
 }  // namespace
 
 std::string describe(const MessageBody& body) {

@@ -14,6 +14,7 @@
 
 #include "runtime/base/units.h"
 #include "runtime/device/deployment_messages.h"
+#include "runtime/device/exercise_messages.h"
 #include "runtime/device/spec.h"
 #include "runtime/device/tensor.h"
 #include "runtime/model/segment.h"
@@ -217,7 +218,7 @@ using MessageBody =
                  Release, Attach, Serving, Detach, AskEvents, Events, Hello, AskTelemetry,
                  TelemetryReport, WorkReport, Stop, PeerLost, Probe, Reached, LinkLost, AskStanding,
                  Standing, SendWeights, Suspend, Suspended, SendStates, StateChunk, StateAck,
-                 StatesHeld, WeightHeld>;
+                 StatesHeld, WeightHeld, Exercise, Exercised, ExerciseLink, Echo, Bulk, LinkTimes>;
 
 struct Message {
   DeviceName from;

@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "runtime/device/exertion.h"
 #include "runtime/device/spec.h"
 #include "runtime/model/segment.h"
 
@@ -14,10 +15,6 @@ namespace lingua {
 
 // What steps that run as one make of a segment. Its weights are read once; FLOPs, states and activations
 // are those of each step.
-struct Work {
-  double flops = 0;
-  double bytes = 0;
-};
 Work work_of(const Segment& segment, const std::vector<Step>& batch);
 
 // max(FLOPs / flops_per_s, bytes / memory_bytes_per_s) + overhead.

@@ -25,6 +25,7 @@ constexpr std::uint64_t kMaxFileBytes = 4ULL << 20;
 constexpr std::size_t kMaxDevices = 10000;
 constexpr std::size_t kMaxNameLength = 64;
 constexpr int kMaxCores = 1024;
+constexpr int kMaxThreads = 1024;
 // Speeds and sizes beyond this are typing errors, and would not fit an int64.
 constexpr double kMaxQuantity = 1e18;
 constexpr double kMaxSeconds = 3600;
@@ -193,6 +194,19 @@ void read_energy(const Fields& fields, DeviceSpec& device) {
   }
 }
 
+// Weights of these dtypes have speeds of their own; fp32's are the device's.
+void read_by_dtype(const Fields& fields, DeviceSpec& device) {
+  const std::pair<const char*, DType> dtypes[] = {{"bf16", DType::kBFloat16},
+                                                  {"int8", DType::kInt8}};
+  const Fields all(fields.get("by_dtype", ""), fields.place().at("by_dtype"), {"bf16", "int8"});
+  for (const auto& [name, dtype] : dtypes) {
+    if (!all.has(name)) continue;
+    const Fields one(all.get(name, ""), all.place().at(name), {"compute", "memory_bandwidth"});
+    device.by_dtype[dtype] = {one.amount("compute", Unit::kFlopsPerSecond, "20 GFLOP/s"),
+                              one.amount("memory_bandwidth", Unit::kBytesPerSecond, "10 GB/s")};
+  }
+}
+
 void read_device(const Fields& fields, ClusterSpec& cluster, std::set<DeviceName>& names) {
   DeviceSpec device;
   const std::string name = fields.identifier("name");
@@ -200,7 +214,10 @@ void read_device(const Fields& fields, ClusterSpec& cluster, std::set<DeviceName
   device.memory_bytes_per_s = fields.amount("memory_bandwidth", Unit::kBytesPerSecond, "10 GB/s");
   device.memory_bytes = fields.amount("memory", Unit::kBytes, "8 GB");
   if (fields.has("cores")) device.cores = static_cast<int>(fields.whole("cores", kMaxCores));
+  if (fields.has("threads"))
+    device.threads = static_cast<int>(fields.whole("threads", kMaxThreads));
   if (fields.has("overhead")) device.overhead = fields.seconds("overhead", "20 us");
+  if (fields.has("by_dtype")) read_by_dtype(fields, device);
   read_energy(fields, device);
   if (fields.has("source")) fields.text("source", "where the numbers come from");
 
@@ -235,8 +252,8 @@ void read_devices(const Fields& top, ClusterSpec& cluster, std::set<DeviceName>&
   std::size_t index = 0;
   for (const auto& entry : list) {
     read_device(Fields(entry, place.at(index++),
-                       {"name", "compute", "memory_bandwidth", "memory", "cores", "overhead",
-                        "power", "battery", "charge", "count", "source"}),
+                       {"name", "compute", "memory_bandwidth", "memory", "cores", "threads",
+                        "overhead", "by_dtype", "power", "battery", "charge", "count", "source"}),
                 cluster, names);
   }
 }
@@ -391,33 +408,6 @@ ClusterSpec read_cluster(const YAML::Node& root, const std::string& origin) {
 }
 
 }  // namespace
-
-const DeviceSpec& ClusterSpec::device(const DeviceName& device_name) const {
-  const int index = index_of(device_name);
-  LINGUA_CHECK(index >= 0, "no device '{}' in cluster '{}'", device_name, name);
-  return devices[static_cast<std::size_t>(index)];
-}
-
-std::string ClusterSpec::names() const {
-  constexpr std::size_t kMost = 16;
-  std::string names;
-  for (std::size_t d = 0; d < std::min(devices.size(), kMost); ++d)
-    names += (d == 0 ? "" : " ") + devices[d].name;
-  return names + (devices.size() > kMost ? " ..." : "");
-}
-
-int ClusterSpec::index_of(const DeviceName& device_name) const {
-  const auto found = std::find_if(devices.begin(), devices.end(), [&](const DeviceSpec& device) {
-    return device.name == device_name;
-  });
-  return found == devices.end() ? -1 : static_cast<int>(found - devices.begin());
-}
-
-LinkSpec ClusterSpec::link(const DeviceName& from, const DeviceName& to) const {
-  if (from == to) return {std::numeric_limits<double>::infinity(), Seconds(0)};
-  const auto found = links.find({from, to});
-  return found == links.end() ? default_link : found->second;
-}
 
 std::string cluster_text(const std::filesystem::path& file) {
   return is_drawn_cluster(file.string()) ? drawn_cluster(file.string())

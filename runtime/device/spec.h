@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/base/units.h"
+#include "runtime/model/graph.h"
 
 namespace lingua {
 
@@ -26,6 +27,11 @@ inline const DeviceName kCoordinator = "coordinator";
 inline constexpr const char* kClientPrefix = "client:";
 inline bool is_client(const DeviceName& name) { return name.starts_with(kClientPrefix); }
 
+struct DeviceSpeed {
+  double flops_per_s = 0;
+  double memory_bytes_per_s = 0;
+};
+
 struct DeviceSpec {
   DeviceName name;
   double flops_per_s = 0;         // sustained, all cores, matrix times matrix in fp32
@@ -36,12 +42,21 @@ struct DeviceSpec {
   double power_w = 0;    // drawn by computing, on top of what the idle device draws; 0: not known
   double battery_j = 0;  // a full charge; 0: not known, or on mains
   double charge = 1;     // share of a full charge that the battery holds now
+  int threads = 0;       // of its numerics; 0: as many as a run says, or one for each of its cores
+  std::map<DType, DeviceSpeed> by_dtype = {};  // of weights in another dtype than fp32, where known
+
+  // The same device, as fast as it is with weights of this dtype. The one place that says so.
+  DeviceSpec in_dtype(DType dtype) const;
 
   // From now on it computes `factor` times as slowly. REQUIRES: factor > 0.
   void slow_down(double factor) {
     flops_per_s /= factor;
     memory_bytes_per_s /= factor;
     overhead *= factor;
+    for (auto& [dtype, speed] : by_dtype) {
+      speed.flops_per_s /= factor;
+      speed.memory_bytes_per_s /= factor;
+    }
   }
 };
 
@@ -69,6 +84,8 @@ struct ClusterSpec {
   std::string names() const;  // "a b c", of many devices the first few: for messages
   // The link from one device (or the coordinator) to another. A device reaches itself at once.
   LinkSpec link(const DeviceName& from, const DeviceName& to) const;
+  // Its devices with weights of this dtype.
+  ClusterSpec in_dtype(DType dtype) const;
 };
 
 // Reads a cluster file (YAML; format in platforms/README.md), or draws one where `file` is a specification as

@@ -11,9 +11,12 @@
 #include "runtime/engine/deployed_stage.h"
 #include "runtime/engine/effects.h"
 #include "runtime/engine/ended_requests.h"
+#include "runtime/engine/exercise.h"
+#include "runtime/engine/link_exercise.h"
 #include "runtime/engine/memory_ledger.h"
 #include "runtime/engine/pending_rows.h"
 #include "runtime/engine/refusal.h"
+#include "runtime/engine/senders.h"
 #include "runtime/engine/shared_frames.h"
 #include "runtime/engine/state_carrier.h"
 #include "runtime/engine/tailer.h"
@@ -27,14 +30,6 @@ namespace {
 
 // Others may be made up.
 constexpr std::size_t kMostRefused = 1024;
-
-// What other devices may send; everything else comes from the coordinator.
-bool is_between_devices(const MessageBody& body) {
-  return std::holds_alternative<Activations>(body) || std::holds_alternative<StepResult>(body) ||
-         std::holds_alternative<Together>(body) || std::holds_alternative<Probe>(body) ||
-         std::holds_alternative<WeightChunk>(body) || std::holds_alternative<WeightAck>(body) ||
-         std::holds_alternative<StateChunk>(body) || std::holds_alternative<StateAck>(body);
-}
 
 class Worker {
  public:
@@ -365,12 +360,8 @@ class Worker {
   }
 
   void run_next() {
-    std::vector<std::size_t> places = next_batch(queue_, scheduling_, ledger_.free_bytes());
-    std::vector<ReadyStep> batch;
-    for (const std::size_t place : places) batch.push_back(queue_[place]);
-    std::sort(places.begin(), places.end());
-    for (auto place = places.rbegin(); place != places.rend(); ++place)
-      queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(*place));
+    const std::vector<ReadyStep> batch =
+        take_steps(queue_, next_batch(queue_, scheduling_, ledger_.free_bytes()));
     guarded(batch.front().epoch, [&] { run(*deployed_.at(batch.front().epoch), batch); });
   }
 
@@ -459,13 +450,21 @@ class Worker {
     effects_.send(kCoordinator, TelemetryReport{telemetry});
   }
 
+  void on(const Exercise& order, const Message&) {
+    effects_.send(kCoordinator, exercise(device_, order, ledger_.free_bytes()));
+  }
+
   void on(const Stop&, const Message&) { stopped_ = true; }
 
-  // Messages that a worker never gets.
+  // What measures links, and messages that a worker never gets.
   template <class Body>
   void on(const Body& body, const Message& envelope) {
-    throw WorldError(
-        fmt::format("{} answers nonsense: {} is not for a worker", envelope.from, describe(body)));
+    if constexpr (requires { links_.take(body, envelope, Seconds(0), effects_); }) {
+      links_.take(body, envelope, device_.now(), effects_);
+    } else {
+      throw WorldError(fmt::format("{} answers nonsense: {} is not for a worker", envelope.from,
+                                   describe(body)));
+    }
   }
 
   Device& device_;
@@ -484,6 +483,7 @@ class Worker {
   std::vector<ReadyStep> queue_;
   Scheduling scheduling_;  // of the newest deployment
   EndedRequests ended_;
+  LinkExercise links_;
   StageRunner::Call call_;
   Effects effects_;
   PendingRows events_;

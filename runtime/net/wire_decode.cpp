@@ -58,6 +58,12 @@ class BodyDecoder {
       case Case::kRetire: return Retire{envelope_.retire().epoch()};
       case Case::kSendWeights: return send_weights(envelope_.send_weights());
       case Case::kWeightHeld: return weight_held(envelope_.weight_held());
+      case Case::kExercise: return decode_exercise(envelope_.exercise());
+      case Case::kExercised: return decode_exercise(envelope_.exercised());
+      case Case::kExerciseLink: return decode_exercise(envelope_.exercise_link());
+      case Case::kEcho: return decode_exercise(envelope_.echo());
+      case Case::kBulk: return bulk(envelope_.bulk());
+      case Case::kLinkTimes: return decode_exercise(envelope_.link_times());
       case Case::kSuspend:
         return Suspend{envelope_.suspend().epoch(), envelope_.suspend().request(),
                        envelope_.suspend().keep(), envelope_.suspend().next()};
@@ -263,6 +269,12 @@ class BodyDecoder {
     m.tokens = in_range("tokens", in.tokens(), 0, m.capacity - m.first);
     m.states = tensors(in.states());
     m.last = in.last();
+    return m;
+  }
+
+  Bulk bulk(const wire::Bulk& in) {
+    Bulk m = decode_exercise(in);
+    m.data = tensor(in.data());
     return m;
   }
 

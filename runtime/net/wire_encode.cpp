@@ -383,6 +383,16 @@ class BodyEncoder {
     fill_telemetry(m.telemetry, envelope_->mutable_telemetry());
   }
 
+  void operator()(const Exercise& m) { fill_exercise(m, envelope_->mutable_exercise()); }
+  void operator()(const Exercised& m) { fill_exercise(m, envelope_->mutable_exercised()); }
+  void operator()(const ExerciseLink& m) { fill_exercise(m, envelope_->mutable_exercise_link()); }
+  void operator()(const Echo& m) { fill_exercise(m, envelope_->mutable_echo()); }
+  void operator()(const Bulk& m) {
+    fill_exercise(m, envelope_->mutable_bulk());
+    add_tensor(m.data, envelope_->mutable_bulk()->mutable_data());
+  }
+  void operator()(const LinkTimes& m) { fill_exercise(m, envelope_->mutable_link_times()); }
+
   void operator()(const Stop&) { envelope_->mutable_stop(); }
   void operator()(const PeerLost& m) { envelope_->mutable_peer_lost()->set_reason(m.reason); }
 

@@ -34,6 +34,20 @@ bool is_transport(const wire::Envelope& envelope);
 // The message of an envelope and its further frames (frames[1], ...). Errors: InputError.
 Message decode_body(const wire::Envelope& envelope, const std::vector<Frame>& frames);
 
+// wire_exercise.cpp. Their tensors are not theirs to fill.
+void fill_exercise(const Exercise& m, wire::Exercise* out);
+void fill_exercise(const Exercised& m, wire::Exercised* out);
+void fill_exercise(const ExerciseLink& m, wire::ExerciseLink* out);
+void fill_exercise(const Echo& m, wire::Echo* out);
+void fill_exercise(const Bulk& m, wire::Bulk* out);
+void fill_exercise(const LinkTimes& m, wire::LinkTimes* out);
+Exercise decode_exercise(const wire::Exercise& in);  // InputError, as all of these
+Exercised decode_exercise(const wire::Exercised& in);
+ExerciseLink decode_exercise(const wire::ExerciseLink& in);
+Echo decode_exercise(const wire::Echo& in);
+Bulk decode_exercise(const wire::Bulk& in);
+LinkTimes decode_exercise(const wire::LinkTimes& in);
+
 void fill_device_spec(const DeviceSpec& spec, wire::DeviceSpec* out);
 DeviceSpec decode_device_spec(const wire::DeviceSpec& in);  // InputError
 

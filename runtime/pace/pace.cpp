@@ -20,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path cluster_in(const fs::path& folder) { return folder / "cluster.yaml"; }
+fs::path dtype_in(const fs::path& folder) { return folder / "dtype"; }
 fs::path supply_in(const fs::path& folder) { return folder / "supply"; }
 fs::path clock_in(const fs::path& folder) { return folder / "clock"; }
 fs::path messages_in(const fs::path& folder) { return folder / "messages"; }
@@ -77,7 +78,8 @@ SupplyTrace supply_from(std::istream& in) {
 
 }  // namespace
 
-void make_pace(const fs::path& folder, const fs::path& cluster_file, const SupplyTrace& supply) {
+void make_pace(const fs::path& folder, const fs::path& cluster_file, const SupplyTrace& supply,
+               DType weights) {
   departures_only(supply);
   const std::string cluster = cluster_text(cluster_file);
   if (cluster.empty()) {
@@ -86,6 +88,7 @@ void make_pace(const fs::path& folder, const fs::path& cluster_file, const Suppl
                     cluster_file.string()));
   }
   write(cluster_in(folder), cluster);
+  write(dtype_in(folder), dtype_name(weights));
   write(supply_in(folder), text_of(supply));
   write(messages_in(folder), "");
 }
@@ -93,7 +96,10 @@ void make_pace(const fs::path& folder, const fs::path& cluster_file, const Suppl
 class Pace::Impl {
  public:
   Impl(const fs::path& folder, const DeviceName& self)
-      : folder(folder), cluster(load_cluster(cluster_in(folder))), self(self) {
+      : folder(folder),
+        cluster(
+            load_cluster(cluster_in(folder)).in_dtype(parse_dtype(read_file(dtype_in(folder))))),
+        self(self) {
     std::ifstream file(supply_in(folder));
     supply.trace = supply_from(file);
     if (self != kCoordinator) {

@@ -23,11 +23,11 @@
 
 namespace lingua {
 
-// Puts into an empty folder what processes need to join: the cluster, the file of what they send,
-// and what its devices give over time. REQUIRES: the supply is of the cluster. Errors: InputError for a supply
+// Puts into an empty folder what processes need to join: the cluster, the dtype of the weights that it computes with,
+// the file of what they send, and what its devices give over time. REQUIRES: the supply is of the cluster. Errors: InputError for a supply
 // in which a device comes back.
 void make_pace(const std::filesystem::path& folder, const std::filesystem::path& cluster_file,
-               const SupplyTrace& supply = {});
+               const SupplyTrace& supply = {}, DType weights = DType::kFloat32);
 
 // One process of it.
 class Pace {

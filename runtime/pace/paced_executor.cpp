@@ -10,6 +10,11 @@ std::vector<SegmentResult> PacedExecutor::run(SegmentId segment,
   return ChargedExecutor::run(segment, batch);
 }
 
+Work PacedExecutor::exert(const Exertion& exertion) {
+  begun_ = std::chrono::steady_clock::now();
+  return ChargedExecutor::exert(exertion);
+}
+
 void PacedExecutor::spend(Seconds time) {
   const Seconds takes = supply_.time_of_work(name_, begun_, time);
   counter_.note(takes, std::chrono::steady_clock::now() - begun_);

@@ -26,6 +26,7 @@ class PacedExecutor final : public ChargedExecutor {
         supply_(std::move(supply)) {}
 
   std::vector<SegmentResult> run(SegmentId segment, const std::vector<SegmentStep>& batch) override;
+  Work exert(const Exertion& exertion) override;
 
  private:
   void spend(Seconds time) override;

@@ -113,4 +113,13 @@ int admissions(int waiting, int in_flight, int limit) {
   return std::clamp(limit - in_flight, 0, waiting);
 }
 
+std::vector<ReadyStep> take_steps(std::vector<ReadyStep>& queue, std::vector<std::size_t> places) {
+  std::vector<ReadyStep> steps;
+  for (const std::size_t place : places) steps.push_back(queue[place]);
+  std::sort(places.begin(), places.end());
+  for (auto place = places.rbegin(); place != places.rend(); ++place)
+    queue.erase(queue.begin() + static_cast<std::ptrdiff_t>(*place));
+  return steps;
+}
+
 }  // namespace lingua

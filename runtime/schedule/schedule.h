@@ -32,6 +32,9 @@ struct ReadyStep {
 std::vector<std::size_t> next_batch(const std::vector<ReadyStep>& ready,
                                     const Scheduling& scheduling, double free_bytes);
 
+// Takes those out of the queue, and gives them in that order. REQUIRES: places of the queue, each once.
+std::vector<ReadyStep> take_steps(std::vector<ReadyStep>& queue, std::vector<std::size_t> places);
+
 // With kAutoBatch for a plan of so many stages: the requests in flight divided by the stages, rounded up. Larger
 // batches would leave other stages without work.
 Scheduling with_batches(Scheduling scheduling, int in_flight, int stages);

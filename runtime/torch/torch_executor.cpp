@@ -25,6 +25,7 @@
 #include "runtime/base/units.h"
 #include "runtime/torch/decoder_ops.h"
 #include "runtime/torch/embedding_ops.h"
+#include "runtime/torch/exertions.h"
 #include "runtime/torch/int8_ops.h"
 #include "runtime/torch/joint_run.h"
 #include "runtime/torch/linear_ops.h"
@@ -75,6 +76,13 @@ class TorchExecutor : public Executor {
     const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     at::set_num_threads(threads > 0 ? std::min(threads, kMostThreads) : cores);
   }
+  Work exert(const Exertion& exertion) override {
+    try {
+      return exertions_.exert(exertion);
+    } catch (const c10::Error& error) {
+      throw WorldError(first_line(error));
+    }
+  }
 
  private:
   // A step on its way through the program.
@@ -92,6 +100,7 @@ class TorchExecutor : public Executor {
                                           const std::vector<at::Tensor>& states);
 
   std::map<SegmentId, LoadedSegment> loaded_;
+  Exertions exertions_;
 };
 
 double thread_seconds() {

@@ -20,8 +20,6 @@ std::unique_ptr<Executor> make_torch_executor() { return torch_part().executor()
 
 bool has_slow_blas() { return torch_part().slow_blas(); }
 
-MeasuredSpeed measure_speed() { return torch_part().speed(); }
-
 ImportedModel import_model(const std::string& model, const ImportOptions& options) {
   return torch_part().import(model, options);
 }

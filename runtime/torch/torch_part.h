@@ -10,7 +10,6 @@
 
 #include "runtime/torch/import.h"
 #include "runtime/torch/own_dtype.h"
-#include "runtime/torch/speed_probe.h"
 #include "runtime/torch/torch_executor.h"
 
 namespace lingua {
@@ -18,7 +17,6 @@ namespace lingua {
 struct TorchPart {
   decltype(&make_torch_executor) executor = nullptr;
   decltype(&has_slow_blas) slow_blas = nullptr;
-  decltype(&measure_speed) speed = nullptr;
   decltype(&import_model) import = nullptr;
   decltype(&own_dtype) dtype = nullptr;
   decltype(&generate_reference) generate = nullptr;

@@ -33,6 +33,7 @@ class FaultyExecutor final : public Executor {
     inner_.write_states(segment, request, capacity, first, states);
   }
   void set_threads(int threads) override { inner_.set_threads(threads); }
+  Work exert(const Exertion& exertion) override { return inner_.exert(exertion); }
 
  private:
   bool strikes(FaultKind kind, int count) const;

@@ -157,6 +157,21 @@ TEST_P(ExecutorContract, RefusesToRunASegmentThatIsNotLoaded) {
   });
 }
 
+TEST_P(ExecutorContract, DoesWhatMeasuresItAndSaysHowMuchThatWas) {
+  GetParam()->run([](Executor& executor) {
+    load(executor, 0);
+    for (const ExertionKind kind : {ExertionKind::kProducts, ExertionKind::kWeights,
+                                    ExertionKind::kSegments, ExertionKind::kMemory}) {
+      const Exertion exertion{kind, DType::kFloat32, 2};
+      const Work done = executor.exert(exertion);
+      EXPECT_EQ(done.flops, work_of(exertion).flops);
+      EXPECT_EQ(done.bytes, work_of(exertion).bytes);
+    }
+    Sums sums{};
+    step(executor, 0, 1, {2, 0}, sums);  // its segments are as they were
+  });
+}
+
 TEST_P(ExecutorContract, IgnoresIdsThatItDoesNotKnow) {
   GetParam()->run([](Executor& executor) {
     executor.unload(17);

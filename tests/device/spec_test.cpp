@@ -101,6 +101,34 @@ TEST(ClusterFile, PowerAndBatteryAreNotKnownWhenNotGiven) {
   EXPECT_EQ(spec.radio_power_w, 0);
 }
 
+TEST(ClusterFile, SaysHowFastADeviceIsWithWeightsOfOtherDTypes) {
+  const ClusterSpec spec = parse_cluster(
+      cluster(device("name: a, " + kDevice +
+                     ", by_dtype: {bf16: {compute: 30 GFLOP/s, memory_bandwidth: 11 GB/s}}") +
+              device("name: b, " + kDevice)),
+      "x.yaml");
+  EXPECT_EQ(spec.device("a").flops_per_s, 20e9);
+  const ClusterSpec bf16 = spec.in_dtype(DType::kBFloat16);
+  EXPECT_EQ(bf16.device("a").flops_per_s, 30e9);
+  EXPECT_EQ(bf16.device("a").memory_bytes_per_s, 11e9);
+  EXPECT_EQ(bf16.device("a").memory_bytes, 8e9);
+  EXPECT_TRUE(bf16.device("a").by_dtype.empty());
+  EXPECT_EQ(bf16.device("b").flops_per_s, 20e9) << "nothing else is known";
+  EXPECT_EQ(spec.in_dtype(DType::kInt8).device("a").flops_per_s, 20e9);
+}
+
+TEST(ClusterFileErrors, NameTheDTypesThatHaveSpeedsOfTheirOwn) {
+  const auto refused = [](const std::string& by_dtype) {
+    return refusal(cluster(device("name: a, " + kDevice + ", by_dtype: " + by_dtype)));
+  };
+  EXPECT_THAT(refused("{fp32: {compute: 30 GFLOP/s, memory_bandwidth: 11 GB/s}}"),
+              AllOf(HasSubstr("devices[0].by_dtype.fp32"), HasSubstr("bf16, int8")));
+  EXPECT_THAT(refused("{int8: {compute: 30 GFLOP/s}}"),
+              HasSubstr("devices[0].by_dtype.int8.memory_bandwidth: is missing"));
+  EXPECT_THAT(refused("{bf16: {compute: 0 FLOP/s, memory_bandwidth: 1 GB/s}}"),
+              HasSubstr("devices[0].by_dtype.bf16.compute"));
+}
+
 TEST(ClusterFile, OfOneDeviceNeedsNoLinks) {
   const std::string one = device("name: a, " + kDevice);
   for (const char* links : {"", "links: {}", "links: {power: 440 mW}", "links: {between: []}"}) {

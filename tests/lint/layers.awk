@@ -31,6 +31,7 @@ BEGIN {
   allow("runtime/report", planner)
   allow("runtime/balance", planner " runtime/events")
   allow("runtime/engine", plan " runtime/schedule runtime/events")
+  allow("runtime/measure", bmd " runtime/engine")
   allow("runtime/journal", plan " runtime/schedule runtime/events runtime/engine")
   allow("runtime/torch", bmd " " c " runtime/events")
   allow("runtime/text", bmd " " c " runtime/events")

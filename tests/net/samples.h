@@ -98,6 +98,18 @@ inline std::vector<MessageBody> sample_transfers() {
   return bodies;
 }
 
+// Of what measures devices and links.
+inline std::vector<MessageBody> sample_exercises() {
+  std::vector<MessageBody> bodies;
+  bodies.emplace_back(Exercise{7, ExertionKind::kWeights, DType::kBFloat16, 4, Seconds(0.25)});
+  bodies.emplace_back(Exercised{7, {0.05, 0.25}, {3, 12}, 5e8, "no \xff such dtype"});
+  bodies.emplace_back(ExerciseLink{8, "phone2", 32, 65536, 16});
+  bodies.emplace_back(Echo{8, 3, true});
+  bodies.emplace_back(Bulk{8, 31, 32, sample_tensor(DType::kUInt8, {5000})});
+  bodies.emplace_back(LinkTimes{8, "phone2", {0.001, 0.002}, {5.5, 5.75}, 5042});
+  return bodies;
+}
+
 inline std::vector<MessageBody> sample_bodies() {
   const Tensor hidden = sample_tensor(DType::kFloat32, {1, 11, 64});
   const Tensor number = make_number(-5);
@@ -159,6 +171,7 @@ inline std::vector<MessageBody> sample_bodies() {
   bodies.emplace_back(Reached{3, "phone1"});
   bodies.emplace_back(LinkLost{3, "phone2", "no \xff answer"});
   for (const MessageBody& body : sample_transfers()) bodies.push_back(body);
+  for (const MessageBody& body : sample_exercises()) bodies.push_back(body);
   bodies.emplace_back(AskStanding{});
   bodies.emplace_back(Standing{true, 70, 69, "waits for step 3 of request 8"});
   return bodies;

@@ -289,6 +289,40 @@ TEST(Wire, WhatADeviceIsToGiveToAnotherSurvives) {
   EXPECT_THAT(refusal(WeightHeld{3, "a", "wte", -1, ""}), HasSubstr("bytes: -1"));
 }
 
+TEST(Wire, WhatMeasuresDevicesAndLinksSurvivesWithinItsBounds) {
+  const Exercise order =
+      round_trip(Exercise{7, ExertionKind::kWeights, DType::kInt8, 4, Seconds(0.25)});
+  EXPECT_EQ(order.number, 7);
+  EXPECT_EQ(order.kind, ExertionKind::kWeights);
+  EXPECT_EQ(order.dtype, DType::kInt8);
+  EXPECT_EQ(order.threads, 4);
+  EXPECT_EQ(order.time, Seconds(0.25));
+  EXPECT_THAT(refusal(Exercise{7, static_cast<ExertionKind>(4)}), HasSubstr("kind: 4"));
+  EXPECT_THAT(refusal(Exercise{7, {}, {}, 1, Seconds(11)}), HasSubstr("seconds: 11"));
+  EXPECT_THAT(refusal(Exercise{7, {}, {}, -1}), HasSubstr("threads: -1"));
+  const Exercised done = round_trip(Exercised{7, {0.5, 0.25}, {3, 1}, 5e8, "no \xff room"});
+  EXPECT_EQ(done.times_s, (std::vector<double>{0.5, 0.25}));
+  EXPECT_EQ(done.repeats, (std::vector<std::int64_t>{3, 1}));
+  EXPECT_EQ(done.memory_bytes, 5e8);
+  EXPECT_EQ(done.trouble, "no \xff room");
+  EXPECT_THAT(refusal(Exercised{7, {0.5}, {}, 0, ""}), HasSubstr("repeats: 0 of them"));
+  EXPECT_THAT(refusal(Exercised{7, {std::nan("")}, {1}, 0, ""}), HasSubstr("times"));
+  EXPECT_THAT(refusal(Exercised{7, std::vector<double>(65), {}, 0, ""}), HasSubstr("times: 65"));
+  EXPECT_THAT(refusal(Exercised{7, {1}, {0}, 0, ""}), HasSubstr("repeats: 0"));
+  EXPECT_THAT(refusal(ExerciseLink{8, "b", 65, 4096, 0}), HasSubstr("blocks: 65"));
+  EXPECT_THAT(refusal(ExerciseLink{8, "b", 1, (4 << 20) + 1, 0}), HasSubstr("block_bytes"));
+  EXPECT_THAT(refusal(ExerciseLink{8, "b", 1, 1, -1}), HasSubstr("echoes: -1"));
+  EXPECT_EQ(round_trip(Echo{8, 3, true}).index, 3);
+  EXPECT_TRUE(round_trip(Echo{8, 3, true}).is_back);
+  EXPECT_EQ(wire_bytes(Echo{8, 0, false}), wire_bytes(Echo{4000000000, 60, true}));
+  EXPECT_THAT(refusal(Bulk{8, 3, 3, {}}), HasSubstr("index: 3"));
+  const LinkTimes times = round_trip(LinkTimes{8, "b", {0.5}, {4, 5}, 4130});
+  EXPECT_EQ(times.peer, "b");
+  EXPECT_EQ(times.echoes_s, std::vector<double>{0.5});
+  EXPECT_EQ(times.arrivals_s, (std::vector<double>{4, 5}));
+  EXPECT_EQ(times.message_bytes, 4130);
+}
+
 TEST(Wire, HowARequestEndedSurvives) {
   for (const Ending ending : {Ending::kStop, Ending::kLength, Ending::kCancelled}) {
     EXPECT_EQ(round_trip(Done{8, {17}, {}, ending}).ending, ending);

@@ -117,6 +117,7 @@ class ToyExecutor : public Executor {
                 static_cast<std::size_t>(states[0].bytes()));
   }
   void set_threads(int) override {}
+  Work exert(const Exertion& exertion) override { return work_of(exertion); }
   std::size_t states() const { return states_.size(); }
 
   using Executor::run;

@@ -7,7 +7,6 @@
 #include "runtime/base/random.h"
 #include "runtime/partition/partition.h"
 #include "runtime/torch/program_bytes.h"
-#include "runtime/torch/speed_probe.h"
 #include "tests/torch/process_memory.h"
 #include "tests/torch/script_support.h"
 
@@ -20,12 +19,24 @@ using testing::input;
 using testing::kN;
 using testing::resident_bytes;
 
-TEST(SpeedProbe, MeasuresWhatAMachineCanCompute) {
-  const MeasuredSpeed speed = measure_speed();
-  EXPECT_GT(speed.flops_per_s, 1e8);
-  EXPECT_LT(speed.flops_per_s, 1e14);
-  EXPECT_GT(speed.memory_bytes_per_s, 1e8);
-  EXPECT_LT(speed.memory_bytes_per_s, 1e12) << "a cache holds nothing of it";
+TEST(Exertions, AreRefusedInADTypeThatIsNotComputedWith) {
+  const auto executor = make_torch_executor();
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16, DType::kInt8}) {
+    const Exertion reads{ExertionKind::kWeights, dtype, 1};
+    EXPECT_EQ(executor->exert(reads).bytes, work_of(reads).bytes);
+  }
+  EXPECT_THROW(executor->exert({ExertionKind::kProducts, DType::kInt64, 1}), WorldError);
+}
+
+TEST(Exertions, TakeMemoryUntilAnotherKindIsAskedFor) {
+  const auto executor = make_torch_executor();
+  executor->exert({ExertionKind::kSegments, DType::kFloat32, 1});
+  const double before = resident_bytes();
+  executor->exert({ExertionKind::kMemory, DType::kFloat32, 2});
+  executor->exert({ExertionKind::kMemory, DType::kFloat32, 2});
+  EXPECT_GE(resident_bytes() - before, 3.9 * static_cast<double>(kMemoryBlock));
+  executor->exert({ExertionKind::kSegments, DType::kFloat32, 1});
+  EXPECT_LT(resident_bytes() - before, 0.5 * static_cast<double>(kMemoryBlock));
 }
 
 // y = x w, and a running sum of y in a state.

@@ -1,0 +1,367 @@
+#include "runtime/measure/measure_cluster.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "runtime/base/errors.h"
+#include "runtime/base/plain_text.h"
+#include "runtime/engine/exercise.h"
+#include "runtime/engine/link_exercise.h"
+#include "runtime/measure/arrivals.h"
+
+namespace lingua {
+namespace {
+
+constexpr Seconds kPatience{60};  // for an answer, beyond the time that was asked for
+constexpr int kEchoes = 15;
+constexpr int kBlocks = 32;
+constexpr std::int64_t kFirstBlock = 8 << 10;
+constexpr double kMoreThreadsPay = 1.03;
+constexpr std::array kDTypes = {DType::kFloat32, DType::kBFloat16, DType::kInt8};
+// Nothing that devices and links do is outside of these, as cluster files have it.
+constexpr double kMostPerSecond = 1e18;
+constexpr double kLongest_s = 3600;
+
+class Measurer {
+ public:
+  Measurer(Mailbox& mailbox, const MeasureJob& job)
+      : mailbox_(mailbox), job_(job), scale_(job.quick ? 1.0 / 3 : 1) {
+    for (const DeviceSpec& device : job.devices) ends_.push_back(device.name);
+    ends_.push_back(kCoordinator);
+    const auto pairs = static_cast<double>(ends_.size() * (ends_.size() - 1));
+    total_ = static_cast<double>(job.devices.size()) + pairs + (job.devices.size() > 1 ? 1 : 0);
+  }
+
+  Measurement run() {
+    const Seconds start = mailbox_.now();
+    for (const DeviceSpec& device : job_.devices) {
+      step(fmt::format("{} computes", device.name));
+      result_.devices.push_back(device_figures(device));
+    }
+    for (const DeviceName& from : ends_) {
+      for (const DeviceName& to : ends_) {
+        if (from == to) continue;
+        step(fmt::format("from {} to {}", from, to));
+        measure_link(from, to);
+      }
+    }
+    for (const auto& [ends, echo] : echoes_) set_latency(ends, echo);
+    if (job_.devices.size() > 1) {
+      step("all links at once");
+      measure_medium();
+    }
+    step("");
+    result_.took = mailbox_.now() - start;
+    return std::move(result_);
+  }
+
+ private:
+  struct Echoes {
+    std::vector<double> idle_s;
+    std::vector<double> loaded_s;
+    double bytes = 0;
+  };
+
+  void step(const std::string& next) {
+    if (job_.progress) job_.progress(done_, total_, next);
+    ++done_;
+  }
+
+  Seconds scaled(double seconds) const { return Seconds(seconds * scale_); }
+
+  // ---- talking ----
+
+  [[noreturn]] static void nonsense(const DeviceName& name, const std::string& what) {
+    throw WorldError(fmt::format("device '{}' answers nonsense: {}", name, one_line(what)));
+  }
+
+  void send(const DeviceName& to, MessageBody body) {
+    if (to != kCoordinator) {
+      mailbox_.send(to, std::move(body));
+      return;
+    }
+    // To this end itself: an order, or what it has found out.
+    if (const auto* order = std::get_if<ExerciseLink>(&body)) {
+      own_.take(*order, {}, mailbox_.now(), effects_);
+      carry_out();
+    } else if (auto* times = std::get_if<LinkTimes>(&body)) {
+      heard_.push_back({kCoordinator, std::move(*times), {}, {}, 0});
+    }
+  }
+
+  void carry_out() {
+    Effects effects = std::exchange(effects_, {});
+    for (Letter& letter : effects.letters) send(letter.to, std::move(letter.body));
+  }
+
+  // The next answer to `number` from a device. What is of another exercise is dropped.
+  template <class Answer>
+  Answer await(const DeviceName& from, std::int64_t number, Seconds time) {
+    const Seconds deadline = mailbox_.now() + time + kPatience;
+    while (true) {
+      for (auto message = heard_.begin(); message != heard_.end(); ++message) {
+        auto* answer = std::get_if<Answer>(&message->body);
+        if (answer == nullptr || message->from != from || answer->number != number) continue;
+        Answer result = std::move(*answer);
+        heard_.erase(message);
+        return result;
+      }
+      auto message = mailbox_.receive(deadline);
+      if (!message) {
+        throw WorldError(
+            fmt::format("device '{}' has not answered for {:g} s, while it was measured", from,
+                        (time + kPatience).count()));
+      }
+      take(std::move(*message));
+    }
+  }
+
+  void take(Message message) {
+    const auto take_at_this_end = [&](const auto& body) {
+      own_.take(body, message, mailbox_.now(), effects_);
+      carry_out();
+    };
+    if (std::holds_alternative<Stop>(message.body)) {
+      throw WorldError("the measuring was told to end");
+    } else if (const auto* lost = std::get_if<PeerLost>(&message.body)) {
+      throw WorldError(fmt::format("device '{}' was lost while it was measured: {}", message.from,
+                                   lost->reason));
+    } else if (const auto* cut = std::get_if<LinkLost>(&message.body)) {
+      throw WorldError(fmt::format("device '{}' does not reach '{}': {}", message.from,
+                                   one_line(cut->peer), one_line(cut->reason)));
+    } else if (const auto* failed = std::get_if<Failed>(&message.body)) {
+      throw WorldError(fmt::format("device '{}' cannot be measured: {}", message.from,
+                                   one_line(failed->reason)));
+    } else if (const auto* echo = std::get_if<Echo>(&message.body)) {
+      take_at_this_end(*echo);
+    } else if (const auto* block = std::get_if<Bulk>(&message.body)) {
+      take_at_this_end(*block);
+    } else if (std::holds_alternative<Exercised>(message.body) ||
+               std::holds_alternative<LinkTimes>(message.body)) {
+      if (heard_.size() > 2 * ends_.size()) nonsense(message.from, "more than it was asked for");
+      heard_.push_back(std::move(message));
+    } else {
+      nonsense(message.from, describe(message.body) + ", while it is measured");
+    }
+  }
+
+  // ---- devices ----
+
+  std::vector<double> exercised(const DeviceName& name, ExertionKind kind, DType dtype, int threads,
+                                Seconds time, std::string* trouble = nullptr) {
+    const Exercise order{++number_, kind, dtype, threads, time};
+    mailbox_.send(name, order);
+    const auto answer = await<Exercised>(name, order.number, time);
+    if (!answer.trouble.empty()) {
+      if (trouble == nullptr)
+        throw WorldError(
+            fmt::format("device '{}' cannot be measured: {}", name, one_line(answer.trouble)));
+      *trouble = answer.trouble;
+      return {};
+    }
+    if (answer.times_s.empty()) nonsense(name, "no times");
+    const bool takes_time = kind != ExertionKind::kSegments;
+    for (const double time_s : answer.times_s) {
+      if (!(time_s <= kLongest_s) || time_s < 0 || (takes_time && time_s == 0))
+        nonsense(name, fmt::format("it computes for {:g} s", time_s));
+    }
+    std::vector<double> per_second = rates(order, answer);
+    for (const double rate : per_second) {
+      if (takes_time && !(rate >= 1 && rate <= kMostPerSecond))
+        nonsense(name, fmt::format("it computes {:g} a second", rate));
+    }
+    return per_second;
+  }
+
+  SpeedFigures speed(const DeviceName& name, DType dtype, int threads, Seconds time) {
+    return {figure_of(exercised(name, ExertionKind::kProducts, dtype, threads, time)),
+            figure_of(exercised(name, ExertionKind::kWeights, dtype, threads, time))};
+  }
+
+  DeviceFigures device_figures(const DeviceSpec& device) {
+    DeviceFigures figures;
+    figures.name = device.name;
+    figures.cores = device.cores;
+    double best = 0;
+    for (const int threads : numbers_of_threads(device)) {
+      const SpeedFigures now = speed(device.name, DType::kFloat32, threads, scaled(0.3));
+      figures.by_threads[threads] = now;
+      const double worth = std::sqrt(now.flops_per_s.value * now.memory_bytes_per_s.value);
+      if (worth <= best * (best > 0 ? kMoreThreadsPay : 1)) continue;
+      best = worth;
+      figures.threads = threads;
+    }
+    for (const DType dtype : kDTypes) {
+      std::string trouble;
+      exercised(device.name, ExertionKind::kProducts, dtype, figures.threads, Seconds(0), &trouble);
+      if (trouble.empty() || dtype == DType::kFloat32)
+        figures.by_dtype[dtype] = speed(device.name, dtype, figures.threads, scaled(0.6));
+    }
+    std::vector<double> overheads = exercised(device.name, ExertionKind::kSegments, DType::kFloat32,
+                                              figures.threads, scaled(0.3));
+    for (double& each : overheads) each = 1 / each;
+    figures.overhead_s = figure_of(std::move(overheads));
+    figures.memory_bytes = memory_of(device);
+    return figures;
+  }
+
+  // Powers of two up to all cores, and these; what the device has chosen, where it has.
+  static std::vector<int> numbers_of_threads(const DeviceSpec& device) {
+    constexpr int kMost = 64;
+    if (device.threads > 0) return {device.threads};
+    std::vector<int> numbers;
+    for (int threads = 1; threads < std::min(device.cores, kMost); threads *= 2)
+      numbers.push_back(threads);
+    numbers.push_back(std::clamp(device.cores, 1, kMost));
+    return numbers;
+  }
+
+  double memory_of(const DeviceSpec& device) {
+    // In no time a device tells what it believes to have.
+    const Exercise order{++number_, ExertionKind::kMemory, DType::kFloat32, 0,
+                         Seconds(job_.quick ? 0 : 3)};
+    mailbox_.send(device.name, order);
+    const auto answer = await<Exercised>(device.name, order.number, order.time);
+    if (!answer.trouble.empty())
+      throw WorldError(
+          fmt::format("device '{}' cannot be measured: {}", device.name, one_line(answer.trouble)));
+    if (!(answer.memory_bytes >= 1 && answer.memory_bytes <= kMostPerSecond))
+      nonsense(device.name, fmt::format("{:g} bytes of memory", answer.memory_bytes));
+    return answer.memory_bytes;
+  }
+
+  // ---- links ----
+
+  // Orders it. Gives the number under which both ends answer.
+  std::int64_t order_link(const DeviceName& from, const DeviceName& to, int blocks,
+                          std::int64_t block_bytes, int echoes) {
+    const ExerciseLink order{++number_, to, blocks, block_bytes, echoes};
+    send(from, order);
+    return order.number;
+  }
+
+  Arrivals arrivals_of(const DeviceName& at, const DeviceName& from, std::int64_t number,
+                       int blocks, Seconds time) {
+    const auto times = await<LinkTimes>(at, number, time);
+    if (times.peer != from || static_cast<int>(times.arrivals_s.size()) != blocks)
+      nonsense(at, "times of other blocks");
+    if (!std::is_sorted(times.arrivals_s.begin(), times.arrivals_s.end()))
+      nonsense(at, "blocks that came before those before them");
+    if (!(times.message_bytes >= 1 && times.message_bytes <= kMostPerSecond))
+      nonsense(at, fmt::format("blocks of {:g} bytes", times.message_bytes));
+    return {times.arrivals_s, times.message_bytes};
+  }
+
+  std::vector<double> echoes_of(const DeviceName& from, const DeviceName& to, std::int64_t number,
+                                double* bytes) {
+    const auto times = await<LinkTimes>(from, number, Seconds(0));
+    if (times.peer != to || times.echoes_s.size() != kEchoes) nonsense(from, "other echoes");
+    for (const double time_s : times.echoes_s) {
+      if (!(time_s >= 0 && time_s <= kLongest_s))
+        nonsense(from, fmt::format("an echo after {:g} s", time_s));
+    }
+    if (bytes != nullptr) *bytes = times.message_bytes;
+    return times.echoes_s;
+  }
+
+  // So large that all blocks take the time at this rate.
+  static std::int64_t block_for(double bytes_per_s, Seconds time) {
+    const double bytes = bytes_per_s * time.count() / kBlocks;
+    return static_cast<std::int64_t>(std::clamp(bytes, 1.0, static_cast<double>(kMostBlockBytes)));
+  }
+
+  void measure_link(const DeviceName& from, const DeviceName& to) {
+    LinkFigures& link = result_.links[{from, to}];
+    const Seconds time = scaled(0.6);
+    Echoes& own = echoes_[{from, to}];
+    own.idle_s = echoes_of(from, to, order_link(from, to, 0, 1, kEchoes), &own.bytes);
+    // Small messages first: what comes first opens the connection.
+    const Arrivals small =
+        arrivals_of(to, from, order_link(from, to, kMostTimes, 1, 0), kMostTimes, Seconds(0));
+    Arrivals blocks = arrivals_of(to, from, order_link(from, to, kBlocks, kFirstBlock, 0), kBlocks,
+                                  kLongestTrial);
+    const double first = blocks.rate();
+    if (blocks.lasts() < time.count() / 2) {
+      const DeviceName other = another_than(from, to);
+      const std::int64_t number = order_link(from, to, kBlocks, block_for(first, time), 0);
+      // While it sends as much as goes, it is asked for echoes elsewhere.
+      if (!other.empty()) {
+        echoes_[{from, other}].loaded_s =
+            echoes_of(from, other, order_link(from, other, 0, 1, kEchoes), nullptr);
+      }
+      blocks = arrivals_of(to, from, number, kBlocks, kLongestTrial);
+    }
+    link.bytes_per_s = figure_of(blocks.rates());
+    link.bytes_per_s.value = blocks.rate();
+    link.message_s = std::max(0.0, small.gap() - small.message_bytes / link.bytes_per_s.value);
+  }
+
+  // To whom else it can send: the next in turn, so that each pair has its turn.
+  DeviceName another_than(const DeviceName& from, const DeviceName& to) const {
+    const auto place = std::find(ends_.begin(), ends_.end(), to) - ends_.begin();
+    for (std::size_t i = 1; i < ends_.size(); ++i) {
+      const DeviceName& name = ends_[(static_cast<std::size_t>(place) + i) % ends_.size()];
+      if (name != from && name != to) return name;
+    }
+    return "";
+  }
+
+  // Without the time that the bytes of an echo take, there and back.
+  void set_latency(const std::pair<DeviceName, DeviceName>& ends, const Echoes& echoes) {
+    const LinkFigures& back = result_.links.at({ends.second, ends.first});
+    LinkFigures& link = result_.links.at(ends);
+    const double bytes_s =
+        echoes.bytes * (1 / link.bytes_per_s.value + 1 / back.bytes_per_s.value) / 2;
+    const auto one_way = [&](std::vector<double> times_s) {
+      for (double& time_s : times_s) time_s = std::max(0.0, time_s / 2 - bytes_s);
+      return figure_of(std::move(times_s));
+    };
+    link.latency_s = one_way(echoes.idle_s);
+    if (!echoes.loaded_s.empty()) link.loaded_latency_s = one_way(echoes.loaded_s);
+  }
+
+  // Each device sends to the next at once.
+  void measure_medium() {
+    const std::size_t count = job_.devices.size();
+    const Seconds time = scaled(1);
+    std::vector<std::int64_t> numbers;
+    for (std::size_t i = 0; i < count; ++i) {
+      const DeviceName& to = ends_[(i + 1) % count];
+      const double alone = result_.links.at({ends_[i], to}).bytes_per_s.value;
+      result_.alone_bytes_per_s += alone;
+      numbers.push_back(order_link(ends_[i], to, kMostTimes, block_for(alone, time) / 2 + 1, 0));
+    }
+    std::vector<Arrivals> all;
+    for (std::size_t i = 0; i < count; ++i) {
+      all.push_back(arrivals_of(ends_[(i + 1) % count], ends_[i], numbers[i], kMostTimes,
+                                static_cast<double>(count) * kLongestTrial));
+    }
+    result_.together_bytes_per_s = rate_together(all);
+  }
+
+  static constexpr Seconds kLongestTrial{60};
+
+  Mailbox& mailbox_;
+  const MeasureJob& job_;
+  const double scale_;
+  std::vector<DeviceName> ends_;  // devices, then the coordinator
+  Measurement result_;
+  std::map<std::pair<DeviceName, DeviceName>, Echoes> echoes_;
+  LinkExercise own_;
+  Effects effects_;
+  std::vector<Message> heard_;  // answers that nobody has waited for yet
+  std::int64_t number_ = 0;
+  double done_ = 0;
+  double total_ = 0;
+};
+
+}  // namespace
+
+Measurement measure_cluster(Mailbox& mailbox, const MeasureJob& job) {
+  LINGUA_CHECK(!job.devices.empty());
+  return Measurer(mailbox, job).run();
+}
+
+}  // namespace lingua
