@@ -2,15 +2,17 @@
 # Installs what LinguaLinked Lab needs and this machine lacks, from Debian's own packages.
 #   ./setup.sh          install what is missing (asks sudo for it when not root)
 #   ./setup.sh --check  only say what is missing; exit code 1 when something is
+#   ./setup.sh --worker [--check]   the same for a build of the worker alone (docs/phones.md)
 # Debian 12 and 13 and what derives from them. Running it again changes nothing.
 set -euo pipefail
 
+# NAME* is what a build of the worker alone needs too (`cmake --preset worker`).
 packages() {
   cat <<'LIST'
-build-essential        C++20 compiler and linker
-cmake                  configures the build
-ninja-build            runs the build
-pkg-config             finds SimGrid, CBC, ZeroMQ, xxHash
+build-essential*       C++20 compiler and linker
+cmake*                 configures the build
+ninja-build*           runs the build
+pkg-config*            finds SimGrid, CBC, ZeroMQ, xxHash
 ccache                 makes the second build fast
 jq                     reads results in experiments
 curl                   downloads models (experiments/fetch-model)
@@ -19,30 +21,30 @@ unzip                  the same: packages that hold parts of a model
 git                    the tests' lint reads the list of files from it
 libicu-dev             ICU: regular expressions and normal forms of tokenizers
 libsentencepiece-dev   SentencePiece: tokenizers of model folders
-libtorch-dev           LibTorch: model import and numerics
-libopenblas0-pthread   fast matrix products for LibTorch (20 times the reference BLAS)
-libhwy-dev             Highway: matrix-vector products for decoding
+libtorch-dev*          LibTorch: model import and numerics
+libopenblas0-pthread*  fast matrix products for LibTorch (20 times the reference BLAS)
+libhwy-dev*            Highway: matrix-vector products for decoding
 libsimgrid-dev         SimGrid: simulated and emulated clusters
 coinor-libcbc-dev      CBC: the optimising planner
 coinor-libosi-dev      CBC's solver interface
 coinor-libclp-dev      CBC's linear solver
 coinor-libcgl-dev      CBC's cuts
-coinor-libcoinutils-dev  CBC's utilities
-libfmt-dev             formatting
-nlohmann-json3-dev     plans, graphs and logs as JSON
-libyaml-cpp-dev        cluster files
-libcli11-dev           the command line
+coinor-libcoinutils-dev CBC's utilities
+libfmt-dev*            formatting
+nlohmann-json3-dev*    plans, graphs and logs as JSON
+libyaml-cpp-dev*       cluster files
+libcli11-dev*          the command line
 libcsv-dev             tables of texts to classify, traces of requests
-libxxhash-dev          checksums and digests
+libxxhash-dev*         checksums and digests
 libsqlitecpp-dev       results of sweeps
-libzmq3-dev            ZeroMQ: messages between real devices
-cppzmq-dev             ZeroMQ's C++ interface
-libsodium-dev          keys of devices, digests
-libseccomp-dev         workers that open no files once they run
-libqrencode-dev        join lines as pictures
+libzmq3-dev*           ZeroMQ: messages between real devices
+cppzmq-dev*            ZeroMQ's C++ interface
+libsodium-dev*         keys of devices, digests
+libseccomp-dev*        workers that open no files once they run
+libqrencode-dev*       join lines as pictures
 libcpp-httplib-dev     HTTP: lingua serve, and its clients
-libprotobuf-dev        the wire format
-protobuf-compiler      the wire format
+libprotobuf-dev*       the wire format
+protobuf-compiler*     the wire format
 libgtest-dev           tests
 libgmock-dev           tests
 iproute2               tests: networks that are slow or cut
@@ -77,11 +79,14 @@ installed() {
     grep -qxE "installed ($(dpkg --print-architecture)|all)"
 }
 
-# Prints the lines of packages() whose package is not there. On arm64 the compiler is one for phones already.
+# Prints the lines of packages() whose package is not there, as far as they are needed for what is asked. On arm64 the
+# compiler is one for phones already.
 missing() {
+  local name why
   packages | while read -r name why; do
+    if $worker && [[ $name != *\* ]]; then continue; fi
     [[ $name != g++-aarch64-linux-gnu || $(dpkg --print-architecture) != arm64 ]] || continue
-    installed "$name" || echo "$name $why"
+    installed "${name%\*}" || echo "${name%\*} $why"
   done
 }
 
@@ -120,12 +125,14 @@ install_missing() {
 }
 
 main() {
-  local check=false lacking
-  case "${1:-}" in
-    "") ;;
-    --check) check=true ;;
-    *) die "unknown argument '$1'; write --check or nothing" ;;
-  esac
+  local check=false worker=false argument lacking
+  for argument in "$@"; do
+    case $argument in
+      --check) check=true ;;
+      --worker) worker=true ;;
+      *) die "unknown argument '$argument'; write --check, --worker, both or nothing" ;;
+    esac
+  done
   command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
     die "needs Debian 12 or 13, or a system that installs with apt"
   [[ -r /etc/os-release ]] && . /etc/os-release
@@ -143,7 +150,7 @@ main() {
   fi
 
   # Nice to have: where apt knows it.
-  if ! $check && ! installed "$formatter" && apt-cache show "$formatter" >/dev/null 2>&1; then
+  if ! $check && ! $worker && ! installed "$formatter" && apt-cache show "$formatter" >/dev/null 2>&1; then
     echo "setup.sh: installing $formatter for the lint"
     quietly apt-get install -y -q --no-install-recommends "$formatter"
   fi
