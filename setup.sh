@@ -48,6 +48,7 @@ protobuf-compiler*     the wire format
 libgtest-dev           tests
 libgmock-dev           tests
 iproute2               tests: networks that are slow or cut
+busybox-static         tests: the shell of phones that are pretended
 parallel               tests: parts of a sweep, started side by side
 time                   benchmarks: what a process takes
 chromium               tests: pages of results, at several widths

@@ -18,12 +18,15 @@ MODEL = "bloom:hidden=64,layers=4,heads=4,vocabulary=256"
 LAB = "data/local/tmp/lingua-lab"
 
 
-def cannot_run():
+def cannot_run(bundle):
     """Why tests with pretended phones are skipped here; empty where they are not."""
     if os.geteuid() != 0:
         return "needs root"
-    lacking = [tool for tool in ("busybox", "ip", "unshare", "nsenter") if shutil.which(tool) is None]
-    return f"needs {', '.join(lacking)}" if lacking else ""
+    tools = ["busybox", "ip", "unshare", "nsenter"] + (["qemu-aarch64-static"] if bundle else [])
+    lacking = [tool for tool in tools if shutil.which(tool) is None]
+    if bundle and not bundle.exists():
+        return f"there is no {bundle}; experiments/phones/build makes it"
+    return f"needs {', '.join(lacking)}; ./setup.sh installs it" if lacking else ""
 
 
 def host_phone(**facts):
@@ -104,8 +107,8 @@ class Studies(unittest.TestCase):
         self.assertEqual([file.name for file in phone.state.glob("relay-*")], [])
 
 
-def main():
-    reason = cannot_run()
+def main(bundle=None):
+    reason = cannot_run(bundle)
     if reason:
         print(f"skipped: {reason}")
         sys.exit(77)
