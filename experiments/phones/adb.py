@@ -3,6 +3,7 @@
 All that is on a phone stands in LAB: the bundle in a folder named by its hash, and while a study goes on one folder of its
 own. Nothing here needs a rooted phone.
 """
+import ctypes
 import hashlib
 import json
 import os
@@ -21,6 +22,12 @@ ABI = "arm64-v8a"
 USAGE, FILE, WORLD = 2, 3, 5  # exit codes, as those of `lingua`
 SCREEN = ("global", "stay_on_while_plugged_in"), ("system", "screen_off_timeout")
 LONGEST_TIMEOUT_MS = "2147483647"
+PRCTL, PR_SET_PDEATHSIG = ctypes.CDLL(None).prctl, 1
+
+
+def with_parent():
+    """For a process of one's own: it is told to end when this one has been killed."""
+    PRCTL(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Trouble(Exception):
@@ -36,7 +43,10 @@ class PhoneLost(Trouble):
 
 
 class Adb:
+    """Threads: any."""
+
     def __init__(self, program):
+        self.asked = set()
         self.program = shutil.which(program)
         if self.program is None:
             raise Trouble(f"adb: there is no program '{program}'; install it (`apt install adb`, or Android's platform "
@@ -44,11 +54,13 @@ class Adb:
 
     def start(self, serial, *words, **pipes):
         target = ["-s", serial] if serial else []
-        return subprocess.Popen([self.program, *target, *words], stdin=subprocess.DEVNULL, start_new_session=True, **pipes)
+        return subprocess.Popen([self.program, *target, *words], stdin=subprocess.DEVNULL, start_new_session=True,
+                                preexec_fn=with_parent, **pipes)
 
     def ask(self, serial, *words, timeout=60):
         """Its exit code, output and errors."""
         process = self.start(serial, *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
+        self.asked.add(process)
         try:
             out, errors = process.communicate(timeout=timeout)
         except BaseException as error:
@@ -57,7 +69,14 @@ class Adb:
             if isinstance(error, subprocess.TimeoutExpired):
                 return 255, "", f"no answer for {timeout:g} s"
             raise
+        finally:
+            self.asked.discard(process)
         return process.returncode, out.replace("\r\n", "\n"), errors.strip()
+
+    def end_all(self):
+        """What is asked at present gets no answer."""
+        for process in list(self.asked):
+            process.kill()
 
     def listed(self):
         """Serial to state ("device", "unauthorized", ...), in the order of `adb devices`."""
@@ -247,7 +266,7 @@ class Phone:
 
     def tidy_up_after_others(self, tell):
         """What a study has left that was ended by force. Errors: Trouble where that one goes on."""
-        for folder in self.said(f"mkdir -p {LAB} && ls {LAB}").split():
+        for folder in self.said(f"ls {LAB} 2>/dev/null; true").split():
             if not folder.startswith("study-"):
                 continue
             host, _, pid = self.run(f"cat {LAB}/{folder}/host")[1].strip().partition(" ")

@@ -47,8 +47,8 @@ def tables(result):
     """Caption, heads and rows of each table of figures."""
     found = []
     if result["whole"]:
-        found.append(("The run", ["", "predicted", "measured", "prediction off by"],
-                      [[f"{row['figure']}{', ' + row['unit'] if row['unit'] else ''}", number(row["predicted"]),
+        found.append(("The run", ["", "planned", "simulated", "measured", "simulation off by"],
+                      [[f"{row['figure']}{', ' + row['unit'] if row['unit'] else ''}", number(row["planned"]), number(row["predicted"]),
                         measured_text(row["measured"]), error_text(row["predicted"], row["measured"])] for row in result["whole"]]))
         found.append(("Computing, by phone: seconds in a run", ["phone", "predicted", "measured", "prediction off by"],
                       [[row["phone"], number(row["predicted_s"]), measured_text(row["measured_s"]),
@@ -126,7 +126,7 @@ def bars(rows, unit, label):
                       for value in (predicted or 0, spread["most"] if spread else 0)])
     if most <= 0:
         return None
-    left, right, top, each = 8, WIDTH - 70, 24, 46
+    left, right, top, each = 8, WIDTH - 70, 22, 52
     height = top + each * len(rows) + 26
 
     def x(value):
@@ -138,14 +138,14 @@ def bars(rows, unit, label):
     parts.append(f'<text class="quiet" x="{WIDTH - 8}" y="{height - 6}" text-anchor="end">{esc(unit)}</text>')
     for i, (name, predicted, spread, colour) in enumerate(rows):
         y = top + each * i
-        parts.append(f'<text x="{left}" y="{y + 6}">{esc(name)}</text>')
+        parts.append(f'<text x="{left}" y="{y + 5}">{esc(name)}</text>')
         if spread:
-            parts.append(f'<rect x="{left}" y="{y + 12}" width="{max(x(spread["mean"]) - left, 1):.1f}" height="18" rx="2" fill="{colour}"/>')
+            parts.append(f'<rect x="{left}" y="{y + 15}" width="{max(x(spread["mean"]) - left, 1):.1f}" height="18" rx="2" fill="{colour}"/>')
             if spread["least"] != spread["most"]:
-                parts.append(f'<line class="whisker" x1="{x(spread["least"]):.1f}" x2="{x(spread["most"]):.1f}" y1="{y + 21}" y2="{y + 21}"/>')
-            parts.append(f'<text x="{max(x(spread["most"]), x(predicted or 0)) + 7:.1f}" y="{y + 26}">{number(spread["mean"])}</text>')
+                parts.append(f'<line class="whisker" x1="{x(spread["least"]):.1f}" x2="{x(spread["most"]):.1f}" y1="{y + 24}" y2="{y + 24}"/>')
+            parts.append(f'<text x="{max(x(spread["most"]), x(predicted or 0)) + 7:.1f}" y="{y + 29}">{number(spread["mean"])}</text>')
         if predicted is not None:
-            parts.append(f'<rect class="predicted" x="{left}" y="{y + 10}" width="{max(x(predicted) - left, 1):.1f}" height="22" rx="2"/>')
+            parts.append(f'<rect class="predicted" x="{left}" y="{y + 13}" width="{max(x(predicted) - left, 1):.1f}" height="22" rx="2"/>')
     return svg(height, label, parts)
 
 
@@ -220,8 +220,10 @@ figcaption { font-weight: 600; margin-bottom: .4rem; }
 .pic { width: 100%; height: auto; display: block; }
 .verdict { font-size: 1.05rem; border-left: 4px solid var(--link); padding-left: .7rem; }
 .verdict.bad { border-color: var(--bad); }
-td.figure, th.figure { text-align: right; white-space: nowrap; }
-.plan { overflow-x: auto; } .plan svg { max-width: 100%; height: auto; }
+td, th { white-space: nowrap; }
+td.figure, th.figure { text-align: right; }
+.plan { overflow-x: auto; background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: .6rem; }
+.plan svg { width: 100%; min-width: 46rem; height: auto; display: block; }
 pre { overflow-x: auto; background: var(--raised); padding: .6rem .8rem; border-radius: 6px; font-size: .85rem; }
 """
 
@@ -241,7 +243,7 @@ def phone_rows(result):
         rows.append([phone["name"], f"{phone['manufacturer']} {phone['model']}", phone["android"], cores, memory,
                      f"{number(phone['battery_percent'])} %{', charging' if phone['charging'] else ''}", f"{number(phone['battery_c'])} °C",
                      number(phone["thermal_status"])])
-    return ["name", "phone", "Android", "cores", "memory free", "battery", "its heat", "thermal status"], rows
+    return ["name", "phone", "Android", "cores", "memory free", "battery", "battery's heat", "thermal status"], rows
 
 
 def write(folder, result):
@@ -260,8 +262,8 @@ def write(folder, result):
     body += [f'<p class="bad">{esc(note)}</p>' for note in result["notes"]]
     for caption, heads, rows in tables(result)[:1]:
         body.append(f"<h2>{esc(caption)}</h2>" + table_html(heads, rows))
-        body.append('<p class="quiet">Predicted: by simulation, from the measured cluster and the same plan. Measured: mean of all '
-                    "runs (least to most).</p>")
+        body.append('<p class="quiet">Planned: the planner\'s estimate. Simulated: that plan on the cluster of the file; below, it is what '
+                    "is called predicted. Measured: mean of all runs (least to most).</p>")
     if drawn:
         body.append('<h2>Predicted and measured</h2><p class="quiet">Bars: measured, with the range over runs; dashed frames: '
                     'predicted.</p><div class="cards">' +
@@ -272,7 +274,7 @@ def write(folder, result):
     body.append("<h2>Phones</h2>" + table_html(heads, rows, figures=99))
     plan = folder / "plan.svg"
     if plan.exists():
-        body.append(f'<h2>Plan</h2><div class="plan">{plan.read_text().split("?>", 1)[-1]}</div>')
+        body.append(f'<h2>Plan</h2><div class="plan" tabindex="0">{plan.read_text().split("?>", 1)[-1]}</div>')
     if result["cluster"]:
         body.append(f"<details><summary>The cluster file</summary><pre>{esc(result['cluster'])}</pre></details>")
     body.append(f"<footer><p>Made by: <code>{esc(' '.join(result['command']))}</code>. Beside this page: result.json, phones.csv, links.csv, "

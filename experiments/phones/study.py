@@ -1,13 +1,12 @@
 """What a study asks of `lingua`: coordinators that phones join, plans, predictions, and samples meanwhile."""
 import json
-import os
 import re
 import signal
 import subprocess
 import threading
 import time
 
-from adb import USAGE, PhoneLost, Trouble, last_line
+from adb import USAGE, PhoneLost, Trouble, last_line, with_parent
 
 SAMPLE_EVERY_S = 5
 JOIN = re.compile(r"^  ([A-Za-z0-9._-]+), (?:new|known).* --join (lingua://\S+)$")
@@ -32,7 +31,7 @@ class Lingua:
     def ask(self, *arguments, log=None):
         """A verb's JSON. Errors: Trouble with its own last line and its code."""
         process = subprocess.Popen([self.program, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True, start_new_session=True)
+                                   stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=with_parent)
         try:
             out, errors = process.communicate()
         except BaseException:
@@ -111,9 +110,8 @@ class Gathering:
         """Runs a coordinator to its end; workers are started when it says how to join. Returns its standard output."""
         command = [self.lingua.program, verb, *map(str, arguments), *map(str, self.join_options())]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   errors="replace", start_new_session=True, env={**os.environ, "TERM": "dumb"})
-        lines, begun = [], threading.Event()
-        out = []
+                                   errors="replace", start_new_session=True, preexec_fn=with_parent)
+        lines, joins, out, begun = [], [], [], threading.Event()
 
         def read_errors():
             with open(log, "w") as file:
@@ -128,12 +126,11 @@ class Gathering:
                     elif line.startswith(("sending weights", "answering", "measur")):
                         begun.set()
                         self.tell(f"  {line.strip()}", passing=True)
-        joins = []
         readers = [threading.Thread(target=read_errors, daemon=True),
                    threading.Thread(target=lambda: out.append(process.stdout.read()), daemon=True)]
-        for reader in readers:
-            reader.start()
         try:
+            for reader in readers:
+                reader.start()
             while process.poll() is None:
                 while joins:
                     self.start_worker(*joins.pop(0))
@@ -239,5 +236,7 @@ WHOLE = [("tokens_per_s", "tokens/s", 1, ""), ("ttft_s", "time to first token", 
 
 
 def compare_whole(predicted, repeats):
-    return [{"figure": text, "unit": unit, "predicted": predicted[name] * by if predicted else None,
+    planned = repeats[0]["plan"]["estimate"]
+    return [{"figure": text, "unit": unit, "planned": planned[name] * by if name in planned else None,
+             "predicted": predicted[name] * by if predicted else None,
              "measured": spread([run[name] * by for run in repeats])} for name, text, by, unit in WHOLE]
