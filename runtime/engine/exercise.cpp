@@ -22,7 +22,9 @@ double measure_memory(Device& device, const Exercise& order, double most_bytes) 
   constexpr Exertion kBlock{ExertionKind::kMemory, DType::kFloat32, 1};
   const double block = work_of(kBlock).bytes;
   const Seconds end = device.now() + order.time;
-  const double left_to_others = device.telemetry().free_memory_bytes * kLeftToOthers;
+  const double believed = device.telemetry().free_memory_bytes;
+  if (order.time <= Seconds(0)) return std::min(believed, most_bytes);
+  const double left_to_others = believed * kLeftToOthers;
   const auto free = [&] { return device.telemetry().free_memory_bytes - left_to_others; };
   double taken = 0;
   bool is_all = false;
@@ -83,7 +85,7 @@ Exercised exercise(Device& device, const Exercise& order, double most_bytes) {
   Exercised result;
   result.number = order.number;
   try {
-    device.executor().set_threads(order.threads);
+    if (order.threads > 0) device.executor().set_threads(order.threads);
     if (order.kind == ExertionKind::kMemory) {
       result.memory_bytes = measure_memory(device, order, most_bytes);
       device.executor().exert({ExertionKind::kSegments, DType::kFloat32, 1});  // gives it back

@@ -15,7 +15,7 @@ namespace lingua {
 // What memory there is after these bytes are left to others.
 inline constexpr double kLeftToOthers = 1.0 / 8;  // of what is free at first
 
-// Does what it is told to; of memory, no more than `most_bytes`. What it cannot do is in the answer.
+// Does what it is told to; of memory, no more than `most_bytes`, and in no time what it believes to have. What it cannot do is in the answer.
 Exercised exercise(Device& device, const Exercise& order, double most_bytes);
 
 // The same of a kind other than memory, by any clock. Errors: WorldError.

@@ -107,6 +107,13 @@ TEST(ExerciseTest, OfMemoryTakesWhatIsAllowed) {
   EXPECT_EQ(memory_of(device, 3e9), 3e9);
 }
 
+TEST(ExerciseTest, OfMemoryInNoTimeTellsWhatIsBelieved) {
+  TimedDevice device(1e-4, 8e9);
+  const Exercise order{1, ExertionKind::kMemory, DType::kFloat32, 0, Seconds(0)};
+  EXPECT_EQ(exercise(device, order, 3e9).memory_bytes, 3e9);
+  EXPECT_EQ(exercise(device, order, 1e12).memory_bytes, 8e9);
+}
+
 TEST(ExerciseTest, OfMemoryLeavesSomeToOthers) {
   TimedDevice device(1e-4, 8e9);
   EXPECT_NEAR(memory_of(device, 1e12), 7e9, 1e3);
