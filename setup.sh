@@ -60,6 +60,7 @@ pybind11-dev           the Python module, built beside all else
 python3-venv           tests: the Python module in an environment of its own
 mandoc                 tests: the manual page
 g++-aarch64-linux-gnu  the worker for phones (experiments/phones)
+patchelf               the same: libraries that are named but not used
 qemu-user-static       tests: phones
 clang                  fuzzing: the compiler that has libFuzzer
 libclang-rt-dev        fuzzing: libFuzzer itself

@@ -82,7 +82,7 @@ main() {
   (on_phone 1 max --version) >/dev/null 2>"$folder/why" || { [[ $? -ne 77 ]] || skip "$(<"$folder/why")"; }
   is_as_it_says
 
-  "$lingua" model random bloom:hidden=128,layers=12,heads=4,vocabulary=512 -o "$folder/bloom" >/dev/null 2>&1 || exit 1
+  "$lingua" model random bloom:hidden=128,layers=12,heads=4,vocabulary=512 -o "$folder/bloom" 2>"$folder/why" || { cat "$folder/why"; exit 1; }
   golden=$(python3 "$root/tests/phones/golden_model.py" llama "$folder/llama") || exit 1
   prompt=$(jq -r '.prompt | map(tostring) | join(",")' <<<"$golden")
   bloom=5,17,99,300,41,7,256,11,80,2
