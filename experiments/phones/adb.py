@@ -21,6 +21,7 @@ LAB = "/data/local/tmp/lingua-lab"
 ABI = "arm64-v8a"
 USAGE, FILE, WORLD = 2, 3, 5  # exit codes, as those of `lingua`
 SCREEN = ("global", "stay_on_while_plugged_in"), ("system", "screen_off_timeout")
+MOBILE = ("rmnet", "ccmni", "v4-rmnet", "clat", "tun", "dummy")  # interfaces by which no other phone comes
 LONGEST_TIMEOUT_MS = "2147483647"
 PRCTL, PR_SET_PDEATHSIG = ctypes.CDLL(None).prctl, 1
 
@@ -221,7 +222,7 @@ class Phone:
     def run(self, command, timeout=60):
         """Exit code and output of a shell command. Errors: PhoneLost."""
         code, out, errors = self.adb.ask(self.serial, "shell", command, timeout=timeout)
-        if code != 0 and (errors.startswith(("error: ", "adb: ", "no answer")) or code == 255 and not out):
+        if code != 0 and (errors.startswith(("error: ", "adb: ", "no answer")) or code == 255 and not out and not errors):
             raise PhoneLost(f"{self}: {last_line(errors) if errors else 'the connection broke'}; plug it in again (or `adb connect` "
                             "it), see `adb devices`, and start again")
         return code, out if code == 0 else out + errors
@@ -245,7 +246,8 @@ class Phone:
             raise Trouble(f"{self}, {maker} {model}, is {kind} (ro.product.cpu.abi is '{abi}'); the bundle runs on {ABI}: leave "
                           "it out with --serials")
         memory = dict(re.findall(r"^(MemTotal|MemAvailable):\s+(\d+) kB", parts[2], re.M))
-        addresses = re.findall(r"^\d+: (\S+)\s+inet ([0-9.]+)/\d+ .*scope global", parts[3], re.M)
+        addresses = [one for one in re.findall(r"^\d+: (\S+)\s+inet ([0-9.]+)/\d+ .*scope global", parts[3], re.M)
+                     if not one[0].startswith(MOBILE)]
         self.address = next((a for name, a in addresses if name.startswith("wlan")),
                             addresses[0][1] if addresses else None)
         self.facts = {"serial": self.serial, "manufacturer": maker, "model": model, "android": android, "sdk": sdk,
@@ -317,17 +319,26 @@ class Phone:
                           f"shell rm -rf {LAB}`")
         return out.strip()
 
-    def keep_awake(self):
+    def keep_awake(self, tell):
         """The screen stays on, for a phone that sleeps slows what runs and lets Wi-Fi doze."""
         self.before = {f"{space}.{key}": self.said(f"settings get {space} {key}").strip() for space, key in SCREEN}
         lines = "".join(f"{key}={value}\n" for key, value in self.before.items())
         self.said(f"printf %s {shlex.quote(lines)} >{self.folder}/screen")
-        self.said("input keyevent KEYCODE_WAKEUP; svc power stayon true && "
-                  f"settings put system screen_off_timeout {LONGEST_TIMEOUT_MS}")
+        refused = []
+        for command in ("input keyevent KEYCODE_WAKEUP", "svc power stayon true",
+                        f"settings put system screen_off_timeout {LONGEST_TIMEOUT_MS}"):
+            code, out = self.run(command)
+            if code != 0:
+                refused.append(last_line(out))
+        if refused:
+            tell(f"{self}: does not let its screen be kept on ({refused[0]}): switch on 'USB debugging (Security settings)' where its "
+                 "Developer options have that, or keep it on by hand")
 
     def restore(self, before):
         for setting, value in before.items():
             space, key = setting.split(".", 1)
+            if self.run(f"settings get {space} {key}")[1].strip() == value:
+                continue
             if value in ("null", ""):
                 self.said(f"settings delete {space} {key}")
             else:

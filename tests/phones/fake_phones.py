@@ -29,7 +29,7 @@ STARTED = ["lingua", "lib/ld-linux-aarch64.so.1"]  # of a bundle: what the kerne
 PHONE = {"model": "Pretended 1", "manufacturer": "nobody", "android": "14", "sdk": "34", "abi": "arm64-v8a",
          "connection": "device",  # or unauthorized, offline, gone
          "clusters": [[4, 1804800], [3, 2419200], [1, 2841600]], "battery_percent": 81, "temperature_c": 29.0,
-         "settings": {"system.screen_off_timeout": "30000"}, "wifi": True, "data_mb": 0, "host_folders": [],
+         "settings": {"system.screen_off_timeout": "30000"}, "secure": False, "wifi": True, "data_mb": 0, "host_folders": [],
          "emulator": "", "cpu": "max"}
 
 
@@ -47,7 +47,8 @@ SCRIPTS = {
     "settings": '''file="/fake/settings/$2.$3"
 case $1 in
   get) cat "$file" 2>/dev/null || echo null ;;
-  put) echo "$4" >"$file" ;;
+  put) [ ! -e /fake/secure ] || { echo "java.lang.SecurityException: no permission to write settings" >&2; exit 255; }
+    echo "$4" >"$file" ;;
   delete) rm -f "$file"; echo "Deleted 1 rows" ;;
   *) echo "Unknown command: $1" >&2; exit 255 ;;
 esac''',
@@ -160,6 +161,8 @@ class Phone:
             (fake / "settings" / name).write_text(value + "\n")
         (fake / "battery").write_text(f"{facts['battery_percent']}\n")
         (fake / "heat").touch()
+        if facts["secure"]:  # lets no shell change settings
+            (fake / "secure").touch()
         (fake / "temperature").write_text(f"{facts['temperature_c']}\n")
         first = 0
         for cores, khz in facts["clusters"]:

@@ -106,6 +106,15 @@ class BeforeAnythingRuns(Studies):
         self.assert_as_before(phones["A"], BEFORE)
 
 
+class AllTheSame(Studies):
+    def test_a_phone_that_lets_no_shell_change_settings_is_used(self):
+        phones = self.phones(A=host_phone(secure=True))
+        code, _, errors = self.study("--repeats", "1", "--max-tokens", "4")
+        self.assertEqual(code, 0, errors)
+        self.assertIn("does not let its screen be kept on (java.lang.SecurityException", errors)
+        self.assert_as_before(phones["A"], BEFORE)
+
+
 class InMidRun(Studies):
     LONG = ["--repeats", "2", "--prompt-length", "4", "--max-tokens", "1500"]
 
