@@ -2,6 +2,7 @@
 import html
 import math
 import pathlib
+import shlex
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f6d00", "#5b5b5b"]  # told apart by most eyes
@@ -132,7 +133,7 @@ def bars(rows, unit, label):
     def x(value):
         return left + (right - left) * value / most
     parts = []
-    for tick in nice_ticks(0, most, 4):
+    for tick in nice_ticks(0, most):
         parts.append(f'<line class="rule" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="{top - 6}" y2="{height - 22}"/>'
                      f'<text class="quiet" x="{x(tick):.1f}" y="{height - 6}" text-anchor="middle">{number(tick)}</text>')
     parts.append(f'<text class="quiet" x="{WIDTH - 8}" y="{height - 6}" text-anchor="end">{esc(unit)}</text>')
@@ -207,14 +208,14 @@ def pictures(result):
             ("links", "A message, by link",
              bars([(f"{row['from']} → {row['to']}", row["predicted_ms"], row["measured_ms"], colours.get(row["from"], COLOURS[-1]))
                    for row in result["by_link"]], "ms", "milliseconds of a message by link, predicted and measured")),
-            ("temperature", "Temperature over time", temperatures(result["samples"], colours))]
+            ("temperature", "Temperature over time (skin; battery where that is not known)", temperatures(result["samples"], colours))]
     return [(name, title, picture) for name, title, picture in plan if picture]
 
 
 # ---- the page ----
 
 MORE_STYLE = """
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(21rem, 100%), 1fr)); gap: 1.2rem; margin-top: 1rem; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(21rem, 100%), 1fr)); gap: 1.2rem; margin-top: 1rem; align-items: start; }
 .cards figure { margin: 0; padding: .8rem 1rem; border: 1px solid var(--line); border-radius: 6px; }
 figcaption { font-weight: 600; margin-bottom: .4rem; }
 .pic { width: 100%; height: auto; display: block; }
@@ -277,7 +278,7 @@ def write(folder, result):
         body.append(f'<h2>Plan</h2><div class="plan" tabindex="0">{plan.read_text().split("?>", 1)[-1]}</div>')
     if result["cluster"]:
         body.append(f"<details><summary>The cluster file</summary><pre>{esc(result['cluster'])}</pre></details>")
-    body.append(f"<footer><p>Made by: <code>{esc(' '.join(result['command']))}</code>. Beside this page: result.json, phones.csv, links.csv, "
+    body.append(f"<footer><p>Made by: <code>{esc(shlex.join(result['command']))}</code>. Beside this page: result.json, phones.csv, links.csv, "
                 "tokens.csv, samples.csv, timelines for ui.perfetto.dev, logs.</p></footer>")
     (folder / "report.html").write_text(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -67,10 +67,10 @@ class Studies(unittest.TestCase):
         (self.folder / "cluster.yaml").write_text(cluster_of(names))
         return phones
 
-    def start(self, *arguments, model=None, bundle=None, adb=None):
+    def start(self, *arguments, model=None, bundle=None, adb=None, measured=False):
         command = [ROOT / "experiments/phones/run", model or self.common / "model", "--bundle",
                    bundle or self.common / "bundle.tar.gz", "--adb", adb or ROOT / "tests/phones/fake_adb", "--out", self.out,
-                   "--planner", "even", "--ignore-eos", "--cluster", self.folder / "cluster.yaml", *arguments]
+                   "--planner", "even", "--ignore-eos", *([] if measured else ["--cluster", self.folder / "cluster.yaml"]), *arguments]
         return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                 env={**os.environ, "LINGUA": str(LINGUA), "LINGUA_FAKE_PHONES": str(self.folder / "phones")})
 

@@ -22,10 +22,10 @@ class ThreePhones(Studies):
         return self.phones(**{f"S{i}": {**(qemu or host_phone()), "model": name, "temperature_c": 27 + i, "settings": settings}
                               for i, (name, settings) in enumerate(zip(("Same", "Other 5", "Same"), SETTINGS))})
 
-    def run_study(self, *arguments):
+    def run_study(self, *arguments, **how):
         more = ["--other-version"] if BUNDLE else []
         code, out, errors = self.study("--prompt-length", "6", "--max-tokens", "12", "--requests", "2", "--patience", "300",
-                                       "--loss-timeout", "30", *more, *arguments, bundle=BUNDLE)
+                                       "--loss-timeout", "30", *more, *arguments, bundle=BUNDLE, **how)
         self.assertEqual(code, 0, errors)
         return out, errors
 
@@ -69,6 +69,15 @@ class ThreePhones(Studies):
         self.assertFalse((self.out / "keys").exists())
         page = (self.out / "report.html").read_text()
         self.assertNotRegex(page, r"""(src|href)=["']?(?!["']?#)|url\((?!#)|@import|<script""")  # it needs nothing but itself
+
+    def test_the_cluster_is_measured(self):
+        self.phones(**{f"S{i}": {**({"emulator": shutil.which("qemu-aarch64-static")} if BUNDLE else host_phone()), "model": f"Pretended {i}"}
+                       for i in (1, 2)})
+        self.run_study("--repeats", "1", "--quick", measured=True)
+        self.assert_same_tokens(1)
+        self.assertIn("name: pretended-2", self.result()["cluster"])
+        self.assertEqual(self.result()["cluster"], (self.out / "cluster.yaml").read_text())
+        self.assertTrue(any(row["phase"] == "measuring" for row in self.result()["samples"]))
 
     def test_over_usb_alone(self):
         phones = self.phones(**{f"S{i}": {**({"emulator": shutil.which("qemu-aarch64-static")} if BUNDLE else host_phone()), "wifi": False,
