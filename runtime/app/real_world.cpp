@@ -17,6 +17,7 @@
 #include "runtime/app/results.h"
 #include "runtime/app/said_specs.h"
 #include "runtime/balance/recover.h"
+#include "runtime/base/cores.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/plain_text.h"
 #include "runtime/base/signals.h"
@@ -188,6 +189,11 @@ CoordinatorJob RealWorld::coordinator_job() {
   job.deployment.scheduling = study_.workload.scheduling;
   job.deployment.communication = study_.workload.communication;
   job.deployment.threads = threads();
+  if (job.deployment.threads == 0) {
+    for (const DeviceSpec& device : study_.cluster.devices) {
+      if (device.threads > 0) job.deployment.threads_of[device.name] = device.threads;
+    }
+  }
   job.stall_timeout = Seconds(options_.stall_timeout_s);
   job.settle = Seconds(options_.loss_timeout_s) / 2;
   job.absent = absent_;
@@ -368,7 +374,7 @@ int RealWorld::threads() const {
   const int threads = study_options_.threads;
   if (threads > 0 || !options_.local) return threads;
   // Local workers share the cores: with one request in flight only one of them computes at a time.
-  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const int cores = static_cast<int>(allowed_cores().size());
   const std::size_t computing = study_.plan.devices().size() - study_.plan.keepers.size();
   const int active = std::min<int>(study_.workload.in_flight, static_cast<int>(computing));
   return std::max(1, cores / std::max(active, 1));

@@ -19,6 +19,7 @@
 #include "runtime/base/files.h"
 #include "runtime/engine/run.h"
 #include "runtime/events/message_trace.h"
+#include "runtime/net/net_device.h"
 #include "runtime/pace/pace.h"
 
 namespace lingua {

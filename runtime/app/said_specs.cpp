@@ -101,6 +101,7 @@ ClusterSpec as_said(ClusterSpec file, const std::vector<DeviceSpec>& said) {
     }
     known.charge = device.charge;
     known.cores = device.cores;
+    if (device.threads > 0) known.threads = device.threads;
   }
   return file;
 }
@@ -112,6 +113,7 @@ nlohmann::json said_json(const std::vector<DeviceSpec>& said) {
     for (const Number& number : kNumbers) {
       if (device.*number.value > 0) one[number.field] = device.*number.value;
     }
+    if (device.threads > 0) one["threads"] = device.threads;
   }
   return all;
 }

@@ -2,11 +2,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "runtime/app/cache_options.h"
@@ -15,6 +14,7 @@
 #include "runtime/app/said_specs.h"
 #include "runtime/app/sampling_worker.h"
 #include "runtime/app/speed_probe.h"
+#include "runtime/base/cores.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/output_file.h"
 #include "runtime/base/signals.h"
@@ -49,6 +49,9 @@ struct WorkerVerbOptions {
   std::string sensors = NetWorkerOptions().sensors;
   double join_timeout_s = 30;
   double loss_timeout_s = 2;
+  std::string cpus = kBigCores;
+  int threads = 0;
+  std::string advertise;
   bool probe = false;
   bool once = false;
 };
@@ -113,7 +116,8 @@ NetWorkerOptions net_options(const WorkerVerbOptions& options) {
   NetWorkerOptions worker;
   worker.coordinator = options.coordinator;
   worker.spec.name = options.name;
-  worker.spec.cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  worker.spec.cores = static_cast<int>(chosen_cores(options.cpus, allowed_cores()).size());
+  worker.spec.threads = options.threads;
   worker.spec.memory_bytes = available_memory_bytes();
   worker.sensors = options.sensors;
   fill_said(options.said, &worker.spec);
@@ -122,11 +126,25 @@ NetWorkerOptions net_options(const WorkerVerbOptions& options) {
                       : is_plain              ? "tcp://127.0.0.1:*"
                                               : "tcp://*:*";
   if (is_plain) check_insecure_address(worker.net.listen);
+  worker.net.advertise = options.advertise;
   fill_links(options.links, options.join_line, terminal(), &worker);
   worker.net.join_timeout = Seconds(options.join_timeout_s);
   worker.net.loss_timeout = Seconds(options.loss_timeout_s);
   worker.net.say = [](const std::string& line) { tell("lingua: {}\n", line); };
   return worker;
+}
+
+// Before LibTorch is loaded, where that is not done: its libraries look at the cores and at this variable then.
+void choose_cores(const WorkerVerbOptions& options) {
+  const std::vector<int> allowed = allowed_cores();
+  const std::vector<int> chosen = chosen_cores(options.cpus, allowed);
+  if (chosen != allowed) {
+    compute_on(chosen);
+    tell("lingua worker: computes on the cores {} of {}\n", cores_text(chosen),
+         cores_text(allowed));
+  }
+  if (options.threads > 0)
+    setenv("OPENBLAS_NUM_THREADS", fmt::format("{}", options.threads).c_str(), 1);
 }
 
 // What the device is not told to say of its speed.
@@ -146,6 +164,7 @@ void serve_run(const WorkerVerbOptions& options, NetWorkerOptions worker,
     const std::string reason = reason_to_stay_away(options.limits, read_telemetry(options.sensors));
     if (!reason.empty()) throw NoRunYet("it stays away: " + reason);
   }
+  choose_cores(options);
   const auto cache = weight_cache(options.cache, worker, terminal());
   MemoryReport memory(options.memory_report);
   std::optional<Pace> pace;
@@ -162,6 +181,7 @@ void serve_run(const WorkerVerbOptions& options, NetWorkerOptions worker,
     leave(end_of_run(reason));
   };
   auto executor = make_torch_executor();
+  executor->set_threads(options.threads);
   if (has_slow_blas()) {
     fmt::print(stderr,
                "lingua worker: matrix products run on an unoptimised BLAS; install "
@@ -179,6 +199,7 @@ void serve_run(const WorkerVerbOptions& options, NetWorkerOptions worker,
   WorkerOptions work = sampling_worker();
   work.cache = cache.get();
   work.limits = options.limits;
+  work.keeps_threads = options.threads > 0;
   try {
     messages.run(*device, work);
   } catch (const Error&) {
@@ -227,6 +248,19 @@ void run(const WorkerVerbOptions& options) {
   throw CLI::RuntimeError(static_cast<int>(end.code));
 }
 
+void visit_computing(WorkerVerbOptions& options, SettingVisitor& visitor) {
+  visitor.take(Setting("cpus", &options.cpus,
+                       "cores that it computes on: a list as 0-3,6, or big (all but the slowest "
+                       "kind), or all, of those that it may run on")
+                   .called("CORES")
+                   .checked(cores_problem, ""));
+  visitor.take(Setting("threads", &options.threads,
+                       "threads of its numerics, whatever a run says (default: one for each of "
+                       "these cores)")
+                   .in(1, 1024)
+                   .default_untold());
+}
+
 void add_hardware_options(CLI::App& verb, WorkerVerbOptions& options) {
   verb.add_option_function<double>(
           "--battery-floor",
@@ -267,6 +301,12 @@ void add_worker(CLI::App& app) {
           "address for other workers: tcp://INTERFACE:PORT, * for any (default: tcp://*:*; "
           "loopback with --insecure)")
       ->check(CLI::Validator(listen_address_problem, "", "address"));
+  declarer.take(Setting("advertise", &options->advertise,
+                        "the host under which other machines reach this address, where that is not "
+                        "the one that this machine sees: 203.0.113.7")
+                    .called("HOST")
+                    .checked(host_problem, ""));
+  visit_computing(*options, declarer);
   visit_said(options->said, declarer);
   verb->add_flag("--probe", options->probe,
                  "measure for a second what this device computes, before it joins, and say so "

@@ -41,8 +41,11 @@ struct DeviceSpec {
   Seconds overhead{0};   // per segment and step, besides compute and memory traffic
   double power_w = 0;    // drawn by computing, on top of what the idle device draws; 0: not known
   double battery_j = 0;  // a full charge; 0: not known, or on mains
-  double charge = 1;     // share of a full charge that the battery holds now
-  int threads = 0;       // of its numerics; 0: as many as a run says, or one for each of its cores
+  // Share of a full charge that the battery holds now; below 0: a device does not know it.
+  double charge = 1;
+  int threads = 0;  // of its numerics; 0: as many as a run says, or one for each of its cores
+  // Takes no connections: what other devices send it goes through the coordinator.
+  bool relayed = false;
   std::map<DType, DeviceSpeed> by_dtype = {};  // of weights in another dtype than fp32, where known
 
   // The same device, as fast as it is with weights of this dtype. The one place that says so.

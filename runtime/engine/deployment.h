@@ -3,6 +3,7 @@
 //
 // Errors: InputError from the model source.
 
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct Deployment {
   Scheduling scheduling = {};  // as far as the model allows it
   Communication communication = {};
   int threads = 0;                        // per device; 0: as many as it has cores
+  std::map<DeviceName, int> threads_of;   // of those that have another number
   std::int64_t chunk_bytes = 64LL << 10;  // pieces of weights: a second at 0.5 Mbit/s
   int window = 128;                       // so many at most are under way to a device
   // What each sender may send on average for an epoch that comes beside a running one; 0: as fast as it goes.

@@ -156,6 +156,10 @@ bool listens_on_loopback(const std::string& address) {
 std::string coordinator_address_problem(const std::string& text) {
   return internal::problem(text, false);
 }
+std::string host_problem(const std::string& text) {
+  if (internal::is_host(text)) return "";
+  return fmt::format("'{}' is no host; write a host name or IPv4 address", one_line(text, 300));
+}
 std::string listen_address_problem(const std::string& text) {
   return internal::problem(text, true);
 }

@@ -38,6 +38,8 @@ namespace lingua {
 // is.
 std::string coordinator_address_problem(const std::string& text);
 std::string listen_address_problem(const std::string& text);
+// The same of a host that others are told.
+std::string host_problem(const std::string& text);
 // Whether it means all interfaces, or only this machine. REQUIRES: it is an address.
 bool listens_everywhere(const std::string& address);
 bool listens_on_loopback(const std::string& address);

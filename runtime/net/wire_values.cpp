@@ -7,6 +7,7 @@
 
 namespace lingua::internal {
 
+
 void refuse(const char* field, const std::string& what) {
   throw InputError(fmt::format("message: {}: {}", field, what));
 }
@@ -103,6 +104,7 @@ DeviceSpec decode_device_spec(const wire::DeviceSpec& in) {
   spec.memory_bytes_per_s = not_negative("memory_bytes_per_s", in.memory_bytes_per_s());
   spec.memory_bytes = not_negative("memory_bytes", in.memory_bytes());
   spec.cores = static_cast<int>(in_range("cores", in.cores(), 1, 65536));
+  spec.threads = static_cast<int>(in_range("threads", in.threads(), 0, 1024));
   spec.overhead = Seconds(not_negative("overhead", in.overhead_s()));
   spec.power_w = not_negative("power_w", in.power_w());
   spec.battery_j = not_negative("battery_j", in.battery_j());

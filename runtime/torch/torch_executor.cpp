@@ -17,10 +17,10 @@
 #include <memory>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "runtime/base/cores.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/units.h"
 #include "runtime/torch/decoder_ops.h"
@@ -73,8 +73,8 @@ class TorchExecutor : public Executor {
   void write_states(SegmentId segment, RequestId request, std::int64_t capacity, std::int64_t first,
                     const std::vector<Tensor>& states) override;
   void set_threads(int threads) override {
-    const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-    at::set_num_threads(threads > 0 ? std::min(threads, kMostThreads) : cores);
+    if (threads == 0) threads = static_cast<int>(allowed_cores().size());
+    at::set_num_threads(std::min(threads, kMostThreads));
   }
   Work exert(const Exertion& exertion) override {
     try {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "runtime/base/cores.h"
 #include "tests/cli/network_run_fixture.h"
 
 namespace lingua::testing {

@@ -27,6 +27,14 @@ TEST(Deployment, TellsDevicesWhichSegmentationItIsOf) {
   EXPECT_EQ(describe(prepare), "Prepare of epoch 1, segmentation " + prepare.segmentation);
 }
 
+TEST(Deployment, DevicesHaveTheNumberOfThreadsOfAllUnlessTheirsIsAnother) {
+  ToyDeployment toy;
+  toy.deployment.threads = 3;
+  toy.deployment.threads_of["a"] = 2;
+  EXPECT_EQ(toy.deployment.prepare_for("a").threads, 2);
+  EXPECT_EQ(toy.deployment.prepare_for("b").threads, 3);
+}
+
 // A hundred kilobytes a tenth of a second.
 TEST(Deployment, WhatIsUnderWayTakesALinkNoLongerThanItMay) {
   ToyDeployment toy;

@@ -3,6 +3,7 @@
 
 #include "runtime/base/errors.h"
 #include "runtime/events/metrics.h"
+#include "tests/stress/decorated.h"
 #include "tests/support/toy_run.h"
 
 namespace lingua {

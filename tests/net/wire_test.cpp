@@ -384,10 +384,12 @@ TEST(Wire, WhatADeviceSaysOfItsBatterySurvives) {
   DeviceSpec spec{"phone1", 20e9, 10e9, 8e9, 4, Seconds(0.001), 3.5, 5e4, 0};
   EXPECT_EQ(round_trip(Hello{spec}).spec.charge, 0) << "empty is not the same as not said";
   spec.charge = 0.25;
+  spec.threads = 3;
   const DeviceSpec out = round_trip(Hello{spec}).spec;
   EXPECT_EQ(out.power_w, 3.5);
   EXPECT_EQ(out.battery_j, 5e4);
   EXPECT_EQ(out.charge, 0.25);
+  EXPECT_EQ(out.threads, 3);
   spec.charge = 1.5;
   EXPECT_THROW(round_trip(Hello{spec}), InputError);
 }
