@@ -336,10 +336,8 @@ nlohmann::json RealWorld::extra() const {
 }
 
 void RealWorld::start_workers(const std::string& address) {
-  folder_ = std::make_unique<TemporaryFolder>();
   for (const DeviceSpec& device : study_.cluster.devices) {
     LocalProcess worker = local_worker(device.name, address, options_.loss_timeout_s);
-    worker.argv.insert(worker.argv.end(), {"--memory-report", folder_->file(device.name)});
     if (pace_) {
       worker.argv.insert(worker.argv.end(), {"--pace", pace_folder_->path().string(), "--memory",
                                              fmt::format("{:.0f} B", device.memory_bytes)});
@@ -383,12 +381,9 @@ int RealWorld::threads() const {
 void RealWorld::collect_reports() {
   for (const DeviceName& name : lost_) processes_.kill(name);  // one that hangs would not end
   processes_.wait(Seconds(10));
-  for (const DeviceName& name : names()) {
-    double bytes = 0;
-    if (std::ifstream(folder_->file(name)) >> bytes) peak_memory_[name] = bytes;
-    if (pace_) pace_reports_[name] = read_pace_report(pace_folder_->path(), name);
-  }
   if (!pace_) return;
+  for (const DeviceName& name : names())
+    pace_reports_[name] = read_pace_report(pace_folder_->path(), name);
   pace_reports_[kCoordinator].messages = pace_->messages();
   tell_pace();
 }

@@ -82,7 +82,6 @@ class RealWorld {
   Balancing balancing_;
   std::unique_ptr<ModelSource> ahead_;  // the study's
   std::unique_ptr<ModelSource> kept_;   // where it is kept
-  std::unique_ptr<TemporaryFolder> folder_;
   std::unique_ptr<TemporaryFolder> pace_folder_;
   std::unique_ptr<TemporaryFolder> messages_folder_;  // of the local workers'
   std::unique_ptr<Pace> pace_;                        // the coordinator's

@@ -42,7 +42,7 @@ std::vector<std::string> differences(const DeviceSpec& file, const DeviceSpec& s
     if (of_device > 0 && std::abs(of_device - of_file) > kApart * of_file)
       texts.push_back(difference(number.name, of_device, of_file, number.unit));
   }
-  if (std::abs(said.charge - file.charge) > kApart)
+  if (said.charge >= 0 && std::abs(said.charge - file.charge) > kApart)
     texts.push_back(difference("charge", said.charge, file.charge, Unit::kShare));
   return texts;
 }
@@ -99,7 +99,7 @@ ClusterSpec as_said(ClusterSpec file, const std::vector<DeviceSpec>& said) {
     for (const Number& number : kNumbers) {
       if (device.*number.value > 0) known.*number.value = device.*number.value;
     }
-    known.charge = device.charge;
+    if (device.charge >= 0) known.charge = device.charge;
     known.cores = device.cores;
     if (device.threads > 0) known.threads = device.threads;
   }
@@ -109,7 +109,8 @@ ClusterSpec as_said(ClusterSpec file, const std::vector<DeviceSpec>& said) {
 nlohmann::json said_json(const std::vector<DeviceSpec>& said) {
   nlohmann::json all = nlohmann::json::object();
   for (const DeviceSpec& device : said) {
-    nlohmann::json& one = all[device.name] = {{"cores", device.cores}, {"charge", device.charge}};
+    nlohmann::json& one = all[device.name] = {{"cores", device.cores}};
+    if (device.charge >= 0) one["charge"] = device.charge;
     for (const Number& number : kNumbers) {
       if (device.*number.value > 0) one[number.field] = device.*number.value;
     }

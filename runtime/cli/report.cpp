@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/base/units.h"
 #include "runtime/cli/changes_text.h"
 #include "runtime/cli/terminal.h"
 #include "runtime/events/report.h"
@@ -22,6 +23,21 @@ void print_tokens(const RunResult& result) {
   }
 }
 
+// Of many devices the first few.
+std::string memory_text(const std::map<DeviceName, double>& peak_bytes) {
+  constexpr std::size_t kMost = 8;
+  if (peak_bytes.empty()) return "";
+  std::string text;
+  std::size_t told = 0;
+  for (const auto& [name, bytes] : peak_bytes) {
+    if (told++ == kMost) break;
+    text += fmt::format("{} {} {}", text.empty() ? "" : ",", name,
+                        format_quantity(bytes, Unit::kBytes));
+  }
+  return fmt::format("memory of the workers' processes, at most:{}{}\n", text,
+                     told > kMost ? ", ... (--json has all)" : "");
+}
+
 }  // namespace
 
 void report_run(const RunWorld& world, const std::function<void()>& write_messages,
@@ -31,8 +47,8 @@ void report_run(const RunWorld& world, const std::function<void()>& write_messag
   if (!options.output.json) {
     tell("\n{}\n\n{}\n{}", title, plan_text(study),
          summary_table(metrics_of(options, study, result)));
-    tell("{}{}{}", recoveries_text(result.recoveries), joins_text(result.joins),
-         moves_text(result.moves));
+    tell("{}{}{}{}", recoveries_text(result.recoveries), joins_text(result.joins),
+         moves_text(result.moves), memory_text(result.peak_memory_bytes));
     if (!study.tokenizer) print_tokens(result);
     if (world.deterministic) tell("digest {}\n", result.digest);
   }

@@ -118,6 +118,7 @@ NetWorkerOptions net_options(const WorkerVerbOptions& options) {
   worker.spec.name = options.name;
   worker.spec.cores = static_cast<int>(chosen_cores(options.cpus, allowed_cores()).size());
   worker.spec.threads = options.threads;
+  worker.spec.charge = -1;  // what its batteries say, if they do
   worker.spec.memory_bytes = available_memory_bytes();
   worker.sensors = options.sensors;
   fill_said(options.said, &worker.spec);
@@ -306,6 +307,8 @@ void add_worker(CLI::App& app) {
                         "the one that this machine sees: 203.0.113.7")
                     .called("HOST")
                     .checked(host_problem, ""));
+                        "slower; without, that is tried for five times `loss-timeout` first")
+                    .not_with({"advertise"}));
   visit_computing(*options, declarer);
   visit_said(options->said, declarer);
   verb->add_flag("--probe", options->probe,

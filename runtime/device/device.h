@@ -99,6 +99,9 @@ class Device : public Mailbox {
 
   virtual const DeviceSpec& spec() const = 0;
   virtual Telemetry telemetry() = 0;
+
+  // The most memory that its process has had, in bytes; 0: not known.
+  virtual double peak_memory_bytes() { return 0; }
 };
 
 }  // namespace lingua

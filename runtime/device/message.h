@@ -171,6 +171,7 @@ struct Events {
   std::vector<EventRow> rows;
   bool early =
       false;  // sent unasked, since they have become many; those that are left are asked for
+  double peak_memory_bytes = 0;  // of the device's process so far; 0: not known
 };
 
 // device -> coordinator, on joining: what it is. (The transport adds where it listens.)

@@ -106,7 +106,7 @@ struct Telemetry {
   double free_memory_bytes =
       0;                     // a worker reports what its engine has not given away, if that is less
   double temperature_c = 0;  // 0: not known
-  double battery = 1;        // share of a full charge; below 0: not known
+  double battery = -1;       // share of a full charge; below 0: not known
   double load = 0;           // share of the time spent computing since the last reading
 };
 

@@ -274,6 +274,8 @@ void Coordinator::take_last_rows(Message& message, Seconds now) {
                     trouble.empty() ? "it sent " + describe(message.body) + " instead" : trouble));
     return;
   }
+  if (events->peak_memory_bytes > 0)
+    result_.peak_memory_bytes[message.from] = events->peak_memory_bytes;
   take_rows(std::move(events->rows), message.from, now);
 }
 

@@ -103,6 +103,7 @@ struct CoordinatorResult {
   std::vector<Recovery> recoveries;
   std::vector<JoinRecord> joins;
   std::vector<MoveRecord> moves;
+  std::map<DeviceName, double> peak_memory_bytes;  // of the devices that know it
 };
 
 class Coordinator {

@@ -17,11 +17,17 @@ void check_all_answered(const RunResult& result) {
 }
 
 RunResult result_of(CoordinatorResult coordinator, ClientResult client) {
-  return {std::move(client.answers),     std::move(client.refusals),
-          std::move(coordinator.log),    std::move(coordinator.metrics),
-          std::move(coordinator.digest), coordinator.deployment,
-          std::move(coordinator.notes),  std::move(coordinator.recoveries),
-          std::move(coordinator.moves),  std::move(coordinator.joins)};
+  return {std::move(client.answers),
+          std::move(client.refusals),
+          std::move(coordinator.log),
+          std::move(coordinator.metrics),
+          std::move(coordinator.digest),
+          coordinator.deployment,
+          std::move(coordinator.notes),
+          std::move(coordinator.recoveries),
+          std::move(coordinator.moves),
+          std::move(coordinator.joins),
+          std::move(coordinator.peak_memory_bytes)};
 }
 
 namespace {

@@ -26,6 +26,7 @@ struct RunResult {
   std::vector<Recovery> recoveries;
   std::vector<MoveRecord> moves;
   std::vector<JoinRecord> joins;
+  std::map<DeviceName, double> peak_memory_bytes;  // of the devices that know it
 };
 
 // The name of the client of a run that has one.

@@ -442,7 +442,7 @@ class Worker {
   }
 
   void on(const AskEvents&, const Message&) {
-    effects_.send(kCoordinator, Events{events_.take_all()});
+    effects_.send(kCoordinator, Events{events_.take_all(), false, device_.peak_memory_bytes()});
   }
 
   void on(const AskTelemetry&, const Message&) {

@@ -85,6 +85,7 @@ class TracedDevice final : public Device {
   Executor& executor() override { return inner_.executor(); }
   const DeviceSpec& spec() const override { return inner_.spec(); }
   Telemetry telemetry() override { return inner_.telemetry(); }
+  double peak_memory_bytes() override { return inner_.peak_memory_bytes(); }
 
  private:
   Device& inner_;

@@ -72,7 +72,7 @@ class Joining {
     join->set_protocol(kWireProtocol);
     DeviceSpec said = options_.spec;
     const double battery = LocalTelemetry(options_.sensors).read().battery;
-    if (battery >= 0) said.charge = std::min(said.charge, battery);
+    if (battery >= 0) said.charge = said.charge < 0 ? battery : std::min(said.charge, battery);
     fill_device_spec(said, join->mutable_spec());
     join->set_address(resolve(parse_address(address)).text());
     join->set_key(membership_.key);

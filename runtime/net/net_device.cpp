@@ -91,6 +91,7 @@ class NetWorkerDevice : public NetWorker {
   Executor& executor() override { return *executor_; }
   const DeviceSpec& spec() const override { return spec_; }
   Telemetry telemetry() override { return telemetry_.read(); }
+  double peak_memory_bytes() override { return telemetry_.peak_memory_bytes(); }
   void tell_to_end() override { mailroom_.put(kCoordinator, Stop{}); }
 
  private:

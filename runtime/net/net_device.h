@@ -118,7 +118,7 @@ class NetCoordinator {
 inline constexpr Seconds kPatience{0.5};
 
 struct NetWorkerOptions {
-  DeviceSpec spec;
+  DeviceSpec spec;          // a charge below 0: what its batteries say, if they do
   std::string coordinator;  // "tcp://host:port"
   NetOptions net;
   // Called once, on a thread of the device's own, when the run is over for this worker and its user

@@ -388,6 +388,7 @@ class BodyDecoder {
   Events events(const wire::Events& in) {
     Events m;
     m.early = in.early();
+    m.peak_memory_bytes = not_negative("peak_memory_bytes", in.peak_memory_bytes());
     const int pages = frames_left("pages", in.pages());
     for (int i = 0; i < pages; ++i) {
       wire::EventPage page;
@@ -396,6 +397,10 @@ class BodyDecoder {
       for (const wire::EventRow& row : page.rows()) m.rows.push_back(decode_row(row));
     }
     return m;
+  }
+
+  static double battery_of(const wire::Telemetry& in) {
+    return in.has_battery() ? in.battery() : Telemetry().battery;
   }
 
   // What it says is not refused here, whatever it is: who reads it judges (balance/monitor.h), and a device that
@@ -408,7 +413,7 @@ class BodyDecoder {
     for (const wire::LinkTime& link : in.links())
       m.links.push_back({link.from(), link.messages(), link.size(), link.seconds()});
     m.telemetry = {in.telemetry().free_memory_bytes(), in.telemetry().temperature_c(),
-                   in.telemetry().battery(), in.telemetry().load()};
+                   battery_of(in.telemetry()), in.telemetry().load()};
     return m;
   }
 
@@ -421,7 +426,7 @@ class BodyDecoder {
 
   TelemetryReport telemetry(const wire::Telemetry& in) {
     return {{not_negative("free_memory_bytes", in.free_memory_bytes()),
-             finite("temperature_c", in.temperature_c()), finite("battery", in.battery()),
+             finite("temperature_c", in.temperature_c()), finite("battery", battery_of(in)),
              finite("load", in.load())}};
   }
 

@@ -346,6 +346,7 @@ class BodyEncoder {
     const std::size_t pages = (m.rows.size() + kEventsPerPage - 1) / kEventsPerPage;
     envelope_->mutable_events()->set_pages(static_cast<int>(pages));
     envelope_->mutable_events()->set_early(m.early);
+    envelope_->mutable_events()->set_peak_memory_bytes(m.peak_memory_bytes);
     for (std::size_t page = 0; page < pages; ++page) {
       wire::EventPage out;
       const std::size_t first = page * kEventsPerPage;

@@ -1,5 +1,6 @@
 #include "runtime/net/wire_values.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -7,6 +8,7 @@
 
 namespace lingua::internal {
 
+constexpr double kNotKnown = -1;  // the charge of a battery
 
 void refuse(const char* field, const std::string& what) {
   throw InputError(fmt::format("message: {}: {}", field, what));
@@ -108,7 +110,7 @@ DeviceSpec decode_device_spec(const wire::DeviceSpec& in) {
   spec.overhead = Seconds(not_negative("overhead", in.overhead_s()));
   spec.power_w = not_negative("power_w", in.power_w());
   spec.battery_j = not_negative("battery_j", in.battery_j());
-  if (in.has_charge()) spec.charge = not_negative("charge", in.charge());
+  if (in.has_charge()) spec.charge = std::max(finite("charge", in.charge()), kNotKnown);
   if (spec.charge > 1) refuse("charge", fmt::format("{} is more than 1", spec.charge));
   return spec;
 }

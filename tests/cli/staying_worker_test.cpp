@@ -62,6 +62,43 @@ TEST_F(StayingWorkers, ServeOneRunAfterAnotherAndEndWhenTheyAreTold) {
   }
 }
 
+// Each by its own choice, in every run.
+TEST_F(StayingWorkers, ComputeOnTheCoresAndWithTheThreadsThatTheyHave) {
+  const std::string core = std::to_string(allowed_cores().back());
+  start({"--insecure", "--threads", "7"});
+  workers_["left"] = staying({"--coordinator", address_, "--name", "left", "--insecure", "--cpus",
+                              core, "--threads", "3", "--advertise", "localhost"});
+  workers_["right"] = staying({"--coordinator", address_, "--name", "right", "--insecure"});
+  for (int run = 0; run < 2; ++run) {
+    if (run > 0) start({"--insecure", "--threads", "7"});
+    const Outcome outcome = run_->wait();
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const auto said = outcome.json()["devices_say"];
+    EXPECT_EQ(said["left"]["cores"], 1);
+    EXPECT_EQ(said["left"]["threads"], 3);
+    EXPECT_FALSE(said["right"].contains("threads"));
+    for (const char* name : {"left", "right", "coordinator"})
+      EXPECT_GT(outcome.json()["peak_memory_bytes"][name], 1e6) << name;
+  }
+  if (allowed_cores().size() > 1) {
+    EXPECT_THAT(workers_["left"]->err(), HasSubstr("computes on the cores " + core + " of "));
+  }
+}
+
+TEST_F(StayingWorkers, WhatTheyCannotComputeOnIsRefused) {
+  const auto refused = [&](const std::vector<std::string>& options,
+                           const std::vector<std::string>& words) {
+    expect_refused(lingua(std::vector<std::string>{"worker", "--coordinator", "tcp://127.0.0.1:9",
+                                                   "--name", "left", "--insecure"} +
+                          options),
+                   2, words);
+  };
+  refused({"--cpus", "fast"}, {"--cpus", "'fast'", "0-3,6, or big, or all"});
+  refused({"--cpus", "1023"}, {"--cpus 1023", "core 1023", "write some of"});
+  refused({"--threads", "0"}, {"--threads", "0"});
+  refused({"--advertise", "two words"}, {"--advertise", "'two words' is no host"});
+}
+
 TEST_F(StayingWorkers, OutliveCoordinatorsThatAreInterruptedOrKilled) {
   stay();
   for (int signal : {SIGINT, SIGTERM, SIGKILL}) {
@@ -93,6 +130,7 @@ TEST_F(StayingWorkers, OneThatIsToldToEndInARunTellsItsCoordinator) {
 TEST_F(StayingWorkers, OneWhoseBatteryIsLowLeavesInOrderAndComesBackWhenItIsCharged) {
   const std::filesystem::path battery = folder_.path() / "sensors/power_supply/battery";
   std::filesystem::create_directories(battery);
+  std::ofstream(battery / "type") << "Battery";
   const auto charge = [&](const char* percent) { std::ofstream(battery / "capacity") << percent; };
   const auto says = [&](const Program& program, const std::string& text) {
     return eventually([&] { return program.err().find(text) != std::string::npos; });

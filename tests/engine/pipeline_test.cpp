@@ -32,6 +32,50 @@ TEST(Pipeline, ManyRequestsInFlightGiveTheSameTokens) {
   EXPECT_EQ(run.tokens(), tokens_of_a_plain_loop());
 }
 
+// What executors of a run of a and b are told, where b has a number of threads of its own.
+std::vector<int> threads_told(bool keeps_threads) {
+  class Noting : public testing::ToyExecutor {
+   public:
+    explicit Noting(std::vector<int>& threads) : threads_(threads) {}
+    void set_threads(int threads) override { threads_.push_back(threads); }
+
+   private:
+    std::vector<int>& threads_;
+  };
+  std::vector<int> threads;
+  ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}};
+  run.make_executor = [&] { return std::make_unique<Noting>(threads); };
+  run.change_deployment = [](Deployment& deployment) {
+    deployment.threads = 5;
+    deployment.threads_of["b"] = 3;
+  };
+  run.worker.keeps_threads = keeps_threads;
+  EXPECT_EQ(run.tokens(), tokens_of_a_plain_loop());
+  return threads;
+}
+
+TEST(Pipeline, DevicesComputeWithTheThreadsOfTheDeployment) {
+  EXPECT_THAT(threads_told(false), ::testing::UnorderedElementsAre(5, 3));
+}
+
+TEST(Pipeline, DevicesThatKeepTheirThreadsComputeWithTheirs) {
+  EXPECT_TRUE(threads_told(true).empty());
+}
+
+TEST(Pipeline, TheMostMemoryOfDevicesThatKnowItIsToldAtTheEnd) {
+  class Knowing : public testing::Decorated {
+   public:
+    using Decorated::Decorated;
+    double peak_memory_bytes() override { return 3e8; }
+  };
+  ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}};
+  run.impostors["b"] = [](Device& device) {
+    Knowing knowing(device);
+    run_worker(knowing, {});
+  };
+  EXPECT_THAT(run().peak_memory_bytes, ::testing::ElementsAre(::testing::Pair("b", 3e8)));
+}
+
 // The header runs the first segments and the last.
 const std::vector<Stage> kBothEnds = {
     {"a", 0, 1, {}}, {"b", 2, 2, {}}, {"c", 3, 4, {}}, {"a", 5, 5, {}}};

@@ -217,6 +217,7 @@ TEST(Wire, WhatWorkTookSurvivesHoweverWrongItIs) {
   EXPECT_EQ(back.links[0].seconds, 0.125);
   EXPECT_EQ(back.queued, 7);
   EXPECT_EQ(back.telemetry.temperature_c, 38.5);
+  EXPECT_LT(round_trip(WorkReport{}).telemetry.battery, 0) << "not known";
 }
 
 TEST(Wire, WhatADeviceIsMeasuredAgainstSurvives) {
@@ -390,6 +391,8 @@ TEST(Wire, WhatADeviceSaysOfItsBatterySurvives) {
   EXPECT_EQ(out.battery_j, 5e4);
   EXPECT_EQ(out.charge, 0.25);
   EXPECT_EQ(out.threads, 3);
+  spec.charge = -1;
+  EXPECT_LT(round_trip(Hello{spec}).spec.charge, 0) << "not known";
   spec.charge = 1.5;
   EXPECT_THROW(round_trip(Hello{spec}), InputError);
 }
