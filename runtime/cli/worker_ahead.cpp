@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "runtime/app/link_options.h"
-#include "runtime/torch/torch_executor.h"
+#include "runtime/torch/cpu_libraries.h"
 
 namespace lingua {
 
@@ -16,7 +16,7 @@ bool is_started_ahead(int argc, char** argv) {
 }
 
 std::vector<std::string> awaited_arguments() {
-  has_slow_blas();  // loads LibTorch
+  slow_blas();  // loads LibTorch
   std::vector<std::string> arguments;
   std::string rest;
   std::array<char, 4096> buffer{};

@@ -28,6 +28,7 @@
 #include "runtime/net/net_device.h"
 #include "runtime/net/wire.h"
 #include "runtime/pace/pace.h"
+#include "runtime/torch/cpu_libraries.h"
 #include "runtime/torch/torch_executor.h"
 #include "runtime/trust/confine.h"
 
@@ -157,6 +158,17 @@ void measure(Executor& executor, DeviceSpec* spec) {
        format_quantity(speed.memory_bytes_per_s, Unit::kBytesPerSecond));
 }
 
+void tell_of_libraries() {
+  if (const std::string blas = slow_blas(); !blas.empty())
+    tell(
+        "lingua worker: matrix products run on an unoptimised BLAS, {}; install "
+        "libopenblas0-pthread\n",
+        blas);
+  if (const std::string trouble = onednn_trouble(); !trouble.empty())
+    tell("lingua worker: oneDNN is switched off, as it cannot compute in bfloat16 here: {}\n",
+         trouble);
+}
+
 // Joins and serves until the run is over, in this process. `leave` ends it where the run does while it
 // computes: what that gives is for nobody.
 void serve_run(const WorkerVerbOptions& options, NetWorkerOptions worker,
@@ -183,11 +195,7 @@ void serve_run(const WorkerVerbOptions& options, NetWorkerOptions worker,
   };
   auto executor = make_torch_executor();
   executor->set_threads(options.threads);
-  if (has_slow_blas()) {
-    fmt::print(stderr,
-               "lingua worker: matrix products run on an unoptimised BLAS; install "
-               "libopenblas0-pthread\n");
-  }
+  tell_of_libraries();
   if (options.probe) measure(*executor, &worker.spec);
   if (pace) {
     worker.net.slow_network = pace->network();

@@ -2,9 +2,6 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/matmul.h>
-#include <ATen/ops/mm.h>
-#include <ATen/ops/ones.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/mobile/import.h>
@@ -12,7 +9,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <ctime>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -23,6 +19,7 @@
 #include "runtime/base/cores.h"
 #include "runtime/base/errors.h"
 #include "runtime/base/units.h"
+#include "runtime/torch/cpu_libraries.h"
 #include "runtime/torch/decoder_ops.h"
 #include "runtime/torch/embedding_ops.h"
 #include "runtime/torch/exertions.h"
@@ -38,7 +35,6 @@
 namespace lingua {
 namespace {
 
-constexpr double kSlowBlasFlopsPerS = 8e9;
 constexpr int kMostThreads = 1024;
 constexpr double kMostStateBytes = 1LL << 46;
 constexpr std::size_t kAlignment = 64;
@@ -102,12 +98,6 @@ class TorchExecutor : public Executor {
   std::map<SegmentId, LoadedSegment> loaded_;
   Exertions exertions_;
 };
-
-double thread_seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
 
 std::size_t operand_count(const Segment& segment) {
   return segment.step_scalars.size() + segment.inputs.size() + segment.state.size() +
@@ -375,25 +365,8 @@ std::unique_ptr<Executor> make_torch_executor() {
   register_embedding_ops();
   register_int8_ops();
   register_linear_ops();
+  onednn_trouble();
   return std::make_unique<TorchExecutor>();
-}
-
-bool has_slow_blas() {
-  // Small enough for BLAS to stay on this thread, whose own time neither other programs nor waiting
-  // for other threads can stretch.
-  constexpr std::int64_t kSize = 64;
-  constexpr int kProducts = 100;
-  constexpr int kTries = 5;
-  const c10::InferenceMode no_autograd;
-  const at::Tensor a = at::ones({kSize, kSize});
-  at::Tensor result = at::matmul(a, a);
-  double best_s = 1e9;
-  for (int i = 0; i < kTries; ++i) {
-    const double start = thread_seconds();
-    for (int k = 0; k < kProducts; ++k) at::mm_out(result, a, a);
-    best_s = std::min(best_s, thread_seconds() - start);
-  }
-  return 2.0 * kSize * kSize * kSize * kProducts < kSlowBlasFlopsPerS * best_s;
 }
 
 }  // namespace lingua

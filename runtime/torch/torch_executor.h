@@ -22,7 +22,4 @@ std::unique_ptr<Executor> make_torch_executor();
 // those variables, which are read once.
 void bound_kernel_caches();
 
-// True when matrix products run on an unoptimised BLAS (20 times slower): the program warns.
-bool has_slow_blas();
-
 }  // namespace lingua

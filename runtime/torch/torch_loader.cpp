@@ -18,7 +18,9 @@ std::filesystem::path torch_module() { return module_path(LINGUA_TORCH_MODULE); 
 
 std::unique_ptr<Executor> make_torch_executor() { return torch_part().executor(); }
 
-bool has_slow_blas() { return torch_part().slow_blas(); }
+std::string slow_blas() { return torch_part().blas(); }
+
+std::string onednn_trouble() { return torch_part().onednn(); }
 
 ImportedModel import_model(const std::string& model, const ImportOptions& options) {
   return torch_part().import(model, options);

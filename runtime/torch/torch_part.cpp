@@ -3,7 +3,8 @@
 const lingua::TorchPart* lingua_torch_part() {
   static const lingua::TorchPart part = {
       .executor = lingua::make_torch_executor,
-      .slow_blas = lingua::has_slow_blas,
+      .blas = lingua::slow_blas,
+      .onednn = lingua::onednn_trouble,
 #ifdef LINGUA_WITH_JIT
       .import = lingua::import_model,
       .dtype = lingua::own_dtype,

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 
+#include "runtime/torch/cpu_libraries.h"
 #include "runtime/torch/import.h"
 #include "runtime/torch/own_dtype.h"
 #include "runtime/torch/torch_executor.h"
@@ -16,7 +17,8 @@ namespace lingua {
 
 struct TorchPart {
   decltype(&make_torch_executor) executor = nullptr;
-  decltype(&has_slow_blas) slow_blas = nullptr;
+  decltype(&slow_blas) blas = nullptr;
+  std::string (*onednn)() = nullptr;  // onednn_trouble
   decltype(&import_model) import = nullptr;
   decltype(&own_dtype) dtype = nullptr;
   decltype(&generate_reference) generate = nullptr;

@@ -71,7 +71,6 @@ void call(torch::jit::Module& module, const std::string& name, const Stack& argu
 int main(int argc, char** argv) {
   const std::string folder = argc == 3 ? argv[2] : ".";
   const auto executor = lingua::make_torch_executor();
-  lingua::has_slow_blas();
   torch::jit::Module module("__torch__.Model");
   module.define(kProgram);
   if (argc == 3 && std::string_view(argv[1]) == "confined") {
