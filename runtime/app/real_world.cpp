@@ -156,6 +156,12 @@ void RealWorld::hear(std::vector<DeviceSpec> said) {
   if (!options_.trusts_devices) {
     if (!differences.empty())
       study_.audience.tell("{}planned with the file (`trust` devices: with this)\n", differences);
+    const std::string relayed = newly_relayed(*study_.cluster_of_file, said_);
+    if (relayed.empty()) return;
+    study_.cluster = as_reached(*study_.cluster_of_file, said_);
+    plan_study(study_options_, study_);
+    study_.audience.tell("planned with the way through this machine to {}:\n{}", relayed,
+                         plan_text(study_));
     return;
   }
   study_.cluster = as_said(*study_.cluster_of_file, said_);
@@ -170,7 +176,8 @@ void RealWorld::hear_late(DeviceSpec said) {
                          options_.trusts_devices ? "this" : "the file");
   std::erase_if(said_, [&](const DeviceSpec& other) { return other.name == said.name; });
   said_.push_back(std::move(said));
-  if (options_.trusts_devices) study_.cluster = as_said(*study_.cluster_of_file, said_);
+  study_.cluster = options_.trusts_devices ? as_said(*study_.cluster_of_file, said_)
+                                           : as_reached(*study_.cluster_of_file, said_);
 }
 
 CoordinatorJob RealWorld::coordinator_job() {
@@ -262,6 +269,9 @@ RunResult RealWorld::run(const ClientJob& client, Journal* journal) {
   for (const std::string& note : balancing_.unused()) study_.audience.tell("lingua: {}\n", note);
   for (const DeviceName& name : names()) coordinator_mailbox(coordinator).send(name, Stop{});
   if (options_.local) collect_reports();
+  relayed_ = coordinator.relayed();
+  tell_relayed();
+  peak_memory_ = result.peak_memory_bytes;
   peak_memory_[kCoordinator] = peak_memory_bytes();
   return result;
 }
@@ -323,9 +333,26 @@ void RealWorld::write_messages_of_failure() {
   }
 }
 
+void RealWorld::tell_relayed() const {
+  constexpr std::size_t kMost = 8;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(relayed_.size(), kMost); ++i) {
+    const RelayedLink& link = relayed_[i];
+    text += fmt::format("{} {} to {} ({} messages, {})", text.empty() ? "" : ",", link.from,
+                        link.to, link.messages, format_quantity(link.bytes, Unit::kBytes));
+  }
+  if (text.empty()) return;
+  study_.audience.tell("lingua: through this machine came{}{}\n", text,
+                       relayed_.size() > kMost ? ", ..." : "");
+}
+
 nlohmann::json RealWorld::extra() const {
   nlohmann::json json = nlohmann::json::object();
   if (!said_.empty()) json["devices_say"] = said_json(said_);
+  for (const RelayedLink& link : relayed_) {
+    json["through_coordinator"].push_back(
+        {{"from", link.from}, {"to", link.to}, {"messages", link.messages}, {"bytes", link.bytes}});
+  }
   if (!options_.supply.source.empty()) json["supply"] = options_.supply.source;
   for (const auto& [name, bytes] : peak_memory_) json["peak_memory_bytes"][name] = bytes;
   for (const auto& [name, report] : pace_reports_) {

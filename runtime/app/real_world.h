@@ -50,7 +50,8 @@ class RealWorld {
   // process and through local workers. A run that fails writes it by itself.
   void write_messages();
 
-  // "peak_memory_bytes" of each process; "pace" of a paced run: how far each was behind the model.
+  // "peak_memory_bytes" of each process that tells; "pace" of a paced run: how far each was behind the model;
+  // "through_coordinator": what came through this process from one device to another.
   nlohmann::json extra() const;
 
  private:
@@ -74,6 +75,7 @@ class RealWorld {
   Mailbox& coordinator_mailbox(NetCoordinator& coordinator);
   void collect_reports();
   void tell_pace() const;
+  void tell_relayed() const;
 
   RealOptions options_;
   const StudyOptions& study_options_;
@@ -89,6 +91,7 @@ class RealWorld {
   std::shared_ptr<LocalProcesses> own_processes_;
   LocalProcesses& processes_;
   std::map<DeviceName, double> peak_memory_;
+  std::vector<RelayedLink> relayed_;
   std::vector<DeviceSpec> said_;
   std::set<DeviceName> absent_;  // when the run begins
   std::set<DeviceName> lost_;    // at present

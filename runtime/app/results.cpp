@@ -1,6 +1,7 @@
 #include "runtime/app/results.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <exception>
@@ -193,13 +194,29 @@ std::map<DeviceName, double> batteries_of(const Study& study) {
   return hours;
 }
 
+// Of the plan, those that other devices reach through the coordinator.
+std::vector<DeviceName> relayed_of(const Study& study) {
+  std::vector<DeviceName> relayed;
+  for (const DeviceName& name : study.plan.devices()) {
+    if (study.cluster.device(name).relayed) relayed.push_back(name);
+  }
+  return relayed;
+}
+
+std::string relayed_line(const Study& study) {
+  const std::vector<DeviceName> relayed = relayed_of(study);
+  if (relayed.empty()) return "";
+  return fmt::format("through the coordinator, in two hops: what other devices send to {}\n",
+                     fmt::join(relayed, ", "));
+}
+
 }  // namespace
 
 std::string plan_text(const Study& study) {
   Plan named = study.plan;
   if (!study.dtype().empty()) named.model += " in " + study.dtype();
   std::string text = plan_table(named, study.segmentation, study.workload) +
-                     battery_line(batteries_of(study)) + int8_line(study);
+                     battery_line(batteries_of(study)) + relayed_line(study) + int8_line(study);
   if (study.spread) text += spread_line(*study.spread, "estimated");
   if (study.secondary) text += secondary_table(*study.secondary, study.plan);
   if (study.spares) text += spares_text(*study.spares, study.segmentation);
@@ -210,6 +227,7 @@ nlohmann::json plan_extras_json(const Study& study) {
   nlohmann::json json = nlohmann::json::object();
   if (!study.dtype().empty()) json["dtype"] = study.dtype();
   if (!study.int8_segments.empty()) json["int8_segments"] = study.int8_segments;
+  if (const auto relayed = relayed_of(study); !relayed.empty()) json["relayed"] = relayed;
   if (const auto hours = shortest(batteries_of(study))) json["estimated_battery_h"] = *hours;
   if (study.spread) json["spread"] = spread_to_json(*study.spread);
   if (study.secondary) json["secondary"] = secondary_to_json(*study.secondary, study.plan);

@@ -5,9 +5,11 @@
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "runtime/base/errors.h"
 #include "runtime/base/units.h"
+#include "runtime/device/network_layout.h"
 
 namespace lingua {
 namespace {
@@ -91,6 +93,26 @@ std::string differences_text(const ClusterSpec& file, const std::vector<DeviceSp
   return text;
 }
 
+ClusterSpec as_reached(ClusterSpec file, const std::vector<DeviceSpec>& said) {
+  for (const DeviceSpec& device : said) {
+    const int index = file.index_of(device.name);
+    if (index >= 0 && device.relayed) file.devices[static_cast<std::size_t>(index)].relayed = true;
+  }
+  lay_relayed_links(&file);
+  return file;
+}
+
+std::string newly_relayed(const ClusterSpec& file, const std::vector<DeviceSpec>& said) {
+  std::string names;
+  for (const DeviceSpec& device : said) {
+    const int index = file.index_of(device.name);
+    if (index < 0 || !device.relayed || file.devices[static_cast<std::size_t>(index)].relayed)
+      continue;
+    names += (names.empty() ? "" : ", ") + device.name;
+  }
+  return names;
+}
+
 ClusterSpec as_said(ClusterSpec file, const std::vector<DeviceSpec>& said) {
   for (const DeviceSpec& device : said) {
     const int index = file.index_of(device.name);
@@ -103,7 +125,7 @@ ClusterSpec as_said(ClusterSpec file, const std::vector<DeviceSpec>& said) {
     known.cores = device.cores;
     if (device.threads > 0) known.threads = device.threads;
   }
-  return file;
+  return as_reached(std::move(file), said);
 }
 
 nlohmann::json said_json(const std::vector<DeviceSpec>& said) {
@@ -115,6 +137,7 @@ nlohmann::json said_json(const std::vector<DeviceSpec>& said) {
       if (device.*number.value > 0) one[number.field] = device.*number.value;
     }
     if (device.threads > 0) one["threads"] = device.threads;
+    if (device.relayed) one["relayed"] = true;
   }
   return all;
 }

@@ -28,6 +28,11 @@ void fill_said(const SaidOptions& options, DeviceSpec* spec);
 // A line for each device that says something else than the file, by more than a tenth; empty when none does.
 std::string differences_text(const ClusterSpec& file, const std::vector<DeviceSpec>& said);
 
+// The file's with what comes to those devices through the coordinator that take no connections.
+ClusterSpec as_reached(ClusterSpec file, const std::vector<DeviceSpec>& said);
+// Their names, of those that the file does not know of: "anna, ben"; empty where it knows.
+std::string newly_relayed(const ClusterSpec& file, const std::vector<DeviceSpec>& said);
+
 // The cluster of the file with its devices as they say they are. Devices that the file does not have are left
 // out.
 ClusterSpec as_said(ClusterSpec file, const std::vector<DeviceSpec>& said);

@@ -53,6 +53,7 @@ struct WorkerVerbOptions {
   std::string cpus = kBigCores;
   int threads = 0;
   std::string advertise;
+  bool relayed = false;
   bool probe = false;
   bool once = false;
 };
@@ -124,8 +125,10 @@ NetWorkerOptions net_options(const WorkerVerbOptions& options) {
   worker.sensors = options.sensors;
   fill_said(options.said, &worker.spec);
   const bool is_plain = options.links.insecure;
+  worker.spec.relayed = options.relayed;
+  const bool is_apart = is_plain || options.relayed;  // nobody is to reach it from elsewhere
   worker.net.listen = !options.listen.empty() ? options.listen
-                      : is_plain              ? "tcp://127.0.0.1:*"
+                      : is_apart              ? "tcp://127.0.0.1:*"
                                               : "tcp://*:*";
   if (is_plain) check_insecure_address(worker.net.listen);
   worker.net.advertise = options.advertise;
@@ -315,6 +318,9 @@ void add_worker(CLI::App& app) {
                         "the one that this machine sees: 203.0.113.7")
                     .called("HOST")
                     .checked(host_problem, ""));
+  declarer.take(Setting("relayed", &options->relayed,
+                        "it takes no connections (a mobile hotspot, a network that keeps its "
+                        "clients apart): what other devices send comes through the coordinator, "
                         "slower; without, that is tried for five times `loss-timeout` first")
                     .not_with({"advertise"}));
   visit_computing(*options, declarer);

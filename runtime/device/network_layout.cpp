@@ -6,12 +6,34 @@
 
 namespace lingua {
 
+void lay_relayed_links(ClusterSpec* cluster) {
+  const double medium = cluster->shared_bytes_per_s;
+  const auto hop = [&](const DeviceName& from, const DeviceName& to) {
+    LinkSpec link = cluster->link(from, to);
+    if (medium > 0) link.bytes_per_s = std::min(link.bytes_per_s, medium);
+    return link;
+  };
+  for (const DeviceSpec& to : cluster->devices) {
+    if (!to.relayed) continue;
+    const LinkSpec second = hop(kCoordinator, to.name);
+    for (const DeviceSpec& from : cluster->devices) {
+      if (from.name == to.name || cluster->links.contains({from.name, to.name})) continue;
+      const LinkSpec first = hop(from.name, kCoordinator);
+      cluster->links[{from.name, to.name}] = {1 / (1 / first.bytes_per_s + 1 / second.bytes_per_s),
+                                              first.latency + second.latency};
+    }
+  }
+}
+
 NetworkLayout::NetworkLayout(const ClusterSpec& cluster) : cluster_(cluster) {
   for (const auto& [ends, link] : cluster.links) {
     double& up = fastest_up_[ends.first];
     double& down = fastest_down_[ends.second];
     up = std::max(up, link.bytes_per_s);
     down = std::max(down, link.bytes_per_s);
+  }
+  for (const DeviceSpec& device : cluster.devices) {
+    if (device.relayed) relayed_.insert(device.name);
   }
 }
 
@@ -62,6 +84,10 @@ std::vector<NetworkPart> NetworkLayout::path(const DeviceName& from, const Devic
     LINGUA_CHECK(cluster_.default_link.bytes_per_s > 0, "no link from {} to {}", from, to);
     add_default(from, true, &parts);
     add_default(to, false, &parts);
+  }
+  if (relayed_.contains(to) && from != kCoordinator) {
+    parts.push_back(radio(kCoordinator, false));
+    parts.push_back(radio(kCoordinator, true));
   }
   add_medium(&parts);
   for (const NetworkPart& part : parts) {

@@ -9,11 +9,13 @@
 // is part of every path. The coordinator is a device like others.
 // A device's bandwidth may change (set_bandwidth): its radio does, what goes by default too, and a link of its
 // own gives what the slower of its two ends does. The medium stays as it is.
+// What goes to a relayed device through the coordinator uses the coordinator's radio too, both ways.
 // Parts have no latency: it delays a message and occupies nothing.
 // Units: bytes/s. Ownership: refers to the cluster, which must outlive it. Determinism: paths depend on the
 // cluster and the bandwidths set.
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,11 @@ struct NetworkPart {
   double bytes_per_s = 0;
   bool operator==(const NetworkPart&) const = default;
 };
+
+// Gives each pair without a link of its own, of which the second device is relayed, the one through the coordinator:
+// the latencies of both hops together, and bytes one after the other at the speed of each.
+// REQUIRES: from and to the coordinator there are links.
+void lay_relayed_links(ClusterSpec* cluster);
 
 class NetworkLayout {
  public:
@@ -55,6 +62,7 @@ class NetworkLayout {
   std::map<DeviceName, double> fastest_up_;  // of the links that differ from the default
   std::map<DeviceName, double> fastest_down_;
   std::map<DeviceName, double> factors_;  // of those set
+  std::set<DeviceName> relayed_;
 };
 
 }  // namespace lingua

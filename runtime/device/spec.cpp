@@ -17,12 +17,14 @@
 #include "runtime/base/errors.h"
 #include "runtime/base/files.h"
 #include "runtime/device/drawn_cluster.h"
+#include "runtime/device/network_layout.h"
 
 namespace lingua {
 namespace {
 
 constexpr std::uint64_t kMaxFileBytes = 4ULL << 20;
 constexpr std::size_t kMaxDevices = 10000;
+constexpr std::size_t kMaxRelayedPairs = 1'000'000;  // each of which has a link
 constexpr std::size_t kMaxNameLength = 64;
 constexpr int kMaxCores = 1024;
 constexpr int kMaxThreads = 1024;
@@ -109,6 +111,12 @@ class Fields {
     const std::string value = scalar(get(name, accepted), place_.at(name), accepted);
     if (value.empty()) place_.at(name).fail("is empty; write " + accepted);
     return value;
+  }
+
+  bool yes_or_no(const std::string& name) const {
+    const std::string value = text(name, "true or false");
+    if (value != "true" && value != "false") place_.at(name).refuse(value, "true or false");
+    return value == "true";
   }
 
   // Letters, digits and . _ -: what can stand in a file name, a log and a command line.
@@ -219,6 +227,7 @@ void read_device(const Fields& fields, ClusterSpec& cluster, std::set<DeviceName
   if (fields.has("overhead")) device.overhead = fields.seconds("overhead", "20 us");
   if (fields.has("by_dtype")) read_by_dtype(fields, device);
   read_energy(fields, device);
+  if (fields.has("relayed")) device.relayed = fields.yes_or_no("relayed");
   if (fields.has("source")) fields.text("source", "where the numbers come from");
 
   const std::size_t room = kMaxDevices - cluster.devices.size();
@@ -251,10 +260,11 @@ void read_devices(const Fields& top, ClusterSpec& cluster, std::set<DeviceName>&
   }
   std::size_t index = 0;
   for (const auto& entry : list) {
-    read_device(Fields(entry, place.at(index++),
-                       {"name", "compute", "memory_bandwidth", "memory", "cores", "threads",
-                        "overhead", "by_dtype", "power", "battery", "charge", "count", "source"}),
-                cluster, names);
+    read_device(
+        Fields(entry, place.at(index++),
+               {"name", "compute", "memory_bandwidth", "memory", "cores", "threads", "overhead",
+                "by_dtype", "power", "battery", "charge", "relayed", "count", "source"}),
+        cluster, names);
   }
 }
 
@@ -276,14 +286,7 @@ void read_between(const Fields& fields, const std::set<DeviceName>& names, Clust
   const DeviceName to = end("to");
   if (from == to) fields.place().at("to").refuse(to, "another device than in 'from'");
   const LinkSpec link = read_link(fields);
-  bool both = false;
-  if (fields.has("both")) {
-    const std::string value = fields.text("both", "true or false");
-    if (value != "true" && value != "false") {
-      fields.place().at("both").refuse(value, "true or false");
-    }
-    both = value == "true";
-  }
+  const bool both = fields.has("both") && fields.yes_or_no("both");
   const auto add = [&](const DeviceName& a, const DeviceName& b) {
     if (!cluster.links.emplace(std::pair(a, b), link).second) {
       fields.place().fail(
@@ -404,6 +407,15 @@ ClusterSpec read_cluster(const YAML::Node& root, const std::string& origin) {
     const Fields medium(top.get("medium", ""), top.place().at("medium"), {"bandwidth"});
     cluster.shared_bytes_per_s = medium.amount("bandwidth", Unit::kBytesPerSecond, "100 MB/s");
   }
+  const auto relayed = static_cast<std::size_t>(
+      std::count_if(cluster.devices.begin(), cluster.devices.end(),
+                    [](const DeviceSpec& device) { return device.relayed; }));
+  if (relayed * cluster.devices.size() > kMaxRelayedPairs) {
+    top.place().at("devices").fail(
+        fmt::format("has {} relayed devices of {}; write at most {} of so many", relayed,
+                    cluster.devices.size(), kMaxRelayedPairs / cluster.devices.size()));
+  }
+  lay_relayed_links(&cluster);
   return cluster;
 }
 

@@ -91,7 +91,13 @@ std::optional<Incoming> Inbox::receive() {
 }
 
 void Inbox::reply(const std::string& identity, const wire::Envelope& envelope) {
-  send_frames(socket_, {{identity, nullptr}, make_control_frame(envelope)});
+  reply(identity, {make_control_frame(envelope)});
+}
+
+void Inbox::reply(const std::string& identity, const std::vector<Frame>& frames) {
+  std::vector<Frame> all = {{identity, nullptr}};
+  all.insert(all.end(), frames.begin(), frames.end());
+  send_frames(socket_, all);
 }
 
 void Inbox::identify(const std::string& identity, const DeviceName& name) {

@@ -83,7 +83,7 @@ class Gathering {
       ready_.insert(from);
     } else if (envelope.has_goodbye()) {
       drop(from, "it has left");
-    } else if (is_transport(envelope) || !directory_sent_) {
+    } else if ((is_transport(envelope) && !envelope.has_forward()) || !directory_sent_) {
       throw InputError("message: it was not expected");
     } else {
       membership_.early.push_back(std::move(incoming));
@@ -91,7 +91,9 @@ class Gathering {
   }
 
   void handle_stranger(const Incoming& incoming, const wire::Envelope& envelope) {
-    if (envelope.has_join()) {
+    if (envelope.has_welcome()) {
+      reception_.hear(incoming.identity, envelope);
+    } else if (envelope.has_join()) {
       reception_.consider(membership_, incoming, envelope.join());
     } else if (envelope.has_introduce()) {
       ignore(take_introduction(membership_, incoming, envelope.introduce(), false));
@@ -111,7 +113,7 @@ class Gathering {
 
   void take_in() {
     for (Reception::Guest& guest : reception_.take_in(membership_)) {
-      send_welcome(membership_, guest.identity, deadline_ - Clock::now());
+      send_welcome(membership_, guest, deadline_ - Clock::now());
       const DeviceName name = guest.spec.name;
       joined_.insert_or_assign(name, std::move(guest));
       do_not_suffice_ = false;
@@ -210,10 +212,11 @@ std::vector<DeviceSpec> gather(Membership& membership, Reception& reception, std
   return Gathering(membership, reception, at_least, suffice).run(alive);
 }
 
-void send_welcome(const Membership& membership, const std::string& identity, Seconds wait) {
+void send_welcome(const Membership& membership, const Reception::Guest& guest, Seconds wait) {
   wire::Envelope welcome;
   welcome.mutable_welcome()->set_wait_s(std::max(wait, Seconds(0)).count());
-  membership.inbox->reply(identity, welcome);
+  welcome.mutable_welcome()->set_relayed(guest.spec.relayed);
+  membership.inbox->reply(guest.identity, welcome);
 }
 
 wire::Envelope directory_of(const std::map<DeviceName, PeerAddress>& peers) {
@@ -223,6 +226,7 @@ wire::Envelope directory_of(const std::map<DeviceName, PeerAddress>& peers) {
     entry->set_name(name);
     entry->set_address(peer.address.text());
     entry->set_key(peer.key);
+    entry->set_relayed(peer.relayed);
     if (peer.public_key) {
       entry->set_public_key(peer.public_key->bytes.data(), peer.public_key->bytes.size());
     }

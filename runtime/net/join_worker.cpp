@@ -31,8 +31,8 @@ class Joining {
     }
     membership_.inbox =
         std::make_unique<Inbox>(*membership_.context, options.net, membership_.guard.get());
-    auto connection = std::make_unique<Connection>(*membership_.context, coordinator, options.net,
-                                                   join_envelope());
+    auto connection = std::make_unique<OwnConnection>(*membership_.context, coordinator,
+                                                      options.net, join_envelope());
     connection_ = connection.get();
     membership_.connections.emplace(kCoordinator, std::move(connection));
     membership_.peers.emplace(kCoordinator, coordinator);
@@ -40,6 +40,7 @@ class Joining {
 
   Membership run() {
     while (connection_->state() != Connection::State::kUp) pump();
+    if (connection_->is_relayed()) tell_relayed();
     const Seconds wait = connection_->wait();
     if (!(wait >= Seconds(0) && wait < Seconds(1e9))) nonsense("a time that cannot be");
     // The coordinator says when it gives up; this is for the case that it cannot.
@@ -114,11 +115,30 @@ class Joining {
     if (membership_.inbox->has_moved(kCoordinator)) connection_->note_life();
     if (connection_->update(true) == Connection::State::kDown) fail();
     while (const auto answer = connection_->receive()) {
+      if (answer->has_introduce()) greet(answer->introduce());
       if (answer->has_clock()) clock_ = answer->clock();
       if (answer->has_directory()) directory_ = answer->directory();
     }
+    while (auto message = connection_->receive_message())
+      membership_.early.push_back(std::move(*message));
     if (Clock::now() >= deadline_) give_up();
     if (connection_->state() == Connection::State::kConnecting) inquire();
+  }
+
+  // The coordinator's, which does not get to the inbox: that this process is who asked to join.
+  void greet(const wire::Introduce& introduction) {
+    if (introduction.name() != kCoordinator || introduction.key() != membership_.key) return;
+    wire::Envelope welcome;
+    welcome.mutable_welcome();
+    connection_->send_early(welcome);
+  }
+
+  void tell_relayed() const {
+    if (!options_.net.say) return;
+    options_.net.say(fmt::format(
+        "{}: what other devices send comes through the coordinator at {}, {}", membership_.self,
+        coordinator_.text(),
+        options_.spec.relayed ? "as is asked for" : "which cannot connect to this one"));
   }
 
   // From peers that have begun already, from the coordinator, and from strangers.
@@ -189,7 +209,7 @@ class Joining {
   Clock::time_point deadline_;
   Clock::time_point next_inquiry_ = Clock::now() + kInquiryInterval;
   Membership membership_;
-  Connection* connection_ = nullptr;
+  OwnConnection* connection_ = nullptr;
   std::optional<wire::Clock> clock_;
   std::optional<wire::Directory> directory_;
 };
@@ -258,7 +278,7 @@ std::map<DeviceName, PeerAddress> take_directory(Membership& membership,
   for (const wire::Directory::Entry& entry : directory.entries()) {
     if (entry.name() == membership.self) continue;
     check_device_name(entry.name());
-    PeerAddress peer{parse_numeric_address(entry.address()), entry.key(), {}};
+    PeerAddress peer{parse_numeric_address(entry.address()), entry.key(), {}, entry.relayed()};
     if (membership.guard != nullptr) {
       peer.public_key = public_key_of(entry.public_key());
       if (!peer.public_key) throw WorldError(fmt::format("no key of '{}'", one_line(entry.name())));
@@ -269,12 +289,16 @@ std::map<DeviceName, PeerAddress> take_directory(Membership& membership,
   return peers;
 }
 
-std::unique_ptr<Connection> connect_to(const Membership& membership, const PeerAddress& peer) {
+wire::Envelope introduction_to(const Membership& membership, const PeerAddress& peer) {
   wire::Envelope introduction;
   introduction.mutable_introduce()->set_name(membership.self);
   introduction.mutable_introduce()->set_key(peer.key);
-  return std::make_unique<Connection>(*membership.context, peer, membership.options,
-                                      std::move(introduction));
+  return introduction;
+}
+
+std::unique_ptr<OwnConnection> connect_to(const Membership& membership, const PeerAddress& peer) {
+  return std::make_unique<OwnConnection>(*membership.context, peer, membership.options,
+                                         introduction_to(membership, peer));
 }
 
 Membership join(const NetWorkerOptions& options) { return Joining(options).run(); }

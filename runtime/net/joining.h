@@ -3,7 +3,7 @@
 //
 // worker: Join -> Welcome -> Clock rounds -> waits for the Directory -> Joined.
 // coordinator: connects to the inbox of whoever asks to join, and takes in (Welcome) the first of each name that
-// answers there with the key of its Join; answers Clock. Before the run: when all are there it sends the Directory,
+// answers there with the key of its Join, or else by the connection of its Join (reception.h); answers Clock. Before the run: when all are there it sends the Directory,
 // which has their keys where links are secured, and waits for every Joined. In the middle of it: the new one gets
 // the Directory of those that are there; when it has joined, they get one with it, and when they have confirmed that
 // too it is in. Who cannot be taken in is refused, and nothing else happens.
@@ -11,9 +11,9 @@
 #include <functional>
 #include <memory>
 
+#include "runtime/net/membership.h"
 #include "runtime/net/net_device.h"
 #include "runtime/net/reception.h"
-#include "runtime/net/sockets.h"
 
 namespace lingua::internal {
 
@@ -32,7 +32,7 @@ std::string take_introduction(Membership& membership, const Incoming& incoming,
                               const wire::Introduce& introduction, bool expected);
 
 // The coordinator's answers to one that joins. `wait`: for how long it shall wait for the directory.
-void send_welcome(const Membership& membership, const std::string& identity, Seconds wait);
+void send_welcome(const Membership& membership, const Reception::Guest& guest, Seconds wait);
 void answer_clock(const Membership& membership, const std::string& identity,
                   const wire::Clock& question);
 wire::Envelope directory_of(const std::map<DeviceName, PeerAddress>& peers);
@@ -46,8 +46,10 @@ std::map<DeviceName, PeerAddress> take_directory(Membership& membership,
 void send_away(const Membership& membership, const std::string& identity);
 std::string name_in_use(const DeviceName& name);
 
+// What the first message to a peer says.
+wire::Envelope introduction_to(const Membership& membership, const PeerAddress& peer);
 // A connection to a peer's inbox.
-std::unique_ptr<Connection> connect_to(const Membership& membership, const PeerAddress& peer);
+std::unique_ptr<OwnConnection> connect_to(const Membership& membership, const PeerAddress& peer);
 
 // A number that strangers do not guess.
 std::uint64_t random_key();

@@ -21,7 +21,7 @@ void Mailroom::begin_arrival(const Reception::Guest& guest) {
   lost_.erase(name);
   suspicions_.erase(name);
   arrivals_[name] = {guest.spec, ++last_round_, false, {}};
-  send_welcome(membership_, guest.identity, membership_.options.join_timeout);
+  send_welcome(membership_, guest, membership_.options.join_timeout);
   membership_.inbox->reply(guest.identity, directory_of(membership_.peers));
 }
 
@@ -102,6 +102,7 @@ void Mailroom::meet_again(const DeviceName& name) {
   membership_.forget(name);
   lost_.erase(name);
   suspicions_.erase(name);
+  come_through_.erase(name);
 }
 
 }  // namespace lingua::internal

@@ -211,6 +211,10 @@ void Mailroom::send_out(Outgoing outgoing) {
   const DeviceName& to = outgoing.to;
   const auto known = membership_.peers.find(to);
   if (known == membership_.peers.end() || lost_.contains(to) || suspicions_.contains(to)) return;
+  if (known->second.relayed && !reception_) {
+    send_through_coordinator(to, std::move(outgoing.frames));
+    return;
+  }
   auto found = membership_.connections.find(to);
   if (found == membership_.connections.end()) {
     const PeerAddress& peer = known->second;
@@ -245,14 +249,7 @@ void Mailroom::handle(Incoming incoming) {
       return;
     }
     if (from.empty()) throw InputError("message: the sender has not said who it is");
-    Message message = decode_body(envelope, incoming.frames);
-    if (std::holds_alternative<PeerLost>(message.body)) {
-      throw InputError("message: PeerLost is not for devices to send");
-    }
-    message.from = from;
-    message.arrived = arrived;
-    message.sent = std::clamp(message.sent, Seconds(0), arrived);
-    deliver(std::move(message));
+    take(from, envelope, incoming.frames, arrived);
   } catch (const InputError& error) {
     if (from.empty()) {
       ignore_stranger(error.what());
@@ -264,7 +261,19 @@ void Mailroom::handle(Incoming incoming) {
   }
 }
 
-void Mailroom::handle_transport(const Incoming& incoming, const DeviceName& from,
+void Mailroom::take(const DeviceName& from, const wire::Envelope& envelope,
+                    const std::vector<Frame>& frames, Seconds arrived) {
+  Message message = decode_body(envelope, frames);
+  if (std::holds_alternative<PeerLost>(message.body)) {
+    throw InputError("message: PeerLost is not for devices to send");
+  }
+  message.from = from;
+  message.arrived = arrived;
+  message.sent = std::clamp(message.sent, Seconds(0), arrived);
+  deliver(std::move(message));
+}
+
+void Mailroom::handle_transport(Incoming& incoming, const DeviceName& from,
                                 const wire::Envelope& envelope) {
   const std::string& identity = incoming.identity;
   if (envelope.has_join()) {
@@ -275,12 +284,15 @@ void Mailroom::handle_transport(const Incoming& incoming, const DeviceName& from
     }
     return;
   }
+  if (envelope.has_welcome() && reception_) {
+    reception_->hear(identity, envelope);
+    return;
+  }
   if (envelope.has_introduce()) {
     introduce(incoming, envelope.introduce());
     return;
   }
   if (from.empty()) throw InputError("message: the sender has not said who it is");
-  wire::Envelope answer;
   switch (envelope.body_case()) {
     case wire::Envelope::kJoined: confirm(from, envelope.joined().round()); return;
     case wire::Envelope::kClock: answer_clock(membership_, identity, envelope.clock()); return;
@@ -289,13 +301,39 @@ void Mailroom::handle_transport(const Incoming& incoming, const DeviceName& from
         throw InputError("message: only the coordinator says who listens where");
       take_newcomers(envelope.directory());
       return;
-    case wire::Envelope::kGoodbye:
-      answer.mutable_farewell();
-      membership_.inbox->reply(identity, answer);
-      lose(from, "it has left");
+    case wire::Envelope::kGoodbye: take_goodbye(incoming, from); return;
+    case wire::Envelope::kFarewell:
+      if (const auto back = membership_.connections.find(from);
+          back != membership_.connections.end())
+        back->second->take_answer(envelope);
+      return;
+    case wire::Envelope::kForward:
+      if (reception_) {
+        pass_on(from, std::move(incoming), envelope.forward().peer());
+      } else if (from == kCoordinator) {
+        take_forwarded(std::move(incoming), envelope.forward().peer());
+      } else {
+        throw InputError("message: only the coordinator passes messages on");
+      }
+      return;
+    case wire::Envelope::kGone:
+      if (from != kCoordinator) throw InputError("message: only the coordinator says who is gone");
+      take_gone(envelope.gone());
       return;
     default: throw InputError("message: kind: not for an inbox");
   }
+}
+
+void Mailroom::take_goodbye(const Incoming& incoming, const DeviceName& from) {
+  wire::Envelope answer;
+  answer.mutable_farewell();
+  if (!incoming.identity.empty()) {
+    membership_.inbox->reply(incoming.identity, answer);
+  } else if (const auto own = membership_.connections.find(from);
+             own != membership_.connections.end()) {
+    own->second->send_last(answer);
+  }
+  lose(from, "it has left");
 }
 
 void Mailroom::introduce(const Incoming& incoming, const wire::Introduce& introduction) {
@@ -315,17 +353,28 @@ void Mailroom::ignore_stranger(const std::string& why) {
 void Mailroom::watch_connections() {
   membership_.inbox->watch();
   const Clock::time_point now = Clock::now();
+  std::vector<Incoming> back;
   for (auto it = membership_.connections.begin(); it != membership_.connections.end();) {
     if (now >= it->second->next_update() && membership_.inbox->has_moved(it->first)) {
       it->second->note_life();
     }
-    if (it->second->update() == Connection::State::kDown) {
-      suspicions_.emplace(it->first, Suspicion{now + kGrace, it->second->reason()});
-      it = membership_.connections.erase(it);
-    } else {
+    const Connection::State state = it->second->update();
+    while (auto message = it->second->receive_message()) back.push_back(std::move(*message));
+    if (state != Connection::State::kDown) {
       ++it;
+      continue;
     }
+    if (!go_through_coordinator(it->first, *it->second)) {
+      // What comes another way may be behind, and the coordinator says when that is all.
+      const Clock::duration grace =
+          come_through_.contains(it->first)
+              ? std::chrono::duration_cast<Clock::duration>(membership_.options.loss_timeout)
+              : kGrace;
+      suspicions_.emplace(it->first, Suspicion{now + grace, it->second->reason()});
+    }
+    it = membership_.connections.erase(it);
   }
+  for (Incoming& incoming : back) handle(std::move(incoming));
   std::vector<std::pair<DeviceName, std::string>> over;
   for (const auto& [name, suspicion] : suspicions_) {
     if (now >= suspicion.until) over.emplace_back(name, suspicion.reason);
@@ -337,7 +386,10 @@ void Mailroom::lose(const DeviceName& peer, const std::string& reason) {
   suspicions_.erase(peer);
   if (!lost_.insert(peer).second) return;
   membership_.connections.erase(peer);
-  if (reception_) leave_out(peer, reason);
+  if (reception_) {
+    end_relaying(peer, reason);
+    leave_out(peer, reason);
+  }
   Message message;
   message.from = peer;
   message.body = PeerLost{reason};

@@ -5,6 +5,9 @@
 // The coordinator's takes devices in while the run goes on: its user hears Hello when all others have confirmed
 // that they know the new one.
 //
+// Where one worker cannot connect to another, or that takes no connections, messages go through the coordinator's,
+// which passes them on (relaying.cpp).
+//
 // Order: per pair, as sent; the loss of a peer comes after all of its messages that arrived.
 // Ending: everything that was sent is delivered before the destructor returns, for at most two
 // seconds: each peer is told goodbye and answers when all before that has arrived.
@@ -18,8 +21,8 @@
 #include <string>
 #include <thread>
 
+#include "runtime/net/membership.h"
 #include "runtime/net/reception.h"
-#include "runtime/net/sockets.h"
 
 namespace lingua::internal {
 
@@ -39,6 +42,8 @@ class Mailroom {
   std::optional<Message> receive(Seconds deadline);
   // A message to this side from somebody in this process.
   void put(const DeviceName& from, MessageBody body);
+  // The coordinator's: what it has passed on so far.
+  std::vector<RelayedLink> relayed() const;
   // The coordinator's Stop, or its loss, is among what has not been received: the reason of the
   // loss, empty for Stop.
   std::optional<std::string> unheard_end();
@@ -61,8 +66,19 @@ class Mailroom {
   void send_out(Outgoing outgoing);
   void take_incoming();
   void handle(Incoming incoming);
-  void handle_transport(const Incoming& incoming, const DeviceName& from,
-                        const wire::Envelope& envelope);
+  void take(const DeviceName& from, const wire::Envelope& envelope,
+            const std::vector<Frame>& frames, Seconds arrived);
+  void handle_transport(Incoming& incoming, const DeviceName& from, const wire::Envelope& envelope);
+  void take_goodbye(const Incoming& incoming, const DeviceName& from);
+  // relaying.cpp
+  void pass_on(const DeviceName& from, Incoming incoming, const DeviceName& to);
+  void tell_gone(const DeviceName& who, const DeviceName& peer, const std::string& reason);
+  void tell_relayed(const DeviceName& from, const DeviceName& to);
+  void end_relaying(const DeviceName& peer, const std::string& reason);
+  void take_forwarded(Incoming incoming, const DeviceName& from);
+  void take_gone(const wire::Gone& gone);
+  void send_through_coordinator(const DeviceName& to, std::vector<Frame> frames);
+  bool go_through_coordinator(const DeviceName& to, Connection& connection);
   // late_joining.cpp
   void take_in_late();
   void begin_arrival(const Reception::Guest& guest);
@@ -98,10 +114,14 @@ class Mailroom {
   std::unique_ptr<Reception> reception_;
   std::map<DeviceName, Arrival> arrivals_;
   std::int64_t last_round_ = 0;
+  std::set<DeviceName> come_through_;  // whose messages the coordinator passes on to this worker
+  std::set<std::pair<DeviceName, DeviceName>>
+      relays_;  // from, to: messages that are passed on at present
   bool warned_ = false;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable arrived_;
+  std::map<std::pair<DeviceName, DeviceName>, RelayedLink> relayed_;  // guarded by mutex_
   std::set<DeviceName> names_;  // that the run has, there or not; guarded by mutex_
   std::deque<Message> inbox_;   // guarded by mutex_
   // Really here, and still under way on the slow network, by sender; guarded by mutex_.

@@ -192,6 +192,10 @@ class CoordinatorMailbox : public Mailbox {
     if (begun()) mailroom_->put(kCoordinator, Stop{});
   }
 
+  std::vector<RelayedLink> relayed() const {
+    return begun() ? mailroom_->relayed() : std::vector<RelayedLink>();
+  }
+
   const DeviceName& name() const override { return kCoordinator; }
   Seconds now() override { return clock_.now(); }
   void send(const DeviceName& to, MessageBody body) override {
@@ -294,6 +298,8 @@ std::vector<DeviceSpec> NetCoordinator::wait_for(const std::vector<DeviceName>& 
 void NetCoordinator::stop_clients() { impl_->mailbox.stop_clients(); }
 
 void NetCoordinator::tell_to_end() { impl_->mailbox.tell_to_end(); }
+
+std::vector<RelayedLink> NetCoordinator::relayed() const { return impl_->mailbox.relayed(); }
 
 Mailbox& NetCoordinator::mailbox() { return impl_->mailbox; }
 

@@ -1,5 +1,8 @@
 #pragma once
 // A Device over ZeroMQ: each device is a process with one inbox; peers connect to it directly.
+// One that takes no connections (a mobile hotspot, a network that keeps its clients apart) is reached over its own
+// connection to the coordinator, which passes on what other workers send it; so does a worker that cannot connect to
+// another. It is slower, and said. `spec.relayed` asks for it; else it takes five times loss_timeout to notice.
 //
 // The coordinator listens on an address that workers are given. A worker says Hello with its spec
 // and the address of its own inbox; the coordinator tells all workers who listens where.
@@ -73,6 +76,14 @@ struct NetOptions {
   std::function<void(const std::string& line)> say = {};
 };
 
+// What devices have sent to each other through the coordinator.
+struct RelayedLink {
+  DeviceName from;
+  DeviceName to;
+  std::int64_t messages = 0;
+  double bytes = 0;
+};
+
 // The coordinator's side.
 class NetCoordinator {
  public:
@@ -90,8 +101,8 @@ class NetCoordinator {
   // `suffice` is asked then and with each one more: while it says no, another is waited for. None: they do.
   // The others may come later, and who is lost may come again: the mailbox then gets Hello from it.
   // Called once; before it mailbox() has a clock and no peers.
-  // Who cannot be taken in (a name in use or unknown, another version, an address where it does not
-  // answer) is refused, which is said.
+  // Who cannot be taken in (a name in use or unknown, another version) is refused, which is said. One at whose
+  // address nobody answers is taken in with spec.relayed.
   // Errors: WorldError names who is missing when join_timeout passes, and who is lost when all had
   // joined.
   std::vector<DeviceSpec> wait_for(const std::vector<DeviceName>& names,
@@ -107,6 +118,9 @@ class NetCoordinator {
   // coordinator only, and may be used until the coordinator is destroyed; its name is free again when it is.
   // REQUIRES: wait_for() has returned. Threads: any.
   std::unique_ptr<Mailbox> open_client(const DeviceName& name);
+  // Of the pairs of devices whose messages this process has passed on, by name. Threads: any.
+  std::vector<RelayedLink> relayed() const;
+
   // Stop for each that is open, whether or not the coordinator has heard of it. Threads: any.
   void stop_clients();
 

@@ -70,7 +70,11 @@ void Reception::add_candidate(const Membership& membership, const Incoming& inco
                         {},
                         Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                            kPatienceLosses * membership.options.loss_timeout)};
-    candidate.connection = connect_to(membership, candidate.peer);
+    if (candidate.spec.relayed) {
+      turn_back(membership, identity, candidate);
+    } else {
+      candidate.connection = connect_to(membership, candidate.peer);
+    }
     candidates_.emplace(identity, std::move(candidate));
   } catch (const Error& error) {
     refuse(membership, identity,
@@ -83,11 +87,39 @@ void Reception::add_candidate(const Membership& membership, const Incoming& inco
   }
 }
 
+void Reception::turn_back(const Membership& membership, const std::string& identity,
+                          Candidate& candidate) {
+  candidate.spec.relayed = candidate.peer.relayed = true;
+  candidate.connection =
+      std::make_unique<BackConnection>(*membership.inbox, identity, membership.options.loss_timeout,
+                                       introduction_to(membership, candidate.peer));
+}
+
+void Reception::hear(const std::string& identity, const wire::Envelope& answer) {
+  const auto candidate = candidates_.find(identity);
+  if (candidate != candidates_.end() && candidate->second.spec.relayed)
+    candidate->second.connection->take_answer(answer);
+}
+
+void Reception::tell_relayed(const Candidate& candidate) const {
+  if (!say_) return;
+  say_(
+      fmt::format("coordinator: '{}' takes no connections{}; what other devices send it comes "
+                  "through here, which is "
+                  "slower",
+                  candidate.spec.name, candidate.why_relayed));
+}
+
 std::vector<Reception::Guest> Reception::take_in(Membership& membership) {
   std::vector<Guest> guests;
   for (auto it = candidates_.begin(); it != candidates_.end();) {
     auto& [identity, candidate] = *it;
-    const Connection::State state = candidate.connection->update();
+    Connection::State state = candidate.connection->update();
+    if (candidate.connection->never_reached()) {
+      candidate.why_relayed = fmt::format(" ({})", candidate.connection->reason());
+      turn_back(membership, identity, candidate);
+      state = candidate.connection->state();
+    }
     const bool is_there = membership.inbox->is_open(identity);
     const DeviceName name = candidate.spec.name;
     const bool is_taken = membership.peers.contains(name);
@@ -109,6 +141,7 @@ std::vector<Reception::Guest> Reception::take_in(Membership& membership) {
       if (!why.empty()) {
         refuse(membership, identity, fmt::format("device '{}' cannot be taken in: {}", name, why));
       } else {
+        if (candidate.spec.relayed) tell_relayed(candidate);
         membership.forget(name);  // a process that had the name before
         membership.connections.emplace(name, std::move(candidate.connection));
         membership.peers.emplace(name, candidate.peer);

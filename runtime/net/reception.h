@@ -1,8 +1,9 @@
 #pragma once
 // Who asks to join a coordinator, until it is one of the run or is refused.
 //
-// Each is a candidate until its own inbox has answered with the key of its Join: only then the name is its. Who
-// cannot be taken in is refused, which is said, and nothing else happens.
+// Each is a candidate until its own inbox has answered with the key of its Join: only then the name is its. One that
+// takes no connections, as it says or because its inbox does not answer, is asked over the connection that it made, and
+// taken in by that, which is said. Who cannot be taken in is refused, which is said too, and nothing else happens.
 // Threads: the one that owns the sockets.
 
 #include <functional>
@@ -12,7 +13,7 @@
 #include <vector>
 
 #include "runtime/base/plain_text.h"
-#include "runtime/net/sockets.h"
+#include "runtime/net/membership.h"
 
 namespace lingua::internal {
 
@@ -21,11 +22,14 @@ class Reception {
   // `names`: of those that the run has a place for.
   // `say`: as NetOptions'.
   Reception(std::vector<DeviceName> names, std::function<void(const std::string& line)> say)
-      : names_(std::move(names)), refusals_("refusals", std::move(say)) {}
+      : names_(std::move(names)), say_(say), refusals_("refusals", std::move(say)) {}
 
   const std::vector<DeviceName>& names() const { return names_; }
 
   void consider(const Membership& membership, const Incoming& incoming, const wire::Join& join);
+
+  // What one answers that was asked over its own connection.
+  void hear(const std::string& identity, const wire::Envelope& answer);
 
   struct Guest {
     std::string identity;
@@ -48,8 +52,14 @@ class Reception {
     PeerAddress peer;
     std::unique_ptr<Connection> connection;
     Clock::time_point patience = {};  // until then it waits for its name
+    std::string why_relayed = {};
   };
   enum class Until { kLater, kEver };
+
+  // From now on what is sent to it goes back over the connection of its Join.
+  static void turn_back(const Membership& membership, const std::string& identity,
+                        Candidate& candidate);
+  void tell_relayed(const Candidate& candidate) const;
 
   void add_candidate(const Membership& membership, const Incoming& incoming,
                      const wire::Join& join);
@@ -58,6 +68,7 @@ class Reception {
   const std::vector<DeviceName> names_;
   std::map<std::string, Candidate> candidates_;  // by identity
   bool has_begun_ = false;
+  const std::function<void(const std::string& line)> say_;
   FewLines refusals_;
 };
 

@@ -93,27 +93,6 @@ std::optional<Monitor::Event> Monitor::next() {
   return Event{kind, value};
 }
 
-bool Membership::has_key_of(const DeviceName& name, const Incoming& incoming) const {
-  if (guard == nullptr) return true;
-  const auto peer = peers.find(name);
-  return peer != peers.end() && incoming.key && peer->second.public_key == incoming.key;
-}
-
-DeviceName Membership::sender(const Incoming& incoming) const {
-  const auto known = identities.find(incoming.identity);
-  if (known == identities.end() || !has_key_of(known->second, incoming)) return "";
-  return known->second;
-}
-
-void Membership::forget(const DeviceName& name) {
-  connections.erase(name);
-  peers.erase(name);
-  std::erase_if(identities, [&](const auto& item) {
-    if (item.second == name) inbox->identify(item.first, "");
-    return item.second == name;
-  });
-}
-
 // With one I/O thread, as is the default: an Inbox hears of a connection before it hears from it.
 std::unique_ptr<zmq::context_t> make_context() {
   auto context = std::make_unique<zmq::context_t>();

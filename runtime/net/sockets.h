@@ -1,6 +1,7 @@
 #pragma once
 // The sockets of one process: an inbox that peers connect to, and a connection to each peer's
-// inbox.
+// inbox. To a peer whose inbox cannot be reached messages go back over the connection that it made itself
+// (BackConnection), which only the coordinator has of workers.
 //
 // Who connects to an inbox says who it is (Join, Introduce) and sends nothing else until it has been
 // welcomed; until then it is a stranger, of whom little is kept: see Inbox.
@@ -49,7 +50,8 @@ class RunClock {
 
 // A message as it arrived: the connection that it came over and its frames, which own their memory.
 struct Incoming {
-  std::string identity;
+  std::string
+      identity;  // empty: it came back over this process's own connection to the coordinator
   std::vector<Frame> frames;
   std::optional<PublicKey> key;  // of the sender, where links are secured
 };
@@ -90,6 +92,7 @@ class Inbox {
   std::optional<Incoming> receive();
   // Answers over the connection of a message. Dropped when that is gone.
   void reply(const std::string& identity, const wire::Envelope& envelope);
+  void reply(const std::string& identity, const std::vector<Frame>& frames);
   // Who sends over this connection is no stranger.
   void identify(const std::string& identity, const DeviceName& name);
   // Whether the connection of a message is still there.
@@ -124,98 +127,6 @@ class Inbox {
   int port_ = 0;
   std::map<int, Guest> guests_;             // by ZeroMQ's descriptor
   std::map<std::string, int> descriptors_;  // by identity, of guests that have sent something
-};
-
-// Where a peer listens, what to quote when connecting to it, and who it has to be.
-struct PeerAddress {
-  Address address;  // numeric
-  std::uint64_t key = 0;
-  std::optional<PublicKey> public_key = {};  // where links are secured
-};
-
-class Connection {
- public:
-  // `introduction`, Join or Introduce, is the first message; others wait until it is answered.
-  // REQUIRES: options have a key where the peer has.
-  Connection(zmq::context_t& context, const PeerAddress& peer, const NetOptions& options,
-             wire::Envelope introduction);
-
-  enum class State { kConnecting, kUp, kDown };
-  State state() const { return state_; }
-  // Reads what has come. A connection goes down when it breaks, when nothing moves for
-  // loss_timeout, when the peer refuses, and when it is not up within five times that (`patient` ones
-  // go on trying for ever).
-  State update(bool patient = false);
-  // When update() has to be called at the latest.
-  Clock::time_point next_update() const { return next_look_; }
-  const std::string& reason() const { return reason_; }      // when kDown
-  bool refused() const { return refused_; }                  // why it is kDown
-  bool refused_for_now() const { return refused_for_now_; }  // and may ask again later
-  // Somebody accepted connections and did not greet as this end expects, for two seconds or at all.
-  bool is_odd() const;
-  // Several connections one after the other ended before they were greeted or secured.
-  bool is_turned_away() const;
-  Seconds wait() const { return wait_; }  // as Welcome said
-  // A sign of life came another way.
-  void note_life() { silence_ = Seconds(0); }
-
-  void send(std::vector<Frame> frames);
-  void send(const wire::Envelope& envelope);
-  std::optional<wire::Envelope> receive();  // what the peer answers over this connection
-
-  void poll_for(std::vector<zmq::pollitem_t>& items);
-
- private:
-  void read_monitor();
-  void read_answers();
-  void look();
-  void go_down(std::string reason);
-
-  const std::string address_;
-  const Seconds loss_timeout_;
-  const wire::Envelope introduction_;
-  zmq::socket_t socket_;
-  Monitor monitor_;
-  FileDescriptor connection_;
-  State state_ = State::kConnecting;
-  Clock::time_point give_up_;
-  Clock::time_point looked_;
-  Clock::time_point next_look_;
-  TcpCounts counts_;
-  Seconds silence_{0};
-  Seconds wait_{0};
-  std::string reason_;
-  bool refused_ = false;
-  bool refused_for_now_ = false;
-  bool odd_ = false;
-  std::optional<Clock::time_point> accepted_;   // and not greeted yet
-  std::vector<Clock::time_point> ended_early_;  // connections, before they were greeted or secured
-  std::deque<std::vector<Frame>> waiting_;      // to be welcomed
-  std::deque<wire::Envelope> answers_;
-};
-
-// Everything that a process holds once it has joined.
-struct Membership {
-  // Who sent a message; empty: a stranger. Where links are secured its key says so each time.
-  DeviceName sender(const Incoming& incoming) const;
-  // Whether a message comes from the key that the device has; true where links are not secured.
-  bool has_key_of(const DeviceName& name, const Incoming& incoming) const;
-  // It is no peer any more: what still comes from it is a stranger's.
-  void forget(const DeviceName& name);
-
-  DeviceName self;
-  std::uint64_t key = 0;  // that peers must quote to this inbox
-  NetOptions options;
-  std::optional<RunClock> clock;
-  std::map<DeviceName, PeerAddress> peers;
-  // Destroyed in the reverse order.
-  std::unique_ptr<zmq::context_t> context;
-  std::unique_ptr<Guard> guard;  // none where links are not secured
-  std::unique_ptr<Inbox> inbox;
-  std::map<DeviceName, std::unique_ptr<Connection>> connections;
-  std::map<std::string, DeviceName>
-      identities;               // who is at the other end of the inbox's connections
-  std::vector<Incoming> early;  // messages that came while joining
 };
 
 std::unique_ptr<zmq::context_t> make_context();

@@ -9,8 +9,9 @@ namespace lingua {
 namespace internal {
 
 bool is_transport(const wire::Envelope& envelope) {
-  return envelope.body_case() >= wire::Envelope::kJoin &&
-         envelope.body_case() <= wire::Envelope::kWelcome;
+  return (envelope.body_case() >= wire::Envelope::kJoin &&
+          envelope.body_case() <= wire::Envelope::kWelcome) ||
+         envelope.has_forward() || envelope.has_gone();
 }
 
 }  // namespace internal

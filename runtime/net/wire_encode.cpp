@@ -488,6 +488,7 @@ void fill_device_spec(const DeviceSpec& spec, wire::DeviceSpec* out) {
   out->set_memory_bytes(spec.memory_bytes);
   out->set_cores(spec.cores);
   out->set_threads(spec.threads);
+  out->set_relayed(spec.relayed);
   out->set_overhead_s(spec.overhead.count());
   out->set_power_w(spec.power_w);
   out->set_battery_j(spec.battery_j);

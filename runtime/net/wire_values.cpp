@@ -108,6 +108,7 @@ DeviceSpec decode_device_spec(const wire::DeviceSpec& in) {
   spec.cores = static_cast<int>(in_range("cores", in.cores(), 1, 65536));
   spec.threads = static_cast<int>(in_range("threads", in.threads(), 0, 1024));
   spec.overhead = Seconds(not_negative("overhead", in.overhead_s()));
+  spec.relayed = in.relayed();
   spec.power_w = not_negative("power_w", in.power_w());
   spec.battery_j = not_negative("battery_j", in.battery_j());
   if (in.has_charge()) spec.charge = std::max(finite("charge", in.charge()), kNotKnown);

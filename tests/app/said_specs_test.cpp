@@ -41,5 +41,31 @@ TEST(SaidSpecs, ThePlansClusterTakesWhatDevicesKnow) {
   EXPECT_EQ(said.devices[1].memory_bytes, 4e9);
 }
 
+TEST(SaidSpecs, AChargeThatIsNotKnownIsNeitherFullNorShown) {
+  ClusterSpec file = pair_of_phones();
+  file.devices[0].charge = 0.3;
+  DeviceSpec a{"a", 0, 0, 4e9, 4, Seconds(0)};
+  a.charge = -1;
+  EXPECT_EQ(differences_text(file, {a}), "");
+  EXPECT_EQ(as_said(file, {a}).devices[0].charge, 0.3);
+  EXPECT_FALSE(said_json({a})["a"].contains("charge"));
+}
+
+TEST(SaidSpecs, WhoTakesNoConnectionsIsPlannedForWhomeverOneTrusts) {
+  ClusterSpec file = pair_of_phones();
+  file.default_link = {2e6, Seconds(0.01)};
+  DeviceSpec a{"a", 0, 0, 1e9, 4, Seconds(0)};
+  EXPECT_EQ(newly_relayed(file, {a}), "");
+  EXPECT_EQ(as_reached(file, {a}).link("b", "a").bytes_per_s, 2e6);
+  a.relayed = true;
+  EXPECT_EQ(newly_relayed(file, {a, {"stranger", 1, 1, 1}}), "a");
+  const ClusterSpec reached = as_reached(file, {a});
+  EXPECT_DOUBLE_EQ(reached.link("b", "a").bytes_per_s, 1e6);
+  EXPECT_EQ(reached.devices[0].memory_bytes, 4e9) << "nothing else of what it says";
+  EXPECT_EQ(newly_relayed(reached, {a}), "") << "it is known";
+  EXPECT_DOUBLE_EQ(as_said(file, {a}).link("b", "a").bytes_per_s, 1e6);
+  EXPECT_EQ(said_json({a})["a"]["relayed"], true);
+}
+
 }  // namespace
 }  // namespace lingua

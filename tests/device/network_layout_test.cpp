@@ -49,6 +49,52 @@ TEST(NetworkLayout, PutsTheMediumOnEveryPath) {
   }
 }
 
+// At 100 and then at 25 bytes a second.
+TEST(NetworkLayout, TakesWhatGoesToARelayedDeviceThroughTheCoordinatorsRadio) {
+  ClusterSpec cluster = three();
+  cluster.devices[0].relayed = true;
+  cluster.links[{kCoordinator, "a"}] = {25, Seconds(3)};
+  cluster.links[{"c", "a"}] = {50, Seconds(5)};
+  lay_relayed_links(&cluster);
+  EXPECT_DOUBLE_EQ(cluster.link("b", "a").bytes_per_s, 20);
+  EXPECT_EQ(cluster.link("b", "a").latency, Seconds(4));
+  EXPECT_EQ(cluster.link("c", "a").latency, Seconds(5)) << "it has its own";
+  EXPECT_EQ(cluster.link("a", "b").latency, Seconds(1)) << "it can connect to others";
+  const NetworkLayout layout(cluster);
+  EXPECT_THAT(layout.path("b", "a"),
+              UnorderedElementsAre(NetworkPart{"up b", 100}, NetworkPart{"down coordinator", 100},
+                                   NetworkPart{"up coordinator", 100}, NetworkPart{"down a", 100},
+                                   NetworkPart{"b to a", 20}));
+  EXPECT_THAT(layout.path("a", "b"),
+              UnorderedElementsAre(NetworkPart{"up a", 100}, NetworkPart{"down b", 100}));
+  EXPECT_EQ(layout.path(kCoordinator, "a").size(), 3U) << "it is at the coordinator already";
+  const auto links = cluster.links;
+  lay_relayed_links(&cluster);
+  EXPECT_EQ(cluster.links.size(), links.size()) << "once is enough";
+  cluster = three();
+  cluster.devices[0].relayed = true;
+  cluster.shared_bytes_per_s = 50;
+  lay_relayed_links(&cluster);
+  EXPECT_DOUBLE_EQ(cluster.link("b", "a").bytes_per_s, 25) << "each hop takes the medium";
+}
+
+TEST(NetworkLayout, OfAClusterFileHasTheLinksThroughTheCoordinator) {
+  const ClusterSpec spec = parse_cluster(
+      "name: pair\ndevices:\n"
+      "  - {name: a, threads: 3, relayed: true, compute: 1 GFLOP/s, memory_bandwidth: 1 GB/s, "
+      "memory: 1 GB}\n"
+      "  - {name: b, relayed: false, compute: 1 GFLOP/s, memory_bandwidth: 1 GB/s, memory: 1 GB}\n"
+      "links: {default: {bandwidth: 4 MB/s, latency: 3 ms}}\n",
+      "x.yaml");
+  EXPECT_EQ(spec.device("a").threads, 3);
+  EXPECT_TRUE(spec.device("a").relayed);
+  EXPECT_FALSE(spec.device("b").relayed);
+  EXPECT_DOUBLE_EQ(spec.link("b", "a").bytes_per_s, 2e6);
+  EXPECT_DOUBLE_EQ(spec.link("b", "a").latency.count(), 6e-3);
+  EXPECT_DOUBLE_EQ(spec.link("a", "b").bytes_per_s, 4e6);
+  EXPECT_DOUBLE_EQ(spec.link(kCoordinator, "a").bytes_per_s, 4e6);
+}
+
 TEST(NetworkLayout, MakesARadioAsFastAsItsFastestLinkAndKeepsTheRestAtTheDefault) {
   ClusterSpec cluster = three();
   cluster.links[{"a", "b"}] = {1000, Seconds(0)};

@@ -349,6 +349,13 @@ INSTANTIATE_TEST_SUITE_P(
              "links.default.bandwidth: '-1 MB/s'"},
         Case{"ZeroBandwidthBetween", between("{from: a, to: b, bandwidth: 0 B/s, latency: 1 ms}"),
              "links.between[0].bandwidth: '0 B/s' is not accepted; write at least 1.00 B/s"},
+        Case{"RelayedByANumber", cluster(device("name: a, relayed: 1, " + kDevice)),
+             "devices[0].relayed: '1' is not accepted; write true or false"},
+        Case{"ThreadsBeyondNumber", cluster(device("name: a, threads: 1025, " + kDevice)),
+             "devices[0].threads: '1025'"},
+        Case{"TooManyRelayed",
+             cluster(device("name: a, count: 5000, relayed: true, " + kDevice) + kTwo),
+             "devices: has 5000 relayed devices of 5002; write at most 199 of so many"},
         Case{"ZeroMemoryBandwidth",
              cluster(device("name: a, compute: 1 GFLOP/s, memory_bandwidth: 0 GB/s, memory: 1 GB")),
              "devices[0].memory_bandwidth: '0 GB/s' is not accepted; write at least 1.00 B/s, as "

@@ -24,6 +24,7 @@ NetOptions net_options(const std::string& listen, double loss_timeout_s) {
   options.listen = listen;
   options.loss_timeout = Seconds(loss_timeout_s);
   options.join_timeout = Seconds(5);
+  options.say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   return options;
 }
 

@@ -4,7 +4,8 @@
 # A coordinator and three workers: each link is cut, one way and both, before weights come, while they
 # come and while tokens are made; each connection is reset, once, always, or whenever it is tried; each
 # machine is unplugged; all links are slow. A run must end with one line that names the link or the
-# device, or go on, and leave no process. `few`: one of each kind.
+# device, or go on, and leave no process. Workers that never get through to each other go on through the
+# coordinator. `few`: one of each kind.
 # Needs root (for the namespaces), ip, tc and ss; without them it says so and ends with code 77
 # (skipped). Cases for which this kernel lacks something are skipped by name.
 set -uo pipefail
@@ -193,15 +194,29 @@ break_link() {
   "$how" "$from" "$to"
   [[ $# == 4 ]] || "$how" "$to" "$from"
   [[ $when != before ]] || start 1000 3 0
-  if [[ $when == before && ($from == c || $to == c) ]]; then
-    must_end 15 5 "2 of 3 devices have joined.*${from/#c/}${to/#c/} missing"
-  else
+  if [[ $when != before ]]; then
     must_end $((loss * 4 + 6)) 5 "$(words "$from" "$to")"
-  fi
-  if [[ $when == before ]] && grep -q '^weights' "$folder/c.err"; then
-    fail "weights were sent before the ways were tried"
+  elif [[ $from == c || $to == c ]]; then
+    must_end 15 5 "2 of 3 devices have joined.*${from/#c/}${to/#c/} missing"
+    ! grep -q '^weights' "$folder/c.err" || fail "weights were sent before the ways were tried"
+  else
+    must_relay
   fi
   heal
+}
+
+# must_relay: tokens are made, through the coordinator; when that ends, so do the workers.
+must_relay() {
+  local pid
+  reach running
+  grep -q "comes through here" "$folder/c.err" || fail "nothing went through the coordinator"
+  kill -9 "$coordinator"
+  wait "$coordinator" 2>/dev/null
+  for pid in "${workers[@]}"; do
+    ended $((loss * 2 + 8)) "$pid" || fail "a worker is left"
+  done
+  end_all
+  echo "$title: runs through the coordinator"
 }
 
 cut() {
@@ -226,6 +241,17 @@ once() {
   heal
 }
 
+# comes_through: within 15 s something goes through the coordinator; else it has ended, or hangs.
+comes_through() {
+  local i
+  for i in $(seq 300); do
+    ! grep -qs "comes through here" "$folder/c.err" || return 0
+    kill -0 "$coordinator" 2>/dev/null || return 1
+    sleep 0.05
+  done
+  return 1
+}
+
 # It may come through between two resets, so that it is lost later or not at all.
 always_reset() {
   title="always reset: $*"
@@ -236,7 +262,9 @@ always_reset() {
     [[ ! -s $folder/broken ]] || break
     sleep 0.05
   done
-  if [[ -s $folder/broken ]]; then
+  if [[ -s $folder/broken && $1 != c ]] && comes_through; then
+    must_relay
+  elif [[ -s $folder/broken ]]; then
     must_end 15 5 "$(words "$1" "$2")|device '$2' was lost while joining|2 of 3 devices have joined.*missing"
   else
     nothing_broken "$1" state established dst "$(address "$2")"

@@ -1,4 +1,4 @@
-// A worker process for tests: net_peer NAME COORDINATOR [KEEP]
+// A worker process for tests: net_peer NAME COORDINATOR [relayed]
 // Answers every TokenMade of the coordinator, sends what it is told to send to another device, and
 // ends at Stop (or when the coordinator is lost).
 
@@ -34,8 +34,10 @@ void serve(Device& device) {
 
 int main(int argc, char** argv) {
   try {
-    LINGUA_CHECK(argc == 3);
-    serve(*join_as_worker({spec_of(argv[1]), argv[2], {}, {}}, std::make_unique<NullExecutor>()));
+    LINGUA_CHECK(argc == 3 || argc == 4);
+    NetWorkerOptions options{spec_of(argv[1]), argv[2], {}, {}};
+    options.spec.relayed = argc == 4;
+    serve(*join_as_worker(options, std::make_unique<NullExecutor>()));
     return 0;
   } catch (const Error& error) {
     std::fprintf(stderr, "starting\nnet_peer: %s\n", error.what());

@@ -95,12 +95,14 @@ Activations activations() {
 
 // What the transport says for itself, and what devices do.
 std::vector<std::string> genuine_messages(const DeviceName& name) {
-  std::vector<wire::Envelope> envelopes(5);
+  std::vector<wire::Envelope> envelopes(7);
   envelopes[0].mutable_goodbye();
   envelopes[1].mutable_welcome();
   envelopes[2].mutable_joined();
   envelopes[3].mutable_introduce()->set_name(name);
   envelopes[4].mutable_directory()->add_entries()->set_name(name);
+  envelopes[5].mutable_forward()->set_peer(name);
+  envelopes[6].mutable_gone()->set_peer(name);
   std::vector<std::string> messages;
   for (const wire::Envelope& envelope : envelopes) messages.push_back(bytes_of(envelope));
   for (const MessageBody& body :

@@ -59,7 +59,7 @@ class RawPeer {
       : connection_(context_, {internal::parse_address(address)}, options(),
                     std::move(introduction)) {}
 
-  internal::Connection& connection() { return connection_; }
+  internal::OwnConnection& connection() { return connection_; }
   // Until it is up or down, for five seconds.
   internal::Connection::State settle() {
     for (int i = 0; i < 500 && connection_.update() == internal::Connection::State::kConnecting;
@@ -78,7 +78,7 @@ class RawPeer {
   }
 
   zmq::context_t context_;
-  internal::Connection connection_;
+  internal::OwnConnection connection_;
 };
 
 inline wire::Envelope join_envelope(const DeviceName& name, const std::string& listens_at,

@@ -391,8 +391,11 @@ TEST(Wire, WhatADeviceSaysOfItsBatterySurvives) {
   EXPECT_EQ(out.battery_j, 5e4);
   EXPECT_EQ(out.charge, 0.25);
   EXPECT_EQ(out.threads, 3);
+  EXPECT_FALSE(out.relayed);
   spec.charge = -1;
+  spec.relayed = true;
   EXPECT_LT(round_trip(Hello{spec}).spec.charge, 0) << "not known";
+  EXPECT_TRUE(round_trip(Hello{spec}).spec.relayed);
   spec.charge = 1.5;
   EXPECT_THROW(round_trip(Hello{spec}), InputError);
 }

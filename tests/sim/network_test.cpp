@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "runtime/device/network_layout.h"
 #include "tests/sim/lab.h"
 
 namespace lingua::testing {
@@ -68,6 +69,26 @@ TEST(SimNetwork, APairWithALinkOfItsOwnRunsAtThatLink) {
   cluster.shared_bytes_per_s = 20e6;
   expect_times(arrivals(cluster, {{"a", "b", 600'000}, {"c", "d", 700'000}, {"f", "e", 500'000}}),
                {0.05 + 2.0, 0.001 + 0.1, 0.01 + 0.5});
+}
+
+ClusterSpec relayed_cluster() {
+  ClusterSpec cluster = small_cluster(4);
+  cluster.devices[1].relayed = cluster.devices[3].relayed = true;
+  lay_relayed_links(&cluster);
+  return cluster;
+}
+
+// A megabyte at 1 MB/s, twice; back it goes once.
+TEST(SimNetwork, WhatGoesToARelayedDeviceTakesBothHops) {
+  expect_times(arrivals(relayed_cluster(), {{"a", "b", 1'000'000}, {"d", "c", 1'000'000}}),
+               {0.02 + 2, 0.01 + 1});
+}
+
+TEST(SimNetwork, WhatIsRelayedSharesTheCoordinatorsRadio) {
+  ClusterSpec cluster = relayed_cluster();
+  cluster.links[{"a", "b"}].bytes_per_s = cluster.links[{"c", "d"}].bytes_per_s = 1e6;
+  expect_times(arrivals(cluster, {{"a", "b", 1'000'000}, {"c", "d", 1'000'000}}),
+               {0.02 + 2, 0.02 + 2});
 }
 
 TEST(SimNetwork, LinksAreDirected) {
