@@ -12,7 +12,7 @@ import xml.etree.ElementTree
 
 from studies import Studies, host_phone, main
 
-BUNDLE = pathlib.Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 else None
+BUNDLE = pathlib.Path(sys.argv.pop(1)).resolve() if sys.argv[1:] and sys.argv[1].endswith(".tar.gz") else None
 SETTINGS = [{"system.screen_off_timeout": "30000"}, {"system.screen_off_timeout": "60000", "global.stay_on_while_plugged_in": "2"}, {}]
 
 
