@@ -51,7 +51,8 @@ TEST_F(Measure, WritesAClusterThatPlansAndRunsTake) {
                               "even", "--local", "--max-tokens", "6", "--compare", "--json"});
   ASSERT_EQ(run.exit_code, 0) << run.err;
   std::set<std::string> compared;
-  for (const auto& row : run.json()["comparison"]) {
+  const nlohmann::json done = run.json();
+  for (const auto& row : done["comparison"]) {
     compared.insert(row["what"].get<std::string>());
     EXPECT_GT(row["estimated"].get<double>(), 0) << row;
     EXPECT_NEAR(row["ratio"].get<double>() * row["estimated"].get<double>(),
