@@ -36,8 +36,8 @@ is_as_it_says() {
 # answer DTYPE MODEL PROMPT CPU CPU: over two phones with these processors and this machine; prints the tokens.
 answer() {
   local dtype=$1 model=$2 prompt=$3 i pids=()
-  start_run --model "$model" --dtype "$dtype" --prompt-tokens "$prompt" --max-tokens 6 --threads 1 --loss-timeout 30 \
-    --cluster "$root/platforms/three-phones.yaml" --planner even
+  start_run --listen 'tcp://127.0.0.1:*' --model "$model" --dtype "$dtype" --prompt-tokens "$prompt" \
+    --max-tokens 6 --threads 1 --loss-timeout 30 --cluster "$root/platforms/three-phones.yaml" --planner even
   for i in 1 2; do
     on_phone $i "${@:3+i:1}" worker --once --keys /keys --loss-timeout 30 --join "$(join_line "${devices[i - 1]}")" \
       >"$folder/phone-$i.out" 2>"$folder/phone-$i.err" &
