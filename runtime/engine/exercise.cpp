@@ -50,7 +50,12 @@ Exercised exercise(Executor& executor, const std::function<Seconds()>& now, cons
   Exercised result;
   result.number = order.number;
   Exertion exertion{order.kind, order.dtype, 1};
-  time_of(exertion);  // threads start, memory is touched
+  const Seconds first = time_of(exertion);  // threads start, memory is touched
+  if (first > order.time) {                 // it is so slow that once has to do
+    result.times_s = {first.count()};
+    result.repeats = {1};
+    return result;
+  }
   exertion.repeats = repeats_by(1, time_of(exertion));
   exertion.repeats = repeats_by(exertion.repeats, time_of(exertion));
   constexpr auto kMost = static_cast<std::size_t>(kMostTimes);

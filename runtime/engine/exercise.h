@@ -3,7 +3,7 @@
 //
 // Times are by the device's clock. One exertion is repeated as often as it takes to be long beside the slices in
 // which an operating system shares processors, and several such are timed.
-// Threads: blocks for the order's time, and for as long as two exertions take besides.
+// Threads: blocks for the order's time, and for as long as a few exertions take besides; for one alone where that takes longer.
 
 #include <functional>
 #include <vector>
@@ -15,7 +15,8 @@ namespace lingua {
 // What memory there is after these bytes are left to others.
 inline constexpr double kLeftToOthers = 1.0 / 8;  // of what is free at first
 
-// Does what it is told to; of memory, no more than `most_bytes`, and in no time what it believes to have. What it cannot do is in the answer.
+// Does what it is told to; of memory, no more than `most_bytes`, and in no time what it believes to have. What it
+// cannot do is in the answer.
 Exercised exercise(Device& device, const Exercise& order, double most_bytes);
 
 // The same of a kind other than memory, by any clock. Errors: WorldError.
