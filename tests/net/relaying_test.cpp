@@ -22,15 +22,34 @@ NetOptions soon() {
   return net;
 }
 
+// What is said to people, on any thread, for as long as anybody speaks.
+class Said {
+ public:
+  std::function<void(const std::string&)> hear() const {
+    return [kept = kept_](const std::string& line) {
+      const std::lock_guard lock(kept->mutex);
+      kept->text += line + "\n";
+    };
+  }
+  std::string text() const {
+    const std::lock_guard lock(kept_->mutex);
+    return kept_->text;
+  }
+
+ private:
+  struct Kept {
+    std::mutex mutex;
+    std::string text;
+  };
+  std::shared_ptr<Kept> kept_ = std::make_shared<Kept>();
+};
+
 // Devices of one coordinator, which come one by one.
 class Relaying : public ::testing::Test {
  protected:
   Relaying() {
     NetOptions here = soon();
-    here.say = [this](const std::string& line) {
-      const std::lock_guard lock(mutex_);
-      said_ += line + "\n";
-    };
+    here.say = said_.hear();
     coordinator_ = std::make_unique<NetCoordinator>(here);
   }
 
@@ -57,10 +76,7 @@ class Relaying : public ::testing::Test {
       other.get();
     });
   }
-  std::string said() {
-    const std::lock_guard lock(mutex_);
-    return said_;
-  }
+  std::string said() const { return said_.text(); }
   Mailbox& here() { return coordinator_->mailbox(); }
   std::string relays() const {
     std::string text;
@@ -96,13 +112,10 @@ class Relaying : public ::testing::Test {
     EXPECT_THAT(std::get<PeerLost>(message.body).reason, HasSubstr(reason));
   }
 
+  Said said_;
   std::unique_ptr<NetCoordinator> coordinator_;
   std::unique_ptr<Device> a_;
   std::unique_ptr<Device> b_;
-
- private:
-  std::mutex mutex_;
-  std::string said_;  // guarded by mutex_
 };
 
 TEST_F(Relaying, OneThatTakesNoConnectionsIsReachedOverItsOwn) {
@@ -124,8 +137,8 @@ TEST_F(Relaying, OneThatTakesNoConnectionsIsReachedOverItsOwn) {
 TEST_F(Relaying, OneWhoseInboxNobodyReachesIsTakenInAllTheSame) {
   NetWorkerOptions nowhere = options("a", false);
   nowhere.net.advertise = "127.0.0.2";  // it listens on 127.0.0.1
-  std::string told;
-  nowhere.net.say = [&](const std::string& line) { told = line; };
+  const Said told;
+  nowhere.net.say = told.hear();
   const auto specs = gather({"a", "b"}, [&] {
     auto other = std::async(std::launch::async, [&] { b_ = start(options("b", false)); });
     a_ = start(nowhere);
@@ -135,7 +148,7 @@ TEST_F(Relaying, OneWhoseInboxNobodyReachesIsTakenInAllTheSame) {
   EXPECT_FALSE(specs.at(1).relayed);
   EXPECT_THAT(said(),
               HasSubstr("'a' takes no connections (it cannot be reached at tcp://127.0.0.2:"));
-  EXPECT_THAT(told, HasSubstr("which cannot connect to this one"));
+  EXPECT_THAT(told.text(), HasSubstr("which cannot connect to this one"));
   send_tokens(*b_, "a", 3);
   expect_tokens(*a_, "b", 3);
 }
@@ -149,14 +162,15 @@ TEST_F(Relaying, WhatOneCannotConnectToItSendsThroughTheCoordinator) {
     other.get();
   });
   membership.peers.at("b").address = internal::parse_address("tcp://127.0.0.2:9");
-  std::string told;
-  membership.options.say = [&](const std::string& line) { told = line; };
+  const Said told;
+  membership.options.say = told.hear();
   internal::Mailroom a(std::move(membership));
   send_tokens(a, "b", 20);
   expect_tokens(*b_, "a", 20);
   EXPECT_EQ(relays(), "a to b: 20; ");
-  EXPECT_THAT(told, HasSubstr("a: what it sends to 'b' goes through the coordinator: it cannot be "
-                              "reached at tcp://127.0.0.2:9"));
+  EXPECT_THAT(told.text(),
+              HasSubstr("a: what it sends to 'b' goes through the coordinator: it cannot be "
+                        "reached at tcp://127.0.0.2:9"));
   EXPECT_THAT(said(), HasSubstr("'a' sends to 'b' comes through here, which is slower: it cannot"));
   send_tokens(*b_, "a", 3);
   expect_tokens(a, "b", 3);
