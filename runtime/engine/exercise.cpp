@@ -10,6 +10,8 @@ namespace {
 
 constexpr Seconds kOne{0.05};  // that an exertion takes at least
 constexpr std::size_t kFewest = 3;
+constexpr double kSlow =
+    10;  // times an exercise's time: so long no first exertion takes for being the first
 
 // So many that they take kOne, by how long some took.
 std::int64_t repeats_by(std::int64_t repeats, Seconds took) {
@@ -51,7 +53,7 @@ Exercised exercise(Executor& executor, const std::function<Seconds()>& now, cons
   result.number = order.number;
   Exertion exertion{order.kind, order.dtype, 1};
   const Seconds first = time_of(exertion);  // threads start, memory is touched
-  if (first > order.time) {                 // it is so slow that once has to do
+  if (first > order.time * kSlow) {         // once has to do
     result.times_s = {first.count()};
     result.repeats = {1};
     return result;
