@@ -17,11 +17,10 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 file(GLOB libgomp ${phones}/wheel/torch.libs/libgomp-*)
 set(OpenMP_gomp_LIBRARY ${libgomp} CACHE FILEPATH "")
 
-set(ENV{PKG_CONFIG_SYSROOT_DIR} ${CMAKE_SYSROOT})# LibTorch's own OpenMP for all: with two of them there would be two pools of threads.
-file(GLOB libgomp ${phones}/wheel/torch.libs/libgomp-*)
-set(OpenMP_gomp_LIBRARY ${libgomp} CACHE FILEPATH "")
-
+set(ENV{PKG_CONFIG_SYSROOT_DIR} ${CMAKE_SYSROOT})
 set(ENV{PKG_CONFIG_LIBDIR} ${CMAKE_SYSROOT}/usr/lib/aarch64-linux-gnu/pkgconfig:${CMAKE_SYSROOT}/usr/share/pkgconfig)
 
-# Its compiler tells of each call whose ABI g++ 10 changed.
-set(CMAKE_CXX_FLAGS_INIT -Wno-psabi)
+# Its compiler tells of each call whose ABI g++ 10 changed. What nothing calls is left out of the bundle.
+set(CMAKE_CXX_FLAGS_INIT "-Wno-psabi -ffunction-sections -fdata-sections")
+set(CMAKE_EXE_LINKER_FLAGS_INIT -Wl,--gc-sections)
+set(CMAKE_SHARED_LINKER_FLAGS_INIT -Wl,--gc-sections)

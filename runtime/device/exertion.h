@@ -16,7 +16,7 @@ struct Work {
 };
 
 enum class ExertionKind : std::uint8_t {
-  kProducts,  // of a matrix of weights with as many rows as a prompt has
+  kProducts,  // of matrices of weights in turn, together larger than caches are, with a prompt's rows
   kWeights,   // of a matrix of weights, larger than caches are, with one row, as a token's
   kSegments,  // as many operations as a decoder's layer has, on next to nothing
   kMemory,    // memory is taken, written to and kept until the next exertion of another kind
@@ -34,6 +34,7 @@ struct Exertion {
 inline constexpr std::int64_t kProductRows = 64;
 inline constexpr std::int64_t kProductWidth = 1024;
 inline constexpr std::int64_t kProductHeight = 1024;
+inline constexpr std::int64_t kProductMatrices = 16;
 inline constexpr std::int64_t kReadWidth = 4096;
 inline constexpr std::int64_t kReadHeight = 8192;
 inline constexpr std::int64_t kMemoryBlock = 32LL << 20;

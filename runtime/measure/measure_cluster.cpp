@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "runtime/base/errors.h"
@@ -15,6 +17,8 @@ namespace lingua {
 namespace {
 
 constexpr Seconds kPatience{60};  // for an answer, beyond the time that was asked for
+// Over all devices: what else their machines do is not in the figures of one.
+constexpr int kRounds = 5;
 constexpr int kEchoes = 15;
 constexpr int kBlocks = 32;
 constexpr std::int64_t kFirstBlock = 8 << 10;
@@ -31,14 +35,23 @@ class Measurer {
     for (const DeviceSpec& device : job.devices) ends_.push_back(device.name);
     ends_.push_back(kCoordinator);
     const auto pairs = static_cast<double>(ends_.size() * (ends_.size() - 1));
-    total_ = static_cast<double>(job.devices.size()) + pairs + (job.devices.size() > 1 ? 1 : 0);
+    const auto devices = static_cast<double>(job.devices.size());
+    total_ = devices + rounds() * static_cast<double>(kDTypes.size()) + pairs +
+             (job.devices.size() > 1 ? 1 : 0);
   }
 
   Measurement run() {
     const Seconds start = mailbox_.now();
     for (const DeviceSpec& device : job_.devices) {
-      step(fmt::format("{} computes", device.name));
+      step(fmt::format("{} tries its threads", device.name));
       result_.devices.push_back(device_figures(device));
+    }
+    for (int round = 1; round <= rounds(); ++round) {
+      for (const DType dtype : kDTypes) {
+        step(fmt::format("all compute in {}, round {} of {}", dtype_name(dtype), round, rounds()));
+        add_round(ExertionKind::kProducts, dtype, &SpeedFigures::flops_per_s);
+        add_round(ExertionKind::kWeights, dtype, &SpeedFigures::memory_bytes_per_s);
+      }
     }
     for (const DeviceName& from : ends_) {
       for (const DeviceName& to : ends_) {
@@ -69,6 +82,7 @@ class Measurer {
     ++done_;
   }
 
+  int rounds() const { return job_.quick ? 1 : kRounds; }
   Seconds scaled(double seconds) const { return Seconds(seconds * scale_); }
 
   // ---- talking ----
@@ -149,8 +163,13 @@ class Measurer {
 
   // ---- devices ----
 
-  std::vector<double> exercised(const DeviceName& name, ExertionKind kind, DType dtype, int threads,
-                                Seconds time, std::string* trouble = nullptr) {
+  struct Reached {
+    std::vector<double> per_second;
+    Seconds took{0};
+  };
+
+  Reached exercised(const DeviceName& name, ExertionKind kind, DType dtype, int threads,
+                    Seconds time, std::string* trouble = nullptr) {
     const Exercise order{++number_, kind, dtype, threads, time};
     mailbox_.send(name, order);
     const auto answer = await<Exercised>(name, order.number, time);
@@ -167,17 +186,18 @@ class Measurer {
       if (!(time_s <= kLongest_s) || time_s < 0 || (takes_time && time_s == 0))
         nonsense(name, fmt::format("it computes for {:g} s", time_s));
     }
-    std::vector<double> per_second = rates(order, answer);
-    for (const double rate : per_second) {
+    Reached reached{rates(order, answer),
+                    Seconds(std::accumulate(answer.times_s.begin(), answer.times_s.end(), 0.0))};
+    for (const double rate : reached.per_second) {
       if (takes_time && !(rate >= 1 && rate <= kMostPerSecond))
         nonsense(name, fmt::format("it computes {:g} a second", rate));
     }
-    return per_second;
+    return reached;
   }
 
   SpeedFigures speed(const DeviceName& name, DType dtype, int threads, Seconds time) {
-    return {figure_of(exercised(name, ExertionKind::kProducts, dtype, threads, time)),
-            figure_of(exercised(name, ExertionKind::kWeights, dtype, threads, time))};
+    return {figure_of(exercised(name, ExertionKind::kProducts, dtype, threads, time).per_second),
+            figure_of(exercised(name, ExertionKind::kWeights, dtype, threads, time).per_second)};
   }
 
   DeviceFigures device_figures(const DeviceSpec& device) {
@@ -196,15 +216,35 @@ class Measurer {
     for (const DType dtype : kDTypes) {
       std::string trouble;
       exercised(device.name, ExertionKind::kProducts, dtype, figures.threads, Seconds(0), &trouble);
-      if (trouble.empty() || dtype == DType::kFloat32)
-        figures.by_dtype[dtype] = speed(device.name, dtype, figures.threads, scaled(0.6));
+      if (trouble.empty() || dtype == DType::kFloat32) figures.by_dtype[dtype] = {};
     }
     std::vector<double> overheads = exercised(device.name, ExertionKind::kSegments, DType::kFloat32,
-                                              figures.threads, scaled(0.3));
+                                              figures.threads, scaled(0.3))
+                                        .per_second;
     for (double& each : overheads) each = 1 / each;
     figures.overhead_s = figure_of(std::move(overheads));
     figures.memory_bytes = memory_of(device);
     return figures;
+  }
+
+  // Of all devices one after the other, so that what changes for all is in the figures of all.
+  void add_round(ExertionKind kind, DType dtype, Figure SpeedFigures::*figure) {
+    for (DeviceFigures& device : result_.devices) {
+      const auto speed = device.by_dtype.find(dtype);
+      if (speed != device.by_dtype.end()) speed->second.*figure = figure_with(device, kind, dtype);
+    }
+  }
+
+  // Of all rounds until now and another one. Where a device is so slow that one took the time of all, that one does.
+  Figure figure_with(const DeviceFigures& device, ExertionKind kind, DType dtype) {
+    constexpr double kRound_s = 0.2;
+    Reached& all = reached_[{device.name, kind, dtype}];
+    if (all.took < Seconds(kRounds * kRound_s)) {
+      const Reached now = exercised(device.name, kind, dtype, device.threads, Seconds(kRound_s));
+      all.per_second.insert(all.per_second.end(), now.per_second.begin(), now.per_second.end());
+      all.took += now.took;
+    }
+    return figure_of(all.per_second);
   }
 
   // Powers of two up to all cores, and these; what the device has chosen, where it has.
@@ -348,6 +388,7 @@ class Measurer {
   const double scale_;
   std::vector<DeviceName> ends_;  // devices, then the coordinator
   Measurement result_;
+  std::map<std::tuple<DeviceName, ExertionKind, DType>, Reached> reached_;
   std::map<std::pair<DeviceName, DeviceName>, Echoes> echoes_;
   LinkExercise own_;
   Effects effects_;

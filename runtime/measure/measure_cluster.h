@@ -2,7 +2,7 @@
 // The coordinator's loop that measures devices and the links between all of them, one after the other.
 //
 // It runs over the seam, in every world, with run_worker() on the devices. Devices are measured one by one, since
-// those of one machine share it; so are links, but for what shows whether they share a medium.
+// those of one machine share it, and in rounds; so are links, but for what shows whether they share a medium.
 // Threads: runs in the caller's thread. What devices say is checked.
 // Errors: WorldError with the device that is lost, does not answer in time or answers nonsense, or that is told to
 // end; the devices are not told to stop.

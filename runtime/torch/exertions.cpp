@@ -64,7 +64,7 @@ void Exertions::prepare(const Exertion& exertion) {
   }
   const at::ScalarType type = activation_type(kind.dtype);
   const std::int64_t width = reads ? kReadWidth : kProductWidth;
-  const std::int64_t height = reads ? kReadHeight : kProductHeight;
+  const std::int64_t height = reads ? kReadHeight : kProductHeight * kProductMatrices;
   rows_ = at::ones({reads ? 1 : kProductRows, width}, type);
   const bool is_int8 = kind.dtype == DType::kInt8;
   // Of int8, scales of about 2e-37 (0x01010101) stand behind the rows.
@@ -73,6 +73,15 @@ void Exertions::prepare(const Exertion& exertion) {
   matrix_ = {bytes_of(weights_), weights_.stride(0) * weights_.element_size(), width,
              is_int8 ? RowType::kInt8 : row_type(type)};
   prepared_ = kind;
+}
+
+void Exertions::next_product() {
+  const std::int64_t height =
+      prepared_->kind == ExertionKind::kWeights ? kReadHeight : kProductHeight;
+  RowMatrix matrix = matrix_;
+  matrix.data = matrix_.row(first_row_);
+  row_linear(rows_, matrix, height, at::Tensor());
+  first_row_ = (first_row_ + height) % weights_.size(0);
 }
 
 Work Exertions::take_memory(std::int64_t blocks) {
@@ -95,7 +104,7 @@ Work Exertions::exert(const Exertion& exertion) {
     if (exertion.kind == ExertionKind::kSegments) {
       run_small_layer();
     } else {
-      row_linear(rows_, matrix_, weights_.size(0), at::Tensor());
+      next_product();
     }
   }
   return work_of(exertion);

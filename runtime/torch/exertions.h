@@ -24,12 +24,14 @@ class Exertions {
 
  private:
   void prepare(const Exertion& exertion);
+  void next_product();
   Work take_memory(std::int64_t blocks);
 
   std::optional<Exertion> prepared_;  // but for its repeats
   at::Tensor rows_;                   // of activations
   at::Tensor weights_;
-  RowMatrix matrix_;  // in weights_
+  RowMatrix matrix_;            // all of weights_
+  std::int64_t first_row_ = 0;  // of the matrix that is next
   std::vector<std::shared_ptr<std::byte>> memory_;
 };
 
