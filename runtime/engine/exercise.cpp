@@ -10,8 +10,7 @@ namespace {
 
 constexpr Seconds kOne{0.05};  // that an exertion takes at least
 constexpr std::size_t kFewest = 3;
-constexpr double kSlow =
-    10;  // times an exercise's time: so long no first exertion takes for being the first
+constexpr double kLatest = 10;  // times an exercise's time: no exertion begins after it
 
 // So many that they take kOne, by how long some took.
 std::int64_t repeats_by(std::int64_t repeats, Seconds took) {
@@ -43,28 +42,37 @@ double measure_memory(Device& device, const Exercise& order, double most_bytes) 
 }  // namespace
 
 Exercised exercise(Executor& executor, const std::function<Seconds()>& now, const Exercise& order) {
-  const Seconds end = now() + order.time;
-  const auto time_of = [&](const Exertion& exertion) {
-    const Seconds start = now();
-    executor.exert(exertion);
-    return now() - start;
-  };
+  const Seconds start = now();
+  const Seconds end = start + order.time;
+  const Seconds latest = start + order.time * kLatest;
   Exercised result;
   result.number = order.number;
   Exertion exertion{order.kind, order.dtype, 1};
-  const Seconds first = time_of(exertion);  // threads start, memory is touched
-  if (first > order.time * kSlow) {         // once has to do
-    result.times_s = {first.count()};
-    result.repeats = {1};
+  const auto exert = [&] {
+    const Seconds before = now();
+    executor.exert(exertion);
+    return now() - before;
+  };
+  const auto note = [&](Seconds took) {
+    result.times_s.push_back(took.count());
+    result.repeats.push_back(exertion.repeats);
+  };
+  const Seconds first = exert();  // threads start, memory is touched
+  if (now() >= latest) {          // once has to do
+    note(first);
     return result;
   }
-  exertion.repeats = repeats_by(1, time_of(exertion));
-  exertion.repeats = repeats_by(exertion.repeats, time_of(exertion));
-  constexpr auto kMost = static_cast<std::size_t>(kMostTimes);
-  while (result.times_s.size() < kFewest || (now() < end && result.times_s.size() < kMost)) {
-    result.times_s.push_back(time_of(exertion).count());
-    result.repeats.push_back(exertion.repeats);
+  const Seconds second = exert();
+  if (second >= kOne) {
+    note(second);
+  } else {
+    exertion.repeats = repeats_by(1, second);
+    exertion.repeats = repeats_by(exertion.repeats, exert());
   }
+  constexpr auto kMost = static_cast<std::size_t>(kMostTimes);
+  while ((result.times_s.size() < kFewest && now() < latest) ||
+         (now() < end && result.times_s.size() < kMost) || result.times_s.empty())
+    note(exert());
   return result;
 }
 

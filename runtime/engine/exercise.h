@@ -3,8 +3,8 @@
 //
 // Times are by the device's clock. One exertion is repeated as often as it takes to be long beside the slices in
 // which an operating system shares processors, and several such are timed.
-// Threads: blocks for the order's time, and for as long as a few exertions take besides; for one alone where that takes
-// ten times the order's time.
+// Threads: blocks for the order's time, and for as long as a few exertions take besides; none begins after ten times
+// the order's time.
 
 #include <functional>
 #include <vector>

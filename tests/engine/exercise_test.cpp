@@ -82,7 +82,10 @@ TEST(ExerciseTest, EndsWhereWorkTakesLongerThanItsTimeAndWhereItTakesNone) {
   EXPECT_EQ(exercise(slow, order, 1e9).times_s, std::vector<double>{20});
   EXPECT_EQ(slow.now(), Seconds(20)) << "once has to do";
   TimedDevice warm(2, 1e9);  // the first may take so long for being the first: it does not count
-  EXPECT_EQ(exercise(warm, order, 1e9).times_s, std::vector<double>(3, 2));
+  EXPECT_EQ(exercise(warm, order, 1e9).times_s, std::vector<double>(2, 2));
+  EXPECT_EQ(warm.now(), Seconds(6)) << "no third one begins after ten times the order's time";
+  TimedDevice steady(0.25, 1e9);
+  EXPECT_EQ(exercise(steady, order, 1e9).times_s, std::vector<double>(3, 0.25));
   TimedDevice none(0, 1e9);
   EXPECT_EQ(exercise(none, {1, ExertionKind::kSegments, DType::kFloat32, 1, Seconds(0.5)}, 1e9)
                 .times_s.size(),
