@@ -54,6 +54,7 @@ def tables(result):
         found.append(("Computing, by phone: seconds in a run", ["phone", "predicted", "measured", "prediction off by"],
                       [[row["phone"], number(row["predicted_s"]), measured_text(row["measured_s"]),
                         error_text(row["predicted_s"], row["measured_s"])] for row in result["by_phone"]]))
+    if result["by_link"]:
         found.append(("Sending, by link: milliseconds a message",
                       ["link", "predicted", "measured", "prediction off by", "messages", "kB"],
                       [[f"{row['from']} → {row['to']}", number(row["predicted_ms"]), measured_text(row["measured_ms"]),

@@ -36,7 +36,9 @@ std::string exact(double value, Unit unit) {
 }
 
 std::string spread(const Figure& figure) {
-  return figure.samples > 1 ? fmt::format("+-{:.2g} %", figure.spread * 100) : "";
+  const double percent = figure.spread * 100;
+  if (figure.samples <= 1) return "one sample";
+  return percent < 10 ? fmt::format("+-{:.2g} %", percent) : fmt::format("+-{:.0f} %", percent);
 }
 
 std::string device_lines(const DeviceFigures& device, const DeviceSpec& spec) {
