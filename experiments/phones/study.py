@@ -90,7 +90,8 @@ class Gathering:
         if phone is None or phone.worker is not None:
             return
         phone.start_worker(self.bundle, line, self.worker_listen.get(name, "tcp://*:*"),
-                           ["--join-timeout", str(self.options.patience), "--loss-timeout", str(self.options.loss_timeout)],
+                           ["--cpus", self.options.cpus, "--join-timeout", str(self.options.patience), "--loss-timeout",
+                            str(self.options.loss_timeout)],
                            self.out / "logs" / f"{name}.worker.txt")
 
     def check_workers(self, begun):

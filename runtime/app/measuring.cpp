@@ -173,11 +173,15 @@ nlohmann::json measured_json(const Measured& measured) {
   for (const DeviceFigures& device : figures.devices) {
     nlohmann::json one = {{"name", device.name},
                           {"cores", device.cores},
-                          {"threads", device.threads},
+                          {"threads", device.best.threads},
                           {"memory_bytes", device.memory_bytes},
                           {"overhead_s", figure_json(device.overhead_s)}};
-    for (const auto& [threads, speed] : device.by_threads)
-      one["by_threads"][std::to_string(threads)] = speed_json(speed);
+    if (!device.best.cores.empty()) one["cpus"] = cores_text(device.best.cores);
+    for (const auto& [computing, speed] : device.tried) {
+      nlohmann::json& tried = one["tried"].emplace_back(speed_json(speed));
+      tried["threads"] = computing.threads;
+      if (!computing.cores.empty()) tried["cpus"] = cores_text(computing.cores);
+    }
     for (const auto& [dtype, speed] : device.by_dtype)
       one["by_dtype"][short_name(dtype)] = speed_json(speed);
     json["devices"].push_back(std::move(one));
@@ -199,6 +203,13 @@ nlohmann::json measured_json(const Measured& measured) {
   return json;
 }
 
+// "4 of 8 cores", "4 on the cores 4-7".
+std::string computing_text(const DeviceFigures& device) {
+  const Computing& best = device.best;
+  return best.cores.empty() ? fmt::format("{} of {} cores", best.threads, device.cores)
+                            : fmt::format("{} on {}", best.threads, cores_text(best.cores));
+}
+
 std::string measured_text(const Measured& measured) {
   const auto rate = [](const Figure& figure) { return text_of(figure, Unit::kBytesPerSecond); };
   std::vector<std::vector<std::string>> devices = {
@@ -206,8 +217,7 @@ std::string measured_text(const Measured& measured) {
   for (const DeviceFigures& device : measured.figures.devices) {
     for (const auto& [dtype, speed] : device.by_dtype) {
       const bool first = dtype == DType::kFloat32;
-      devices.push_back({first ? device.name : "",
-                         first ? fmt::format("{} of {} cores", device.threads, device.cores) : "",
+      devices.push_back({first ? device.name : "", first ? computing_text(device) : "",
                          short_name(dtype), text_of(speed.flops_per_s, Unit::kFlopsPerSecond),
                          rate(speed.memory_bytes_per_s),
                          first ? text_of(device.overhead_s, Unit::kSeconds) : "",

@@ -195,11 +195,10 @@ CoordinatorJob RealWorld::coordinator_job() {
   job.deployment.source = kept_ ? kept_.get() : ahead_.get();
   job.deployment.scheduling = study_.workload.scheduling;
   job.deployment.communication = study_.workload.communication;
-  job.deployment.threads = threads();
-  if (job.deployment.threads == 0) {
-    for (const DeviceSpec& device : study_.cluster.devices) {
-      if (device.threads > 0) job.deployment.threads_of[device.name] = device.threads;
-    }
+  job.deployment.computing.threads = threads();
+  if (!options_.local) {
+    for (const DeviceSpec& device : study_.cluster.devices)
+      job.deployment.computing_of[device.name] = computing_of(device);
   }
   job.stall_timeout = Seconds(options_.stall_timeout_s);
   job.settle = Seconds(options_.loss_timeout_s) / 2;
@@ -393,6 +392,13 @@ void RealWorld::watch(CoordinatorJob& job, const std::function<void()>& work) {
     if (!failure.empty()) throw WorldError(fmt::format("{}; {}", failure, error.what()));
     throw;
   }
+}
+
+// A device of its own is as its cluster file has it, but for the number of threads that the run says.
+Computing RealWorld::computing_of(const DeviceSpec& device) const {
+  Computing computing = device.computing;
+  if (study_options_.threads > 0) computing.threads = study_options_.threads;
+  return computing;
 }
 
 int RealWorld::threads() const {

@@ -71,6 +71,7 @@ class RealWorld {
   // Does it, with progress; of what goes wrong, the better reason.
   void watch(CoordinatorJob& job, const std::function<void()>& work);
   int threads() const;
+  Computing computing_of(const DeviceSpec& device) const;
   void write_messages_of_failure();
   Mailbox& coordinator_mailbox(NetCoordinator& coordinator);
   void collect_reports();

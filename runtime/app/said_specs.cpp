@@ -123,7 +123,8 @@ ClusterSpec as_said(ClusterSpec file, const std::vector<DeviceSpec>& said) {
     }
     if (device.charge >= 0) known.charge = device.charge;
     known.cores = device.cores;
-    if (device.threads > 0) known.threads = device.threads;
+    if (device.computing.threads > 0) known.computing.threads = device.computing.threads;
+    known.core_kinds = device.core_kinds;
   }
   return as_reached(std::move(file), said);
 }
@@ -136,7 +137,8 @@ nlohmann::json said_json(const std::vector<DeviceSpec>& said) {
     for (const Number& number : kNumbers) {
       if (device.*number.value > 0) one[number.field] = device.*number.value;
     }
-    if (device.threads > 0) one["threads"] = device.threads;
+    if (device.computing.threads > 0) one["threads"] = device.computing.threads;
+    for (const Cores& kind : device.core_kinds) one["core_kinds"].push_back(cores_text(kind));
     if (device.relayed) one["relayed"] = true;
   }
   return all;

@@ -92,7 +92,7 @@ RunResult run_in_simgrid(const StudyOptions& options, Study& study, bool numeric
   // Threads are this machine's business, not the modelled phones': the deployment names none.
   sim_options.make_executor = [&](const DeviceSpec&) {
     auto executor = numerics ? make_torch_executor() : make_shape_executor();
-    if (options.threads > 0) executor->set_threads(options.threads);
+    if (options.threads > 0) executor->compute_with({options.threads});
     return executor;
   };
   RunJob job;

@@ -10,7 +10,7 @@ DeviceSpeed measure_speed(Executor& executor) {
   constexpr Seconds kEach{0.2};
   const auto now = [] { return Seconds(std::chrono::steady_clock::now().time_since_epoch()); };
   const auto rate = [&](ExertionKind kind) {
-    const Exercise order{0, kind, DType::kFloat32, 0, kEach};
+    const Exercise order{0, kind, DType::kFloat32, {}, kEach};
     return median(rates(order, exercise(executor, now, order)));
   };
   const DeviceSpeed speed{rate(ExertionKind::kProducts), rate(ExertionKind::kWeights)};

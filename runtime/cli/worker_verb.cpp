@@ -118,8 +118,10 @@ NetWorkerOptions net_options(const WorkerVerbOptions& options) {
   NetWorkerOptions worker;
   worker.coordinator = options.coordinator;
   worker.spec.name = options.name;
-  worker.spec.cores = static_cast<int>(chosen_cores(options.cpus, allowed_cores()).size());
-  worker.spec.threads = options.threads;
+  const Cores cores = chosen_cores(options.cpus, allowed_cores());
+  worker.spec.cores = static_cast<int>(cores.size());
+  if (auto kinds = core_kinds(cores); kinds.size() > 1) worker.spec.core_kinds = std::move(kinds);
+  worker.spec.computing.threads = options.threads;
   worker.spec.charge = -1;  // what its batteries say, if they do
   worker.spec.memory_bytes = available_memory_bytes();
   worker.sensors = options.sensors;
@@ -141,10 +143,10 @@ NetWorkerOptions net_options(const WorkerVerbOptions& options) {
 
 // Before LibTorch is loaded, where that is not done: its libraries look at the cores and at this variable then.
 void choose_cores(const WorkerVerbOptions& options) {
-  const std::vector<int> allowed = allowed_cores();
-  const std::vector<int> chosen = chosen_cores(options.cpus, allowed);
+  const Cores allowed = allowed_cores();
+  const Cores chosen = chosen_cores(options.cpus, allowed);
+  compute_on(chosen);
   if (chosen != allowed) {
-    compute_on(chosen);
     tell("lingua worker: computes on the cores {} of {}\n", cores_text(chosen),
          cores_text(allowed));
   }
@@ -197,7 +199,7 @@ void serve_run(const WorkerVerbOptions& options, NetWorkerOptions worker,
     leave(end_of_run(reason));
   };
   auto executor = make_torch_executor();
-  executor->set_threads(options.threads);
+  executor->compute_with({options.threads});
   tell_of_libraries();
   if (options.probe) measure(*executor, &worker.spec);
   if (pace) {
@@ -211,7 +213,6 @@ void serve_run(const WorkerVerbOptions& options, NetWorkerOptions worker,
   WorkerOptions work = sampling_worker();
   work.cache = cache.get();
   work.limits = options.limits;
-  work.keeps_threads = options.threads > 0;
   try {
     messages.run(*device, work);
   } catch (const Error&) {

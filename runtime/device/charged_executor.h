@@ -32,7 +32,7 @@ class ChargedExecutor : public Executor {
                     const std::vector<Tensor>& states) override {
     inner_->write_states(segment, request, capacity, first, states);
   }
-  void set_threads(int threads) override { inner_->set_threads(threads); }
+  void compute_with(const Computing& computing) override { inner_->compute_with(computing); }
   // Costs what a segment of this work does; memory costs nothing.
   Work exert(const Exertion& exertion) override;
 

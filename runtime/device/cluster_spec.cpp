@@ -16,6 +16,18 @@ DeviceSpec DeviceSpec::in_dtype(DType dtype) const {
   return device;
 }
 
+Computing DeviceSpec::possible(const Computing& wish) const {
+  Computing computing = wish;
+  if (this->computing.threads > 0) computing.threads = this->computing.threads;
+  const auto has = [&](int core) {
+    return std::any_of(core_kinds.begin(), core_kinds.end(), [&](const Cores& kind) {
+      return std::find(kind.begin(), kind.end(), core) != kind.end();
+    });
+  };
+  if (!std::all_of(wish.cores.begin(), wish.cores.end(), has)) computing.cores.clear();
+  return computing;
+}
+
 ClusterSpec ClusterSpec::in_dtype(DType dtype) const {
   ClusterSpec cluster = *this;
   for (DeviceSpec& device : cluster.devices) device = device.in_dtype(dtype);

@@ -55,7 +55,7 @@ struct Prepare {
   std::vector<ValueId> model_outputs;
   DeviceName header;
   DeviceName tailer;
-  int threads = 0;  // of the executor; 0: as many as the device has cores
+  Computing computing = {};  // nothing in it: as the device does already
   // digest_of the segmentation that these segments are of; empty: not known. A device has a part of
   // it only, so this is for people who compare what devices say.
   std::string segmentation;

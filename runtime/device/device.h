@@ -83,8 +83,9 @@ class Executor {
   virtual void write_states(SegmentId segment, RequestId request, std::int64_t capacity,
                             std::int64_t first, const std::vector<Tensor>& states) = 0;
 
-  // Worker threads for the numerics, 0: one for each core that they may run on; ignored where there are none.
-  virtual void set_threads(int threads) = 0;
+  // Worker threads for the numerics, and cores for them; ignored where there are none.
+  // Errors: WorldError for cores that this process may not run on.
+  virtual void compute_with(const Computing& computing) = 0;
 
   // Computes this; blocks for as long as that takes. Gives what was done: work_of() it, but of memory less where
   // there is no more. Errors: WorldError for a dtype that it does not compute with.

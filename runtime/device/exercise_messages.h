@@ -25,7 +25,7 @@ struct Exercise {
   std::int64_t number = 0;  // which the answer has too
   ExertionKind kind = ExertionKind::kProducts;
   DType dtype = DType::kFloat32;
-  int threads = 0;  // 0: the device's own number
+  Computing computing = {};  // nothing in it: as the device does already
   Seconds time{0};
 };
 struct Exercised {

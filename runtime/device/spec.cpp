@@ -215,6 +215,14 @@ void read_by_dtype(const Fields& fields, DeviceSpec& device) {
   }
 }
 
+Cores read_cpus(const Fields& fields) {
+  const char* accepted = "the numbers of its cores, as 4-7 or 0-3,6";
+  const std::string text = fields.text("cpus", accepted);
+  std::optional<Cores> cores = listed_cores(text);
+  if (!cores) fields.place().at("cpus").refuse(text, accepted);
+  return std::move(*cores);
+}
+
 void read_device(const Fields& fields, ClusterSpec& cluster, std::set<DeviceName>& names) {
   DeviceSpec device;
   const std::string name = fields.identifier("name");
@@ -223,7 +231,8 @@ void read_device(const Fields& fields, ClusterSpec& cluster, std::set<DeviceName
   device.memory_bytes = fields.amount("memory", Unit::kBytes, "8 GB");
   if (fields.has("cores")) device.cores = static_cast<int>(fields.whole("cores", kMaxCores));
   if (fields.has("threads"))
-    device.threads = static_cast<int>(fields.whole("threads", kMaxThreads));
+    device.computing.threads = static_cast<int>(fields.whole("threads", kMaxThreads));
+  if (fields.has("cpus")) device.computing.cores = read_cpus(fields);
   if (fields.has("overhead")) device.overhead = fields.seconds("overhead", "20 us");
   if (fields.has("by_dtype")) read_by_dtype(fields, device);
   read_energy(fields, device);
@@ -260,11 +269,11 @@ void read_devices(const Fields& top, ClusterSpec& cluster, std::set<DeviceName>&
   }
   std::size_t index = 0;
   for (const auto& entry : list) {
-    read_device(
-        Fields(entry, place.at(index++),
-               {"name", "compute", "memory_bandwidth", "memory", "cores", "threads", "overhead",
-                "by_dtype", "power", "battery", "charge", "relayed", "count", "source"}),
-        cluster, names);
+    read_device(Fields(entry, place.at(index++),
+                       {"name", "compute", "memory_bandwidth", "memory", "cores", "threads", "cpus",
+                        "overhead", "by_dtype", "power", "battery", "charge", "relayed", "count",
+                        "source"}),
+                cluster, names);
   }
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/base/cores.h"
 #include "runtime/base/units.h"
 #include "runtime/model/graph.h"
 
@@ -26,6 +27,13 @@ inline const DeviceName kCoordinator = "coordinator";
 // colon in its name.
 inline constexpr const char* kClientPrefix = "client:";
 inline bool is_client(const DeviceName& name) { return name.starts_with(kClientPrefix); }
+
+// With what a device's numerics compute.
+struct Computing {
+  int threads = 0;   // 0: one for each of the cores
+  Cores cores = {};  // empty: all that the device may run on
+  bool operator==(const Computing&) const = default;
+};
 
 struct DeviceSpeed {
   double flops_per_s = 0;
@@ -43,10 +51,15 @@ struct DeviceSpec {
   double battery_j = 0;  // a full charge; 0: not known, or on mains
   // Share of a full charge that the battery holds now; below 0: a device does not know it.
   double charge = 1;
-  int threads = 0;  // of its numerics; 0: as many as a run says, or one for each of its cores
+  Computing computing = {};  // where a run says nothing; a worker's own threads win
   // Takes no connections: what other devices send it goes through the coordinator.
   bool relayed = false;
   std::map<DType, DeviceSpeed> by_dtype = {};  // of weights in another dtype than fp32, where known
+  // The cores that it may run on, where they are known to be of unequal kinds; the fastest first.
+  std::vector<Cores> core_kinds = {};
+
+  // What it makes of a wish: its own threads where it has chosen them, and only cores that it may run on.
+  Computing possible(const Computing& wish) const;
 
   // The same device, as fast as it is with weights of this dtype. The one place that says so.
   DeviceSpec in_dtype(DType dtype) const;

@@ -66,8 +66,8 @@ Prepare Deployment::prepare_for(const DeviceName& device) const {
   prepare.model_outputs = segmentation->model_outputs;
   prepare.header = plan.header();
   prepare.tailer = plan.tailer();
-  const auto own_threads = threads_of.find(device);
-  prepare.threads = own_threads == threads_of.end() ? threads : own_threads->second;
+  const auto own = computing_of.find(device);
+  prepare.computing = own == computing_of.end() ? computing : own->second;
   prepare.scheduling = allowed_by(segmentation->freedom, scheduling);
   prepare.stages = static_cast<int>(plan.stages.size());
   prepare.replaces_all = replaces_all;

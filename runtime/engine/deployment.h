@@ -21,10 +21,10 @@ struct Deployment {
   ModelSource* source = nullptr;
   Scheduling scheduling = {};  // as far as the model allows it
   Communication communication = {};
-  int threads = 0;                        // per device; 0: as many as it has cores
-  std::map<DeviceName, int> threads_of;   // of those that have another number
-  std::int64_t chunk_bytes = 64LL << 10;  // pieces of weights: a second at 0.5 Mbit/s
-  int window = 128;                       // so many at most are under way to a device
+  Computing computing = {};                           // of each device
+  std::map<DeviceName, Computing> computing_of = {};  // of those that compute with something else
+  std::int64_t chunk_bytes = 64LL << 10;              // pieces of weights: a second at 0.5 Mbit/s
+  int window = 128;                                   // so many at most are under way to a device
   // What each sender may send on average for an epoch that comes beside a running one; 0: as fast as it goes.
   double move_bytes_per_s = 0;
   // What is under way from one to another takes their link for no longer, where its speed is known; 0: no bound. So

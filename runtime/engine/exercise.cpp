@@ -100,7 +100,8 @@ Exercised exercise(Device& device, const Exercise& order, double most_bytes) {
   Exercised result;
   result.number = order.number;
   try {
-    if (order.threads > 0) device.executor().set_threads(order.threads);
+    if (order.computing != Computing{})
+      device.executor().compute_with(device.spec().possible(order.computing));
     if (order.kind == ExertionKind::kMemory) {
       result.memory_bytes = measure_memory(device, order, most_bytes);
       device.executor().exert({ExertionKind::kSegments, DType::kFloat32, 1});  // gives it back

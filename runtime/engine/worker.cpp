@@ -40,7 +40,6 @@ class Worker {
         states_(ledger_, device.executor()),
         tailer_(options.sampler),
         limits_(options.limits),
-        keeps_threads_(options.keeps_threads),
         next_look_(limits_.any() ? device.now() : kNever) {}
 
   void run() {
@@ -179,7 +178,8 @@ class Worker {
     heard_of(prepare.epoch);
     loader_.prepare(prepare, device_.now(), effects_);
     auto deployed = std::make_unique<DeployedStage>(prepare, device_.name(), ledger_);
-    if (prepare.threads > 0 && !keeps_threads_) device_.executor().set_threads(prepare.threads);
+    if (prepare.computing != Computing{})
+      device_.executor().compute_with(device_.spec().possible(prepare.computing));
     scheduling_ = prepare.scheduling;
     for (const DeviceName& peer : deployed->stage.wiring().receivers(prepare.header))
       effects_.send(peer, Probe{prepare.epoch});
@@ -476,7 +476,6 @@ class Worker {
   WeightGiver giver_{loader_.store()};
   Tailer tailer_;
   const HardwareLimits limits_;
-  const bool keeps_threads_;
   Seconds next_look_;
   std::map<Epoch, std::unique_ptr<DeployedStage>> deployed_;
   Epoch newest_ready_ = 0;

@@ -39,8 +39,6 @@ struct WorkerOptions {
   WeightCache* cache = nullptr;
   // Looked at between steps.
   HardwareLimits limits = {};
-  // The executor keeps its number of threads, whatever a deployment says.
-  bool keeps_threads = false;
 };
 
 void run_worker(Device& device, const WorkerOptions& options);

@@ -12,6 +12,7 @@
 #include "runtime/engine/exercise.h"
 #include "runtime/engine/link_exercise.h"
 #include "runtime/measure/arrivals.h"
+#include "runtime/measure/ways_to_compute.h"
 
 namespace lingua {
 namespace {
@@ -22,7 +23,7 @@ constexpr int kRounds = 5;
 constexpr int kEchoes = 15;
 constexpr int kBlocks = 32;
 constexpr std::int64_t kFirstBlock = 8 << 10;
-constexpr double kMoreThreadsPay = 1.03;
+constexpr double kMorePays = 1.03;  // threads, or cores
 constexpr std::array kDTypes = {DType::kFloat32, DType::kBFloat16, DType::kInt8};
 // Nothing that devices and links do is outside of these, as cluster files have it.
 constexpr double kMostPerSecond = 1e18;
@@ -43,7 +44,7 @@ class Measurer {
   Measurement run() {
     const Seconds start = mailbox_.now();
     for (const DeviceSpec& device : job_.devices) {
-      step(fmt::format("{} tries its threads", device.name));
+      step(fmt::format("{} tries its threads and cores", device.name));
       result_.devices.push_back(device_figures(device));
     }
     for (int round = 1; round <= rounds(); ++round) {
@@ -168,9 +169,9 @@ class Measurer {
     Seconds took{0};
   };
 
-  Reached exercised(const DeviceName& name, ExertionKind kind, DType dtype, int threads,
-                    Seconds time, std::string* trouble = nullptr) {
-    const Exercise order{++number_, kind, dtype, threads, time};
+  Reached exercised(const DeviceName& name, ExertionKind kind, DType dtype,
+                    const Computing& computing, Seconds time, std::string* trouble = nullptr) {
+    const Exercise order{++number_, kind, dtype, computing, time};
     mailbox_.send(name, order);
     const auto answer = await<Exercised>(name, order.number, time);
     if (!answer.trouble.empty()) {
@@ -195,9 +196,11 @@ class Measurer {
     return reached;
   }
 
-  SpeedFigures speed(const DeviceName& name, DType dtype, int threads, Seconds time) {
-    return {figure_of(exercised(name, ExertionKind::kProducts, dtype, threads, time).per_second),
-            figure_of(exercised(name, ExertionKind::kWeights, dtype, threads, time).per_second)};
+  SpeedFigures fp32_speed(const DeviceName& name, const Computing& computing, Seconds time) {
+    const auto speed = [&](ExertionKind kind) {
+      return figure_of(exercised(name, kind, DType::kFloat32, computing, time).per_second);
+    };
+    return {speed(ExertionKind::kProducts), speed(ExertionKind::kWeights)};
   }
 
   DeviceFigures device_figures(const DeviceSpec& device) {
@@ -205,22 +208,24 @@ class Measurer {
     figures.name = device.name;
     figures.cores = device.cores;
     double best = 0;
-    for (const int threads : numbers_of_threads(device)) {
-      const SpeedFigures now = speed(device.name, DType::kFloat32, threads, scaled(0.3));
-      figures.by_threads[threads] = now;
+    const std::vector<Computing> ways = ways_to_compute(device);
+    const double each_s = std::min(0.3, 1.2 / static_cast<double>(ways.size()));
+    for (const Computing& computing : ways) {
+      const SpeedFigures now = fp32_speed(device.name, computing, scaled(each_s));
+      figures.tried.push_back({computing, now});
       const double worth = std::sqrt(now.flops_per_s.value * now.memory_bytes_per_s.value);
-      if (worth <= best * (best > 0 ? kMoreThreadsPay : 1)) continue;
+      if (worth <= best * (best > 0 ? kMorePays : 1)) continue;
       best = worth;
-      figures.threads = threads;
+      figures.best = computing;
     }
     for (const DType dtype : kDTypes) {
       std::string trouble;
-      exercised(device.name, ExertionKind::kProducts, dtype, figures.threads, Seconds(0), &trouble);
+      exercised(device.name, ExertionKind::kProducts, dtype, figures.best, Seconds(0), &trouble);
       if (trouble.empty() || dtype == DType::kFloat32) figures.by_dtype[dtype] = {};
     }
-    std::vector<double> overheads = exercised(device.name, ExertionKind::kSegments, DType::kFloat32,
-                                              figures.threads, scaled(0.3))
-                                        .per_second;
+    std::vector<double> overheads =
+        exercised(device.name, ExertionKind::kSegments, DType::kFloat32, figures.best, scaled(0.3))
+            .per_second;
     for (double& each : overheads) each = 1 / each;
     figures.overhead_s = figure_of(std::move(overheads));
     figures.memory_bytes = memory_of(device);
@@ -240,28 +245,17 @@ class Measurer {
     constexpr double kRound_s = 0.2;
     Reached& all = reached_[{device.name, kind, dtype}];
     if (all.took < Seconds(kRounds * kRound_s)) {
-      const Reached now = exercised(device.name, kind, dtype, device.threads, Seconds(kRound_s));
+      const Reached now = exercised(device.name, kind, dtype, device.best, Seconds(kRound_s));
       all.per_second.insert(all.per_second.end(), now.per_second.begin(), now.per_second.end());
       all.took += now.took;
     }
     return figure_of(all.per_second);
   }
 
-  // Powers of two up to all cores, and these; what the device has chosen, where it has.
-  static std::vector<int> numbers_of_threads(const DeviceSpec& device) {
-    constexpr int kMost = 64;
-    if (device.threads > 0) return {device.threads};
-    std::vector<int> numbers;
-    for (int threads = 1; threads < std::min(device.cores, kMost); threads *= 2)
-      numbers.push_back(threads);
-    numbers.push_back(std::clamp(device.cores, 1, kMost));
-    return numbers;
-  }
-
   double memory_of(const DeviceSpec& device) {
     // In no time a device tells what it believes to have.
-    const Exercise order{++number_, ExertionKind::kMemory, DType::kFloat32, 0,
-                         Seconds(job_.quick ? 0 : 3)};
+    const Exercise order{
+        ++number_, ExertionKind::kMemory, DType::kFloat32, {}, Seconds(job_.quick ? 0 : 3)};
     mailbox_.send(device.name, order);
     const auto answer = await<Exercised>(device.name, order.number, order.time);
     if (!answer.trouble.empty())

@@ -41,14 +41,30 @@ std::string spread(const Figure& figure) {
   return percent < 10 ? fmt::format("+-{:.2g} %", percent) : fmt::format("+-{:.0f} %", percent);
 }
 
+// What was tried, and what of it is best.
+std::string computing_lines(const DeviceFigures& device) {
+  std::string text;
+  for (const auto& [computing, speed] : device.tried) {
+    const std::string cores =
+        computing.cores.empty() ? "" : fmt::format(" on {}", cores_text(computing.cores));
+    text += fmt::format("    # threads {}{}: {}, {}\n", computing.threads, cores,
+                        exact(speed.flops_per_s.value, Unit::kFlopsPerSecond),
+                        exact(speed.memory_bytes_per_s.value, Unit::kBytesPerSecond));
+  }
+  text += fmt::format("    threads: {}\n", device.best.threads);
+  if (!device.best.cores.empty())
+    text += fmt::format("    cpus: {}\n", cores_text(device.best.cores));
+  return text;
+}
+
 std::string device_lines(const DeviceFigures& device, const DeviceSpec& spec) {
   const SpeedFigures& speed = device.by_dtype.at(DType::kFloat32);
   std::string text = fmt::format(
       "  - name: {}\n    compute: {}  # {}\n    memory_bandwidth: {}  # {}\n    memory: {}\n"
-      "    cores: {}\n    threads: {}\n    overhead: {}  # {}\n",
+      "    cores: {}\n{}    overhead: {}  # {}\n",
       device.name, exact(spec.flops_per_s, Unit::kFlopsPerSecond), spread(speed.flops_per_s),
       exact(spec.memory_bytes_per_s, Unit::kBytesPerSecond), spread(speed.memory_bytes_per_s),
-      exact(spec.memory_bytes, Unit::kBytes), spec.cores, spec.threads,
+      exact(spec.memory_bytes, Unit::kBytes), spec.cores, computing_lines(device),
       exact(spec.overhead.count(), Unit::kSeconds), spread(device.overhead_s));
   if (spec.by_dtype.empty()) return text;
   text += "    by_dtype:\n";
@@ -103,7 +119,7 @@ ClusterSpec cluster_of(const Measurement& measurement, const std::string& name) 
     spec.memory_bytes_per_s = speed.memory_bytes_per_s.value;
     spec.memory_bytes = device.memory_bytes;
     spec.cores = device.cores;
-    spec.threads = device.threads;
+    spec.computing = device.best;
     spec.overhead = Seconds(device.overhead_s.value);
     for (const auto& [dtype, text] : kOwnDTypes) {
       const auto own = device.by_dtype.find(dtype);

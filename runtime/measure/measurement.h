@@ -27,15 +27,19 @@ struct SpeedFigures {
   Figure memory_bytes_per_s;
 };
 
+struct Tried {
+  Computing computing;
+  SpeedFigures speed;  // in fp32
+};
+
 struct DeviceFigures {
   DeviceName name;
   int cores = 1;
-  int threads = 1;                         // that are best
-  std::map<int, SpeedFigures> by_threads;  // in fp32, of the numbers of threads that were tried
-  std::map<DType, SpeedFigures>
-      by_dtype;             // with the best number; of the dtypes that it computes with
-  Figure overhead_s;        // per segment
-  double memory_bytes = 0;  // that was to be had
+  std::vector<Tried> tried;  // in this order
+  Computing best;
+  std::map<DType, SpeedFigures> by_dtype;  // of those that it computes with, as is best
+  Figure overhead_s;                       // per segment
+  double memory_bytes = 0;                 // that was to be had
 };
 
 struct LinkFigures {

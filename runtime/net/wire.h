@@ -20,7 +20,7 @@
 namespace lingua {
 
 // Programs that differ in it refuse each other when they join.
-inline constexpr int kWireProtocol = 16;
+inline constexpr int kWireProtocol = 17;
 
 // No frame may be larger, and no frame of Protobuf (they are kept small by splitting) larger than
 // the second. Errors: encode refuses such a message with a WorldError.

@@ -153,7 +153,7 @@ class BodyDecoder {
     m.model_outputs.assign(in.model_outputs().begin(), in.model_outputs().end());
     m.header = in.header();
     m.tailer = in.tailer();
-    m.threads = static_cast<int>(in_range("threads", in.threads(), 0, 1024));
+    if (in.has_computing()) m.computing = decode_computing(in.computing());
     if (in.segmentation().size() > kMaxDigest) refuse("segmentation", "it is no digest");
     m.segmentation = one_line(in.segmentation());
     m.senders.assign(in.senders().begin(), in.senders().end());

@@ -85,7 +85,7 @@ class BodyEncoder {
     for (ValueId value : m.model_outputs) out->add_model_outputs(value);
     out->set_header(m.header);
     out->set_tailer(m.tailer);
-    out->set_threads(m.threads);
+    if (m.computing != Computing{}) fill_computing(m.computing, out->mutable_computing());
     out->set_segmentation(m.segmentation);
     for (const DeviceName& name : m.senders) out->add_senders(name);
     if (m.scheduling != Scheduling{}) {
@@ -479,20 +479,6 @@ Frame make_control_frame(const google::protobuf::MessageLite& message) {
   auto text = std::make_shared<std::string>();
   LINGUA_CHECK(message.SerializeToString(text.get()));
   return {*text, text};
-}
-
-void fill_device_spec(const DeviceSpec& spec, wire::DeviceSpec* out) {
-  out->set_name(spec.name);
-  out->set_flops_per_s(spec.flops_per_s);
-  out->set_memory_bytes_per_s(spec.memory_bytes_per_s);
-  out->set_memory_bytes(spec.memory_bytes);
-  out->set_cores(spec.cores);
-  out->set_threads(spec.threads);
-  out->set_relayed(spec.relayed);
-  out->set_overhead_s(spec.overhead.count());
-  out->set_power_w(spec.power_w);
-  out->set_battery_j(spec.battery_j);
-  if (spec.charge != 1) out->set_charge(spec.charge);
 }
 
 }  // namespace lingua::internal

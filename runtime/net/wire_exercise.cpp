@@ -23,7 +23,7 @@ void fill_exercise(const Exercise& m, wire::Exercise* out) {
   out->set_number(m.number);
   out->set_kind(static_cast<int>(m.kind));
   out->set_dtype(static_cast<int>(m.dtype));
-  out->set_threads(m.threads);
+  fill_computing(m.computing, out->mutable_computing());
   out->set_seconds(m.time.count());
 }
 
@@ -68,7 +68,7 @@ Exercise decode_exercise(const wire::Exercise& in) {
   m.number = in.number();
   m.kind = static_cast<ExertionKind>(in_range("kind", in.kind(), 0, kExertionKinds - 1));
   m.dtype = decode_dtype(in.dtype());
-  m.threads = static_cast<int>(in_range("threads", in.threads(), 0, 1024));
+  m.computing = decode_computing(in.computing());
   m.time = Seconds(not_negative("seconds", in.seconds()));
   if (m.time > kLongestExercise)
     refuse("seconds", fmt::format("{} is more than {}", m.time.count(), kLongestExercise.count()));

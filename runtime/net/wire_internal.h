@@ -48,6 +48,9 @@ Echo decode_exercise(const wire::Echo& in);
 Bulk decode_exercise(const wire::Bulk& in);
 LinkTimes decode_exercise(const wire::LinkTimes& in);
 
+// wire_device.cpp
+void fill_computing(const Computing& computing, wire::Computing* out);
+Computing decode_computing(const wire::Computing& in);  // InputError
 void fill_device_spec(const DeviceSpec& spec, wire::DeviceSpec* out);
 DeviceSpec decode_device_spec(const wire::DeviceSpec& in);  // InputError
 

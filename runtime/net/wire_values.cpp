@@ -8,8 +8,6 @@
 
 namespace lingua::internal {
 
-constexpr double kNotKnown = -1;  // the charge of a battery
-
 void refuse(const char* field, const std::string& what) {
   throw InputError(fmt::format("message: {}: {}", field, what));
 }
@@ -97,23 +95,6 @@ EventRow decode_row(const wire::EventRow& in) {
   row.end = Seconds(finite("end", in.end()));
   row.bytes = not_negative("bytes", in.size());
   return row;
-}
-
-DeviceSpec decode_device_spec(const wire::DeviceSpec& in) {
-  DeviceSpec spec;
-  spec.name = in.name();
-  spec.flops_per_s = not_negative("flops_per_s", in.flops_per_s());
-  spec.memory_bytes_per_s = not_negative("memory_bytes_per_s", in.memory_bytes_per_s());
-  spec.memory_bytes = not_negative("memory_bytes", in.memory_bytes());
-  spec.cores = static_cast<int>(in_range("cores", in.cores(), 1, 65536));
-  spec.threads = static_cast<int>(in_range("threads", in.threads(), 0, 1024));
-  spec.overhead = Seconds(not_negative("overhead", in.overhead_s()));
-  spec.relayed = in.relayed();
-  spec.power_w = not_negative("power_w", in.power_w());
-  spec.battery_j = not_negative("battery_j", in.battery_j());
-  if (in.has_charge()) spec.charge = std::max(finite("charge", in.charge()), kNotKnown);
-  if (spec.charge > 1) refuse("charge", fmt::format("{} is more than 1", spec.charge));
-  return spec;
 }
 
 }  // namespace lingua::internal

@@ -68,8 +68,11 @@ class TorchExecutor : public Executor {
                                   std::int64_t end) override;
   void write_states(SegmentId segment, RequestId request, std::int64_t capacity, std::int64_t first,
                     const std::vector<Tensor>& states) override;
-  void set_threads(int threads) override {
-    if (threads == 0) threads = static_cast<int>(allowed_cores().size());
+  void compute_with(const Computing& computing) override {
+    const Cores& cores = computing.cores.empty() ? all_cores_ : computing.cores;
+    if (cores != cores_) compute_on(cores);
+    cores_ = cores;
+    const int threads = computing.threads > 0 ? computing.threads : static_cast<int>(cores.size());
     at::set_num_threads(std::min(threads, kMostThreads));
   }
   Work exert(const Exertion& exertion) override {
@@ -97,6 +100,8 @@ class TorchExecutor : public Executor {
 
   std::map<SegmentId, LoadedSegment> loaded_;
   Exertions exertions_;
+  const Cores all_cores_ = allowed_cores();
+  Cores cores_ = all_cores_;  // that it computes on
 };
 
 std::size_t operand_count(const Segment& segment) {

@@ -40,9 +40,10 @@ constexpr const char* kAllowed[] = {
     "gettid", "restart_syscall", "rseq", "sched_get_priority_max", "sched_get_priority_min",
     "sched_getaffinity", "sched_getparam", "sched_getscheduler", "sched_setaffinity", "sched_yield",
     "set_robust_list", "set_tid_address",
-    // What is open. newfstatat and statx are not here: by them any path can be looked up.
-    "close", "dup", "dup2", "dup3", "fstat", "ftruncate", "lseek", "pipe2", "pread64", "preadv",
-    "pwrite64", "pwritev", "read", "readv", "write", "writev",
+    // What is open; of a folder also what is in it, as its own threads. newfstatat and statx are not
+    // here: by them any path can be looked up.
+    "close", "dup", "dup2", "dup3", "fstat", "ftruncate", "getdents64", "lseek", "pipe2", "pread64",
+    "preadv", "pwrite64", "pwritev", "read", "readv", "write", "writev",
     // Waiting.
     "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait", "eventfd2", "poll", "ppoll",
     "pselect6", "select",

@@ -17,7 +17,7 @@ class ShapeExecutor final : public Executor {
   void release(RequestId, SegmentId) override {}
   void write_states(SegmentId, RequestId, std::int64_t, std::int64_t,
                     const std::vector<Tensor>&) override {}
-  void set_threads(int) override {}
+  void compute_with(const Computing&) override {}
   Work exert(const Exertion& exertion) override { return work_of(exertion); }
 
   std::vector<SegmentResult> run(SegmentId id, const std::vector<SegmentStep>& batch) override {

@@ -32,7 +32,7 @@ class FaultyExecutor final : public Executor {
                     const std::vector<Tensor>& states) override {
     inner_.write_states(segment, request, capacity, first, states);
   }
-  void set_threads(int threads) override { inner_.set_threads(threads); }
+  void compute_with(const Computing& computing) override { inner_.compute_with(computing); }
   Work exert(const Exertion& exertion) override { return inner_.exert(exertion); }
 
  private:

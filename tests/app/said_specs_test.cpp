@@ -28,7 +28,7 @@ TEST(SaidSpecs, OnlyWhatIsKnownAndDiffersIsShown) {
 TEST(SaidSpecs, ThePlansClusterTakesWhatDevicesKnow) {
   DeviceSpec a{"a", 0, 5e9, 1e9, 8, Seconds(0)};
   a.charge = 0.4;
-  a.threads = 2;
+  a.computing.threads = 2;
   const ClusterSpec said = as_said(pair_of_phones(), {a, {"stranger", 1, 1, 1}});
   ASSERT_EQ(said.devices.size(), 2U);
   EXPECT_EQ(said.devices[0].flops_per_s, 20e9) << "the file's: the device does not know";
@@ -36,7 +36,7 @@ TEST(SaidSpecs, ThePlansClusterTakesWhatDevicesKnow) {
   EXPECT_EQ(said.devices[0].memory_bytes, 1e9);
   EXPECT_EQ(said.devices[0].overhead, Seconds(1e-3));
   EXPECT_EQ(said.devices[0].charge, 0.4);
-  EXPECT_EQ(said.devices[0].threads, 2);
+  EXPECT_EQ(said.devices[0].computing.threads, 2);
   EXPECT_EQ(said_json({a})["a"]["threads"], 2);
   EXPECT_EQ(said.devices[1].memory_bytes, 4e9);
 }

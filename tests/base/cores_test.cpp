@@ -51,6 +51,16 @@ TEST_F(CoresTest, WhatACoreDoesCountsMoreThanItsClock) {
   EXPECT_EQ(big(), "6-7");
 }
 
+TEST_F(CoresTest, KindsAreToldWithTheFastestFirst) {
+  const Cores all = {0, 1, 2, 3, 4, 5, 6, 7};
+  const auto kinds = [&](const Cores& cores) { return core_kinds(cores, folder_.path()); };
+  EXPECT_EQ(kinds(all), (std::vector<Cores>{all})) << "nothing is known";
+  say("cpu_capacity", {1024, 400, 400, 790, 400, 400, 800, 1010});
+  EXPECT_EQ(kinds(all), (std::vector<Cores>{{0, 7}, {3, 6}, {1, 2, 4, 5}}));
+  EXPECT_EQ(kinds({1, 4, 6}), (std::vector<Cores>{{6}, {1, 4}}));
+  EXPECT_EQ(kinds({2}), (std::vector<Cores>{{2}}));
+}
+
 TEST_F(CoresTest, OnesThatAreClockedALittleHigherAreOfTheSameKind) {
   say("cpufreq/cpuinfo_max_freq", {5'100'000, 5'100'000, 5'300'000, 5'300'000});
   EXPECT_EQ(big({0, 1, 2, 3}), "0-3");
@@ -60,6 +70,8 @@ TEST_F(CoresTest, AListIsTakenAsItIsWritten) {
   const std::vector<int> allowed = {0, 1, 2, 3, 6};
   EXPECT_EQ(chosen_cores("6,0-1,1", allowed), (std::vector<int>{0, 1, 6}));
   EXPECT_EQ(chosen_cores("all", allowed), allowed);
+  EXPECT_EQ(listed_cores(cores_text(allowed)), allowed);
+  EXPECT_EQ(listed_cores("0-1023")->size(), 1024U);
   for (const char* wish : {"0", "0-3,6", "big", "all", "1023"}) EXPECT_EQ(cores_problem(wish), "");
   for (const char* wish : {"", ",", "1,", "-1", "3-1", "a", "0-", "+1", "0x1", "1024", "0 1"})
     EXPECT_THAT(cores_problem(wish), HasSubstr("write a list as 0-3,6, or big, or all")) << wish;

@@ -2,8 +2,12 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "runtime/base/cores.h"
+#include "runtime/device/spec.h"
 #include "tests/cli/network_run_fixture.h"
 
 namespace lingua::testing {
@@ -75,6 +79,95 @@ TEST_F(Measure, MeasuresWorkersThatJoin) {
   std::ifstream in(file());
   const std::string text(std::istreambuf_iterator<char>(in), {});
   EXPECT_THAT(text, ::testing::HasSubstr("memory: 100 MB"));
+}
+
+// On a machine of its own, whose second core is faster by what the system says.
+class MeasureCores : public Measure {
+ protected:
+  void SetUp() override {
+    const std::vector<std::string> apart = {"unshare", "--mount", "true"};
+    if (run_program(apart).exit_code != 0 || allowed_cores() != Cores{0, 1})
+      GTEST_SKIP() << "it needs root, and two cores";
+    const std::filesystem::path facts = folder_.file("cpu");
+    for (const char* file : {"online", "possible", "present"}) {
+      std::filesystem::create_directories(facts);
+      std::ofstream(facts / file) << std::ifstream(std::string(kCoreFacts) + "/" + file).rdbuf();
+    }
+    for (const auto& [core, capacity] : {std::pair{"cpu0", 400}, {"cpu1", 1024}}) {
+      std::filesystem::create_directories(facts / core);
+      std::ofstream(facts / core / "cpu_capacity") << capacity << "\n";
+    }
+  }
+  std::unique_ptr<Program> unequal(const std::vector<std::string>& more) const {
+    const std::vector<std::string> apart = {
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        fmt::format("mount --bind '{}' {} && exec \"$@\"", folder_.file("cpu"), kCoreFacts),
+        "sh"};
+    return std::make_unique<Program>(
+        apart + lingua_command(std::vector<std::string>{"worker", "--once", "--coordinator",
+                                                        address_, "--name", "left", "--insecure",
+                                                        "--memory", "1 GB"} +
+                               more));
+  }
+  // What the kernel says of each of its threads.
+  static std::set<std::string> cores_of(pid_t pid) {
+    std::set<std::string> cores;
+    std::error_code error;
+    for (const auto& thread :
+         std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), error)) {
+      std::ifstream status(thread.path() / "status");
+      for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("Cpus_allowed_list:")) cores.insert(line.substr(line.find('\t') + 1));
+      }
+    }
+    return cores;
+  }
+};
+
+TEST_F(MeasureCores, OfUnequalKindsAreTriedByKindAndTogether) {
+  begin({"--devices", "left", "--json"});
+  const auto left = unequal({"--cpus", "all"});
+  const Outcome outcome = run_->wait();
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(left->wait(std::chrono::seconds(10)).exit_code, 0) << left->err();
+  const nlohmann::json device = outcome.json()["devices"][0];
+  std::vector<std::pair<std::string, int>> tried;
+  std::map<std::string, double> reached;
+  for (const auto& one : device["tried"]) {
+    tried.emplace_back(one["cpus"], one["threads"]);
+    reached[one["cpus"]] = one["flops_per_s"]["value"];
+  }
+  EXPECT_EQ(tried, (std::vector<std::pair<std::string, int>>{{"1", 1}, {"0", 1}, {"0-1", 2}}));
+  EXPECT_TRUE(reached.contains(device["cpus"]));
+  const ClusterSpec cluster = load_cluster(file());
+  EXPECT_EQ(cores_text(cluster.devices.at(0).computing.cores), device["cpus"]);
+}
+
+TEST_F(MeasureCores, AreThoseThatARunComputesOn) {
+  write("pair.yaml",
+        "name: one\ndevices:\n  - {name: left, cpus: '1', compute: 10 GFLOP/s, "
+        "memory_bandwidth: 5 GB/s, memory: 1 GB}\n"
+        "links: {default: {bandwidth: 10 MB/s, latency: 1 ms}}\n");
+  max_tokens_ = "400";
+  const auto cores_in_a_run = [&](const std::string& cpus) {
+    address_ = "tcp://127.0.0.1:*";
+    start({"--insecure"});
+    const auto left = unequal({"--cpus", cpus});
+    std::set<std::string> last;
+    while (run_->running() && left->running()) {
+      if (auto cores = cores_of(left->pid()); !cores.empty()) last = std::move(cores);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    const Outcome outcome = run_->wait();
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(left->wait(std::chrono::seconds(10)).exit_code, 0) << left->err();
+    return last;
+  };
+  EXPECT_EQ(cores_in_a_run("all"), std::set<std::string>{"1"});
+  EXPECT_EQ(cores_in_a_run("0"), std::set<std::string>{"0"}) << "it may not run on others";
 }
 
 TEST_F(Measure, LeavesNothingWhereAWorkerIsKilledInTheMiddle) {

@@ -177,7 +177,7 @@ TEST_P(ExecutorContract, IgnoresIdsThatItDoesNotKnow) {
     executor.unload(17);
     executor.release(17);
     load(executor, 0);
-    executor.set_threads(1);
+    executor.compute_with({1});
     executor.release(17);
     Sums sums{};
     step(executor, 0, 1, {2, 0}, sums);

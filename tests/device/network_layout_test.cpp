@@ -81,12 +81,13 @@ TEST(NetworkLayout, TakesWhatGoesToARelayedDeviceThroughTheCoordinatorsRadio) {
 TEST(NetworkLayout, OfAClusterFileHasTheLinksThroughTheCoordinator) {
   const ClusterSpec spec = parse_cluster(
       "name: pair\ndevices:\n"
-      "  - {name: a, threads: 3, relayed: true, compute: 1 GFLOP/s, memory_bandwidth: 1 GB/s, "
+      "  - {name: a, threads: 3, cpus: '7,4-5', relayed: true, compute: 1 GFLOP/s, "
+      "memory_bandwidth: 1 GB/s, "
       "memory: 1 GB}\n"
       "  - {name: b, relayed: false, compute: 1 GFLOP/s, memory_bandwidth: 1 GB/s, memory: 1 GB}\n"
       "links: {default: {bandwidth: 4 MB/s, latency: 3 ms}}\n",
       "x.yaml");
-  EXPECT_EQ(spec.device("a").threads, 3);
+  EXPECT_EQ(spec.device("a").computing, (Computing{3, {4, 5, 7}}));
   EXPECT_TRUE(spec.device("a").relayed);
   EXPECT_FALSE(spec.device("b").relayed);
   EXPECT_DOUBLE_EQ(spec.link("b", "a").bytes_per_s, 2e6);

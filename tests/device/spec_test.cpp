@@ -353,6 +353,11 @@ INSTANTIATE_TEST_SUITE_P(
              "devices[0].relayed: '1' is not accepted; write true or false"},
         Case{"ThreadsBeyondNumber", cluster(device("name: a, threads: 1025, " + kDevice)),
              "devices[0].threads: '1025'"},
+        Case{"CoresThatAreNoList", cluster(device("name: a, cpus: big, " + kDevice)),
+             "devices[0].cpus: 'big' is not accepted; write the numbers of its cores, as 4-7 or "
+             "0-3,6"},
+        Case{"CoresBeyondNumber", cluster(device("name: a, cpus: 0-1024, " + kDevice)),
+             "devices[0].cpus: '0-1024'"},
         Case{"TooManyRelayed",
              cluster(device("name: a, count: 5000, relayed: true, " + kDevice) + kTwo),
              "devices: has 5000 relayed devices of 5002; write at most 199 of so many"},

@@ -27,12 +27,13 @@ TEST(Deployment, TellsDevicesWhichSegmentationItIsOf) {
   EXPECT_EQ(describe(prepare), "Prepare of epoch 1, segmentation " + prepare.segmentation);
 }
 
-TEST(Deployment, DevicesHaveTheNumberOfThreadsOfAllUnlessTheirsIsAnother) {
+TEST(Deployment, DevicesComputeAsAllDoUnlessTheyHaveAWayOfTheirOwn) {
   ToyDeployment toy;
-  toy.deployment.threads = 3;
-  toy.deployment.threads_of["a"] = 2;
-  EXPECT_EQ(toy.deployment.prepare_for("a").threads, 2);
-  EXPECT_EQ(toy.deployment.prepare_for("b").threads, 3);
+  const Computing own{2, {4, 5}};
+  toy.deployment.computing.threads = 3;
+  toy.deployment.computing_of["a"] = own;
+  EXPECT_EQ(toy.deployment.prepare_for("a").computing, own);
+  EXPECT_EQ(toy.deployment.prepare_for("b").computing, Computing{3});
 }
 
 // A hundred kilobytes a tenth of a second.

@@ -19,7 +19,7 @@ class TimedExecutor : public testing::StatelessExecutor {
   void load(const Segment&, const std::string&, const std::vector<Tensor>&) override {}
   void unload(SegmentId) override {}
   std::vector<SegmentResult> run(SegmentId, const std::vector<SegmentStep>&) override { return {}; }
-  void set_threads(int threads) override { threads_ = threads; }
+  void compute_with(const Computing& computing) override { threads_ = computing.threads; }
   Work exert(const Exertion& exertion) override {
     if (exertion.dtype == DType::kInt8) throw WorldError("not in int8");
     if (exertion.kind == ExertionKind::kMemory) {
@@ -65,7 +65,7 @@ class TimedDevice : public Device {
 
 TEST(ExerciseTest, TimesWhatTakesLongBesideTheSlicesOfAProcessor) {
   TimedDevice device(1e-4, 1e9);
-  const Exercise order{7, ExertionKind::kProducts, DType::kFloat32, 3, Seconds(0.5)};
+  const Exercise order{7, ExertionKind::kProducts, DType::kFloat32, {3}, Seconds(0.5)};
   const Exercised result = exercise(device, order, 1e9);
   EXPECT_EQ(result.number, 7);
   EXPECT_EQ(result.trouble, "");
@@ -78,7 +78,7 @@ TEST(ExerciseTest, TimesWhatTakesLongBesideTheSlicesOfAProcessor) {
 
 TEST(ExerciseTest, EndsWhereWorkTakesLongerThanItsTimeAndWhereItTakesNone) {
   TimedDevice slow(20, 1e9);
-  const Exercise order{1, ExertionKind::kWeights, DType::kFloat32, 1, Seconds(0.5)};
+  const Exercise order{1, ExertionKind::kWeights, DType::kFloat32, {1}, Seconds(0.5)};
   EXPECT_EQ(exercise(slow, order, 1e9).times_s, std::vector<double>{20});
   EXPECT_EQ(slow.now(), Seconds(20)) << "once has to do";
   TimedDevice warm(2, 1e9);  // the first may take so long for being the first: it does not count
@@ -87,7 +87,7 @@ TEST(ExerciseTest, EndsWhereWorkTakesLongerThanItsTimeAndWhereItTakesNone) {
   TimedDevice steady(0.25, 1e9);
   EXPECT_EQ(exercise(steady, order, 1e9).times_s, std::vector<double>(3, 0.25));
   TimedDevice none(0, 1e9);
-  EXPECT_EQ(exercise(none, {1, ExertionKind::kSegments, DType::kFloat32, 1, Seconds(0.5)}, 1e9)
+  EXPECT_EQ(exercise(none, {1, ExertionKind::kSegments, DType::kFloat32, {1}, Seconds(0.5)}, 1e9)
                 .times_s.size(),
             static_cast<std::size_t>(kMostTimes));
 }
@@ -95,13 +95,13 @@ TEST(ExerciseTest, EndsWhereWorkTakesLongerThanItsTimeAndWhereItTakesNone) {
 TEST(ExerciseTest, SaysWhatADeviceCannot) {
   TimedDevice device(1e-4, 1e9);
   const Exercised result =
-      exercise(device, {1, ExertionKind::kProducts, DType::kInt8, 1, Seconds(0.5)}, 1e9);
+      exercise(device, {1, ExertionKind::kProducts, DType::kInt8, {1}, Seconds(0.5)}, 1e9);
   EXPECT_EQ(result.trouble, "not in int8");
   EXPECT_TRUE(result.times_s.empty());
 }
 
 double memory_of(TimedDevice& device, double most_bytes) {
-  const Exercise order{1, ExertionKind::kMemory, DType::kFloat32, 0, Seconds(3)};
+  const Exercise order{1, ExertionKind::kMemory, DType::kFloat32, {}, Seconds(3)};
   const double bytes = exercise(device, order, most_bytes).memory_bytes;
   EXPECT_EQ(device.executor().taken, 0) << "it is given back";
   return bytes;
@@ -114,7 +114,7 @@ TEST(ExerciseTest, OfMemoryTakesWhatIsAllowed) {
 
 TEST(ExerciseTest, OfMemoryInNoTimeTellsWhatIsBelieved) {
   TimedDevice device(1e-4, 8e9);
-  const Exercise order{1, ExertionKind::kMemory, DType::kFloat32, 0, Seconds(0)};
+  const Exercise order{1, ExertionKind::kMemory, DType::kFloat32, {}, Seconds(0)};
   EXPECT_EQ(exercise(device, order, 3e9).memory_bytes, 3e9);
   EXPECT_EQ(exercise(device, order, 1e12).memory_bytes, 8e9);
 }

@@ -32,34 +32,47 @@ TEST(Pipeline, ManyRequestsInFlightGiveTheSameTokens) {
   EXPECT_EQ(run.tokens(), tokens_of_a_plain_loop());
 }
 
-// What executors of a run of a and b are told, where b has a number of threads of its own.
-std::vector<int> threads_told(bool keeps_threads) {
+// With what executors of a run of a and b are told to compute, where b has a way of its own.
+std::vector<Computing> told_to_compute(const std::function<void(ClusterSpec&)>& change_cluster) {
   class Noting : public testing::ToyExecutor {
    public:
-    explicit Noting(std::vector<int>& threads) : threads_(threads) {}
-    void set_threads(int threads) override { threads_.push_back(threads); }
+    explicit Noting(std::vector<Computing>& told) : told_(told) {}
+    void compute_with(const Computing& computing) override { told_.push_back(computing); }
 
    private:
-    std::vector<int>& threads_;
+    std::vector<Computing>& told_;
   };
-  std::vector<int> threads;
+  std::vector<Computing> told;
   ToyRun run{.stages = {{"a", 0, 2, {}}, {"b", 3, 5, {}}}};
-  run.make_executor = [&] { return std::make_unique<Noting>(threads); };
+  run.make_executor = [&] { return std::make_unique<Noting>(told); };
+  run.change_cluster = change_cluster;
   run.change_deployment = [](Deployment& deployment) {
-    deployment.threads = 5;
-    deployment.threads_of["b"] = 3;
+    deployment.computing.threads = 5;
+    deployment.computing_of["b"] = {3, {4, 5, 6}};
   };
-  run.worker.keeps_threads = keeps_threads;
   EXPECT_EQ(run.tokens(), tokens_of_a_plain_loop());
-  return threads;
+  return told;
 }
 
-TEST(Pipeline, DevicesComputeWithTheThreadsOfTheDeployment) {
-  EXPECT_THAT(threads_told(false), ::testing::UnorderedElementsAre(5, 3));
+TEST(Pipeline, DevicesComputeAsTheDeploymentSays) {
+  EXPECT_THAT(told_to_compute([](ClusterSpec& cluster) {
+                cluster.devices[1].core_kinds = {{6}, {4, 5}, {0, 1, 2, 3}};
+              }),
+              ::testing::UnorderedElementsAre(Computing{5}, Computing{3, {4, 5, 6}}));
 }
 
-TEST(Pipeline, DevicesThatKeepTheirThreadsComputeWithTheirs) {
-  EXPECT_TRUE(threads_told(true).empty());
+TEST(Pipeline, DevicesComputeOnNoCoresThatTheyHaveNot) {
+  EXPECT_THAT(told_to_compute([](ClusterSpec& cluster) {
+                cluster.devices[1].core_kinds = {{6}, {5}};
+              }),
+              ::testing::UnorderedElementsAre(Computing{5}, Computing{3}));
+}
+
+TEST(Pipeline, DevicesThatHaveChosenTheirThreadsKeepThem) {
+  EXPECT_THAT(told_to_compute([](ClusterSpec& cluster) {
+                for (DeviceSpec& device : cluster.devices) device.computing.threads = 2;
+              }),
+              ::testing::UnorderedElementsAre(Computing{2}, Computing{2}));
 }
 
 TEST(Pipeline, TheMostMemoryOfDevicesThatKnowItIsToldAtTheEnd) {

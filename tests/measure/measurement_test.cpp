@@ -14,7 +14,9 @@ Measurement two_devices() {
     DeviceFigures device;
     device.name = name;
     device.cores = 8;
-    device.threads = 4;
+    device.best = {4, {4, 5, 6, 7}};
+    device.tried = {{{2, {6, 7}}, {{11e9, 0, 8}, {8e9, 0, 8}}},
+                    {{4, {4, 5, 6, 7}}, {{20e9, 0, 8}, {9e9, 0, 8}}}};
     device.by_dtype[DType::kFloat32] = {{20.1234e9, 0.031, 8}, {9.87654e9, 0, 8}};
     device.by_dtype[DType::kBFloat16] = {{31e9, 0, 8}, {10e9, 0, 8}};
     device.overhead_s = {23e-6, 0.1, 8};
@@ -55,7 +57,7 @@ TEST(ClusterFileOf, IsReadAgainAsWhatWasMeasured) {
     EXPECT_NEAR(found.flops_per_s, device.flops_per_s, 1e-4 * device.flops_per_s);
     EXPECT_NEAR(found.memory_bytes_per_s, device.memory_bytes_per_s, 1e-4 * 1e10);
     EXPECT_EQ(found.memory_bytes, device.memory_bytes);
-    EXPECT_EQ(found.threads, 4);
+    EXPECT_EQ(found.computing, (Computing{4, {4, 5, 6, 7}}));
     EXPECT_EQ(found.cores, 8);
     EXPECT_NEAR(found.overhead.count(), 23e-6, 1e-12);
     EXPECT_EQ(found.in_dtype(DType::kBFloat16).flops_per_s, 31e9);
@@ -69,6 +71,8 @@ TEST(ClusterFileOf, IsReadAgainAsWhatWasMeasured) {
 TEST(ClusterFileOf, TellsHowFarSamplesLieApartAndWhatAClusterDoesNotHave) {
   const std::string text = cluster_file_of(two_devices(), "lab", "a test");
   EXPECT_THAT(text, HasSubstr("compute: 20.123 GFLOP/s  # +-3.1 %\n"));
+  EXPECT_THAT(text, HasSubstr("    # threads 2 on 6-7: 11 GFLOP/s, 8 GB/s\n"));
+  EXPECT_THAT(text, HasSubstr("    threads: 4\n    cpus: 4-7\n"));
   EXPECT_THAT(text, HasSubstr("9 ms under load"));
   EXPECT_THAT(text, HasSubstr("40 us a message"));
 }

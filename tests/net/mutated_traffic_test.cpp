@@ -14,6 +14,7 @@
 #include "tests/net/damage.h"
 #include "tests/net/hostile_device.h"
 #include "tests/net/traffic_cluster.h"
+#include "tests/support/sanitized.h"
 
 namespace lingua::testing {
 namespace {
@@ -25,14 +26,7 @@ constexpr int kTests = 5;
 constexpr int kAtOnce = 4;
 // AddressSanitizer keeps 256 MB of what was freed, and shadows a frame of 1 GB that is announced and does not
 // come with 128 MB.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kShadowed = true;
-#elif defined(__has_feature)
-constexpr bool kShadowed = __has_feature(address_sanitizer);
-#else
-constexpr bool kShadowed = false;
-#endif
-constexpr double kMostGrowthMb = kShadowed ? 2000 : 200;
+constexpr double kMostGrowthMb = testing::kSanitized ? 2000 : 200;
 constexpr std::chrono::seconds kLongestRound{60};
 constexpr Seconds kPatienceOfHostiles{2.5};
 

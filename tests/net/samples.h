@@ -48,7 +48,7 @@ inline Prepare sample_prepare() {
   m.model_outputs = {90, 91};
   m.header = "phone0";
   m.tailer = "phone2";
-  m.threads = 2;
+  m.computing = {2, {1, 3}};
   m.segmentation = "0123456789abcdef";
   m.senders = {"phone0", "phone1"};
   m.scheduling = {Policy::kShortestFirst, 8, kAutoChunk};
@@ -101,7 +101,8 @@ inline std::vector<MessageBody> sample_transfers() {
 // Of what measures devices and links.
 inline std::vector<MessageBody> sample_exercises() {
   std::vector<MessageBody> bodies;
-  bodies.emplace_back(Exercise{7, ExertionKind::kWeights, DType::kBFloat16, 4, Seconds(0.25)});
+  bodies.emplace_back(
+      Exercise{7, ExertionKind::kWeights, DType::kBFloat16, {4, {2, 3}}, Seconds(0.25)});
   bodies.emplace_back(Exercised{7, {0.05, 0.25}, {3, 12}, 5e8, "no \xff such dtype"});
   bodies.emplace_back(ExerciseLink{8, "phone2", 32, 65536, 16});
   bodies.emplace_back(Echo{8, 3, true});

@@ -292,15 +292,17 @@ TEST(Wire, WhatADeviceIsToGiveToAnotherSurvives) {
 
 TEST(Wire, WhatMeasuresDevicesAndLinksSurvivesWithinItsBounds) {
   const Exercise order =
-      round_trip(Exercise{7, ExertionKind::kWeights, DType::kInt8, 4, Seconds(0.25)});
+      round_trip(Exercise{7, ExertionKind::kWeights, DType::kInt8, {4, {0, 6}}, Seconds(0.25)});
   EXPECT_EQ(order.number, 7);
   EXPECT_EQ(order.kind, ExertionKind::kWeights);
   EXPECT_EQ(order.dtype, DType::kInt8);
-  EXPECT_EQ(order.threads, 4);
+  EXPECT_EQ(order.computing, (Computing{4, {0, 6}}));
   EXPECT_EQ(order.time, Seconds(0.25));
   EXPECT_THAT(refusal(Exercise{7, static_cast<ExertionKind>(4)}), HasSubstr("kind: 4"));
-  EXPECT_THAT(refusal(Exercise{7, {}, {}, 1, Seconds(11)}), HasSubstr("seconds: 11"));
-  EXPECT_THAT(refusal(Exercise{7, {}, {}, -1}), HasSubstr("threads: -1"));
+  EXPECT_THAT(refusal(Exercise{7, {}, {}, {1}, Seconds(11)}), HasSubstr("seconds: 11"));
+  EXPECT_THAT(refusal(Exercise{7, {}, {}, {-1}}), HasSubstr("threads: -1"));
+  for (const Cores& cores : {Cores{-1}, Cores{0, 1024}, Cores{3, 2}, Cores{2, 2}})
+    EXPECT_THAT(refusal(Exercise{7, {}, {}, {1, cores}}), HasSubstr("cores: "));
   const Exercised done = round_trip(Exercised{7, {0.5, 0.25}, {3, 1}, 5e8, "no \xff room"});
   EXPECT_EQ(done.times_s, (std::vector<double>{0.5, 0.25}));
   EXPECT_EQ(done.repeats, (std::vector<std::int64_t>{3, 1}));
@@ -385,12 +387,14 @@ TEST(Wire, WhatADeviceSaysOfItsBatterySurvives) {
   DeviceSpec spec{"phone1", 20e9, 10e9, 8e9, 4, Seconds(0.001), 3.5, 5e4, 0};
   EXPECT_EQ(round_trip(Hello{spec}).spec.charge, 0) << "empty is not the same as not said";
   spec.charge = 0.25;
-  spec.threads = 3;
+  spec.computing.threads = 3;
+  spec.core_kinds = {{6, 7}, {0, 1, 2}};
   const DeviceSpec out = round_trip(Hello{spec}).spec;
   EXPECT_EQ(out.power_w, 3.5);
   EXPECT_EQ(out.battery_j, 5e4);
   EXPECT_EQ(out.charge, 0.25);
-  EXPECT_EQ(out.threads, 3);
+  EXPECT_EQ(out.computing.threads, 3);
+  EXPECT_EQ(out.core_kinds, spec.core_kinds);
   EXPECT_FALSE(out.relayed);
   spec.charge = -1;
   spec.relayed = true;

@@ -5,7 +5,9 @@ study_test.py LINGUA [BUNDLE]. With a bundle for arm64 phones run it by qemu-aar
 machine.
 """
 import csv
+import os
 import pathlib
+import re
 import shutil
 import sys
 import xml.etree.ElementTree
@@ -71,11 +73,14 @@ class ThreePhones(Studies):
         self.assertNotRegex(page, r"""(src|href)=["']?(?!["']?#)|url\((?!#)|@import|<script""")  # it needs nothing but itself
 
     def test_the_cluster_is_measured(self):
-        self.phones(**{f"S{i}": {**({"emulator": shutil.which("qemu-aarch64-static")} if BUNDLE else host_phone()), "model": f"Pretended {i}"}
-                       for i in (1, 2)})
-        self.run_study("--repeats", "1", "--quick", measured=True)
+        self.phones(**{f"S{i}": {**({"emulator": shutil.which("qemu-aarch64-static")} if BUNDLE else host_phone()), "model": f"Pretended {i}",
+                               "clusters": [[1, 1800000], [1, 2400000]]} for i in (1, 2)})
+        self.run_study("--repeats", "1", "--quick", "--cpus", "all", measured=True)
         self.assert_same_tokens(1)
         self.assertIn("name: pretended-2", self.result()["cluster"])
+        if len(os.sched_getaffinity(0)) > 1:
+            self.assertEqual(re.findall("# threads (.*):", self.result()["cluster"]), ["1 on 1", "1 on 0", "2 on 0-1"] * 2)
+            self.assertRegex(self.result()["cluster"], r"\n    threads: \d\n    cpus: [01-]+\n")
         self.assertEqual(self.result()["cluster"], (self.out / "cluster.yaml").read_text())
         self.assertTrue(any(row["phase"] == "measuring" for row in self.result()["samples"]))
 

@@ -144,7 +144,7 @@ bool emulate(Draw& drawn, const Subject& subject) {
   options.wire_bytes = wire_bytes;
   options.make_executor = [](const DeviceSpec&) {
     auto executor = make_torch_executor();
-    executor->set_threads(1);
+    executor->compute_with({1});
     return executor;
   };
   CoordinatorResult result;

@@ -1,11 +1,15 @@
 // A modelled cluster that is measured gives back the numbers of its file.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <set>
 
 #include "runtime/engine/worker.h"
 #include "runtime/measure/measure_cluster.h"
 #include "runtime/net/wire.h"
 #include "sim/cluster/sim_cluster.h"
+#include "tests/stress/decorated.h"
 
 namespace lingua {
 namespace {
@@ -124,27 +128,46 @@ TEST(Measure, OfOneDeviceHasItsLinksToTheCoordinator) {
   EXPECT_EQ(result.links.size(), 2U);
 }
 
-// A device that says something else than what it is.
-Measurement measured_with(
-    const std::function<std::optional<MessageBody>(const Exercise&)>& answer) {
+// What a device answers to an exercise that it does not do; nothing: it says nothing.
+using Answer = std::function<std::optional<Exercised>(const DeviceName&, const Exercise&)>;
+
+// Does all but its exercises, which it answers as it likes.
+class Pretender : public testing::Decorated {
+ public:
+  Pretender(Device& inner, Answer answer) : Decorated(inner), answer_(std::move(answer)) {}
+  std::optional<Message> receive(Seconds deadline) override {
+    while (true) {
+      auto message = inner_.receive(deadline);
+      const auto* order = message ? std::get_if<Exercise>(&message->body) : nullptr;
+      if (order == nullptr) return message;
+      if (const auto said = answer_(name(), *order)) inner_.send(message->from, *said);
+    }
+  }
+
+ private:
+  const Answer answer_;
+};
+
+// Of two devices, of which those that `pretends` names answer so.
+Measurement measured_with(const Answer& answer, const std::set<DeviceName>& pretends = {"b"},
+                          bool quick = true, const std::vector<Cores>& core_kinds = {}) {
   ClusterSpec model = unequal();
   model.devices.resize(2);
+  model.devices[1].core_kinds = core_kinds;
   model.links.clear();
   SimCluster sim(model, {wire_bytes, [](const DeviceSpec&) { return make_shape_executor(); }});
-  sim.start("a", [](Device& self) { run_worker(self, {}); });
-  sim.start("b", [&](Device& self) {
-    while (const auto message = self.receive(kNever)) {
-      if (std::holds_alternative<Stop>(message->body)) return;
-      const auto* order = std::get_if<Exercise>(&message->body);
-      const auto said = order != nullptr ? answer(*order) : std::nullopt;
-      if (said) self.send(kCoordinator, *said);
-    }
-  });
+  for (const DeviceSpec& device : model.devices) {
+    sim.start(device.name, [&](Device& self) {
+      if (pretends.count(self.name()) == 0) return run_worker(self, {});
+      Pretender pretender(self, answer);
+      run_worker(pretender, {});
+    });
+  }
   Measurement result;
   sim.start(kCoordinator, [&](Device& self) {
     std::exception_ptr error;
     try {
-      result = measure_cluster(self, {model.devices, true, {}});
+      result = measure_cluster(self, {model.devices, quick, {}});
     } catch (const WorldError&) {
       error = std::current_exception();
     }
@@ -155,13 +178,73 @@ Measurement measured_with(
   return result;
 }
 
-std::string trouble_with(const std::function<std::optional<MessageBody>(const Exercise&)>& answer) {
+std::string trouble_with(const std::function<std::optional<Exercised>(const Exercise&)>& answer) {
   try {
-    measured_with(answer);
+    measured_with([&](const DeviceName&, const Exercise& order) { return answer(order); });
   } catch (const WorldError& error) {
     return error.what();
   }
   return "";
+}
+
+// Of a device with such a speed.
+Exercised reached(const Exercise& order, double flops_per_s, double memory_bytes_per_s) {
+  const Work work = work_of({order.kind, order.dtype, 1});
+  const double time_s = order.kind == ExertionKind::kProducts  ? work.flops / flops_per_s
+                        : order.kind == ExertionKind::kWeights ? work.bytes / memory_bytes_per_s
+                                                               : 1e-5;
+  return {order.number, {time_s, time_s, time_s}, {1, 1, 1}, 1e9, ""};
+}
+
+TEST(Measure, FindsTheThreadsAndCoresThatAreBest) {
+  const std::map<Cores, double> speed_of = {{{7}, 10},
+                                            {{4, 5, 6}, 7},
+                                            {{4, 5, 6, 7}, 6.5},
+                                            {{0, 1, 2, 3}, 2},
+                                            {{0, 1, 2, 3, 4, 5, 6, 7}, 2.5}};
+  const Computing best{4, {4, 5, 6, 7}};
+  std::vector<Computing> after_trials;
+  const Measurement result = measured_with(
+      [&](const DeviceName&, const Exercise& order) {
+        if (order.dtype != DType::kFloat32) after_trials.push_back(order.computing);
+        const double speed = order.computing.threads == 0
+                                 ? 1
+                                 : speed_of.at(order.computing.cores) * order.computing.threads;
+        return reached(order, speed * 1e9, speed * 1e8);
+      },
+      {"b"}, true, {{7}, {4, 5, 6}, {0, 1, 2, 3}});
+  const DeviceFigures& figures = result.devices.at(1);
+  EXPECT_EQ(figures.best, best);
+  EXPECT_THAT(after_trials,
+              ::testing::AllOf(::testing::Not(::testing::IsEmpty()), ::testing::Each(best)));
+  EXPECT_EQ(figures.tried.size(), 9U);
+  EXPECT_NEAR(figures.tried.front().speed.flops_per_s.value, 10e9, 1e3) << "one thread on 7";
+  EXPECT_NEAR(figures.by_dtype.at(DType::kFloat32).flops_per_s.value, 26e9, 1e3);
+  const DeviceSpec again =
+      parse_cluster(cluster_file_of(result, "again", "a test"), "again.yaml").devices.at(1);
+  EXPECT_EQ(again.computing, best);
+}
+
+// Their machine is busy for the time of two thirds of a round, whatever they do.
+TEST(Measure, WhatSlowsAllDownForAMomentIsNoDevicesSpeed) {
+  constexpr int kFirst = 9;
+  constexpr int kLast = 16;
+  int in_rounds = 0;
+  const Measurement result = measured_with(
+      [&](const DeviceName&, const Exercise& order) {
+        const bool is_of_round = order.time == Seconds(0.2);
+        if (is_of_round) ++in_rounds;
+        const bool is_slow = is_of_round && in_rounds >= kFirst && in_rounds <= kLast;
+        return reached(order, is_slow ? 1e9 : 20e9, is_slow ? 1e9 : 5e9);
+      },
+      {"a", "b"}, false);
+  EXPECT_GT(in_rounds, 2 * kLast);
+  for (const DeviceFigures& device : result.devices) {
+    for (const auto& [dtype, speed] : device.by_dtype) {
+      EXPECT_NEAR(speed.flops_per_s.value, 20e9, 1e6) << device.name << dtype_name(dtype);
+      EXPECT_NEAR(speed.memory_bytes_per_s.value, 5e9, 1e6) << device.name << dtype_name(dtype);
+    }
+  }
 }
 
 class MeasureNonsense : public ::testing::TestWithParam<double> {};

@@ -83,7 +83,7 @@ class MeteredExecutor final : public Executor {
   }
   void write_states(SegmentId segment, RequestId request, std::int64_t capacity, std::int64_t first,
                     const std::vector<Tensor>& states) override;
-  void set_threads(int threads) override { inner_->set_threads(threads); }
+  void compute_with(const Computing& computing) override { inner_->compute_with(computing); }
   Work exert(const Exertion& exertion) override { return inner_->exert(exertion); }
 
  private:

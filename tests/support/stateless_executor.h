@@ -16,7 +16,7 @@ class StatelessExecutor : public Executor {
   }
   void write_states(SegmentId, RequestId, std::int64_t, std::int64_t,
                     const std::vector<Tensor>&) override {}
-  void set_threads(int) override {}
+  void compute_with(const Computing&) override {}
   Work exert(const Exertion& exertion) override { return work_of(exertion); }
 };
 

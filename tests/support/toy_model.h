@@ -116,7 +116,7 @@ class ToyExecutor : public Executor {
     std::memcpy(rows.data() + first, states[0].data.get(),
                 static_cast<std::size_t>(states[0].bytes()));
   }
-  void set_threads(int) override {}
+  void compute_with(const Computing&) override {}
   Work exert(const Exertion& exertion) override { return work_of(exertion); }
   std::size_t states() const { return states_.size(); }
 

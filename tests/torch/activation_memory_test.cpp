@@ -5,6 +5,7 @@
 #include <string>
 
 #include "runtime/partition/partition.h"
+#include "tests/support/sanitized.h"
 #include "tests/torch/script_support.h"
 
 namespace lingua {
@@ -27,9 +28,7 @@ double peak_bytes() {
 // An attention of 16 heads of 32, whose scores take 64 n^2 bytes. A program of its own: the peak is of
 // the process.
 TEST(ActivationMemory, OfASegmentIsWhatThePlanCounts) {
-#if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "the sanitizer keeps what is freed";
-#endif
+  if (testing::kSanitized) GTEST_SKIP() << "the sanitizer keeps what is freed";
   ImportedModel model = import_script(testing::script(
       testing::define("def forward(self, x: Tensor, new_tokens: int):\n"
                       "  q = torch.matmul(x, self.w).view(new_tokens, 16, 32).transpose(0, 1)\n"

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/base/cores.h"
 #include "runtime/torch/torch_error.h"
 #include "runtime/torch/torch_executor.h"
 #include "runtime/trust/confine.h"
@@ -70,6 +71,8 @@ void call(torch::jit::Module& module, const std::string& name, const Stack& argu
 
 int main(int argc, char** argv) {
   const std::string folder = argc == 3 ? argv[2] : ".";
+  const lingua::Cores all = lingua::allowed_cores();
+  lingua::compute_on(all);
   const auto executor = lingua::make_torch_executor();
   torch::jit::Module module("__torch__.Model");
   module.define(kProgram);
@@ -78,12 +81,17 @@ int main(int argc, char** argv) {
     if (!missing.empty()) fmt::print("missing: {}\n", missing);
   }
   const c10::InferenceMode no_autograd;
-  executor->set_threads(2);
+  executor->compute_with({2});
   for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
     for (const char* name : {"product", "attention", "convolution", "recurrence", "activation"}) {
       call(module, name, {values(dtype)}, fmt::format("{} in {}", name, c10::toString(dtype)));
     }
   }
+  executor->compute_with({1, {all.back()}});
+  const bool moved = lingua::allowed_cores() == lingua::Cores{all.back()};
+  executor->compute_with({2});
+  const bool came_back = lingua::allowed_cores() == all;
+  fmt::print("computes on chosen cores: {}\n", moved && came_back);
   call(module, "read", {folder + "/kept"}, "read");
   call(module, "write", {values(at::kFloat), folder + "/made"}, "write");
 }

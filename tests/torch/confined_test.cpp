@@ -50,6 +50,7 @@ TEST_F(ConfinedProgram, ComputesTheSameAndOpensNoFile) {
   const std::vector<std::string> free = run("free");
   EXPECT_TRUE(made()) << "without that, both can be done";
   EXPECT_THAT(free, Each(Not(HasSubstr("refused"))));
+  EXPECT_THAT(free, Contains("computes on chosen cores: true"));
   for (const std::string& line : free) {
     if (line.starts_with("read") || line.starts_with("write")) continue;
     EXPECT_THAT(confined, Contains(line));

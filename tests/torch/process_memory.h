@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <string>
 
 namespace lingua::testing {
 
@@ -13,6 +14,17 @@ inline double resident_bytes() {
   double resident = 0;
   statm >> pages >> resident;
   return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+// Of that, what it has touched since forget_touched().
+inline void forget_touched() { std::ofstream("/proc/self/clear_refs") << 1; }
+inline double touched_bytes() {
+  std::ifstream rollup("/proc/self/smaps_rollup");
+  for (std::string word; rollup >> word;) {
+    double kilobytes = 0;
+    if (word == "Referenced:" && rollup >> kilobytes) return 1024 * kilobytes;
+  }
+  return 0;
 }
 
 }  // namespace lingua::testing

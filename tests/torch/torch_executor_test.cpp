@@ -14,10 +14,12 @@ namespace lingua {
 namespace {
 
 using ::testing::AllOf;
+using testing::forget_touched;
 using ::testing::HasSubstr;
 using testing::input;
 using testing::kN;
 using testing::resident_bytes;
+using testing::touched_bytes;
 
 TEST(Exertions, AreRefusedInADTypeThatIsNotComputedWith) {
   const auto executor = make_torch_executor();
@@ -26,6 +28,21 @@ TEST(Exertions, AreRefusedInADTypeThatIsNotComputedWith) {
     EXPECT_EQ(executor->exert(reads).bytes, work_of(reads).bytes);
   }
   EXPECT_THROW(executor->exert({ExertionKind::kProducts, DType::kInt64, 1}), WorldError);
+}
+
+// What a product reads has left the caches since it was read last, as a model's weights have.
+TEST(Exertions, MultiplyMatricesInTurnThatNoCacheHolds) {
+  const auto executor = make_torch_executor();
+  const double matrix = 4.0 * kProductWidth * kProductHeight;
+  const auto touched_by = [&](std::int64_t products) {
+    forget_touched();
+    executor->exert({ExertionKind::kProducts, DType::kFloat32, products});
+    return touched_bytes();
+  };
+  touched_by(1);  // makes them
+  const double by_one = touched_by(1);
+  EXPECT_LT(by_one, 8 * matrix);
+  EXPECT_GT(touched_by(kProductMatrices) - by_one, 0.8 * matrix * (kProductMatrices - 1));
 }
 
 TEST(Exertions, TakeMemoryUntilAnotherKindIsAskedFor) {
