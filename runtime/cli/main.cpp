@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -6,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <iostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -71,10 +73,7 @@ void parse(CLI::App& app, int argc, char** argv) {
   app.parse(argc, argv);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  lingua::end_on_signals();
+int run(int argc, char** argv) {
   CLI::App app{
       "LinguaLinked Lab: one language model over several phones, simulated, emulated and for real",
       "lingua"};
@@ -126,4 +125,18 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     return fail(lingua::ExitCode::kBug, fmt::format("unexpected error: {}", error.what()));
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  lingua::end_on_signals();
+  const int code = run(argc, argv);
+#ifdef LINGUA_ENDS_AT_ONCE
+  // Without what libraries do for themselves: LibTorch forgets its operations one by one, for a quarter of a second.
+  std::cout.flush();
+  std::fflush(nullptr);
+  ::_exit(code);
+#endif
+  return code;
 }
