@@ -1,5 +1,7 @@
 // What a device is, and with what it computes.
 
+#include <set>
+
 #include "runtime/net/wire_values.h"
 
 namespace lingua::internal {
@@ -19,6 +21,19 @@ Cores decode_cores(const google::protobuf::RepeatedField<std::int32_t>& in) {
   for (int i = 0; i < in.size(); ++i)
     in_range("cores", in[i], i > 0 ? in[i - 1] + 1 : 0, kMostCores - 1);
   return {in.begin(), in.end()};
+}
+
+std::vector<Cores> decode_core_kinds(const wire::DeviceSpec& in) {
+  std::vector<Cores> kinds;
+  std::set<int> all;
+  for (const wire::CoreKind& kind : in.core_kinds()) {
+    kinds.push_back(decode_cores(kind.cores()));
+    if (kinds.back().empty()) refuse("core_kinds", "one has no core");
+    for (const int core : kinds.back()) {
+      if (!all.insert(core).second) refuse("core_kinds", fmt::format("core {} stands twice", core));
+    }
+  }
+  return kinds;
 }
 
 }  // namespace
@@ -56,10 +71,7 @@ DeviceSpec decode_device_spec(const wire::DeviceSpec& in) {
   spec.memory_bytes = not_negative("memory_bytes", in.memory_bytes());
   spec.cores = static_cast<int>(in_range("cores", in.cores(), 1, 65536));
   spec.computing.threads = decode_threads(in.threads());
-  if (in.core_kinds_size() > kMostCores)
-    refuse("core_kinds", fmt::format("{} of them", in.core_kinds_size()));
-  for (const wire::CoreKind& kind : in.core_kinds())
-    spec.core_kinds.push_back(decode_cores(kind.cores()));
+  spec.core_kinds = decode_core_kinds(in);
   spec.overhead = Seconds(not_negative("overhead", in.overhead_s()));
   spec.relayed = in.relayed();
   spec.power_w = not_negative("power_w", in.power_w());

@@ -395,6 +395,11 @@ TEST(Wire, WhatADeviceSaysOfItsBatterySurvives) {
   EXPECT_EQ(out.charge, 0.25);
   EXPECT_EQ(out.computing.threads, 3);
   EXPECT_EQ(out.core_kinds, spec.core_kinds);
+  for (const auto& kinds : {std::vector<Cores>{{6}, {}}, {{6}, {5, 6}}, {{7, 6}}, {{1024}}}) {
+    DeviceSpec odd = spec;
+    odd.core_kinds = kinds;
+    EXPECT_THAT(refusal(Hello{odd}), HasSubstr("core"));
+  }
   EXPECT_FALSE(out.relayed);
   spec.charge = -1;
   spec.relayed = true;
