@@ -120,7 +120,7 @@ NetWorkerOptions net_options(const WorkerVerbOptions& options) {
   worker.spec.name = options.name;
   const Cores cores = chosen_cores(options.cpus, allowed_cores());
   worker.spec.cores = static_cast<int>(cores.size());
-  if (auto kinds = core_kinds(cores); kinds.size() > 1) worker.spec.core_kinds = std::move(kinds);
+  worker.spec.core_kinds = core_kinds(cores);
   worker.spec.computing.threads = options.threads;
   worker.spec.charge = -1;  // what its batteries say, if they do
   worker.spec.memory_bytes = available_memory_bytes();

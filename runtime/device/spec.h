@@ -55,7 +55,7 @@ struct DeviceSpec {
   // Takes no connections: what other devices send it goes through the coordinator.
   bool relayed = false;
   std::map<DType, DeviceSpeed> by_dtype = {};  // of weights in another dtype than fp32, where known
-  // The cores that it may run on, where they are known to be of unequal kinds; the fastest first.
+  // The cores that it may run on, by their kinds, the fastest first; empty: not known.
   std::vector<Cores> core_kinds = {};
 
   // What it makes of a wish: its own threads where it has chosen them, and only cores that it may run on.

@@ -18,10 +18,7 @@ main() {
   code=$?
   [[ $code -ne 5 ]] || skip "no model"
   [[ $code -eq 0 ]] || exit 1
-  folder=$(mktemp -d)
-  readonly folder
-  trap leave_machines EXIT
-  make_machines 2>/dev/null || skip "this system makes no network namespaces"
+  enter_machines
   job=(--model "$model" --prompt "The capital of France is" --max-tokens 12 --threads 1)
   expected=$("$lingua" reference "${job[@]}" --json | jq -c '.requests[0] | [.tokens, .text]')
   start_run "${job[@]}" --cluster "$root/platforms/three-phones.yaml" --planner even

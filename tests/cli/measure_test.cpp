@@ -152,10 +152,10 @@ TEST_F(MeasureCores, AreThoseThatARunComputesOn) {
         "memory_bandwidth: 5 GB/s, memory: 1 GB}\n"
         "links: {default: {bandwidth: 10 MB/s, latency: 1 ms}}\n");
   max_tokens_ = "400";
-  const auto cores_in_a_run = [&](const std::string& cpus) {
+  const auto cores_in_a_run = [&](const std::function<std::unique_ptr<Program>()>& start_left) {
     address_ = "tcp://127.0.0.1:*";
     start({"--insecure"});
-    const auto left = unequal({"--cpus", cpus});
+    const auto left = start_left();
     std::set<std::string> last;
     while (run_->running() && left->running()) {
       if (auto cores = cores_of(left->pid()); !cores.empty()) last = std::move(cores);
@@ -166,8 +166,14 @@ TEST_F(MeasureCores, AreThoseThatARunComputesOn) {
     EXPECT_EQ(left->wait(std::chrono::seconds(10)).exit_code, 0) << left->err();
     return last;
   };
-  EXPECT_EQ(cores_in_a_run("all"), std::set<std::string>{"1"});
-  EXPECT_EQ(cores_in_a_run("0"), std::set<std::string>{"0"}) << "it may not run on others";
+  EXPECT_EQ(cores_in_a_run([&] { return unequal({"--cpus", "all"}); }), std::set<std::string>{"1"});
+  EXPECT_EQ(cores_in_a_run([&] {
+              return unequal({"--cpus", "0"});
+            }),
+            std::set<std::string>{"0"})
+      << "it may not run on others";
+  EXPECT_EQ(cores_in_a_run([&] { return insecure("left"); }), std::set<std::string>{"1"})
+      << "also where cores are equal";
 }
 
 TEST_F(Measure, LeavesNothingWhereAWorkerIsKilledInTheMiddle) {

@@ -11,13 +11,6 @@ set -uo pipefail
 . "$(cd "$(dirname "${BASH_SOURCE[0]}")/../net" && pwd)/machines.sh"
 
 readonly lingua=$1 machines=(c w1 w2 w3) devices=(anna ben carla) tag=rel$$
-failures=0
-
-fail() {
-  echo "FAILED: $*"
-  grep -H . "$folder"/*.err | tail -n 20 | sed "s,^$folder/,    ,"
-  failures=$((failures + 1))
-}
 
 # Each machine has an address on itself, which the others have no way to, and its packets to the other workers vanish.
 keep_apart() {
@@ -29,13 +22,6 @@ keep_apart() {
         ip -n "$tag-w$i" neigh replace "$(address "w$other")" lladdr 02:00:00:00:00:99 dev eth nud permanent || return 1
     done
   done
-}
-
-make_cluster() {
-  echo "name: three"
-  echo "devices:"
-  printf '  - {name: %s, compute: 10 GFLOP/s, memory_bandwidth: 5 GB/s, memory: 1 GB}\n' "${devices[@]}"
-  echo "links: {default: {bandwidth: 10 MB/s, latency: 1 ms}}"
 }
 
 # begin ARGUMENT...: a run, and its workers; `workers` are their processes.
@@ -104,13 +90,11 @@ unplug_ben() { ip -n "$tag-s" link set to-w2 down; }
 main() {
   local model
   skip_without ip jq
-  folder=$(mktemp -d)
-  readonly folder
-  trap leave_machines EXIT
-  make_machines 2>/dev/null && keep_apart 2>/dev/null || skip "this system makes no network namespaces"
+  enter_machines
+  keep_apart 2>/dev/null || skip "this system keeps no machines apart"
   model=$folder/model
   "$lingua" model random bloom:hidden=64,layers=6,heads=4,vocabulary=256 --seed 3 -o "$model" &>/dev/null || exit 1
-  make_cluster >"$folder/cluster.yaml"
+  equal_devices "${devices[@]}" >"$folder/cluster.yaml"
   job=(--model "$model" --prompt-length 8 --threads 1 --ignore-eos)
   expected=$("$lingua" reference "${job[@]}" --max-tokens 12 --json | jq -c '[.requests[].tokens]')
   whole

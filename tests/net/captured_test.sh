@@ -22,24 +22,12 @@ readonly devices=(phone-anna phone-berta phone-clara)
 readonly memory=1234567891 # bytes that each worker says it has
 readonly prompt="Meet me behind the old windmill at midnight, and bring the crimson envelope."
 readonly tag=cap$$
-failures=0
-
-fail() {
-  echo "FAILED: $*"
-  grep -H . "$folder"/*.err | tail -n 12 | sed "s,^$folder/,    ,"
-  failures=$((failures + 1))
-}
 
 make_model() {
   "$lingua" model random bloom:hidden=64,layers=4,heads=4,vocabulary=604 --seed 3 -o "$model" &>/dev/null &&
     cp "$here/../text/golden/bloom.tokenizer.json" "$model/tokenizer.json" &&
     "$lingua" tokenize --model "$model" --text "$prompt" --json >"$folder/prompt.json" || return 1
-  {
-    echo "name: three"
-    echo "devices:"
-    printf '  - {name: %s, compute: 10 GFLOP/s, memory_bandwidth: 5 GB/s, memory: 1 GB}\n' "${devices[@]}"
-    echo "links: {default: {bandwidth: 10 MB/s, latency: 1 ms}}"
-  } >"$folder/cluster.yaml"
+  equal_devices "${devices[@]}" >"$folder/cluster.yaml"
 }
 
 # begin ARGUMENT...: a coordinator that waits.
@@ -158,12 +146,10 @@ reference_tokens() {
 
 main() {
   skip_without ip python3 jq
-  folder=$(mktemp -d)
-  readonly folder model=$folder/windmill-model
+  enter_machines
+  readonly model=$folder/windmill-model
   readonly job=(--model "$model" --threads 1 --prompt "$prompt" --temperature 0.9 --seed 5 --ignore-eos)
   running=()
-  trap leave_machines EXIT
-  make_machines 2>/dev/null || skip "this system makes no network namespaces"
   make_model || exit 1
   reference=$(reference_tokens 24)
   long_reference=$(reference_tokens 400)

@@ -17,6 +17,23 @@ skip_without() {
   for tool in "$@"; do command -v "$tool" >/dev/null || skip "no $tool"; done
 }
 
+failures=0
+
+# fail WORDS: counts it, with what programs have said last.
+fail() {
+  echo "FAILED: $*"
+  grep -sH . "$folder"/*.err | tail -n 20 | sed "s,^$folder/,    ,"
+  failures=$((failures + 1))
+}
+
+# equal_devices NAME...: a cluster file.
+equal_devices() {
+  echo "name: equal"
+  echo "devices:"
+  printf '  - {name: %s, compute: 10 GFLOP/s, memory_bandwidth: 5 GB/s, memory: 1 GB}\n' "$@"
+  echo "links: {default: {bandwidth: 10 MB/s, latency: 1 ms}}"
+}
+
 # address MACHINE
 address() {
   local i
@@ -47,6 +64,14 @@ make_machines() {
 remove_machines() {
   local name
   for name in s "${machines[@]}"; do ip netns del "$tag-$name"; done 2>/dev/null
+}
+
+# `folder`, and the machines; the end of the script takes both away.
+enter_machines() {
+  folder=$(mktemp -d)
+  readonly folder
+  trap leave_machines EXIT
+  make_machines 2>/dev/null || skip "this system makes no network namespaces"
 }
 
 # Ends what this script has started, and takes the machines and the folder away.

@@ -11,12 +11,6 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 readonly lingua=$1 machines=(c x86) tag='' limit=300
 readonly bundle=$root/build/phones/lingua-arm64 devices=(xiaomi-14 oneplus-9 oneplus-6)
-failures=0
-
-fail() {
-  echo "FAILED: $*"
-  failures=$((failures + 1))
-}
 
 # on_phone N CPU ARGUMENT...: the bundle's `lingua` in the root of phone N.
 on_phone() { QEMU_CPU=$2 exec timeout "$limit" "$root/tests/phones/arm64_root" "$folder/phone-$1" /lingua-arm64/lingua "${@:3}"; }
