@@ -203,7 +203,7 @@ nlohmann::json measured_json(const Measured& measured) {
   return json;
 }
 
-// "4 of 8 cores", "4 on the cores 4-7".
+// "4 of 8 cores", "4 on 4-7".
 std::string computing_text(const DeviceFigures& device) {
   const Computing& best = device.best;
   return best.cores.empty() ? fmt::format("{} of {} cores", best.threads, device.cores)

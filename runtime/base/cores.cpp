@@ -135,6 +135,7 @@ void compute_on(const Cores& cores) {
         fmt::format("cannot keep to the cores {}: {}", cores_text(cores), std::strerror(errno)));
   };
   DIR* threads = own_threads();
+  if (cores == allowed_cores()) return;
   if (threads == nullptr) fail();
   ::rewinddir(threads);
   // Threads that there are already as well; one that has just ended is none.

@@ -35,7 +35,8 @@ Cores chosen_cores(const std::string& wish, const Cores& allowed,
 // These, by their kinds, the fastest first. Where speeds are not known all are of one.
 std::vector<Cores> core_kinds(const Cores& cores, const std::filesystem::path& facts = kCoreFacts);
 
-// From now on all threads of this process run there, and those that they make. Errors: WorldError.
+// From now on all threads of this process run there, and those that they make; where the caller does already, nothing is
+// asked of the system. Errors: WorldError.
 // Threads: any, one at a time. A process that is confined later calls it before as well: it keeps open what it needs.
 void compute_on(const Cores& cores);
 
